@@ -1,0 +1,77 @@
+"""Qwen, or any OpenAI-compatible model, one line away in IPython and Jupyter.
+
+In a notebook: `%load_ext openclaw_ipython`, `%openclaw login`, `%%qwen`. In a program: `Client`.
+Importing this package imports almost nothing; each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython._version import __version__
+
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.messages import (
+        ChatEvent,
+        Finished,
+        Message,
+        Notice,
+        ReasoningDelta,
+        Reply,
+        TextDelta,
+        Usage,
+        UsageReport,
+    )
+    from openclaw_ipython.client import Client
+    from openclaw_ipython.errors import AuthError, ConfigError, OpenClawError, ServiceError, UsageError
+
+__all__ = [
+    "AuthError",
+    "ChatEvent",
+    "Client",
+    "ConfigError",
+    "Finished",
+    "Message",
+    "Notice",
+    "OpenClawError",
+    "ReasoningDelta",
+    "Reply",
+    "ServiceError",
+    "TextDelta",
+    "Usage",
+    "UsageError",
+    "UsageReport",
+    "__version__",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+_HOMES = {"Client": "client"} | dict.fromkeys(
+    ("AuthError", "ConfigError", "OpenClawError", "ServiceError", "UsageError"), "errors"
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'chat.messages')}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext openclaw_ipython`: silent; touches no network and writes no file."""
+    from openclaw_ipython.shell.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext openclaw_ipython`: takes everything back that loading and using it left in the shell."""
+    from openclaw_ipython.shell.magics import unload
+
+    unload(shell)

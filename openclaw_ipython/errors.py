@@ -1,0 +1,198 @@
+"""Every error this package raises on purpose. A leaf: it imports nothing.
+
+Each family answers one question of the person in front of the cell: *what can I do now?*
+
+    OpenClawError                 .hint   the command or act that repairs it
+    ├── ConfigError               fix the file
+    │   ├── DocumentError         .path .line    a file that cannot be read or written safely
+    │   ├── StoreBusy             .path          somebody else holds the lock
+    │   ├── UnknownModel          .suggestions
+    │   └── UnknownProvider       .suggestions
+    ├── AuthError                 sign in
+    │   ├── LoginRequired         there is no usable login
+    │   ├── LoginDenied           the person (or the service) said no
+    │   ├── LoginExpired          the code was not used in time
+    │   ├── LoginCancelled        the person pressed Cancel or interrupted
+    │   ├── LoginUnavailable      the service does not offer this sign-in (any more)
+    │   ├── RefreshRejected       the stored login is no longer accepted
+    │   └── CheckFailed           .code   what `models status --check` would exit with
+    ├── ServiceError              .status .code .request_id    wait or report
+    │   ├── RateLimited           .retry_after (seconds, or None)
+    │   ├── QuotaExceeded         waiting a moment does not help
+    │   ├── RequestRejected       the service understood and refused
+    │   ├── ServiceUnavailable    not reachable, or failing
+    │   ├── ProtocolError         it answered something that is not the protocol
+    │   └── StreamBroken          .partial   the answer ended early; what had arrived
+    └── UsageError                .suggestions    retype the command
+
+`str(error)` is one sentence for people, without secrets; `hint` is what to type or do.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class OpenClawError(Exception):
+    """Base of all errors of this package: catch it to catch them all."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+# -- fix the file --------------------------------------------------------------------------
+
+
+class ConfigError(OpenClawError):
+    """The configuration says something that cannot be used."""
+
+
+class DocumentError(ConfigError):
+    """A file cannot be read or written safely. It was left as it is.
+
+    `path` is the file, `line` the 1-based line of the fault where it is known.
+    """
+
+    def __init__(self, message: str, *, path: Path, line: int | None = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.line = line
+
+
+class StoreBusy(ConfigError):
+    """Another program holds the lock of `path` and did not let go in time."""
+
+    def __init__(self, message: str, *, path: Path, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+
+
+class _Suggesting(ConfigError):
+    """Something named by the person does not exist; `suggestions` are near misses, best first."""
+
+    def __init__(self, message: str, *, suggestions: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.suggestions = suggestions
+
+
+class UnknownModel(_Suggesting):
+    """No such model or alias."""
+
+
+class UnknownProvider(_Suggesting):
+    """No such provider."""
+
+
+# -- sign in -------------------------------------------------------------------------------
+
+
+class AuthError(OpenClawError):
+    """Signing in is what helps."""
+
+
+class LoginRequired(AuthError):
+    """There is no usable login for the provider."""
+
+
+class LoginDenied(AuthError):
+    """The request to sign in was refused."""
+
+
+class LoginExpired(AuthError):
+    """The code was not confirmed in time."""
+
+
+class LoginCancelled(AuthError):
+    """The person stopped the sign-in."""
+
+
+class LoginUnavailable(AuthError):
+    """The service does not offer this way to sign in."""
+
+
+class RefreshRejected(AuthError):
+    """The stored login is no longer accepted by the service."""
+
+
+class CheckFailed(AuthError):
+    """`models status --check` found a login missing or expired (`code` 1) or ending within a day (2)."""
+
+    def __init__(self, message: str, *, code: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code
+
+
+# -- wait or report ------------------------------------------------------------------------
+
+
+class ServiceError(OpenClawError):
+    """The other side failed or refused.
+
+    `status` is the HTTP status or None, `code` the service's own error code, `request_id` what to
+    quote when reporting it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
+
+class RateLimited(ServiceError):
+    """Too many requests for now; `retry_after` in seconds where the service said."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        hint: str = "",
+        status: int | None = 429,
+        code: str = "",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, status=status, code=code, request_id=request_id)
+        self.retry_after = retry_after
+
+
+class QuotaExceeded(ServiceError):
+    """A quota is used up; trying again soon does not help."""
+
+
+class RequestRejected(ServiceError):
+    """The service understood the request and refuses it."""
+
+
+class ServiceUnavailable(ServiceError):
+    """The service cannot be reached, or answers with server errors."""
+
+
+class ProtocolError(ServiceError):
+    """The answer is not what the protocol allows (HTML, cut JSON, wrong types)."""
+
+
+class StreamBroken(ServiceError):
+    """The answer ended before it was finished. `partial` is the text that had arrived."""
+
+    partial: str = ""
+
+
+# -- retype --------------------------------------------------------------------------------
+
+
+class UsageError(OpenClawError):
+    """A mistyped command. `suggestions` are near misses, best first."""
+
+    def __init__(self, message: str, *, suggestions: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.suggestions = suggestions
