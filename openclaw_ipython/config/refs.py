@@ -1,0 +1,115 @@
+"""`provider/model` references and aliases: parse, resolve, suggest. Pure.
+
+Rules as OpenClaw has them: a ref is split at its first `/`; the provider part ignores case, the model
+part keeps it; a bare word is an alias (ignoring case), then a model of the default provider.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from openclaw_ipython.errors import UnknownModel, UnknownProvider, UsageError
+
+_ALIAS = re.compile(r"[\w.:-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """One model of one provider. `str(ref)` is how it is written, always in full."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ref | None:
+        """The ref in `text`, or None when it has no `/` or an empty half. The provider is lower-cased."""
+        provider, slash, model = text.strip().partition("/")
+        return cls(provider.lower(), model) if slash and provider and model else None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a word is resolved against.
+
+    `aliases`: alias → ref text. `default_provider`: where a bare model name is looked for.
+    `provider_of(id, model)`: the provider an id as typed stands for (it may depend on the model), or
+    None when there is none. `models`: provider → model ids; `closed`: providers that have no others.
+    """
+
+    aliases: Mapping[str, str]
+    default_provider: str
+    provider_of: Callable[[str, str], str | None]
+    models: Mapping[str, tuple[str, ...]]
+    closed: frozenset[str]
+
+
+def resolve(word: str, known: Known) -> Ref:
+    """What `word` (alias, bare model or ref) means.
+
+    Raises UnknownModel or UnknownProvider, with suggestions.
+    """
+    word = word.strip()
+    target = {alias.lower(): ref for alias, ref in known.aliases.items()}.get(word.lower(), word)
+    ref = Ref.parse(target)
+    if ref is None:
+        return _bare(word, known)
+    provider = known.provider_of(ref.provider, ref.model)
+    if provider is None:
+        near = suggest(ref.provider, known.models)
+        raise UnknownProvider(
+            f"unknown provider {ref.provider!r}{did_you_mean(near)}",
+            suggestions=near,
+            hint="%openclaw models list --all",
+        )
+    if provider in known.closed and ref.model not in known.models.get(provider, ()):
+        raise _unknown_model(word, provider, known)
+    return Ref(provider, ref.model)
+
+
+def _bare(word: str, known: Known) -> Ref:
+    if word in known.models.get(known.default_provider, ()):
+        return Ref(known.default_provider, word)
+    raise _unknown_model(word, known.default_provider, known)
+
+
+def _unknown_model(word: str, provider: str, known: Known) -> UnknownModel:
+    refs = [f"{p}/{m}" for p, models in known.models.items() for m in models]
+    near = suggest(word, [*known.aliases, *refs])
+    if not near:  # a bare model name, or the right model under the wrong provider
+        model = word.rpartition("/")[2]
+        near = tuple(
+            ref
+            for ref in refs
+            if ref.rpartition("/")[2] in suggest(model, [r.rpartition("/")[2] for r in refs])
+        )
+    return UnknownModel(
+        f"unknown model {word!r} for {provider}{did_you_mean(near)}",
+        suggestions=near[:3],
+        hint="%openclaw models list --all",
+    )
+
+
+def check_alias(name: str) -> str:
+    """`name` if it may be an alias (letters, digits and `. _ : -`); raises UsageError."""
+    if not _ALIAS.fullmatch(name):
+        raise UsageError(f"{name!r} cannot be an alias", hint="letters, digits and . _ : - are allowed")
+    return name
+
+
+def suggest(word: str, among: Iterable[str]) -> tuple[str, ...]:
+    """The nearest of `among`, best first, at most three; empty when nothing is near."""
+    choices = list(dict.fromkeys(among))
+    lowered = {choice.lower(): choice for choice in choices}
+    near = difflib.get_close_matches(word.lower(), list(lowered), n=3, cutoff=0.6)
+    return tuple(lowered[match] for match in near)
+
+
+def did_you_mean(near: tuple[str, ...]) -> str:
+    """The end of a sentence: ` · did you mean a, b?`, or nothing."""
+    return f" · did you mean {', '.join(near[:3])}?" if near else ""
