@@ -1,0 +1,6 @@
+"""`python -m openclaw_ipython` is the command line."""
+
+from openclaw_ipython.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,87 @@
+"""The command line, as a program of its own and in this process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import httpx
+import pytest
+
+from openclaw_ipython import __version__
+from openclaw_ipython.cli import main
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "openclaw_ipython", "portal", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUTF8": "1"},
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no Ctrl-C for a single child process")
+def test_the_portal_says_where_it_is_answers_and_stops_on_ctrl_c():
+    program = start("--approve-after", "0", "--token-lifetime", "90")
+    try:
+        assert program.stdout is not None
+        greeting = [program.stdout.readline() for _ in range(6)]
+        url = greeting[0].split()[-1]
+        assert "not a model" in greeting[1]
+        assert f"  OPENCLAW_IPYTHON_OAUTH_ORIGIN={url}\n" in greeting
+        assert "no account needed" in httpx.get(f"{url}/authorize", trust_env=False).text
+        program.send_signal(signal.SIGINT)
+        _, errors = program.communicate(timeout=10)
+        assert (program.returncode, errors) == (0, "")
+    finally:
+        program.kill()
+        program.wait()
+
+
+def test_a_port_in_use_is_one_line(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["portal", "--port", str(taken.getsockname()[1])]) == 1
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert "in use" in errors or "10048" in errors
+
+
+def test_alone_it_prints_help(capsys):
+    assert main([]) == 0
+    assert "portal" in capsys.readouterr().out
+
+
+def test_it_knows_its_version(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["--version"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out == f"openclaw-ipython {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["portal", "--port", "70000"],
+        ["portal", "--port", "x"],
+        ["portal", "--pace", "-1"],
+        ["portal", "--pace", "nan"],
+        ["portal", "--approve-after", "-1"],
+        ["portals"],
+    ],
+)
+def test_mistyped_commands_exit_with_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_starting_the_portal_needs_only_the_standard_library():
+    program = "import sys, openclaw_ipython.practice.server; print({'httpx', 'IPython'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
