@@ -1,0 +1,269 @@
+"""Who is signed in where: profiles, keys in the environment, plugins, and recording a finished login.
+
+Reads and writes only through the store; no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from openclaw_ipython.auth.credentials import TokenGrant
+from openclaw_ipython.auth.device_flow import DeviceEndpoints
+from openclaw_ipython.config import documents
+from openclaw_ipython.config.documents import ConfigView, StoredProfile
+from openclaw_ipython.config.json5 import Edit
+from openclaw_ipython.config.refs import Ref, did_you_mean, suggest
+from openclaw_ipython.config.store import Snapshot, Store
+from openclaw_ipython.errors import ConfigError, UsageError
+from openclaw_ipython.http import https_host, is_loopback
+from openclaw_ipython.providers import Provider, Providers
+from openclaw_ipython.safe.secrets import Secret
+
+ORIGIN_VARIABLE = "OPENCLAW_IPYTHON_OAUTH_ORIGIN"
+
+ProfileStatus = Literal["ok", "expiring", "expired", "static"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What would be used for a provider. One of `profile`, `key` is set, or neither (no login needed)."""
+
+    provider: str
+    source: str  # "profile", "env: NAME", "openclaw.json" or "none needed"
+    profile: StoredProfile | None = None
+    key: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoginOutcome:
+    """What a finished login changed, for the person to read."""
+
+    provider: str
+    profile_id: str
+    default: Ref | None
+    default_changed: bool
+    base_url: str
+    written: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PluginRow:
+    """A provider's plugin as OpenClaw's configuration has it; `enabled` None when nothing is written."""
+
+    id: str
+    provider: str
+    enabled: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """One stored login. Times in epoch ms and ms from now, None where they do not apply."""
+
+    provider: str
+    profile_id: str
+    type: str
+    status: ProfileStatus
+    expires_at: int | None
+    remaining_ms: int | None
+    source: str
+
+
+class Accounts:
+    """The logins of one home. `clock` is epoch seconds."""
+
+    def __init__(
+        self, store: Store, providers: Providers, environ: Mapping[str, str], clock: Callable[[], float]
+    ) -> None:
+        self._store = store
+        self._providers = providers
+        self._environ = environ
+        self._clock = clock
+
+    # -- who would be used --
+
+    def credential(self, provider_id: str) -> Credential | None:
+        """The login for a provider: a stored profile, a key of the environment, one in `openclaw.json`.
+
+        None when the provider needs a login and there is none.
+        """
+        snapshot = self._store.load()
+        profile = self._profile(provider_id, snapshot)
+        if profile is not None:
+            # OAuth goes through the token source, which renews it; anything else is sent as it is.
+            key = None if profile.type == "oauth" else profile.secret(self._environ)
+            return Credential(provider_id, "profile", profile, key)
+        for name in self._key_variables(provider_id):
+            if value := self._environ.get(name, "").strip():
+                return Credential(provider_id, f"env: {name}", key=Secret(value))
+        entry = snapshot.config.provider(provider_id)
+        if entry is not None and entry.api_key:
+            return Credential(provider_id, "openclaw.json", key=entry.api_key)
+        if provider_id not in self._providers and entry and entry.base_url and is_loopback(entry.base_url):
+            return Credential(provider_id, "none needed")
+        return None
+
+    def signed_in(self, provider_id: str) -> StoredProfile | None:
+        """The stored login of a provider if it would still work as far as can be told from here."""
+        profile = self._profile(provider_id, self._store.load())
+        if profile is None or (
+            profile.type == "oauth" and not profile.refresh and self._status(profile) == "expired"
+        ):
+            return None
+        return profile
+
+    def profiles(self) -> list[ProfileRow]:
+        """Every stored login, with its expiry."""
+        now = int(self._clock() * 1000)
+        rows = []
+        for profile in self._store.load().profiles.values():
+            remaining = profile.expires - now if profile.expires is not None else None
+            source = self._store.home.auth_profiles.name
+            rows.append(
+                ProfileRow(
+                    profile.provider,
+                    profile.id,
+                    profile.type,
+                    self._status(profile),
+                    profile.expires,
+                    remaining,
+                    source,
+                )
+            )
+        return rows
+
+    def _status(self, profile: StoredProfile) -> ProfileStatus:
+        """As OpenClaw prints it: a login that can refresh itself is `ok`, whatever its access token's age."""
+        if profile.expires is None:
+            return "static"
+        if profile.refresh:
+            return "ok"
+        left = profile.expires / 1000 - self._clock()
+        return "expired" if left <= 0 else "expiring" if left < 86400 else "ok"
+
+    def _profile(self, provider_id: str, snapshot: Snapshot) -> StoredProfile | None:
+        config = snapshot.config
+        order = (
+            snapshot.order.get(provider_id)
+            or config.auth_order(provider_id)
+            or config.configured_profiles(provider_id)
+            or ()
+        )
+        mine = {id_: p for id_, p in snapshot.profiles.items() if p.provider == provider_id}
+        listed = [mine[id_] for id_ in order if id_ in mine]
+        return next(iter(listed or mine.values()), None)
+
+    def _key_variables(self, provider_id: str) -> Sequence[str]:
+        if provider_id in self._providers:
+            return self._providers[provider_id].key_variables
+        return (provider_id.upper().replace("-", "_") + "_API_KEY",)
+
+    # -- signing in --
+
+    def device_endpoints(self, provider: Provider) -> DeviceEndpoints:
+        """Where to sign in: the provider's own service, or the one named by OPENCLAW_IPYTHON_OAUTH_ORIGIN.
+
+        Raises ConfigError for an origin that is neither https nor on this machine.
+        """
+        login = provider.device_login
+        if login is None:
+            raise UsageError(f"{provider.id} has no sign-in by device code")
+        origin = self._environ.get(ORIGIN_VARIABLE, "").strip().rstrip("/") or login.origin
+        host = https_host(origin)
+        loopback = is_loopback(origin)
+        if host is None and not loopback:
+            raise ConfigError(f"{ORIGIN_VARIABLE} must be https://…, or http:// on this machine")
+        hosts = (*login.hosts, host) if host and origin != login.origin else login.hosts
+        return DeviceEndpoints(
+            origin + login.device_path,
+            origin + login.token_path,
+            login.client_id,
+            login.scope,
+            hosts,
+            loopback,
+        )
+
+    def record_login(
+        self, provider: Provider, grant: TokenGrant, *, set_default: bool, profile_name: str = "default"
+    ) -> LoginOutcome:
+        """Write a finished login: profile, provider entry with its models, alias, default, all together.
+
+        Raises DocumentError (nothing written) when a file cannot be read, ConfigError when it cannot be written.
+        """
+        profile_id = f"{provider.id}:{profile_name}"
+        before = self._store.load().config
+        base_url, notes = self._base_url(provider, grant, before)
+        choose = set_default or not before.default_model
+        default = str(provider.ref(provider.default_model)) if choose else None
+        profile = StoredProfile(
+            id=profile_id,
+            type="oauth",
+            provider=provider.id,
+            access=grant.access,
+            refresh=grant.refresh,
+            expires=int((self._clock() + grant.expires_in) * 1000),
+        )
+
+        def plan(view: ConfigView) -> list[Edit]:
+            return documents.login_patch(
+                view,
+                provider_id=provider.id,
+                entry=provider.entry(base_url),
+                profile_id=profile_id,
+                mode="oauth",
+                aliases={a: str(provider.ref(m)) for a, m in provider.model_aliases.items()},
+                model_refs=[str(provider.ref(spec.id)) for spec in provider.models],
+                default=default,
+                plugin_id=provider.plugin or None,
+                overwrite={"baseUrl"},
+            )
+
+        written = self._store.save_login(profile_id, profile, plan)
+        now = Ref.parse(self._store.load().config.default_model or "")
+        return LoginOutcome(provider.id, profile_id, now, choose, base_url, tuple(written), tuple(notes))
+
+    def _base_url(self, provider: Provider, grant: TokenGrant, view: ConfigView) -> tuple[str, list[str]]:
+        """Where questions will go: the person's own setting, else what the sign-in said if it may, else the default."""
+        entry = view.provider(provider.id)
+        current = entry.base_url if entry else None
+        practising = is_loopback(self.device_endpoints(provider).token_url)
+        # An address of this machine from an earlier practice is no setting of the person's.
+        if current and current != provider.base_url and not (practising and is_loopback(current)):
+            return current, [f"the base URL in openclaw.json stays: {current}"]
+        if grant.resource_url is None or provider.base_url_from is None:
+            return provider.base_url, []
+        offered = provider.base_url_from(grant.resource_url)
+        if self._may_have_token(provider, offered):
+            return offered, []
+        return provider.base_url, [
+            "the service named an address outside its own hosts; the usual one is used"
+        ]
+
+    def _may_have_token(self, provider: Provider, url: str) -> bool:
+        at = self.device_endpoints(provider)
+        host = https_host(url)
+        if host is not None:
+            return any(host == h or host.endswith("." + h) for h in at.hosts)
+        return at.loopback and is_loopback(url)
+
+    # -- plugins --
+
+    def plugins(self) -> list[PluginRow]:
+        """The plugins that belong to the providers known here."""
+        view = self._store.load().config
+        return [
+            PluginRow(p.plugin, p.id, view.plugin_enabled(p.plugin))
+            for p in self._providers.values()
+            if p.plugin
+        ]
+
+    def set_plugin(self, plugin_id: str, enabled: bool) -> Path:
+        """Write `plugins.entries.<id>.enabled`. Raises UsageError for an unknown plugin."""
+        known = [row.id for row in self.plugins()]
+        if plugin_id not in known:
+            near = suggest(plugin_id, known) or tuple(known[:3])
+            raise UsageError(f"unknown plugin {plugin_id!r}{did_you_mean(near)}", suggestions=near)
+        return self._store.edit_config(lambda view: documents.set_plugin(view, plugin_id, enabled))

@@ -1,0 +1,58 @@
+"""Who can be talked to: one file per service, found by walking this folder.
+
+A file here that defines `PROVIDER` is a provider; nothing else needs to be edited to add one.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+
+from openclaw_ipython.providers.spec import DeviceLogin, ModelSpec, Provider
+
+__all__ = ["DeviceLogin", "ModelSpec", "Provider", "Providers", "built_in"]
+
+# What `qwen/…` stands for depends on the model: the portal's two are the portal's (as in OpenClaw up to
+# March 2026), everything else is Model Studio's (as in later releases).
+_QWEN = "qwen"
+_MODEL_STUDIO = "modelstudio"
+
+
+class Providers(Mapping[str, Provider]):
+    """The providers by id. `named` also takes the other ids people type."""
+
+    def __init__(self, providers: Iterable[Provider]) -> None:
+        self._by_id = {provider.id: provider for provider in providers}
+        self._ids = {alias: p.id for p in self._by_id.values() for alias in (p.id, *p.aliases)}
+
+    def __getitem__(self, provider_id: str) -> Provider:
+        return self._by_id[provider_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def named(self, word: str, model: str = "") -> str | None:
+        """The id that `word` stands for, beside `model` where one was typed; None when unknown."""
+        word = word.lower()
+        if word == _QWEN:
+            for provider in self._by_id.values():
+                if provider.closed and any(model == spec.id for spec in provider.models):
+                    return provider.id
+            return _MODEL_STUDIO if _MODEL_STUDIO in self._by_id else None
+        return self._ids.get(word)
+
+
+@cache
+def built_in() -> Providers:
+    """All providers of this folder, the portal first, the others by id."""
+    found = []
+    for info in pkgutil.iter_modules(__path__):
+        provider = getattr(import_module(f"{__name__}.{info.name}"), "PROVIDER", None)
+        if isinstance(provider, Provider):
+            found.append(provider)
+    return Providers(sorted(found, key=lambda p: (p.device_login is None, p.id)))

@@ -1,0 +1,106 @@
+"""A home in a temporary folder, a clock that is moved by hand, a portal, and a client joined to them."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from openclaw_ipython.client import Client, World
+from openclaw_ipython.config.paths import locate
+from openclaw_ipython.config.store import Store
+from openclaw_ipython.practice import Portal
+from openclaw_ipython.providers import built_in
+
+START = 1_795_000_000.0
+
+
+@pytest.fixture(autouse=True)
+def no_real_home(tmp_path, monkeypatch):
+    """No test may touch the home, the proxies or the settings of whoever runs it."""
+    for name in list(os.environ):
+        if name.startswith(("OPENCLAW_", "QWEN_", "PI_CODING_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    (tmp_path / "home").mkdir()
+
+
+class Clock:
+    """Seconds since the epoch (call it), moved by `sleep` and by hand."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def portal(clock):
+    return Portal(clock=clock)
+
+
+@pytest.fixture
+def home(tmp_path):
+    return locate({}, tmp_path / "home", Path.exists)
+
+
+class House:
+    """A client with everything it takes from outside replaced, and the files it works on."""
+
+    def __init__(self, home, portal, clock, environ=None):
+        self.home = home
+        self.portal = portal
+        self.clock = clock
+        self.environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": "http://127.0.0.1:8642", **(environ or {})}
+        self.store = Store(home, environ=self.environ, clock=clock)
+        self.client = self.another()
+
+    def another(self) -> Client:
+        """A second client of the same home: another program."""
+        world = World(self.environ, self.clock, self.clock, self.clock.sleep, lambda: 0.0, os.urandom)
+        store = Store(self.home, environ=self.environ, clock=self.clock)
+        return Client(store=store, providers=built_in(), transport=self.portal.transport(), world=world)
+
+    async def login(self, client=None, **options):
+        """Sign in, pressing Approve at once; the outcome."""
+        client = client or self.client
+        async for event in client.login(**options):
+            if hasattr(event, "prompt"):
+                self.portal.approve(event.prompt.user_code)
+            if hasattr(event, "outcome"):
+                return event.outcome
+        raise AssertionError("no outcome")
+
+    def config(self) -> dict:
+        return json.loads(self.home.config_path.read_text("utf-8"))
+
+    def profiles(self) -> dict:
+        return json.loads(self.home.auth_profiles.read_text("utf-8"))["profiles"]
+
+    def write_config(self, text) -> None:
+        self.home.config_path.parent.mkdir(parents=True, exist_ok=True)
+        self.home.config_path.write_text(text if isinstance(text, str) else json.dumps(text), "utf-8")
+
+    def files(self) -> dict[str, bytes]:
+        """Every file below the home, with its content."""
+        root = self.home.user_home
+        return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def house(home, portal, clock):
+    return House(home, portal, clock)
