@@ -2,41 +2,61 @@
 
 What holds for every request of this package is decided here: no redirects (a 307 would repeat the
 body, a refresh token among others, to another host), no cookies, no proxy for loopback, TLS always
-checked (own CAs through `SSL_CERT_FILE`), our own `User-Agent`.
+checked (own CAs through `SSL_CERT_FILE`), our own `User-Agent`, and bodies that cannot fill the memory
+however tightly they are packed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import cast
 from urllib.parse import urlsplit
 
 import httpx
 
 from openclaw_ipython._version import __version__
-from openclaw_ipython.errors import OpenClawError, ProtocolError, ServiceUnavailable
+from openclaw_ipython.errors import ConfigError, OpenClawError, ProtocolError, ServiceUnavailable
 from openclaw_ipython.safe.secrets import redact
 
 USER_AGENT = f"openclaw-ipython/{__version__}"
 BODY_LIMIT = 64 * 1024
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
+PIECE = 64 * 1024
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """A client for everything this package sends. `transport` is for tests and other doors."""
+    """A client for everything this package sends. `transport` is for tests and other doors.
+
+    Raises ConfigError when the proxy or the CA file that the environment names cannot be used.
+    """
     mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in _LOOPBACK}
-    return httpx.AsyncClient(
-        transport=transport,
-        mounts=None if transport else mounts,
-        headers={"User-Agent": USER_AGENT},
-        timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-        follow_redirects=False,
-        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
-    )
+    try:
+        return httpx.AsyncClient(
+            transport=transport,
+            mounts=None if transport else mounts,
+            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
+            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            follow_redirects=False,
+            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        )
+    except ImportError:
+        raise ConfigError(
+            "the proxy in the environment is a SOCKS proxy, for which a package is missing",
+            hint="%pip install 'httpx[socks]', or unset ALL_PROXY",
+        ) from None
+    except OSError:
+        raise ConfigError("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read") from None
+    except (ValueError, httpx.InvalidURL):  # their text may hold the proxy's password
+        raise ConfigError(
+            "the proxy in the environment is not a valid proxy address",
+            hint="look at HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
+        ) from None
 
 
 def is_loopback(url: str) -> bool:
@@ -81,7 +101,7 @@ def from_httpx(error: httpx.HTTPError, what: str) -> OpenClawError:
             return ServiceUnavailable(f"{what} did not answer within {CONNECT_SECONDS:.0f} s", hint=hint)
         case httpx.TimeoutException():
             return ServiceUnavailable(f"{what} stopped answering", hint="try again in a moment")
-        case httpx.ConnectError() if "CERTIFICATE" in str(error).upper():
+        case httpx.ConnectError() if _untrusted(error):
             return ServiceUnavailable(
                 f"the certificate of {what} is not trusted",
                 hint="set SSL_CERT_FILE to your organisation's CA file",
@@ -94,19 +114,80 @@ def from_httpx(error: httpx.HTTPError, what: str) -> OpenClawError:
             return ServiceUnavailable(
                 f"the proxy on the way to {what} refused", hint="check HTTPS_PROXY and NO_PROXY"
             )
-        case httpx.RemoteProtocolError() | httpx.LocalProtocolError() | httpx.DecodingError():
-            return ProtocolError(f"{what} broke the HTTP protocol: {redact(str(error))[:120]}")
+        case httpx.RemoteProtocolError() if _hung_up(error):
+            return ServiceUnavailable(
+                f"{what} closed the connection without an answer", hint="try again in a moment"
+            )
+        case httpx.RemoteProtocolError() | httpx.DecodingError():
+            return ProtocolError(f"{what} broke the HTTP protocol: {redact(str(error)[:500])[:120]}")
+        case httpx.LocalProtocolError():  # its text quotes the header: the login, as a rule
+            return ProtocolError(
+                f"the request to {what} is not valid HTTP", hint="is there a line break or blank in the key?"
+            )
         case _:
             return ServiceUnavailable(f"the connection to {what} broke", hint="try again in a moment")
 
 
+def undelivered(error: httpx.HTTPError) -> bool:
+    """Whether the request may be sent again: no connection, or an idle one was closed under it."""
+    match error:
+        case httpx.ConnectError():
+            return not _untrusted(error)
+        case httpx.RemoteProtocolError():
+            return _hung_up(error)
+        case _:
+            return isinstance(error, httpx.ConnectTimeout | httpx.ReadError | httpx.WriteError)
+
+
+def _untrusted(error: httpx.ConnectError) -> bool:
+    return "CERTIFICATE" in str(error).upper()
+
+
+def _hung_up(error: httpx.RemoteProtocolError) -> bool:
+    return "disconnected" in str(error)
+
+
 async def read_capped(response: httpx.Response, limit: int = BODY_LIMIT) -> bytes:
     """At most `limit` decoded bytes of a body: error pages and compressed bombs end here."""
-    parts: list[bytes] = []
-    size = 0
-    async for chunk in response.aiter_bytes():
-        parts.append(chunk)
-        size += len(chunk)
-        if size >= limit:
-            break
-    return b"".join(parts)[:limit]
+    body = bytearray()
+    async with aclosing(body_pieces(response)) as pieces:
+        async for piece in pieces:
+            body += piece
+            if len(body) >= limit:
+                break
+    return bytes(body[:limit])
+
+
+def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The decoded body as it comes. 64 KiB of gzip may hold 64 MiB: it is unpacked 64 KiB at a time.
+
+    Raises httpx's errors; DecodingError for a packing other than gzip, which alone is asked for.
+    """
+    if response.is_stream_consumed:  # a transport that had the whole body at hand; httpx has decoded it
+        return _one_piece(response.content)
+    packing = response.headers.get("content-encoding", "identity").strip().lower()
+    if packing in {"gzip", "x-gzip"}:
+        return _gunzipped(response)
+    if packing not in {"", "identity"}:
+        raise httpx.DecodingError("a packing that was not asked for", request=response.request)
+    return cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+
+
+async def _one_piece(body: bytes) -> AsyncGenerator[bytes, None]:
+    yield body
+
+
+async def _gunzipped(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    async for chunk in response.aiter_raw():
+        try:
+            for piece in _unpacked(unpacker, chunk):
+                yield piece
+        except zlib.error:
+            raise httpx.DecodingError("damaged gzip", request=response.request) from None
+
+
+def _unpacked(unpacker: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:
+    while not unpacker.eof and (piece := unpacker.decompress(chunk, PIECE)):
+        yield piece
+        chunk = unpacker.unconsumed_tail

@@ -1,0 +1,1 @@
+"""What IPython and people see: magics, views, renderers, the sign-in panel, and the bridge to the network's loop."""

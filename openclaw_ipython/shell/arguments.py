@@ -1,0 +1,200 @@
+"""Words → parsed values, by a small specification that also feeds help and completion. Pure.
+
+Mistakes become UsageError, one line with a suggestion. Two ways in: `parse` for commands made of words,
+`parse_prompt` for a line that ends in free text, which is left exactly as typed.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from openclaw_ipython.config.refs import did_you_mean, suggest
+from openclaw_ipython.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`--name VALUE`, or a flag when `metavar` is empty. `kind` says what completes the value."""
+
+    names: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    convert: Callable[[str], Any] = str
+    kind: str = ""
+
+    @property
+    def key(self) -> str:
+        """The name its value is kept under: the long form, with underscores."""
+        return max(self.names, key=len).lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Positional:
+    """A word by its place. `choices` restricts it, `kind` says what completes it, `rest` takes all that follow."""
+
+    name: str
+    help: str = ""
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    kind: str = ""
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one command takes. `name` as typed, e.g. `%openclaw models set`."""
+
+    name: str
+    options: tuple[Option, ...] = ()
+    positionals: tuple[Positional, ...] = ()
+
+    @property
+    def usage(self) -> str:
+        """The command with its arguments, on one line."""
+        names = [(p, p.name.upper() + (" …" if p.rest else "")) for p in self.positionals]
+        places = [name if p.required else f"[{name}]" for p, name in names]
+        flags = [f"[{max(o.names, key=len)}{' ' + o.metavar if o.metavar else ''}]" for o in self.options]
+        return " ".join([self.name, *places, *flags])
+
+    def option(self, word: str) -> Option | None:
+        """The option spelled `word`."""
+        return next((o for o in self.options if word in o.names), None)
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A converter for a number within limits."""
+
+    def convert(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f"between {low:g} and {high:g}")
+        return value
+
+    return convert
+
+
+def count(text: str) -> int:
+    """A converter for a whole number of at least one."""
+    value = int(text)
+    if value < 1:
+        raise ValueError("at least 1")
+    return value
+
+
+def identifier(text: str) -> str:
+    """A converter for the name of a Python variable."""
+    if not text.isidentifier():
+        raise ValueError("the name of a variable")
+    return text
+
+
+def words(line: str) -> list[str]:
+    """Split as a shell does, quotes and all."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        raise UsageError("a quote is not closed") from None
+
+
+def parse(typed: Sequence[str], spec: Spec) -> dict[str, Any]:
+    """The values of `typed`: every option and positional by name, None (or False) where not given."""
+    values = _empty(spec)
+    places = list(spec.positionals)
+    rest = list(typed)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-") and len(word) > 1 and not _is_number(word):
+            _take_option(word, rest, spec, values)
+        elif places and places[0].rest:
+            values[places[0].name] = (*values[places[0].name], word)
+        elif places:
+            place = places.pop(0)
+            values[place.name] = _placed(word, place, spec)
+        else:
+            raise UsageError(f"{spec.name}: {word!r} is one word too many", hint=spec.usage)
+    missing = next((p for p in places if p.required), None)
+    if missing is not None:
+        raise UsageError(f"{spec.name} needs {missing.name.upper()}", hint=spec.usage)
+    return values
+
+
+def parse_prompt(line: str, spec: Spec) -> tuple[dict[str, Any], str]:
+    """Options at the start of `line`, then free text, returned as typed. `--` ends the options."""
+    values = _empty(spec)
+    rest = line.strip()
+    while rest.startswith("-"):
+        word, after = _first_word(rest)
+        if word == "--":
+            return values, after
+        option = spec.option(word.partition("=")[0])
+        if option is None:
+            _unknown(word, spec)
+        following: list[str] = []
+        if option is not None and option.metavar and "=" not in word and after:
+            value, after = _first_word(after)
+            following = [value]
+        _take_option(word, following, spec, values)
+        rest = after
+    return values, rest
+
+
+def _empty(spec: Spec) -> dict[str, Any]:
+    values: dict[str, Any] = {o.key: None if o.metavar else False for o in spec.options}
+    values.update({p.name: () if p.rest else None for p in spec.positionals})
+    return values
+
+
+def _take_option(word: str, rest: list[str], spec: Spec, values: dict[str, Any]) -> None:
+    name, equals, value = word.partition("=")
+    option = spec.option(name)
+    if option is None:
+        _unknown(name, spec)
+        return
+    if not option.metavar:
+        if equals:
+            raise UsageError(f"{name} takes no value", hint=spec.usage)
+        values[option.key] = True
+        return
+    if not equals:
+        if not rest:
+            raise UsageError(f"{name} needs {option.metavar}", hint=spec.usage)
+        value = rest.pop(0)
+    try:
+        values[option.key] = option.convert(value)
+    except ValueError as error:
+        raise UsageError(f"{name} {value}: {_wanted(error, option)}", hint=spec.usage) from None
+
+
+def _wanted(error: ValueError, option: Option) -> str:
+    text = str(error)
+    return f"must be {text if not text.startswith(('could not', 'invalid')) else 'a number'}"
+
+
+def _unknown(word: str, spec: Spec) -> None:
+    near = suggest(word, [name for option in spec.options for name in option.names])
+    raise UsageError(
+        f"{spec.name} has no option {word}{did_you_mean(near)}", suggestions=near, hint=spec.usage
+    )
+
+
+def _placed(word: str, place: Positional, spec: Spec) -> str:
+    if place.choices and word not in place.choices:
+        near = suggest(word, place.choices) or place.choices[:3]
+        raise UsageError(f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.usage)
+    return word
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """The first word, unquoted, and what comes after it."""
+    match = re.match(r"""((?:"[^"]*"|'[^']*'|[^\s"'])+)\s*""", text)
+    if match is None:
+        raise UsageError("a quote is not closed")
+    return "".join(words(match.group(1))), text[match.end() :]
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"-\d+(\.\d+)?", word) is not None

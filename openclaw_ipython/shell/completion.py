@@ -1,0 +1,121 @@
+"""Tab: what may follow what is typed. From the command table and the configuration, never over the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
+
+from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.shell.arguments import Option, Spec
+from openclaw_ipython.shell.asking import CELL, LINE
+from openclaw_ipython.shell.commands import COMMANDS
+from openclaw_ipython.shell.session import Session
+
+
+def matches(session: Session, before: str) -> SimpleMatcherResult:
+    """The answer for IPython's completer: `before` is the line up to the cursor."""
+    fragment, found = candidates(session, before)
+    if not found:
+        return SimpleMatcherResult(completions=[], suppress=False)
+    return SimpleMatcherResult(
+        completions=[SimpleCompletion(text=word, type="openclaw") for word in found],
+        suppress=True,
+        matched_fragment=fragment,
+        ordered=True,
+    )
+
+
+def candidates(session: Session, before: str) -> tuple[str, list[str]]:
+    """The fragment being typed, and the words it may become."""
+    magic, space, rest = before.lstrip().partition(" ")
+    if not space:
+        return magic, []
+    typed = rest.split()
+    fragment = "" if not rest or rest[-1].isspace() else typed.pop()
+    if magic == "%openclaw":
+        words = _command_words(session, typed, fragment)
+    elif magic == "%%qwen":
+        words = _argument_words(session, CELL, typed, fragment)
+    elif magic == "%qwen" and all(word.startswith("-") for word in typed[-1:]):
+        words = _argument_words(session, LINE, typed, fragment)
+    else:
+        words = []
+    name, equals, value = fragment.partition("=")
+    if equals and name.startswith("-"):
+        fragment = value
+    return fragment, [word for word in words if word.lower().startswith(fragment.lower())]
+
+
+def _command_words(session: Session, typed: Sequence[str], fragment: str) -> list[str]:
+    helping = typed[:1] == ["help"]
+    start = tuple(typed[1:] if helping else typed)
+    follows = [
+        words[len(start)] for words in COMMANDS if len(words) > len(start) and words[: len(start)] == start
+    ]
+    for size in range(min(3, len(start)), 0, -1):
+        if start[:size] in COMMANDS and not helping:
+            spec = COMMANDS[start[:size]].spec
+            follows += _argument_words(session, spec, start[size:], fragment)
+            break
+    return list(dict.fromkeys(follows))
+
+
+def _argument_words(session: Session, spec: Spec, typed: Sequence[str], fragment: str) -> list[str]:
+    name, equals, _ = fragment.partition("=")
+    if equals:
+        return _values(session, spec.option(name))
+    before = spec.option(typed[-1]) if typed else None
+    if before is not None and before.metavar:
+        return _values(session, before)
+    if fragment.startswith("-"):
+        return [
+            max(o.names, key=len) if fragment.startswith("--") else n
+            for o in spec.options
+            for n in o.names[:1]
+        ] + [n for o in spec.options for n in o.names if n.startswith(fragment)]
+    place = len(_bare(spec, typed))
+    words: list[str] = []
+    if place < len(spec.positionals):
+        positional = spec.positionals[place]
+        words += positional.choices or _named(session, positional.kind)
+    if not fragment:
+        words += [max(o.names, key=len) for o in spec.options]
+    return words
+
+
+def _bare(spec: Spec, typed: Iterable[str]) -> list[str]:
+    """The words of `typed` that are neither options nor their values."""
+    bare, skip = [], False
+    for word in typed:
+        option = spec.option(word)
+        if skip:
+            skip = False
+        elif option is not None:
+            skip = bool(option.metavar)
+        elif not word.startswith("-"):
+            bare.append(word)
+    return bare
+
+
+def _values(session: Session, option: Option | None) -> list[str]:
+    return _named(session, option.kind) if option is not None else []
+
+
+def _named(session: Session, kind: str) -> list[str]:
+    """The things of one kind that the configuration knows. A broken file completes to nothing."""
+    client = session.client
+    try:
+        match kind:
+            case "model":
+                refs = [str(row.ref) for row in client.models.rows(everything=True)]
+                return [*client.models.aliases(), *refs]
+            case "alias":
+                return list(client.models.aliases())
+            case "provider":
+                return sorted({row.ref.provider for row in client.models.rows(everything=True)})
+            case "plugin":
+                return [row.id for row in client.accounts.plugins()]
+    except OpenClawError:
+        pass
+    return []

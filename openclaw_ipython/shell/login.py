@@ -1,0 +1,192 @@
+"""`%openclaw login`: decides how a sign-in is shown and whether it blocks, then starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import webbrowser
+from typing import Any
+
+from openclaw_ipython.errors import AuthError, LoginCancelled, LoginRequired, OpenClawError, UsageError
+from openclaw_ipython.shell.prompts import prompt_bundle, prompt_text, qr_text
+from openclaw_ipython.shell.session import Session
+from openclaw_ipython.shell.signin import SignIn, State, Watcher, ending
+from openclaw_ipython.shell.surfaces import JupyterSurface
+from openclaw_ipython.shell.views import Said, View, short
+
+ANSWER_SECONDS = 15.0  # how long a notebook's cell waits for the code before it returns all the same
+
+
+def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> View | None:
+    """Sign in by device code; in a notebook this returns at once and goes on by itself.
+
+    `enables_plugin`: the short `login` enables a disabled plugin by itself, OpenClaw's long form says so instead.
+    Raises UsageError, LoginRequired (a run without a person), and with --wait what the sign-in ends with.
+    """
+    client = session.client
+    provider = client.provider(values["provider"] or "qwen-portal")
+    profile = _profile_name(values["profile"])
+    pending = session.pending
+    if pending is not None:
+        if pending.provider != provider.id:
+            raise UsageError(f"a sign-in to {pending.provider} is going on", hint="finish or cancel it first")
+        return _follow(session, pending, wait=values["wait"])
+    existing = client.accounts.signed_in(provider.id)
+    if existing is not None and not values["force"]:
+        return _already(session, existing.id, provider.ref(provider.default_model), values["set_default"])
+    if not enables_plugin and any(
+        p.id == provider.plugin and p.enabled is False for p in client.accounts.plugins()
+    ):
+        raise UsageError(
+            f"the plugin {provider.plugin} is disabled", hint=f"%openclaw plugins enable {provider.plugin}"
+        )
+    if not session.front.attended and not values["wait"]:
+        raise _nobody_there(provider.key_variables)
+    signin = SignIn(
+        client,
+        session.bridge,
+        provider.id,
+        set_default=values["set_default"],
+        profile=profile,
+        pulse=session.pulse,
+    )
+    session.signin = signin
+    if values["open"]:
+        signin.watch(_opener(session))
+    signin.start()
+    return _follow(session, signin, wait=values["wait"])
+
+
+def _follow(session: Session, signin: SignIn, *, wait: bool) -> View | None:
+    """Show a sign-in: as a panel with a plain copy below, or as text where one waits for it."""
+    if session.front.kind == "terminal":
+        return _follow_in_terminal(signin)
+    surface = JupyterSurface()
+    _wait_for_code(signin, 1.0)
+    if session.front.attended:
+        _show_panel(surface, signin)
+    handle = surface.show(prompt_bundle(signin.state))
+    shown = prompt_text(signin.state)
+
+    def copy(state: State) -> None:
+        nonlocal shown
+        text = prompt_text(state)
+        if text != shown:  # the copy has no countdown: it changes twice, not every second
+            shown = text
+            handle.update(prompt_bundle(state))
+
+    signin.watch(copy)
+    if wait:
+        _waited(signin)
+    else:
+        _wait_for_code(signin, ANSWER_SECONDS)
+    return None
+
+
+def _wait_for_code(signin: SignIn, seconds: float) -> None:
+    """Give the service a moment to answer, so that a refusal fails this cell and the code is in its first output."""
+    try:
+        signin.answered(seconds)
+    except KeyboardInterrupt:
+        signin.cancel()
+        raise
+    if signin.ended() and signin.state.phase == "failed":
+        signin.result()
+
+
+def _show_panel(surface: JupyterSurface, signin: SignIn) -> None:
+    try:
+        from openclaw_ipython.shell.widgets import SignInPanel
+    except ImportError:  # no widgets here: the plain copy is complete
+        return
+    panel = SignInPanel(signin.state.label, signin.cancel)
+    bundle = dict(panel.widget._repr_mimebundle_())
+    bundle["text/plain"] = f"[sign-in panel of {signin.state.label}]"
+    surface.show(bundle)
+    signin.watch(panel.update)
+
+
+def _follow_in_terminal(signin: SignIn) -> View | None:
+    told: list[str] = []
+
+    def tell(state: State) -> None:
+        text = prompt_text(state)
+        if state.phase == "waiting" and state.prompt and text not in told:
+            told.append(text)
+            sys.stdout.write(
+                f"{text}\n\n{qr_text(state.prompt)}\nWaiting for your approval … (Ctrl-C cancels)\n"
+            )
+            sys.stdout.flush()
+        elif state.trouble and state.trouble not in told:
+            told.append(state.trouble)
+            sys.stdout.write(f"{state.trouble}\n")
+
+    signin.watch(tell)
+    _waited(signin)
+    outcome = signin.state.outcome
+    more = [f"written to {short(path)}" for path in outcome.written] if outcome else []
+    return Said(ending(signin.state), more=(*more, *(outcome.notes if outcome else ())))
+
+
+def _waited(signin: SignIn) -> None:
+    try:
+        signin.wait()
+    except KeyboardInterrupt:
+        raise LoginCancelled(
+            "the sign-in was cancelled; nothing was written", hint="%openclaw login"
+        ) from None
+
+
+def join(session: Session, notice: Any) -> None:
+    """Wait for the pending sign-in, if any, so that *Run All* works. `notice(seconds_left)` shows the wait.
+
+    Raises LoginRequired when it ends without a login.
+    """
+    pending = session.pending
+    if pending is None:
+        return
+    while not pending.ended(0.2):
+        notice(pending.state.label, pending.state.left)
+    try:
+        pending.result()
+    except OpenClawError as error:
+        raise LoginRequired(f"nobody signed in: {error}", hint=error.hint or "%openclaw login") from None
+
+
+def _already(session: Session, profile_id: str, default: Any, set_default: bool) -> View:
+    if set_default and session.client.models.default() != default:
+        session.client.models.set_default(str(default))
+    now = session.client.models.default()
+    return Said(
+        f"Already signed in as {profile_id}" + (f" · default model {now}" if now else ""),
+        more=("%openclaw login --force signs in anew",),
+    )
+
+
+def _nobody_there(variables: tuple[str, ...]) -> AuthError:
+    ways = f"set {' or '.join(variables)}" if variables else "sign in first"
+    return LoginRequired(
+        "this run has nobody to approve a sign-in",
+        hint=f"{ways}, or run %openclaw login once in a notebook or terminal with the same home, or add --wait",
+    )
+
+
+def _profile_name(name: str | None) -> str:
+    name = name or "default"
+    if not all(c.isalnum() or c in "._-@+" for c in name) or len(name) > 64:
+        raise UsageError(
+            f"{name!r} cannot be the name of a login", hint="letters, digits and . _ - @ + are allowed"
+        )
+    return name
+
+
+def _opener(session: Session) -> Watcher:
+    opened: list[str] = []
+
+    def open_page(state: State) -> None:
+        if state.prompt is not None and not opened:
+            opened.append(state.prompt.link)
+            # In a thread of its own: starting a browser may take seconds, and failing is harmless.
+            session.bridge.submit(asyncio.to_thread(webbrowser.open, state.prompt.link))
+
+    return open_page

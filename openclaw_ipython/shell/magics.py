@@ -1,0 +1,197 @@
+"""`%openclaw`, `%qwen` and `%%qwen`: parse, call, show. Nothing else.
+
+This is the only module that `%load_ext` imports, so it imports IPython (which is there) and nothing of
+ours but the errors; the rest of the house comes at the first use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.completer import SimpleMatcherResult, context_matcher
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from traitlets import Bool, Enum, Float, Unicode
+
+from openclaw_ipython.errors import OpenClawError
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.session import Session
+
+_ATTRIBUTE = "_openclaw_ipython"
+
+
+@magics_class
+class OpenClaw(Magics):
+    """Ask Qwen, or any OpenAI-compatible model, from a cell; share OpenClaw's configuration."""
+
+    default_model = Unicode(
+        "", help="Model for %%qwen here (ref or alias); empty: OpenClaw's default model"
+    ).tag(config=True)
+    system = Unicode("", help="System prompt for every question that names none").tag(config=True)
+    temperature = Float(None, allow_none=True, help="Temperature for every question that names none").tag(
+        config=True
+    )
+    renderer = Enum(
+        ["auto", "markdown", "plain", "silent"],
+        "auto",
+        help="How an answer is shown; auto: what the front end can",
+    ).tag(config=True)
+    stream = Bool(True, help="Show the answer as it comes; False: once, when it is complete").tag(config=True)
+    footer = Bool(True, help="Show model, seconds and tokens below an answer").tag(config=True)
+    debug = Bool(False, help="Full tracebacks, and the steps taken in the log").tag(config=True)
+
+    shell: Any  # IPython types it as possibly None; a loaded extension always has one
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell)
+        self._session: Session | None = None
+
+        @context_matcher(identifier="openclaw_ipython")
+        def matcher(context: Any) -> SimpleMatcherResult:
+            before = context.line_with_cursor[: context.cursor_position]
+            if not before.lstrip().startswith(("%openclaw", "%qwen", "%%qwen")):
+                return SimpleMatcherResult(completions=[], suppress=False)
+            from openclaw_ipython.shell.completion import matches
+
+            return matches(self.session, before)
+
+        self._matcher = matcher
+
+    @property
+    def session(self) -> Session:
+        """What the magics of this shell share, made at the first use."""
+        if self._session is None:
+            from openclaw_ipython.shell.session import Session
+
+            self._session = Session(self.shell, self)
+        return self._session
+
+    # no_var_expand: IPython would otherwise evaluate what stands in braces on the line
+    @no_var_expand
+    @line_magic
+    def openclaw(self, line: str) -> None:
+        """OpenClaw's own commands: sign in, choose models, look at the state.
+
+        %openclaw                       who is signed in, which model answers
+        %openclaw login                 sign in
+        %openclaw models set REF        choose the model that answers
+        %openclaw help [COMMAND]        everything else
+        """
+
+        def run() -> None:
+            from openclaw_ipython.shell.arguments import words
+            from openclaw_ipython.shell.commands import dispatch
+
+            view = dispatch(self.session, words(line))
+            if view is not None:
+                self.session.show(view)
+
+        self._guarded(run)
+
+    @no_var_expand
+    @line_cell_magic
+    def qwen(self, line: str, cell: str | None = None) -> None:
+        """Ask a model. `%%qwen [MODEL] [options]` sends the cell, `%qwen [options] PROMPT` the line.
+
+        The answer is streamed below the cell; `_qwen` holds it afterwards, and `-o NAME` binds it too.
+        `%openclaw help` lists the options; `%openclaw models set REF` chooses the model.
+        """
+
+        def run() -> None:
+            from openclaw_ipython.shell.asking import ask
+
+            ask(self.session, line, cell)
+
+        self._guarded(run)
+
+    def _guarded(self, run: Callable[[], None]) -> None:
+        """Errors of ours, and an interrupt, end the cell in a line or two; it still counts as failed."""
+        if self.debug:
+            run()
+            return
+        try:
+            run()
+        except OpenClawError as error:
+            # A fresh start of the traceback also lets go of the frames, and of what they hold.
+            raise _brief(error, _lines(error)).with_traceback(None) from None
+        except KeyboardInterrupt as interrupt:
+            raise _brief(interrupt, ["interrupted"]).with_traceback(None) from None
+
+    def close(self) -> None:
+        """Take back what using the magics left behind."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+            self.shell.user_ns.pop("_qwen", None)
+
+    def register(self) -> None:
+        """Put the magics, the completion and the rule for question marks into the shell."""
+        self.shell.register_magics(self)
+        self.shell.input_transformers_cleanup.append(questions)
+        self.shell.Completer.custom_matchers.append(self._matcher)
+
+    def unregister(self) -> None:
+        """Take out everything that `register`, and `Magics` itself, put into the shell."""
+        manager = self.shell.magics_manager
+        for kind, names in self.magics.items():
+            for name in names:
+                if getattr(manager.magics[kind].get(name), "__self__", None) is self:
+                    del manager.magics[kind][name]
+        manager.registry.pop(type(self).__name__, None)
+        if self._matcher in self.shell.Completer.custom_matchers:
+            self.shell.Completer.custom_matchers.remove(self._matcher)
+        if questions in self.shell.input_transformers_cleanup:
+            self.shell.input_transformers_cleanup.remove(questions)
+        if self in self.shell.configurables:
+            self.shell.configurables.remove(self)
+
+
+_QUESTION = re.compile(r"^(\s*)%qwen[ \t]+(\S.*\?)\s*$")
+
+
+def questions(lines: list[str]) -> list[str]:
+    """Let `%qwen what is this?` be a question: IPython takes a line that ends in `?` for a look-up of help.
+
+    `%qwen?` stays a look-up. The body of a cell magic is somebody's text and is left alone; a `%%qwen` without
+    any is the same as a bare `%qwen`.
+    """
+    if lines and lines[0].startswith("%%"):
+        empty = lines[0].startswith("%%qwen") and not "".join(lines[1:]).strip() and "?" not in lines[0]
+        return ["%qwen\n"] if empty else lines
+    return [_QUESTION.sub(_call, line) for line in lines]
+
+
+def _call(found: re.Match[str]) -> str:
+    return f"{found[1]}get_ipython().run_line_magic('qwen', {found[2]!r})\n"
+
+
+def load(shell: Any) -> None:
+    """What `%load_ext` does. A second time does nothing."""
+    if getattr(shell, _ATTRIBUTE, None) is None:
+        magics = OpenClaw(shell)
+        magics.register()
+        setattr(shell, _ATTRIBUTE, magics)
+
+
+def unload(shell: Any) -> None:
+    """What `%unload_ext` does."""
+    magics = getattr(shell, _ATTRIBUTE, None)
+    if magics is not None:
+        delattr(shell, _ATTRIBUTE)
+        magics.unregister()
+        magics.close()
+
+
+def _lines(error: OpenClawError) -> list[str]:
+    from openclaw_ipython.safe.terminal import safe_text
+
+    first = f"{type(error).__name__}: {safe_text(str(error))}"
+    return [first, f"→ {safe_text(error.hint)}"] if error.hint else [first]
+
+
+def _brief(error: Any, lines: list[str]) -> BaseException:
+    """Give this one instance a short rendering. IPython honours it; the type stays what it is."""
+    error._render_traceback_ = lambda: lines
+    return error  # type: ignore[no-any-return]

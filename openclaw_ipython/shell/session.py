@@ -1,0 +1,73 @@
+"""What the magics of one shell share: the client, the bridge, a pending sign-in, the last reply.
+
+Made at the first use, not at load: importing this module brings httpx and the rest of the house.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.client import Client
+from openclaw_ipython.shell.bridge import Bridge
+from openclaw_ipython.shell.front import Front, detect
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.signin import SignIn
+    from openclaw_ipython.shell.views import View
+
+
+class Session:
+    """One shell's state. `options` is the `OpenClaw` configurable with the person's preferences."""
+
+    def __init__(self, shell: Any, options: Any) -> None:
+        self.shell = shell
+        self.options = options
+        self.bridge = Bridge()
+        self.pulse = time.monotonic
+        self.signin: SignIn | None = None
+        self._client: Client | None = None
+        self._pid = os.getpid()
+
+    @property
+    def client(self) -> Client:
+        """The client; a forked child gets its own, since connections are not shared."""
+        if self._client is None or self._pid != os.getpid():
+            self._client = Client()
+            self._pid = os.getpid()
+        return self._client
+
+    @property
+    def front(self) -> Front:
+        """The front end as it is for the running cell."""
+        return detect(self.shell, os.environ)
+
+    @property
+    def pending(self) -> SignIn | None:
+        """The sign-in that is going on, if any."""
+        return self.signin if self.signin is not None and not self.signin.ended() else None
+
+    def show(self, view: View) -> None:
+        """Display a result; text for programs goes to standard output as it is."""
+        from openclaw_ipython.shell.views import Raw
+
+        if isinstance(view, Raw) or self.front.kind == "terminal":
+            sys.stdout.write(view.text() + "\n")
+            return
+        from IPython.display import display
+
+        display(view)
+
+    def close(self) -> None:
+        """Stop what runs and close what is open."""
+        if self.signin is not None:
+            self.signin.cancel()
+        client, self._client = self._client, None
+        if client is not None and self._pid == os.getpid():
+            try:
+                self.bridge.run(client.aclose())
+            except RuntimeError:  # the loop is gone already
+                pass
+        self.bridge.close()

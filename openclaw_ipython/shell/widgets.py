@@ -1,0 +1,118 @@
+"""The sign-in panel. Imported only when a sign-in is shown in a notebook.
+
+The click handler signals and does nothing else; every change of a widget is made by the sign-in's
+watcher call, so there is one writer. When it ends, code, link and QR code are taken out of the widgets'
+state, so that none of them is in a file saved later.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+
+from openclaw_ipython.auth.device_flow import Prompt
+from openclaw_ipython.shell.prompts import qr_svg
+from openclaw_ipython.shell.signin import State, ending
+from openclaw_ipython.shell.views import duration
+
+_TEXT = "color: var(--jp-ui-font-color1, #222); font-family: var(--jp-ui-font-family, sans-serif)"
+_QUIET = "color: var(--jp-ui-font-color2, #666)"
+# One click selects the whole code; the button copies it, by the clipboard where the page may use it
+# (https or localhost), else by the selection.
+_COPY = (
+    "const c=this.previousElementSibling,b=this,"
+    "d=()=>{b.textContent='Copied';setTimeout(()=>b.textContent='Copy',1500)};"
+    "const s=()=>{const r=document.createRange();r.selectNodeContents(c);const g=getSelection();"
+    "g.removeAllRanges();g.addRange(r);document.execCommand('copy');d()};"
+    "navigator.clipboard?navigator.clipboard.writeText(c.textContent).then(d,s):s()"
+)
+_MARKS = {"signed in": "✓", "denied": "✗", "expired": "⏱", "cancelled": "✗", "failed": "⚠"}
+
+
+class SignInPanel:
+    """Shown once with `widget`; told every state through `update`. `cancel` is what its button does."""
+
+    def __init__(self, label: str, cancel: Callable[[], None]) -> None:
+        self._title = w.HTML(_heading(f"Sign in to {label}"))
+        self._code = w.HTML("")
+        self._link = w.HTML("")
+        self._qr = w.HTML("")
+        self._left = w.FloatProgress(
+            value=1.0, min=0.0, max=1.0, bar_style="info", layout=w.Layout(width="100%", height="10px")
+        )
+        self._time = w.HTML("")
+        self._status = w.HTML(_quiet(f"Asking {label} for a code …"))
+        self._cancel = w.Button(description="Cancel", tooltip="Stop this sign-in; nothing is written")
+        self._cancel.on_click(lambda _: cancel())
+        words = w.VBox(
+            [self._title, self._code, self._link, self._left, self._time, self._status, self._cancel],
+            layout=w.Layout(width="380px", overflow="hidden"),
+        )
+        self.widget: Any = w.HBox(
+            [words, self._qr],
+            layout=w.Layout(
+                border="1px solid var(--jp-border-color1, #ccc)",
+                padding="12px 18px",
+                width="fit-content",
+                align_items="center",
+                grid_gap="24px",
+            ),
+        )
+        self._words = words
+        self._prompt: Prompt | None = None
+
+    def update(self, state: State) -> None:
+        """Show `state`."""
+        if state.over:
+            self._end(state)
+        elif state.prompt is not None:
+            if state.prompt != self._prompt:
+                self._ask(state.prompt)
+            self._left.value = state.left / state.prompt.expires_in
+            self._time.value = _quiet(f"{duration(state.left)} left")
+            self._status.value = _quiet(state.trouble or "Waiting for your approval …")
+
+    def _ask(self, prompt: Prompt) -> None:
+        self._prompt = prompt
+        code, link = html.escape(prompt.user_code), html.escape(prompt.link)
+        big = (
+            "font: 600 28px/1.4 var(--jp-code-font-family, monospace); letter-spacing: 3px; user-select: all; "
+            "color: var(--jp-ui-font-color0, #000)"
+        )
+        self._code.value = (
+            f'<div style="display: flex; align-items: center; gap: 14px">'
+            f'<span style="{big}" title="click to select">{code}</span>'
+            f'<button class="jupyter-button" style="width: 84px" onclick="{html.escape(_COPY)}">Copy</button></div>'
+        )
+        self._link.value = (
+            f'<a class="jupyter-button mod-primary" style="width: auto; padding: 0 16px; text-decoration: none; '
+            f'display: inline-block" href="{link}" target="_blank" rel="noopener noreferrer">Open the sign-in page</a>'
+        )
+        self._qr.value = (
+            f'<div style="text-align: center"><img alt="the link as a QR code" src="{html.escape(qr_svg(prompt))}">'
+            f"{_quiet('or scan it with a phone')}</div>"
+        )
+
+    def _end(self, state: State) -> None:
+        self._prompt = None
+        for gone in (self._code, self._link, self._qr, self._time):
+            gone.value = ""
+        hint = state.error.hint if state.error and state.phase != "cancelled" else ""
+        more = _quiet(f"→ {hint}") if hint else ""
+        notes = "".join(_quiet(note) for note in (state.outcome.notes if state.outcome else ()))
+        self._title.value = _heading(f"{_MARKS.get(state.phase, '')} {ending(state)}")
+        self._status.value = more + notes
+        self._words.layout.width = "auto"
+        self._words.children = (self._title, self._status) if self._status.value else (self._title,)
+        self.widget.children = (self._words,)
+
+
+def _heading(text: str) -> str:
+    return f'<div style="{_TEXT}; font-size: 15px; font-weight: 600">{html.escape(text)}</div>'
+
+
+def _quiet(text: str) -> str:
+    return f'<div style="{_QUIET}; font-size: 13px; line-height: 1.5">{html.escape(text)}</div>'

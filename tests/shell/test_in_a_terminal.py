@@ -1,0 +1,133 @@
+"""Terminal IPython through a pseudo-terminal: what a person at a prompt sees."""
+
+import os
+import re
+import sys
+import urllib.parse
+import urllib.request
+
+import pytest
+
+from openclaw_ipython.practice import Portal
+
+pexpect = pytest.importorskip("pexpect")
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal"),
+]
+
+ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b\][^\x07]*\x07|\x1b[=>]")
+
+
+class Terminal:
+    def __init__(self, child, portal, origin):
+        self.child = child
+        self.portal = portal
+        self.origin = origin
+
+    def type(self, line: str, until: str = r"In \[\d+\]: ") -> str:
+        """Type a line and return what is printed until the next prompt (or `until`)."""
+        self.child.sendline(line)
+        self.child.expect(until, timeout=20)
+        return ANSI.sub("", self.child.before).replace("\r", "")
+
+    def press(self, decision: str, link: str) -> None:
+        page = urllib.request.urlopen(link).read().decode()
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+        body = urllib.parse.urlencode({**fields, "decision": decision}).encode()
+        urllib.request.urlopen(f"{self.origin}/authorize", body).read()
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    portal = Portal()
+    with portal.serve() as origin:
+        environ = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()} | {
+            "HOME": str(tmp_path), "OPENCLAW_HOME": str(tmp_path), "IPYTHONDIR": str(tmp_path / "ip"),
+            "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin, "TERM": "dumb", "COLUMNS": "120", "PYTHONIOENCODING": "utf-8",
+        }  # fmt: skip
+        child = pexpect.spawn(
+            sys.executable,
+            ["-m", "IPython", "--simple-prompt", "--colors=NoColor", "--no-banner", "--ext=openclaw_ipython"],
+            env=environ, encoding="utf-8", dimensions=(50, 120), timeout=30,
+        )  # fmt: skip
+        child.setecho(False)
+        child.expect(r"In \[1\]: ")
+        yield Terminal(child, portal, origin)
+        child.close(force=True)
+
+
+def link_in(text: str) -> str:
+    return re.search(r"http://127\.0\.0\.1:\d+/authorize\?\S+", text).group(0)
+
+
+def test_login_blocks_shows_link_code_and_qr_and_ends_signed_in(terminal):
+    shown = terminal.type("%openclaw login", until="Ctrl-C cancels")
+    assert re.search(r"[A-Z0-9]{4}-[A-Z0-9]{4}", shown)
+    assert "█" in shown
+    terminal.press("approve", link_in(shown))
+    terminal.child.expect(r"In \[\d+\]: ", timeout=20)
+    after = ANSI.sub("", terminal.child.before)
+    assert "Signed in to Qwen as qwen-portal:default" in after
+    assert "openclaw.json" in after
+    answer = terminal.type("%qwen why?")
+    assert "I am the practice portal, not a model." in answer
+    assert re.search(r"\(qwen-portal/coder-model · .* tokens\)", answer)
+    assert "<" not in answer
+    assert "\x1b" not in answer
+
+
+def test_ctrl_c_cancels_a_login_in_one_line(terminal):
+    terminal.type("%openclaw login", until="Ctrl-C cancels")
+    terminal.child.sendintr()
+    terminal.child.expect(r"In \[\d+\]: ", timeout=20)
+    after = ANSI.sub("", terminal.child.before)
+    assert "LoginCancelled" in after
+    assert "Traceback" not in after
+    assert "2" in terminal.type("1 + 1")
+
+
+def test_a_denied_login_is_two_lines(terminal):
+    shown = terminal.type("%openclaw login", until="Ctrl-C cancels")
+    terminal.press("deny", link_in(shown))
+    terminal.child.expect(r"In \[\d+\]: ", timeout=20)
+    after = ANSI.sub("", terminal.child.before)
+    assert "LoginDenied" in after
+    assert "Traceback" not in after
+
+
+def test_ctrl_c_keeps_the_text_that_came_and_the_prompt_is_back(terminal):
+    terminal.portal.approve_after(0)
+    terminal.type("%openclaw login")
+    terminal.portal.says("one ", "two ").stalls_after(2)
+    terminal.type("%qwen hi", until="two")
+    terminal.child.sendintr()
+    terminal.child.expect(r"In \[\d+\]: ", timeout=20)
+    after = ANSI.sub("", terminal.child.before)
+    assert "interrupted" in after
+    assert "Traceback" not in after
+    assert terminal.portal.wait_for_hang_up()
+    assert "not a model" in terminal.type("%qwen again")
+
+
+def test_control_sequences_of_a_model_do_not_reach_the_terminal(terminal):
+    terminal.portal.approve_after(0)
+    terminal.type("%openclaw login")
+    terminal.portal.says("a\x1b", "]52;c;ZXZpbA==\x07b\x1b[2J", "c\x9bH", "d\rE")
+    terminal.child.sendline("%qwen hi")
+    terminal.child.expect(r"In \[\d+\]: ", timeout=20)
+    raw = terminal.child.before
+    answer = raw[: raw.index("qwen-portal/")]
+    assert "\x1b]52" not in raw
+    assert "\x1b[2J" not in raw
+    assert "\x9b" not in raw
+    assert "\x07" not in answer
+
+
+def test_views_and_errors_are_plain_text(terminal):
+    assert "not signed in" in terminal.type("%openclaw")
+    error = terminal.type("%qwen hi")
+    assert "LoginRequired" in error
+    assert "→ %openclaw login" in error
+    assert "Traceback" not in error
+    assert "did you mean" in terminal.type("%openclaw lgin")

@@ -1,0 +1,76 @@
+"""Every notebook runs from top to bottom against the practice portal, and its checked outputs hold (nbval)."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openclaw_ipython.client import Client, World
+from openclaw_ipython.config.paths import locate
+from openclaw_ipython.config.store import Store
+from openclaw_ipython.practice import Portal
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+
+pytestmark = pytest.mark.kernel
+
+
+async def sign_in(environ: dict[str, str], portal: Portal) -> None:
+    async def at_once(_: float) -> None:
+        await asyncio.sleep(0)
+
+    store = Store(locate(environ, None, Path.exists), environ=environ)
+    async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+        async for event in client.login():
+            if hasattr(event, "prompt"):
+                portal.approve(event.prompt.user_code)
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_runs(notebook, tmp_path):
+    work = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", work)
+    portal = Portal()
+    with portal.serve() as origin:
+        # nbval runs without a person, so the sign-in has happened before, as on any second run
+        ours = {"OPENCLAW_HOME": str(tmp_path), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
+        asyncio.run(sign_in(ours, portal))
+        environ = os.environ | ours | {"IPYTHONDIR": str(tmp_path / "ip")}
+        command = [
+            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", "--nbval-kernel-name=python3",
+            "--nbval-cell-timeout=60", "-c", os.devnull, f"--rootdir={work}", str(work / notebook.name),
+        ]  # fmt: skip
+        done = subprocess.run(command, env=environ, cwd=work, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout[-4000:]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_is_kept_without_outputs(notebook):
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells
+    assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)
+
+
+def test_the_demo_runs_the_quickstart_and_prints_every_cell_with_its_answer():
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--headless"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for part in (
+        "%openclaw login",
+        "pressed Approve",
+        "Signed in to Qwen",
+        "not a model",
+        "Default model: qwen-portal/vision-model",
+        "344",
+    ):
+        assert part in done.stdout
