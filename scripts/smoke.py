@@ -1,0 +1,70 @@
+"""The installed package, outside any checkout: load the extension in IPython, sign in, ask, look at the answer."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from IPython.core.interactiveshell import InteractiveShell
+
+from openclaw_ipython.practice import Portal
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, Portal().serve() as origin:
+        os.environ |= {
+            "OPENCLAW_HOME": folder,
+            "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin,
+            "IPYTHONDIR": str(Path(folder, "ip")),
+        }
+        import openclaw_ipython
+
+        package = Path(openclaw_ipython.__file__).parent
+        assert "site-packages" in package.parts, package
+        shell = InteractiveShell.instance()
+        shell.run_line_magic("load_ext", "openclaw_ipython")
+        sign_in(shell, origin)
+        shell.run_cell_magic("qwen", "-o answer", "Does the wheel work?")
+        assert "not a model" in shell.user_ns["answer"], shell.user_ns["answer"]
+        shell.run_line_magic("unload_ext", "openclaw_ipython")
+    print("the wheel works")
+    return 0
+
+
+def sign_in(shell, origin: str) -> None:
+    """Sign in as in a terminal, with a thread in the part of the person at the approval page."""
+    import re
+    import threading
+    import time
+    import urllib.parse
+    import urllib.request
+
+    out = sys.stdout
+    shown: list[str] = []
+
+    class Tee:
+        def write(self, text: str) -> int:
+            shown.append(text)
+            return out.write(text)
+
+        def flush(self) -> None:
+            out.flush()
+
+    def person() -> None:
+        while not (link := re.search(re.escape(origin) + r"/authorize\?\S+", "".join(shown))):
+            time.sleep(0.05)
+        page = urllib.request.urlopen(link.group(0)).read().decode()
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+        body = urllib.parse.urlencode({**fields, "decision": "approve"}).encode()
+        urllib.request.urlopen(f"{origin}/authorize", body).read()
+
+    threading.Thread(target=person, daemon=True).start()
+    sys.stdout = Tee()  # type: ignore[assignment]
+    try:
+        shell.run_line_magic("openclaw", "login")
+    finally:
+        sys.stdout = out
+
+
+if __name__ == "__main__":
+    sys.exit(main())
