@@ -1,0 +1,1 @@
+"""The chat protocol: values, the event-stream decoder, the completions dialect, one exchange."""

@@ -1,0 +1,229 @@
+"""The OpenAI-completions dialect: request → body, event → ChatEvents. Pure.
+
+Shapes as the Qwen services send them (Model Studio, "OpenAI compatible"; observed streams): usage in
+a last chunk with no choices, `reasoning_content` or `reasoning` beside `content`, tool calls in
+fragments whose later pieces have empty ids, errors in the middle of a 200.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from openclaw_ipython.chat.failures import Failure, error_for, failure_in_text, failure_of
+from openclaw_ipython.chat.messages import (
+    ChatEvent,
+    ChatRequest,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+    Usage,
+    UsageReport,
+)
+from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
+from openclaw_ipython.errors import ProtocolError, StreamBroken, UsageError
+from openclaw_ipython.safe.characters import paired
+from openclaw_ipython.safe.secrets import Secret
+
+DONE = "[DONE]"
+ANSWER_LIMIT = 64 * 1024 * 1024
+
+
+def encode(request: ChatRequest) -> dict[str, Any]:
+    """The JSON body of `POST …/chat/completions`. Fields that are None are left out."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [{"role": m.role, "content": _content(m.content)} for m in request.messages],
+        "stream": request.stream,
+    }
+    if request.stream:  # some services refuse stream_options on a call that does not stream
+        body["stream_options"] = {"include_usage": True}
+    for name in ("temperature", "top_p", "max_tokens"):
+        value = getattr(request, name)
+        if value is not None:
+            body[name] = value
+    body.update(request.extra)
+    return body
+
+
+def encoded(request: ChatRequest) -> bytes:
+    """The same as bytes; half a surrogate pair becomes U+FFFD. Raises UsageError for what JSON cannot hold."""
+    try:
+        text = json.dumps(encode(request), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"the request cannot be written as JSON: {error}") from None
+    return paired(text).encode()
+
+
+def _content(content: Any) -> Any:
+    return content if isinstance(content, str) else [dict(part) for part in content]
+
+
+class AnswerDecoder:
+    """A streamed answer: its bytes in, ChatEvents out.
+
+    `finished` says that the service gave its reason to stop, `done` that `[DONE]` came (what follows is
+    not looked at), `events` how many events with data there were. `known` are the secrets of the request, in
+    case an error repeats them.
+    """
+
+    def __init__(self, *known: Secret, limit: int = ANSWER_LIMIT) -> None:
+        self.finished = False
+        self.done = False
+        self.events = 0
+        self._known = known
+        self._limit = limit
+        self._size = 0
+        self._decoder = EventDecoder()
+
+    def feed(self, chunk: bytes) -> Iterator[ChatEvent]:
+        """What `chunk` completes, one by one: what comes before a damaged event is still given.
+
+        Raises what `decode_event` raises; StreamBroken when more than `limit` characters were said.
+        """
+        for event in self._decoder.feed(chunk):
+            data = event.data.strip()
+            if not data:
+                continue
+            self.events += 1
+            if data == DONE:
+                self.done = True
+                return
+            for said in decode_event(event, *self._known):
+                self._count(said)
+                yield said
+
+    def _count(self, said: ChatEvent) -> None:
+        match said:
+            case TextDelta(text) | ReasoningDelta(text):
+                self._size += len(text)
+            case ToolCallDelta(arguments=arguments):
+                self._size += len(arguments)
+            case Finished():
+                self.finished = True
+        if self._size > self._limit:
+            raise StreamBroken(
+                f"the answer is longer than {self._limit >> 20} Mi characters; stopped reading"
+            )
+
+
+def decode_event(event: ServerEvent, *known: Secret) -> list[ChatEvent]:
+    """What one stream event says. Raises our typed error where it reports a failure or is no JSON object."""
+    parsed = _parse(event.data)
+    if event.event == "error" or "choices" not in parsed or "error" in parsed:
+        failure = failure_of(parsed, *known)
+        if failure is None and event.event == "error":
+            failure = Failure("the service reported an error without a reason")
+        if failure is not None:
+            raise error_for(_status_in(event.comment), failure)
+    return list(_chunk_events(parsed, "delta", known))
+
+
+def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
+    """What a whole JSON answer says, as the same events a stream would have brought.
+
+    Raises the error it reports, ProtocolError when it is no completion.
+    """
+    parsed = _parse(body.decode("utf-8-sig", "replace"))
+    failure = failure_of(parsed, *known)
+    if failure is not None:
+        raise error_for(None, failure)
+    match parsed.get("choices"):
+        case [{"message": dict()}, *_]:
+            events = list(_chunk_events(parsed, "message", known))
+        case _:
+            hint = "check the base URL with %openclaw models status"
+            raise ProtocolError("the answer has no choices", hint=hint)
+    if not any(isinstance(event, Finished) for event in events):
+        events.append(Finished("stop"))  # a document that is whole is complete, whether it says so or not
+    return events
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ProtocolError("the service sent something that is not JSON") from None
+    if not isinstance(parsed, dict):
+        raise ProtocolError("the service sent JSON that is not an object")
+    return parsed
+
+
+def _chunk_events(chunk: Mapping[str, Any], part: str, known: tuple[Secret, ...]) -> Iterator[ChatEvent]:
+    choices = chunk.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and choice.get("index", 0) in (0, None):
+            yield from _choice_events(choice, part, known)
+    usage = chunk.get("usage")
+    if isinstance(usage, dict):
+        yield UsageReport(read_usage(usage))
+
+
+def _choice_events(choice: Mapping[str, Any], part: str, known: tuple[Secret, ...]) -> Iterator[ChatEvent]:
+    finish = _text(choice.get("finish_reason"))
+    delta = _object(choice.get(part))
+    if finish == "error_finish":  # the text of this chunk is the reason, not part of the answer
+        raise error_for(None, failure_in_text(delta.get("content"), *known))
+    reasoning = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
+    if reasoning:
+        yield ReasoningDelta(reasoning)
+    text = _joined(delta.get("content"))
+    if text:
+        yield TextDelta(text)
+    calls = delta.get("tool_calls")
+    for position, call in enumerate(calls if isinstance(calls, list) else ()):
+        if isinstance(call, dict):
+            yield _tool_call(call, position)
+    if finish:
+        yield Finished(finish)
+
+
+def _joined(content: Any) -> str:
+    """The text of a message: a string, or (some servers) a list of parts."""
+    if isinstance(content, list):
+        return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
+    return _text(content)
+
+
+def _tool_call(call: Mapping[str, Any], position: int) -> ToolCallDelta:
+    function = _object(call.get("function"))
+    index = call.get("index")
+    return ToolCallDelta(
+        index if isinstance(index, int) else position,
+        _text(call.get("id")),
+        _text(function.get("name")),
+        _text(function.get("arguments")),
+    )
+
+
+def read_usage(usage: Mapping[str, Any]) -> Usage:
+    """The token counts, from whichever place the service keeps them in."""
+    prompt = _object(usage.get("prompt_tokens_details"))
+    completion = _object(usage.get("completion_tokens_details"))
+    return Usage(
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        _count(prompt.get("cached_tokens", usage.get("cached_tokens"))),
+        _count(completion.get("reasoning_tokens")),
+    )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _text(value: Any) -> str:
+    """A string as it can be printed and stored: JSON may name half a surrogate pair."""
+    return paired(value) if isinstance(value, str) else ""
+
+
+def _status_in(comment: str) -> int | None:
+    """DashScope's native stream puts the status in a comment line, `:HTTP_STATUS/429`."""
+    digits = comment.removeprefix("HTTP_STATUS/")
+    return int(digits) if digits != comment and digits.isdecimal() and len(digits) == 3 else None

@@ -1,0 +1,101 @@
+"""Server-sent events: bytes in, events out, state inside. No I/O, no JSON.
+
+Follows the WHATWG HTML standard, "Server-sent events" §9.2.6 (interpreting an event stream): always
+UTF-8, one BOM dropped, lines end in LF, CR or CRLF and nowhere else, one space after the colon
+dropped, unknown fields ignored, an unfinished last event dropped. Python's `str.splitlines` must
+not enter here: it also splits at U+2028, U+0085 and others, which are data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from openclaw_ipython.errors import ProtocolError
+
+EVENT_LIMIT = 16 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """One event. `comment` is the last comment line inside it: some services put a status there."""
+
+    data: str
+    event: str = ""
+    comment: str = ""
+
+
+class EventDecoder:
+    """Feed it the bytes as they come; it returns the events they complete.
+
+    `limit` bytes is the most one event may hold; beyond it `feed` raises ProtocolError, so that an
+    endless line cannot fill the memory. The cost is linear in the bytes for any way of cutting them.
+    """
+
+    def __init__(self, limit: int = EVENT_LIMIT) -> None:
+        self._limit = limit
+        self._tail = bytearray()  # the beginning of a line whose end has not come
+        self._after_cr = False
+        self._first_line = True
+        self._data = bytearray()  # each data line with a line feed behind it, as the standard has it
+        self._event = b""
+        self._comment = b""
+
+    def feed(self, chunk: bytes) -> list[ServerEvent]:
+        """The events completed by `chunk`, in order."""
+        if self._after_cr and chunk:
+            self._after_cr = False
+            if chunk.startswith(b"\n"):  # the other half of a CRLF cut in two
+                chunk = chunk[1:]
+        if b"\r" in chunk:
+            self._after_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines = chunk.split(b"\n")
+        rest = lines.pop()
+        events: list[ServerEvent] = []
+        if lines:
+            if self._tail:
+                self._tail += lines[0]
+                lines[0] = bytes(self._tail)
+                self._tail.clear()
+            if self._first_line:
+                self._first_line = False
+                lines[0] = lines[0].removeprefix(_BOM)
+            for line in lines:
+                if line:
+                    self._field(line)
+                elif self._data:
+                    events.append(self._dispatch())
+                else:
+                    self._event = self._comment = b""
+        if rest:
+            self._tail += rest
+            self._check(len(self._tail))
+        return events
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if name == b"data":
+            self._data += value
+            self._data += b"\n"
+            self._check(len(self._data))
+        elif name == b"event":
+            self._event = value
+        elif not name:
+            self._comment = value[:200]  # keep-alives may be endless: only the last one, and not much of it
+
+    def _dispatch(self) -> ServerEvent:
+        del self._data[-1]
+        event = ServerEvent(
+            self._data.decode("utf-8", "replace"),
+            self._event.decode("utf-8", "replace"),
+            self._comment.decode("utf-8", "replace"),
+        )
+        self._data.clear()
+        self._event = self._comment = b""
+        return event
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise ProtocolError(f"the service sent an event of more than {self._limit // 1024} KiB")

@@ -1,0 +1,264 @@
+"""One streaming HTTP exchange with a completions endpoint: sent, retried where allowed, always closed.
+
+Yields ChatEvents and raises our errors. Nothing is retried once anything of the answer was yielded:
+it may have been paid for and partly read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+import httpx
+
+from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encoded
+from openclaw_ipython.chat.failures import error_for, read_failure, retry_after, retryable
+from openclaw_ipython.chat.messages import ChatEvent, ChatRequest, Notice
+from openclaw_ipython.errors import OpenClawError, ProtocolError, StreamBroken
+from openclaw_ipython.http import (
+    BODY_LIMIT,
+    CONNECT_SECONDS,
+    body_pieces,
+    from_httpx,
+    read_capped,
+    translated,
+    undelivered,
+)
+from openclaw_ipython.safe.secrets import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited and how often tried. Seconds.
+
+    `idle` is the longest silence, before the answer and inside it. Only data breaks it: comments keep a
+    connection open, not our patience. `ending` is how long the usage may take once the service has said why it
+    stopped, `parting` how long the connection may take to come free after `[DONE]`.
+    """
+
+    retries: int = 2
+    longest_wait: float = 60.0
+    first_wait: float = 0.5
+    idle: float = 120.0
+    ending: float = 5.0
+    parting: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Where and how one request is sent.
+
+    `url` is the full address of the completions endpoint, `name` what the other side is called in
+    messages, `auth` applies the login. `sleep`, `clock` (monotonic), `wall` (epoch) and `jitter`
+    (a number from 0 to 1) are passed in, so that tests need no waiting.
+    """
+
+    http: httpx.AsyncClient
+    url: str
+    name: str
+    auth: httpx.Auth
+    sleep: Callable[[float], Awaitable[None]]
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    jitter: Callable[[], float]
+    patience: Patience = field(default_factory=Patience)
+
+
+async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
+    """Send `request` and yield what comes, until it is finished.
+
+    Raises LoginRequired, RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
+    ProtocolError; StreamBroken when the answer ended without a finish reason; UsageError when the
+    request is no JSON; whatever of ours `auth` raises.
+    """
+    for attempt in range(at.patience.retries + 1):
+        response = await _sent(at, request)
+        if isinstance(response, httpx.Response):
+            try:
+                with translated(at.name):
+                    async with aclosing(_answer(at, response)) as events:
+                        async for event in events:
+                            yield event
+            finally:
+                await response.aclose()
+            return
+        wait = _wait(at, attempt, response.retry_after)
+        if attempt == at.patience.retries or wait > at.patience.longest_wait:
+            raise response.error
+        yield Notice(f"{response.error} · trying again", seconds=wait)
+        await at.sleep(wait)
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Not answered, and the same request may be sent again."""
+
+    error: OpenClawError
+    retry_after: float | None
+
+
+def _wait(at: Exchange, attempt: int, asked: float | None) -> float:
+    if asked is not None:
+        return asked
+    return float(at.patience.first_wait * 2**attempt * (1 + at.jitter()))
+
+
+async def _sent(at: Exchange, request: ChatRequest) -> httpx.Response | _Refused:
+    """An open response that promises an answer; whoever gets it closes it."""
+    with translated(at.name):
+        try:
+            response = await at.http.send(_message(at, request), auth=at.auth, stream=True)
+        except httpx.HTTPError as error:
+            if not undelivered(error):
+                raise
+            return _Refused(from_httpx(error, at.name), None)
+        if response.is_success:
+            return response
+        try:
+            return await _refusal(at, response)
+        finally:
+            await response.aclose()
+
+
+def _message(at: Exchange, request: ChatRequest) -> httpx.Request:
+    return at.http.build_request(
+        "POST",
+        at.url,
+        content=encoded(request),
+        headers={
+            "Accept": "text/event-stream" if request.stream else "application/json",
+            "Content-Type": "application/json",
+        },
+        timeout=httpx.Timeout(at.patience.idle, connect=CONNECT_SECONDS),
+    )
+
+
+async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:
+    """An error answer: raised when final, returned when it may be tried again."""
+    status = response.status_code
+    if response.is_redirect or 300 <= status < 400:
+        raise ProtocolError(
+            f"{at.name} redirects elsewhere; that is not followed, since it would repeat the login and the prompt",
+            hint="check the base URL with %openclaw models status",
+            status=status,
+        )
+    try:
+        body = await read_capped(response)
+    except httpx.HTTPError:
+        body = b""  # the status alone says enough
+    failure = read_failure(body, response.headers, _login_of(response))
+    wait = retry_after(response.headers, at.wall())
+    error = error_for(status, failure, retry_after=wait)
+    if not retryable(status, failure):
+        raise error
+    return _Refused(error, wait)
+
+
+def _login_of(response: httpx.Response) -> Secret:
+    """The token that was sent, so that an error text repeating it can be redacted."""
+    return Secret(response.request.headers.get("authorization", "").partition(" ")[2])
+
+
+def _answer(at: Exchange, response: httpx.Response) -> AsyncGenerator[ChatEvent, None]:
+    """A 200 by what it claims to be: a document, a web page, or else a stream."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in {"text/html", "application/xhtml+xml"}:
+        return _document(at, response, html=True)
+    if kind == "application/json" or kind.endswith("+json"):
+        return _document(at, response)
+    return _events(at, response, labelled=kind == "text/event-stream")
+
+
+async def _document(
+    at: Exchange, response: httpx.Response, *, html: bool = False
+) -> AsyncGenerator[ChatEvent, None]:
+    login = _login_of(response)
+    try:
+        body = await read_capped(response, BODY_LIMIT if html else ANSWER_LIMIT)
+    except httpx.HTTPError as error:
+        raise _broken_off(at, error) from None
+    if html:
+        raise error_for(response.status_code, read_failure(body, response.headers, login))
+    for event in decode_completion(body, login):
+        yield event
+
+
+async def _events(
+    at: Exchange, response: httpx.Response, *, labelled: bool
+) -> AsyncGenerator[ChatEvent, None]:
+    answer = AnswerDecoder(_login_of(response))
+    heard = at.clock()
+    async with aclosing(body_pieces(response)) as pieces:
+        try:
+            while not answer.done:
+                piece = await (_soon(pieces, at.patience.ending) if answer.finished else anext(pieces, None))
+                if piece is None:
+                    break
+                before = answer.events
+                for said in answer.feed(piece):
+                    yield said
+                if answer.events > before:
+                    heard = at.clock()  # after the reader had its time with what was said
+                elif at.clock() - heard > (at.patience.ending if answer.finished else at.patience.idle):
+                    raise _silent(at)
+        except (httpx.HTTPError, StreamBroken) as error:
+            if not answer.finished:
+                raise _broken_off(at, error) from None
+        if answer.done and answer.finished:
+            await _let_end(pieces, at.patience.parting)
+    if not answer.finished:
+        raise _unfinished(at, started=labelled or answer.events > 0)
+
+
+async def _soon(pieces: AsyncGenerator[bytes, None], within: float) -> bytes | None:
+    """The next piece; None at the end, and when it did not come `within` seconds."""
+    try:
+        async with asyncio.timeout(within):
+            return await anext(pieces, None)
+    except TimeoutError:
+        return None
+
+
+async def _let_end(pieces: AsyncGenerator[bytes, None], within: float) -> None:
+    """After `[DONE]`: the end of the body makes the connection free for the next request."""
+    try:
+        async with asyncio.timeout(within):
+            for _ in range(8):
+                if await anext(pieces, None) is None:
+                    return
+    except (TimeoutError, httpx.HTTPError):
+        pass  # then it is closed instead
+
+
+def _broken_off(at: Exchange, error: httpx.HTTPError | StreamBroken) -> OpenClawError:
+    match error:
+        case StreamBroken():
+            return error
+        case httpx.ReadTimeout():
+            return _silent(at)
+        case httpx.DecodingError():
+            return from_httpx(error, at.name)
+        case _:
+            return _ended_early(type(error).__name__)
+
+
+def _unfinished(at: Exchange, *, started: bool) -> OpenClawError:
+    if started:
+        return _ended_early()
+    hint = "check the base URL with %openclaw models status"
+    return ProtocolError(f"{at.name} answered something that is not a stream", hint=hint)
+
+
+def _silent(at: Exchange) -> StreamBroken:
+    return StreamBroken(
+        f"the answer stopped coming: no data for {at.patience.idle:g} s", hint="run the cell again"
+    )
+
+
+def _ended_early(why: str = "") -> StreamBroken:
+    return StreamBroken(
+        f"the answer ended early: the connection broke before it was finished{f' ({why})' if why else ''}",
+        hint="run the cell again",
+    )

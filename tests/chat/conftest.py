@@ -1,0 +1,144 @@
+"""One exchange with a portal or a handler, with a clock that is moved by hand; and how streams are written."""
+
+import asyncio
+import json
+from contextlib import aclosing
+
+import httpx
+import pytest
+
+from openclaw_ipython.chat.messages import ChatRequest, Message, TextDelta
+from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
+from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.http import make_client
+
+QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
+
+
+class Bearer(httpx.Auth):
+    """Sends one token, and after a 401 the next one, if there is one."""
+
+    def __init__(self, *tokens):
+        self.tokens = tokens
+
+    def auth_flow(self, request):
+        for token in self.tokens:
+            request.headers["Authorization"] = f"Bearer {token}"
+            response = yield request
+            if response.status_code != 401:
+                return
+
+
+class Heard:
+    """What one exchange brought: the events, and the error that ended it, if one did."""
+
+    def __init__(self):
+        self.events = []
+        self.error = None
+
+    @property
+    def text(self):
+        return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+
+    def of(self, kind):
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Line:
+    """Exchanges over `transport`. Waits of the exchange itself go through `clock`."""
+
+    def __init__(self, transport, clock, auth, url="http://127.0.0.1:8642/v1/chat/completions"):
+        self.transport, self.clock, self.auth, self.url = transport, clock, auth, url
+
+    def exchange(self, http, patience):
+        return Exchange(
+            http=http,
+            url=self.url,
+            name="the portal",
+            auth=self.auth,
+            sleep=self.clock.sleep,
+            clock=self.clock,
+            wall=self.clock,
+            jitter=lambda: 0.0,
+            patience=Patience(**patience),
+        )
+
+    async def hear(self, request=QUESTION, *, http=None, told=None, **patience):
+        """`told` is set when something was heard."""
+        heard = Heard()
+        http = http or make_client(self.transport)
+        try:
+            async with aclosing(stream_chat(self.exchange(http, patience), request)) as events:
+                async for event in events:
+                    heard.events.append(event)
+                    if told is not None:
+                        told.set()
+        except OpenClawError as error:
+            heard.error = error
+        return heard
+
+    def ask(self, request=QUESTION, **patience):
+        async def once():
+            async with make_client(self.transport) as http:
+                return await self.hear(request, http=http, **patience)
+
+        return asyncio.run(once())
+
+
+@pytest.fixture
+def line(portal, clock):
+    """An exchange with the portal, signed in."""
+    token = portal.issue()["access_token"]
+    return Line(portal.transport(clock.sleep), clock, Bearer(token))
+
+
+@pytest.fixture
+def answering(clock):
+    """`answering(handler)`: an exchange with a function from request to response."""
+
+    def make(handler, *tokens):
+        return Line(httpx.MockTransport(handler), clock, Bearer(*(tokens or ("a-token-of-this-test",))))
+
+    return make
+
+
+def chunk(delta=None, finish=None, **more):
+    """One chunk of a completion."""
+    return {"choices": [{"index": 0, "delta": delta or {}, "finish_reason": finish}], **more}
+
+
+def sent(*events):
+    """The bytes of a stream: dictionaries as JSON, strings as they are."""
+    return b"".join(
+        b"data: " + (e if isinstance(e, str) else json.dumps(e)).encode() + b"\n\n" for e in events
+    )
+
+
+@pytest.fixture
+def wire():
+    """`wire.chunk(…)`, `wire.sent(…)` and `wire.whole(…)`, an answer said in pieces."""
+
+    class Wire:
+        def whole(self, *texts, finish="stop"):
+            deltas = [chunk({"content": text}) for text in texts]
+            return sent(*deltas, chunk({"content": ""}, finish), "[DONE]")
+
+    Wire.chunk, Wire.sent = staticmethod(chunk), staticmethod(sent)
+    return Wire()
+
+
+@pytest.fixture
+def streamed():
+    """`streamed(*pieces)`: a 200 whose body comes in these pieces."""
+
+    def make(*pieces, content_type="text/event-stream", **headers):
+        async def body():
+            for piece in pieces:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.Response(200, headers={"content-type": content_type, **named}, content=body())
+
+    return make

@@ -1,0 +1,500 @@
+"""The dialect: what is sent, and what the services' streams and documents say."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openclaw_ipython.chat.collect import Collector
+from openclaw_ipython.chat.completions import (
+    AnswerDecoder,
+    decode_completion,
+    decode_event,
+    encode,
+    encoded,
+    read_usage,
+)
+from openclaw_ipython.chat.messages import (
+    ChatRequest,
+    Finished,
+    Message,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+    UsageReport,
+)
+from openclaw_ipython.chat.sse import ServerEvent
+from openclaw_ipython.errors import (
+    LoginRequired,
+    OpenClawError,
+    ProtocolError,
+    QuotaExceeded,
+    RateLimited,
+    RequestRejected,
+    ServiceUnavailable,
+    StreamBroken,
+    UsageError,
+)
+from openclaw_ipython.safe.secrets import Secret
+
+HELLO = (Message("system", "be brief"), Message("user", "hello"))
+
+# -- what is sent ------------------------------------------------------------------------------
+
+
+def test_a_request_has_only_what_was_asked_for():
+    assert encode(ChatRequest("coder-model", HELLO)) == {
+        "model": "coder-model",
+        "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": "hello"}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+def test_stream_options_are_not_sent_without_stream():
+    assert "stream_options" not in encode(ChatRequest("m", HELLO, stream=False))
+
+
+def test_options_and_extra_fields_are_sent_as_they_are():
+    body = encode(ChatRequest("m", HELLO, 0.0, 0.5, 7, extra={"enable_thinking": False, "seed": 1}))
+    assert (body["temperature"], body["top_p"], body["max_tokens"]) == (0.0, 0.5, 7)
+    assert (body["enable_thinking"], body["seed"]) == (False, 1)
+
+
+def test_content_parts_are_sent_in_order():
+    parts = ({"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": "data:,"}})
+    assert encode(ChatRequest("m", (Message("user", parts),)))["messages"][0]["content"] == list(parts)
+
+
+def test_text_is_sent_as_utf8_and_always_encodable():
+    body = encoded(ChatRequest("m", (Message("user", "你好 \ud83d \ud83d\ude00"),)))
+    assert "你好".encode() in body
+    assert json.loads(body)["messages"][0]["content"] == "你好 \ufffd 😀"
+
+
+@pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}, b"bytes"])
+def test_what_json_cannot_hold_is_the_askers_mistake(value):
+    with pytest.raises(UsageError, match="JSON"):
+        encoded(ChatRequest("m", HELLO, extra={"x": value}))
+
+
+# -- streams ---------------------------------------------------------------------------------
+
+
+def reply_of(raw):
+    decoder, collector = AnswerDecoder(), Collector("m", 0.0)
+    for event in decoder.feed(raw):
+        collector.add(event, 0.0)
+    return decoder, collector.reply(0.0)
+
+
+def lined(*lines, end="\n\n"):
+    return "".join(line + end for line in lines).encode()
+
+
+THINKING = (
+    ": keep-alive",
+    'data: {"id":"c1","object":"chat.completion.chunk","created":1,"model":"qwen3.7-plus","choices":[{"index":0,'
+    '"delta":{"role":"assistant","content":null,"reasoning_content":"Two "},"finish_reason":null}],"usage":null}',
+    'data:{"choices":[{"index":0,"delta":{"content":null,"reasoning_content":"plus two."},"finish_reason":null}],'
+    '"usage":null}',
+    'data: {"choices":[{"index":0,"delta":{"content":"4","reasoning_content":null},"finish_reason":null}]}',
+    'data: {"choices":[{"index":0,"delta":{"content":""},"finish_reason":"stop"}],"usage":null}',
+    'data: {"choices":[],"usage":{"prompt_tokens":12,"completion_tokens":9,"total_tokens":21,'
+    '"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":7}}}',
+    "data: [DONE]",
+)
+
+
+@pytest.mark.parametrize("end", ["\n\n", "\r\n\r\n", "\r\r"])
+def test_thinking_text_and_usage_are_told_apart(end):
+    decoder, reply = reply_of(lined(*THINKING, end=end))
+    assert reply == "4"
+    assert reply.reasoning == "Two plus two."
+    assert reply.finish_reason == "stop"
+    assert reply.usage == Usage(12, 9, 0, 7)
+    assert decoder.finished
+    assert decoder.done
+
+
+def test_a_tool_call_in_fragments_becomes_one_call():
+    def piece(call, role=None):
+        return {
+            "choices": [{"index": 0, "delta": {"content": None, "tool_calls": [call]}, "finish_reason": None}]
+        }
+
+    chunks = [
+        piece(
+            {"index": 0, "id": "call_1", "type": "function", "function": {"name": "list", "arguments": ""}}
+        ),
+        piece(
+            {"index": 0, "id": "", "type": "function", "function": {"name": "", "arguments": '{"path": "'}}
+        ),
+        piece({"index": 0, "id": "", "type": "function", "function": {"name": None, "arguments": '/w"}'}}),
+        {"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": "tool_calls"}]},
+    ]
+    _, reply = reply_of(lined(*(f"data: {json.dumps(chunk)}" for chunk in chunks), "data: [DONE]"))
+    assert reply.tool_calls == (ToolCall("call_1", "list", '{"path": "/w"}'),)
+    assert reply.finish_reason == "tool_calls"
+
+
+def events_of(chunk, **about):
+    return decode_event(ServerEvent(json.dumps(chunk), **about))
+
+
+def choice(**fields):
+    return {"choices": [{"index": 0, "delta": {}, "finish_reason": None} | fields]}
+
+
+@pytest.mark.parametrize(
+    ("chunk", "events"),
+    [
+        ({"choices": []}, []),
+        ({"choices": None}, []),
+        ({"choices": {}}, []),
+        ({"choices": [None, 1, "x", []]}, []),
+        ({}, []),
+        ({"object": "ping"}, []),
+        ({"choices": [], "error": None}, []),
+        (choice(delta=None), []),
+        (choice(delta="x"), []),
+        (choice(delta={"content": None}), []),
+        (choice(delta={"content": 5, "reasoning_content": 5, "tool_calls": 5}), []),
+        (choice(delta={"content": "a"}), [TextDelta("a")]),
+        (choice(index=None, delta={"content": "a"}), [TextDelta("a")]),
+        (choice(index=1, delta={"content": "a"}), []),
+        ({"choices": [{"delta": {"content": "a"}}]}, [TextDelta("a")]),
+        (choice(delta={"reasoning": "r"}), [ReasoningDelta("r")]),
+        (choice(delta={"reasoning_content": "", "reasoning": "r"}), [ReasoningDelta("r")]),
+        (choice(delta={"content": "a", "reasoning_content": "r"}), [ReasoningDelta("r"), TextDelta("a")]),
+        (choice(delta={"content": [{"type": "text", "text": "a"}, None, {"text": 1}]}), [TextDelta("a")]),
+        (choice(delta={"content": "half \ud83d"}), [TextDelta("half \ufffd")]),
+        (choice(delta={"content": "\ud83d\ude00"}), [TextDelta("😀")]),
+        (choice(finish_reason="length"), [Finished("length")]),
+        (choice(finish_reason="content_filter"), [Finished("content_filter")]),
+        (choice(finish_reason=""), []),
+        (choice(finish_reason=7), []),
+        (choice(delta=None, finish_reason="stop"), [Finished("stop")]),
+        (choice(delta={"content": "a"}, finish_reason="stop"), [TextDelta("a"), Finished("stop")]),
+        (choice(delta={"tool_calls": [None, {}]}), [ToolCallDelta(1, "", "", "")]),
+        (choice(delta={"tool_calls": [{"index": "x", "function": None}]}), [ToolCallDelta(0, "", "", "")]),
+        ({"usage": None, "choices": []}, []),
+        ({"usage": {}, "choices": []}, [UsageReport(Usage())]),
+        ({"usage": {"prompt_tokens": 1}}, [UsageReport(Usage(1))]),
+        (choice(finish_reason="stop") | {"usage": {}}, [Finished("stop"), UsageReport(Usage())]),
+    ],
+)
+def test_each_chunk_says_what_is_in_it(chunk, events):
+    assert events_of(chunk) == events
+
+
+@pytest.mark.parametrize(
+    ("usage", "read"),
+    [
+        ({"prompt_tokens": 1, "completion_tokens": 2, "cached_tokens": 3}, Usage(1, 2, 3)),
+        ({"prompt_tokens_details": {"cached_tokens": 4}, "cached_tokens": 3}, Usage(None, None, 4)),
+        ({"prompt_tokens": -1, "completion_tokens": "2", "cached_tokens": True}, Usage()),
+        ({"prompt_tokens_details": [], "completion_tokens_details": None}, Usage()),
+    ],
+)
+def test_counts_are_taken_from_where_they_are(usage, read):
+    assert read_usage(usage) == read
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "code", "request_id"),
+    [
+        (
+            ServerEvent(
+                json.dumps(choice(delta={"content": "Throttling: slow down"}, finish_reason="error_finish"))
+            ),
+            RateLimited,
+            "Throttling",
+            "",
+        ),
+        (ServerEvent(json.dumps(choice(delta=None, finish_reason="error_finish"))), RequestRejected, "", ""),
+        (
+            ServerEvent(
+                '{"error":{"code":"data_inspection_failed","message":"Output data may contain …",'
+                '"type":"data_inspection_failed"},"request_id":"r-1"}',
+                "error",
+            ),
+            RequestRejected,
+            "data_inspection_failed",
+            "r-1",
+        ),
+        (
+            ServerEvent(
+                '{"code":"Throttling.AllocationQuota","message":"Allocated quota exceeded","request_id":"r-2"}',
+                "error",
+                "HTTP_STATUS/429",
+            ),
+            RateLimited,
+            "Throttling.AllocationQuota",
+            "r-2",
+        ),
+        (ServerEvent('{"message":"no"}', "error", "HTTP_STATUS/500"), ServiceUnavailable, "", ""),
+        (ServerEvent('{"message":"no"}', "error", "HTTP_STATUS/²00"), RequestRejected, "", ""),
+        (ServerEvent("{}", "error"), RequestRejected, "", ""),
+        (ServerEvent('{"choices":[]}', "error"), RequestRejected, "", ""),
+        (ServerEvent('{"error":"words","choices":[]}'), RequestRejected, "", ""),
+        (ServerEvent('{"error":true}'), RequestRejected, "", ""),
+        (
+            ServerEvent('{"error":{"code":"insufficient_quota","message":"x"},"request_id":"r"}'),
+            QuotaExceeded,
+            "insufficient_quota",
+            "r",
+        ),
+        (ServerEvent('{"ret":["FAIL_SYS_USER_VALIDATE"]}'), RequestRejected, "FAIL_SYS_USER_VALIDATE", ""),
+        (ServerEvent('{"code":500,"message":"x"}'), ServiceUnavailable, "500", ""),
+    ],
+)
+def test_a_failure_inside_a_stream_is_an_error(event, kind, code, request_id):
+    with pytest.raises(kind) as caught:
+        decode_event(event)
+    assert type(caught.value) is kind
+    assert (caught.value.code, caught.value.request_id) == (code, request_id)
+
+
+def test_a_dead_login_inside_a_stream_is_an_error_of_login():
+    with pytest.raises(LoginRequired):
+        events_of({"error": {"code": "invalid_api_key", "message": "x"}})
+
+
+def test_an_error_inside_a_stream_does_not_repeat_the_token():
+    for chunk in (
+        {"error": "bad odd~token"},
+        choice(delta={"content": "bad odd~token"}, finish_reason="error_finish"),
+    ):
+        with pytest.raises(RequestRejected) as caught:
+            decode_event(ServerEvent(json.dumps(chunk)), Secret("odd~token"))
+        assert "odd~token" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "data", ["null", "1", '"x"', "[]", "true", "{", '{"choices":[{"del', "x", "NaN", "[" * 9999]
+)
+def test_data_that_is_no_object_is_a_protocol_error(data):
+    with pytest.raises(ProtocolError):
+        decode_event(ServerEvent(data))
+
+
+def test_a_number_too_long_to_read_is_a_protocol_error():
+    with pytest.raises(ProtocolError):
+        decode_event(ServerEvent('{"x":' + "9" * 5000 + "}"))
+
+
+# -- the whole answer --------------------------------------------------------------------------
+
+
+def test_what_came_before_the_damage_is_given():
+    decoder, said = AnswerDecoder(), []
+    raw = lined('data: {"choices":[{"delta":{"content":"kept"}}]}', 'data: {"choi', "data: [DONE]")
+    with pytest.raises(ProtocolError):
+        said.extend(decoder.feed(raw))
+    assert said == [TextDelta("kept")]
+    assert not decoder.finished
+
+
+@pytest.mark.parametrize(
+    "done", ["data: [DONE]", "data:[DONE]", "data:  [DONE]  ", "event: done\ndata: [DONE]"]
+)
+def test_nothing_after_done_is_looked_at(done):
+    decoder = AnswerDecoder()
+    stop = json.dumps(choice(finish_reason="stop"))
+    assert list(decoder.feed(lined(f"data: {stop}", done, "data: this is no JSON"))) == [Finished("stop")]
+    assert decoder.done
+
+
+def test_blank_data_is_passed_over_and_does_not_count():
+    decoder = AnswerDecoder()
+    assert list(decoder.feed(b"data:\n\ndata: \n\n: comment\n\nevent: ping\n\n")) == []
+    assert decoder.events == 0
+
+
+def test_an_answer_without_end_is_stopped():
+    decoder = AnswerDecoder(limit=1000)
+    text = lined('data: {"choices":[{"delta":{"content":"' + "x" * 100 + '"}}]}')
+    said = []
+    with pytest.raises(StreamBroken, match="longer than"):
+        for _ in range(100):
+            said.extend(decoder.feed(text))
+    assert len(said) == 10
+
+
+DELTAS = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=6)
+
+
+@given(DELTAS, st.floats(0, 1), st.integers(1, 40))
+def test_a_cut_answer_is_a_prefix_of_the_whole(texts, share, size):
+    chunks = [json.dumps(choice(delta={"content": text})) for text in texts]
+    raw = lined(
+        *(f"data: {c}" for c in chunks), f"data: {json.dumps(choice(finish_reason='stop'))}", "data: [DONE]"
+    )
+    _, whole = reply_of(raw)
+    cut = raw[: int(len(raw) * share)]
+    decoder, said = AnswerDecoder(), []
+    for at in range(0, len(cut), size):
+        said.extend(decoder.feed(cut[at : at + size]))
+    heard = "".join(event.text for event in said if isinstance(event, TextDelta))
+    assert whole.startswith(heard)
+    assert heard == whole or not decoder.finished
+
+
+LINES = st.sampled_from(
+    [
+        "data: ",
+        "event: error\n",
+        ":HTTP_STATUS/429\n",
+        '{"choices":[',
+        '{"delta":{"content":"',
+        "x",
+        '"}}',
+        "]}",
+        "\n\n",
+        "null",
+        "[DONE]",
+        '{"error":',
+        '"e"',
+        "{}",
+        "}",
+        '"finish_reason":"stop"',
+        '"error_finish"',
+        ",",
+        "\ud83d",
+        "\\ud83d",
+        '{"code":1,"message":[2]}',
+        '"tool_calls":[{"index":-1}]',
+        '"usage":{"prompt_tokens":1e9}',
+        "\r",
+    ]
+)
+
+
+@given(
+    st.one_of(
+        st.lists(LINES, max_size=40).map("".join).map(lambda t: t.encode("utf-8", "replace")), st.binary()
+    )
+)
+def test_any_bytes_are_events_or_an_error_of_ours(raw):
+    try:
+        _, reply = reply_of(raw)
+    except OpenClawError as error:
+        str(error).encode()
+    else:
+        reply.encode()
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from(["", "stop", "error_finish", "\ud83d", "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "choices",
+                    "delta",
+                    "message",
+                    "content",
+                    "finish_reason",
+                    "index",
+                    "usage",
+                    "error",
+                    "tool_calls",
+                    "function",
+                    "name",
+                    "arguments",
+                    "id",
+                    "reasoning_content",
+                    "prompt_tokens_details",
+                    "text",
+                    "code",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@given(VALUES)
+def test_any_json_is_events_or_an_error_of_ours(value):
+    for read in (lambda: events_of(value), lambda: decode_completion(json.dumps(value).encode())):
+        try:
+            events = read()
+        except OpenClawError:
+            continue
+        collector = Collector("m", 0.0)
+        for event in events:
+            collector.add(event, 0.0)
+        collector.reply(0.0).encode()
+
+
+# -- one document ------------------------------------------------------------------------------
+
+
+def document(**message):
+    return {
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 3},
+    }
+
+
+def test_a_document_says_the_same_as_a_stream():
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    body = json.dumps(
+        document(role="assistant", content="4", reasoning_content="hm", tool_calls=[call])
+    ).encode()
+    assert decode_completion(body) == [
+        ReasoningDelta("hm"),
+        TextDelta("4"),
+        ToolCallDelta(0, "c", "f", "{}"),
+        Finished("stop"),
+        UsageReport(Usage(3)),
+    ]
+    assert decode_completion(b"\xef\xbb\xbf" + body) == decode_completion(body)
+
+
+def test_a_whole_document_without_a_reason_is_complete():
+    assert decode_completion(b'{"choices":[{"message":{"content":"4"}}]}') == [
+        TextDelta("4"),
+        Finished("stop"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"choices":[]}',
+        b'{"choices":null}',
+        b'{"choices":[5]}',
+        b'{"choices":[{}]}',
+        b"<html>",
+        b'{"choices":[{"message":{"content":"cut',
+        b"\xff",
+        b'{"object":"list","data":[]}',
+    ],
+)
+def test_what_is_no_completion_is_never_an_empty_answer(body):
+    with pytest.raises(ProtocolError):
+        decode_completion(body)
+
+
+def test_a_refusal_with_200_is_an_error():
+    with pytest.raises(QuotaExceeded) as caught:
+        decode_completion(b'{"error":{"code":"insufficient_quota","message":"no"},"request_id":"r"}')
+    assert caught.value.request_id == "r"
+    with pytest.raises(RequestRejected, match="FAIL_SYS"):
+        decode_completion(b'{"ret":["FAIL_SYS_USER_VALIDATE","x"]}')

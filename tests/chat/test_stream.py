@@ -1,0 +1,657 @@
+"""One exchange end to end: what is sent, retried, waited for, refused and given back."""
+
+import asyncio
+import gzip
+import tracemalloc
+from contextlib import aclosing
+from dataclasses import replace
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from openclaw_ipython.auth.tokens import BearerAuth, FixedToken
+from openclaw_ipython.chat.messages import (
+    ChatRequest,
+    Finished,
+    Message,
+    Notice,
+    ReasoningDelta,
+    TextDelta,
+    Usage,
+    UsageReport,
+)
+from openclaw_ipython.chat.stream import stream_chat
+from openclaw_ipython.errors import (
+    LoginRequired,
+    OpenClawError,
+    ProtocolError,
+    QuotaExceeded,
+    RateLimited,
+    RefreshRejected,
+    RequestRejected,
+    ServiceUnavailable,
+    StreamBroken,
+    UsageError,
+)
+from openclaw_ipython.http import USER_AGENT, make_client
+from openclaw_ipython.safe.secrets import Secret
+
+QUOTA = {"error": {"code": "insufficient_quota", "message": "Free allocated quota exceeded."}}
+CHAT = "/v1/chat/completions"
+QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
+
+
+# -- the ordinary way ----------------------------------------------------------------------
+
+
+def test_an_answer_comes_in_pieces_with_its_usage(line, portal):
+    portal.says("Hel", "lo", reasoning=("Hm",), usage={"prompt_tokens": 3, "completion_tokens": 2})
+    heard = line.ask()
+    assert heard.events == [
+        ReasoningDelta("Hm"),
+        TextDelta("Hel"),
+        TextDelta("lo"),
+        Finished("stop"),
+        UsageReport(Usage(3, 2)),
+    ]
+    assert heard.error is None
+
+
+def test_what_is_sent(line, portal):
+    line.ask()
+    (request,) = portal.requests
+    assert (request.method, request.path) == ("POST", CHAT)
+    assert request.headers["user-agent"] == USER_AGENT
+    assert request.headers["accept"] == "text/event-stream"
+    assert request.headers["content-type"] == "application/json"
+    assert "cookie" not in request.headers
+    assert request.json()["messages"] == [{"role": "user", "content": "hello"}]
+
+
+def test_an_answer_that_is_not_streamed_brings_the_same_events(line, portal):
+    portal.says("Hel", "lo")
+    heard = line.ask(ChatRequest("coder-model", (Message("user", "hello"),), stream=False))
+    assert heard.text == "Hello"
+    assert heard.of(Finished) == [Finished("stop")]
+    assert portal.requests[0].headers["accept"] == "application/json"
+
+
+def test_a_document_in_place_of_a_stream_is_read(answering):
+    body = {"choices": [{"message": {"content": "all at once"}, "finish_reason": "length"}]}
+    heard = answering(lambda request: httpx.Response(200, json=body)).ask()
+    assert heard.events == [TextDelta("all at once"), Finished("length")]
+
+
+def test_without_done_a_finished_answer_is_complete(line, portal, wire):
+    portal.raw_stream(wire.sent(wire.chunk({"content": "4"}, "stop")))
+    heard = line.ask()
+    assert (heard.text, heard.error) == ("4", None)
+
+
+@pytest.mark.parametrize("end", [b"data: [DONE]", b"data: [DONE]\n", b"data:[DONE] \r\n\r\n"])
+def test_a_sloppy_done_is_accepted(line, portal, wire, end):
+    portal.raw_stream(wire.sent(wire.chunk({"content": "4"}, "stop")), end)
+    assert line.ask().error is None
+
+
+def test_any_success_is_an_answer(answering, wire):
+    heard = answering(lambda request: httpx.Response(201, content=wire.whole("4"))).ask()
+    assert (heard.text, heard.error) == ("4", None)
+
+
+def test_a_mistake_of_the_asker_sends_nothing(line, portal):
+    heard = line.ask(ChatRequest("coder-model", (Message("user", "x"),), temperature=float("nan")))
+    assert isinstance(heard.error, UsageError)
+    assert portal.requests == ()
+
+
+# -- trying again --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
+def test_a_passing_failure_is_tried_twice_again(line, portal, clock, status):
+    portal.fails_next(CHAT, status, times=2).says("there")
+    heard = line.ask()
+    assert heard.text == "there"
+    assert clock.slept == [0.5, 1.0]
+    assert [notice.seconds for notice in heard.of(Notice)] == [0.5, 1.0]
+    assert heard.of(Notice)[0].text.endswith("trying again")
+
+
+def test_two_tries_more_are_all(line, portal, clock):
+    portal.fails_next(CHAT, 503, {"message": "busy"}, times=None)
+    heard = line.ask()
+    assert isinstance(heard.error, ServiceUnavailable)
+    assert len(portal.requests) == 3
+    assert clock.slept == [0.5, 1.0]
+    assert all(isinstance(event, Notice) for event in heard.events)
+
+
+def test_the_wait_the_service_asks_for_is_kept(line, portal, clock):
+    portal.fails_next(CHAT, 429, headers={"retry-after": "7"})
+    portal.fails_next(CHAT, 503, headers={"retry-after-ms": "1250"})
+    portal.says("x")
+    assert line.ask().text == "x"
+    assert clock.slept == [7.0, 1.25]
+
+
+@pytest.mark.parametrize(("asked", "tries"), [("60", 2), ("61", 1), ("86400", 1)])
+def test_more_than_a_minute_is_not_waited(line, portal, clock, asked, tries):
+    portal.fails_next(CHAT, 429, headers={"retry-after": asked}).says("x")
+    heard = line.ask()
+    assert len(portal.requests) == tries
+    if tries == 1:
+        assert isinstance(heard.error, RateLimited)
+        assert heard.error.retry_after == float(asked)
+        assert "run the cell again in" in heard.error.hint
+        assert clock.slept == []
+
+
+@pytest.mark.parametrize("asked", ["0", "-1", "nan", "inf", "soon", ""])
+def test_an_absurd_wait_is_replaced_by_our_own(line, portal, clock, asked):
+    portal.fails_next(CHAT, 429, headers={"retry-after": asked}).says("x")
+    assert line.ask().text == "x"
+    assert clock.slept == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (429, QUOTA, QuotaExceeded),
+        (400, {"error": {"code": "invalid_parameter_error", "message": "x"}}, RequestRejected),
+        (403, {"error": {"code": "access_denied", "message": "x"}}, RequestRejected),
+        (404, {"error": {"code": "model_not_found", "message": "x"}}, RequestRejected),
+        (405, {"error": "Coding Plan is currently only available for Coding Agents"}, RequestRejected),
+    ],
+)
+def test_a_final_refusal_is_asked_once(line, portal, clock, status, body, kind):
+    portal.fails_next(CHAT, status, body, {"x-request-id": "r-7"}, times=None)
+    heard = line.ask()
+    assert type(heard.error) is kind
+    assert (heard.error.status, heard.error.request_id) == (status, "r-7")
+    assert heard.events == []
+    assert len(portal.requests) == 1
+    assert clock.slept == []
+
+
+def test_a_dropped_connection_is_tried_again(line, portal, clock):
+    portal.drops_next(CHAT).says("x")
+    assert line.ask().text == "x"
+    assert len(portal.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"),
+    [
+        (httpx.ConnectError("refused"), 3),
+        (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"), 1),
+        (httpx.ConnectTimeout(""), 3),
+        (httpx.ReadError(""), 3),
+        (httpx.WriteError(""), 3),
+        (httpx.RemoteProtocolError("Server disconnected without sending a response."), 3),
+        (httpx.RemoteProtocolError("illegal header line"), 1),
+        (httpx.ReadTimeout(""), 1),
+        (httpx.PoolTimeout(""), 1),
+        (httpx.ProxyError("407"), 1),
+        (httpx.UnsupportedProtocol(""), 1),
+    ],
+)
+def test_only_a_request_that_did_not_arrive_is_repeated(answering, error, tries):
+    requests = []
+
+    def fail(request):
+        requests.append(request)
+        raise error
+
+    heard = answering(fail).ask()
+    assert isinstance(heard.error, ServiceUnavailable | ProtocolError)
+    assert len(requests) == tries
+
+
+def test_nothing_is_repeated_once_something_was_said(line, portal, clock):
+    portal.says("some", "thing").breaks_after(1)
+    heard = line.ask()
+    assert heard.text == "some"
+    assert isinstance(heard.error, StreamBroken)
+    assert len(portal.requests) == 1
+    assert clock.slept == []
+
+
+def test_the_jitter_lengthens_our_own_wait(line, portal, clock):
+    portal.fails_next(CHAT, 503).says("x")
+
+    async def once():
+        async with make_client(line.transport) as http:
+            at = replace(line.exchange(http, {}), jitter=lambda: 1.0)
+            async with aclosing(stream_chat(at, QUESTION)) as events:
+                return [event async for event in events]
+
+    asyncio.run(once())
+    assert clock.slept == [1.0]
+
+
+# -- the login ---------------------------------------------------------------------------------
+
+
+def test_a_401_is_renewed_once(line, portal):
+    good = line.auth.tokens[0]
+    line.auth.tokens = ("stale", good)
+    portal.says("in")
+    assert line.ask().text == "in"
+    assert [request.bearer() for request in portal.requests] == ["stale", good]
+
+
+def test_a_second_401_is_the_end(line, portal):
+    line.auth.tokens = ("stale", "stale too")
+    heard = line.ask()
+    assert isinstance(heard.error, LoginRequired)
+    assert heard.error.hint.startswith("%openclaw login")
+    assert len(portal.requests) == 2
+
+
+def test_a_key_that_is_refused_is_not_tried_again(line, portal):
+    line.auth = BearerAuth(FixedToken(Secret("sk-a-wrong-key")))
+    assert isinstance(line.ask().error, LoginRequired)
+    assert len(portal.requests) == 1
+
+
+def test_a_retired_service_says_that_the_login_is_not_accepted(line, portal):
+    portal.retired()
+    assert isinstance(line.ask().error, LoginRequired)
+
+
+def test_an_error_of_the_login_itself_passes_through(line):
+    class Dead(httpx.Auth):
+        async def async_auth_flow(self, request):
+            raise RefreshRejected("the stored login is dead")
+            yield request
+
+    line.auth = Dead()
+    assert isinstance(line.ask().error, RefreshRejected)
+
+
+def test_a_refusal_does_not_repeat_the_token(answering):
+    def echo(request):
+        said = {
+            "error": {"message": f"unknown: {request.headers['authorization']}", "code": "odd~shape/of.token"}
+        }
+        return httpx.Response(400, json=said)
+
+    heard = answering(echo, "odd~shape/of.token").ask()
+    assert "odd~shape" not in f"{heard.error} {heard.error!r} {heard.error.code}"
+
+
+def test_a_key_that_no_header_can_hold_is_not_quoted(portal, clock, answering):
+    with portal.serve() as url:
+        line = answering(None, "sekret~value\nof two lines")
+        line.transport, line.url = None, url + CHAT
+        heard = line.ask()
+    assert isinstance(heard.error, ProtocolError)
+    assert "sekret" not in str(heard.error)
+    assert portal.requests == ()
+
+
+# -- answers that are none -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])
+def test_a_redirect_is_not_followed(answering, status):
+    requests = []
+
+    def redirect(request):
+        requests.append(request)
+        return httpx.Response(status, headers={"location": "https://elsewhere.example/v1"})
+
+    heard = answering(redirect).ask()
+    assert isinstance(heard.error, ProtocolError)
+    assert heard.error.status == status
+    assert len(requests) == 1
+
+
+def test_a_page_with_200_is_an_error(line, portal):
+    portal.answers_html(CHAT)
+    heard = line.ask()
+    assert isinstance(heard.error, ProtocolError)
+    assert "web page" in str(heard.error)
+    assert "aliyun" not in str(heard.error)
+    assert heard.events == []
+
+
+def test_an_error_document_with_200_is_an_error(answering):
+    assert isinstance(answering(lambda request: httpx.Response(200, json=QUOTA)).ask().error, QuotaExceeded)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", ""])
+@pytest.mark.parametrize("body", [b"hello", b'{"choices":[]}', b"<html></html>", b"\x00\xff", b""])
+def test_what_is_no_stream_is_an_error(answering, streamed, kind, body):
+    heard = answering(lambda request: streamed(body, content_type=kind)).ask()
+    assert isinstance(heard.error, ProtocolError)
+
+
+def test_a_stream_needs_no_label(answering, streamed, wire):
+    heard = answering(lambda request: streamed(wire.whole("4"), content_type="text/plain")).ask()
+    assert (heard.text, heard.error) == ("4", None)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://", "https://[", "nonsense", "ftp://host/x", "http://a b/", "https://xn--/\x00"]
+)
+def test_a_useless_address_is_an_error_of_ours(line, address):
+    line.transport, line.url = None, address
+    assert isinstance(line.ask(retries=0).error, OpenClawError)
+
+
+# -- answers that end early --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deltas", [0, 1, 2])
+def test_a_cut_stream_is_broken_and_keeps_its_text(line, portal, deltas):
+    portal.says("a", "b", "c").breaks_after(deltas)
+    heard = line.ask()
+    assert heard.text == "abc"[:deltas]
+    assert isinstance(heard.error, StreamBroken)
+    assert "ended early" in str(heard.error)
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_without_a_finish_reason_an_answer_is_no_success(line, portal, wire, done):
+    portal.raw_stream(wire.sent(wire.chunk({"content": "half"}), *(["[DONE]"] if done else [])))
+    heard = line.ask()
+    assert heard.text == "half"
+    assert isinstance(heard.error, StreamBroken)
+
+
+def test_an_empty_stream_is_broken(answering, streamed):
+    assert isinstance(answering(lambda request: streamed()).ask().error, StreamBroken)
+    assert isinstance(answering(lambda request: streamed(b": hi\n\n")).ask().error, StreamBroken)
+
+
+def test_a_cut_document_is_broken(line, portal):
+    portal.says("Hello").breaks_after(0)
+    heard = line.ask(ChatRequest("coder-model", (Message("user", "hello"),), stream=False))
+    assert isinstance(heard.error, StreamBroken)
+
+
+def test_a_cut_after_the_finish_reason_does_not_matter(answering, streamed, wire):
+    finished = wire.sent(wire.chunk({"content": "4"}, "stop"))
+    heard = answering(lambda request: streamed(finished, httpx.ReadError("cut"))).ask()
+    assert (heard.text, heard.error) == ("4", None)
+
+
+def test_a_refusal_whose_body_is_cut_is_still_that_refusal(answering):
+    async def body():
+        yield b'{"error": {"mess'
+        raise httpx.ReadError("cut")
+
+    heard = answering(lambda request: httpx.Response(403, content=body())).ask()
+    assert isinstance(heard.error, RequestRejected)
+    assert heard.error.status == 403
+
+
+def test_a_failure_in_the_middle_keeps_the_text(line, portal, wire):
+    portal.raw_stream(
+        wire.sent(wire.chunk({"content": "so far"})),
+        b"id:1\nevent:error\n:HTTP_STATUS/429\n"
+        b'data:{"code":"Throttling.AllocationQuota","message":"Allocated quota exceeded","request_id":"r-2"}\n\n',
+    )
+    heard = line.ask()
+    assert heard.text == "so far"
+    assert isinstance(heard.error, RateLimited)
+    assert (heard.error.code, heard.error.request_id) == ("Throttling.AllocationQuota", "r-2")
+    assert len(portal.requests) == 1
+
+
+# -- silence -------------------------------------------------------------------------------
+
+
+def test_a_stalled_stream_is_given_up(line, portal, clock):
+    portal.says("a", "b").stalls_after(1)
+    heard = line.ask(idle=30.0)
+    assert heard.text == "a"
+    assert isinstance(heard.error, StreamBroken)
+    assert "no data for 30 s" in str(heard.error)
+    assert clock.slept == [30.0]
+    assert len(portal.hung_up) == 1
+
+
+def test_a_service_that_never_begins_is_given_up(line, portal, clock):
+    portal.takes(500.0)
+    heard = line.ask(idle=30.0)
+    assert isinstance(heard.error, ServiceUnavailable)
+    assert clock.slept == [30.0]
+    assert len(portal.requests) == 1
+
+
+@pytest.mark.parametrize("noise", [b": keep-alive\n\n", b"data:\n\n", b"event: ping\n\n", b"x"])
+def test_only_data_counts_as_a_sign_of_life(answering, clock, wire, noise):
+    async def body():
+        yield wire.sent(wire.chunk({"content": "a"}))
+        for _ in range(100):
+            clock.now += 9.0
+            yield noise
+
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle=30.0)
+    assert heard.text == "a"
+    assert "no data for 30 s" in str(heard.error)
+
+
+def test_a_slow_answer_with_data_is_not_given_up(answering, clock, wire):
+    async def body():
+        for _ in range(20):
+            clock.now += 29.0
+            yield b": keep-alive\n\n" + wire.sent(wire.chunk({"content": "a"}))
+        yield wire.whole()
+
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle=30.0)
+    assert (heard.text, heard.error) == ("a" * 20, None)
+
+
+def test_the_time_of_the_reader_is_not_the_silence_of_the_service(answering, streamed, clock, wire):
+    pieces = wire.sent(wire.chunk({"content": "a"})), b": keep-alive\n\n", wire.whole("b")
+    line = answering(lambda request: streamed(*pieces))
+
+    async def slowly():
+        said = []
+        http = make_client(line.transport)
+        async with aclosing(stream_chat(line.exchange(http, {"idle": 30.0}), QUESTION)) as events:
+            async for event in events:
+                said.append(event)
+                clock.now += 1000.0
+        return said
+
+    assert asyncio.run(slowly())[:2] == [TextDelta("a"), TextDelta("b")]
+
+
+def test_after_the_finish_reason_the_rest_is_not_waited_for_long(answering, wire):
+    async def body():
+        yield wire.sent(wire.chunk({"content": "4"}, "stop"))
+        await asyncio.Event().wait()
+
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(ending=0.01)
+    assert (heard.text, heard.error) == ("4", None)
+
+
+def test_comments_after_the_finish_reason_do_not_hold_the_answer(answering, clock, wire):
+    async def body():
+        yield wire.sent(wire.chunk({"content": "4"}, "stop"))
+        while True:
+            clock.now += 1.0
+            yield b": keep-alive\n\n"
+
+    began = clock.now
+    assert answering(lambda request: httpx.Response(200, content=body())).ask(ending=5.0).error is None
+    assert clock.now - began < 10
+
+
+@pytest.mark.parametrize("more", ["nothing", "comments", "a flood"])
+def test_a_connection_left_open_after_done_is_closed(answering, wire, more):
+    async def body():
+        yield wire.whole("4")
+        while True:
+            if more == "nothing":
+                await asyncio.Event().wait()
+            elif more == "comments":
+                await asyncio.sleep(0)
+            yield b": still here\n\n"
+
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(parting=0.01)
+    assert (heard.text, heard.error) == ("4", None)
+
+
+# -- connections -------------------------------------------------------------------------------
+
+
+def at_the_door(line, url):
+    line.transport, line.url = None, url + CHAT
+    return line
+
+
+def test_leaving_early_closes_the_connection(line, portal):
+    portal.says("a", "b", pace=0.0).stalls_after(1)
+
+    async def leave(url):
+        async with make_client() as http:
+            exchange = at_the_door(line, url).exchange(http, {})
+            async with aclosing(stream_chat(exchange, QUESTION)) as events:
+                async for event in events:
+                    if isinstance(event, TextDelta):
+                        break
+            return await asyncio.to_thread(portal.wait_for_hang_up)  # the client itself is still open
+
+    with portal.serve() as url:
+        assert asyncio.run(leave(url))
+
+
+@pytest.mark.parametrize("stage", ["before the answer", "inside the answer"])
+def test_cancelling_closes_the_connection(line, portal, stage):
+    portal.takes(60.0) if stage == "before the answer" else portal.says("a", "b").stalls_after(1)
+
+    async def cancel(url):
+        told = asyncio.Event()
+        async with make_client() as http:
+            task = asyncio.create_task(at_the_door(line, url).hear(http=http, told=told))
+            if stage == "inside the answer":
+                await told.wait()
+            while not portal.requests:  # noqa: ASYNC110 - another thread fills it
+                await asyncio.sleep(0.005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            return await asyncio.to_thread(portal.wait_for_hang_up)
+
+    with portal.serve() as url:
+        assert asyncio.run(cancel(url))
+
+
+def test_one_connection_serves_one_question_after_another(line, portal):
+    connections = []
+
+    async def ask_thrice(url):
+        async with make_client() as http:
+            pool = http._transport_for_url(httpx.URL(url))._pool
+            for _ in range(3):
+                heard = await at_the_door(line, url).hear(http=http)
+                assert heard.error is None
+                connections.extend(pool.connections)
+
+    with portal.serve() as url:
+        asyncio.run(ask_thrice(url))
+    assert len(connections) == 3
+    assert len(set(connections)) == 1
+    assert portal.hung_up == ()
+
+
+def test_a_stalled_socket_is_given_up_in_time(line, portal):
+    portal.says("a", "b").stalls_after(1)
+    with portal.serve() as url:
+        heard = at_the_door(line, url).ask(idle=0.05)
+        assert portal.wait_for_hang_up()
+    assert heard.text == "a"
+    assert "no data for 0.05 s" in str(heard.error)
+
+
+def test_a_client_and_its_patience_serve_many_at_once(line, portal):
+    portal.says("x")
+
+    async def many(url):
+        async with make_client() as http:
+            there = at_the_door(line, url)
+            return await asyncio.gather(*(there.hear(http=http) for _ in range(20)))
+
+    with portal.serve() as url:
+        assert [heard.error for heard in asyncio.run(many(url))] == [None] * 20
+
+
+# -- hostile -----------------------------------------------------------------------------------
+
+
+def test_a_packed_error_page_does_not_fill_the_memory(answering, streamed):
+    bomb = gzip.compress(bytes(200_000_000), 9)
+    pieces = [bomb[at : at + 65536] for at in range(0, len(bomb), 65536)]
+
+    def refuse(request):
+        response = streamed(*pieces, content_type="text/plain", content_encoding="gzip")
+        response.status_code = 400
+        return response
+
+    tracemalloc.start()
+    try:
+        heard = answering(refuse).ask()
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert isinstance(heard.error, RequestRejected)
+
+
+def test_a_packed_stream_is_unpacked_as_it_comes(answering, streamed, wire):
+    packed = gzip.compress(wire.whole("a", "b"))
+    pieces = [packed[at : at + 7] for at in range(0, len(packed), 7)]
+    heard = answering(lambda request: streamed(*pieces, content_encoding="gzip")).ask()
+    assert (heard.text, heard.error) == ("ab", None)
+
+
+@pytest.mark.parametrize("packing", ["br", "zstd", "gzip"])
+def test_a_packing_that_cannot_be_read_is_an_error(answering, streamed, wire, packing):
+    heard = answering(lambda request: streamed(wire.whole("a"), content_encoding=packing)).ask()
+    assert isinstance(heard.error, ProtocolError)
+    assert heard.text == ""
+
+
+def test_an_endless_line_is_stopped(answering, streamed):
+    def endless(request):
+        return streamed(b"data: ", *[b"x" * 1_000_000] * 20)
+
+    assert isinstance(answering(endless).ask().error, ProtocolError)
+
+
+ANY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+
+
+@ANY
+@given(
+    st.lists(st.binary(max_size=40), max_size=6),
+    st.sampled_from(["text/event-stream", "application/json", "text/html", ""]),
+)
+def test_any_bytes_are_an_answer_or_an_error_of_ours(answering, streamed, pieces, kind):
+    heard = answering(lambda request: streamed(*pieces, content_type=kind)).ask(retries=0)
+    assert heard.error is not None or heard.of(Finished)
+
+
+@ANY
+@given(
+    st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=4),
+    st.integers(0, 600),
+    st.integers(0, 255),
+)
+def test_the_text_of_a_damaged_answer_is_a_prefix(answering, streamed, wire, texts, at, byte):
+    whole = wire.whole(*texts)
+    expected = "".join(texts)
+    at = min(at, len(whole))
+    cut = answering(lambda request: streamed(whole[:at])).ask()
+    assert expected.startswith(cut.text)
+    assert cut.error is None or isinstance(cut.error, StreamBroken)
+    assert cut.text == expected or cut.error is not None
+    broken = answering(lambda request: streamed(whole[:at] + bytes([byte]) + whole[at + 1 :])).ask()
+    assert broken.error is None or isinstance(broken.error, OpenClawError)
