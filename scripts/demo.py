@@ -89,7 +89,9 @@ def headless(notebook: Path, environ: dict[str, str], origin: str) -> int:
     from jupyter_client.manager import start_new_kernel
 
     print(f"Practice portal at {origin} (not a model, no account needed); home: a temporary folder\n")
-    manager, client = start_new_kernel(kernel_name="python3", env=environ, cwd=str(notebook.parent))
+    manager, client = start_new_kernel(
+        kernel_name="python3", env=environ, cwd=str(notebook.parent), stderr=subprocess.DEVNULL
+    )
     failed = 0
     started = time.monotonic()
     try:

@@ -47,7 +47,8 @@ def test_a_notebook_runs(notebook, tmp_path):
         environ = os.environ | ours | {"IPYTHONDIR": str(tmp_path / "ip")}
         command = [
             sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",
-            "--nbval-kernel-name=python3", "--nbval-cell-timeout=60", "-c", os.devnull, f"--rootdir={work}", str(work / notebook.name),
+            "--nbval-kernel-name=python3",
+            "--nbval-cell-timeout=60", "-c", os.devnull, f"--rootdir={work}", str(work / notebook.name),
         ]  # fmt: skip
         done = subprocess.run(command, env=environ, cwd=work, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout[-4000:]

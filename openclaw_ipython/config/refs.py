@@ -89,7 +89,7 @@ def _unknown_model(word: str, provider: str, known: Known) -> UnknownModel:
             if ref.rpartition("/")[2] in suggest(model, [r.rpartition("/")[2] for r in refs])
         )
     return UnknownModel(
-        f"unknown model {word!r} for {provider}{did_you_mean(near)}",
+        f"unknown model {word!r}{did_you_mean(near[:2])}",
         suggestions=near[:3],
         hint="%openclaw models list --all",
     )

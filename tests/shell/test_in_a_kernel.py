@@ -201,6 +201,20 @@ def test_an_interrupt_of_a_waiting_login_cancels_it(notebook):
     assert not notebook.run("print(1)").ename
 
 
+def test_a_browser_is_opened_only_when_asked(notebook, tmp_path):
+    seen = tmp_path / "opened"
+    browser = tmp_path / "browser.sh"
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {seen}\n')
+    browser.chmod(0o755)
+    notebook.run(f"import os; os.environ['BROWSER'] = '{browser} %s'")
+    code = code_in(notebook.run("%openclaw login"))
+    notebook.run("get_ipython()._openclaw_ipython.session.signin.cancel()")
+    assert notebook.kernel.settle(lambda: "Cancelled" in notebook.last_display())
+    assert not seen.exists()
+    code = code_in(notebook.run("%openclaw login --open"))
+    assert notebook.kernel.settle(lambda: seen.exists() and code in seen.read_text())
+
+
 def test_a_valid_login_is_not_replaced_without_force(signed_in):
     before = signed_in.profiles()
     cell = signed_in.run("%openclaw login")
@@ -386,6 +400,19 @@ def test_a_refusal_of_the_service_is_two_lines(signed_in, script, ename):
     assert len(cell.traceback.splitlines()) <= 2
     assert "<html" not in cell.everything()
     assert not signed_in.run("%%qwen\nagain").ename or ename == "LoginRequired"
+
+
+def test_a_service_that_is_down_is_two_lines(signed_in):
+    signed_in.run(
+        "from openclaw_ipython.config.json5 import Edit\n"
+        "store = get_ipython()._openclaw_ipython.session.client._store\n"
+        "path = ('models', 'providers', 'qwen-portal', 'baseUrl')\n"
+        "_ = store.edit_config(lambda view: [Edit(path, 'http://127.0.0.1:9/v1')])"
+    )
+    cell = signed_in.run("%%qwen\nhi")
+    assert cell.ename == "ServiceUnavailable"
+    assert len(cell.traceback.splitlines()) == 2
+    assert cell.text.strip() == ""
 
 
 def test_a_stream_that_breaks_keeps_its_text_marked_and_fails_the_cell(signed_in):

@@ -1,0 +1,40 @@
+"""The docs say what is true: generated tables are fresh, links lead somewhere, the README's commands exist."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_tables_of_commands_and_options_are_fresh():
+    spec = importlib.util.spec_from_file_location("docs_script", ROOT / "scripts" / "docs.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    assert script.PAGE.read_text("utf-8") == script.page(), "run: python scripts/docs.py"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_to_files_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_openclaw_command_in_the_docs_exists(page):
+    from openclaw_ipython.shell.commands import find
+
+    for line in re.findall(r"`%openclaw ([a-z][^`…]*)`", page.read_text("utf-8")):
+        words = [w for w in re.split(r"[\s|]+", line) if w]
+        if words[0] != "help":
+            find(words)
+
+
+def test_every_make_target_in_the_readme_exists():
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text("utf-8")):
+        if target not in ("", "nothing"):
+            assert re.search(rf"^{target}:", makefile, re.M) or target in ("needs",), target
