@@ -1,0 +1,95 @@
+"""Figures: samples in pairs, what they are compared with, and the table. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any, Literal
+
+Judged = Literal["ours", "ratio", "difference"]
+
+
+@dataclass(slots=True)
+class Row:
+    """One line of the table.
+
+    `ours` and `hand` are samples, the nth of one belonging to the nth of the other. `judged` says what is compared with
+    `limit`: the median of ours, of the ratios pair by pair, or of the differences pair by pair.
+    """
+
+    what: str
+    unit: str
+    limit: float | None = None
+    judged: Judged = "ours"
+    at_least: bool = False
+    ours: list[float] = field(default_factory=list)
+    hand: list[float] = field(default_factory=list)
+    note: str = ""
+
+    def add(self, ours: float, hand: float | None = None) -> None:
+        """One more pair."""
+        self.ours.append(ours)
+        if hand is not None:
+            self.hand.append(hand)
+
+    @property
+    def judged_samples(self) -> list[float]:
+        """What is compared with the limit, pair by pair."""
+        if self.judged == "ratio":
+            return [a / b for a, b in zip(self.ours, self.hand, strict=True) if b]
+        if self.judged == "difference":
+            return [a - b for a, b in zip(self.ours, self.hand, strict=True)]
+        return self.ours
+
+    @property
+    def measured(self) -> float:
+        """The figure of this row."""
+        return median(self.judged_samples)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the limit is kept; None without a limit."""
+        if self.limit is None:
+            return None
+        return self.measured >= self.limit if self.at_least else self.measured <= self.limit
+
+    def as_json(self) -> dict[str, Any]:
+        """The row with its samples and what follows from them."""
+        fields = asdict(self)
+        for name in ("ours", "hand"):
+            fields[name] = [round(value, 4) for value in fields[name]]
+        return fields | {"measured": round(self.measured, 4), "met": self.met}
+
+
+HEADINGS = ("what", "limit", "measured", "met", "spread", "ours", "by hand")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """The row as text, in the order of `HEADINGS`."""
+    unit = {"ratio": "×", "difference": row.unit, "ours": row.unit}[row.judged]
+    samples = row.judged_samples
+    limit = "–" if row.limit is None else f"{'≥' if row.at_least else '≤'} {_number(row.limit)} {unit}"
+    return (
+        row.what,
+        limit,
+        f"{'+' if row.judged == 'difference' and row.measured > 0 else ''}{_number(row.measured)} {unit}",
+        {True: "yes", False: "NO", None: "–"}[row.met],
+        f"{_number(min(samples))}–{_number(max(samples))}" if len(samples) > 1 else "–",
+        f"{_number(median(row.ours))} {row.unit}",
+        f"{_number(median(row.hand))} {row.unit}" if row.hand else "–",
+    )
+
+
+def table(rows: Iterable[Row]) -> str:
+    """A Markdown table that can be read in a terminal as well."""
+    lines = [HEADINGS, *(cells(row) for row in rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(HEADINGS))]
+    drawn = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
+    return "\n".join([drawn[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *drawn[1:]])
+
+
+def _number(value: float) -> str:
+    if value == int(value) and abs(value) < 100_000:
+        return str(int(value))
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
