@@ -9,12 +9,14 @@ however tightly they are packed.
 from __future__ import annotations
 
 import re
+import ssl
 import zlib
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import cast
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 
@@ -36,6 +38,8 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
     Raises ConfigError when the proxy or the CA file that the environment names cannot be used.
     """
     mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in _LOOPBACK}
+    if transport is None and not getproxies():  # httpx looks at the proxies only if it makes the transport
+        transport = _OnDemand()
     try:
         return httpx.AsyncClient(
             transport=transport,
@@ -51,12 +55,43 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
             hint="%pip install 'httpx[socks]', or unset ALL_PROXY",
         ) from None
     except OSError:
-        raise ConfigError("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read") from None
+        raise _no_ca_file() from None
     except (ValueError, httpx.InvalidURL):  # their text may hold the proxy's password
         raise ConfigError(
             "the proxy in the environment is not a valid proxy address",
             hint="look at HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
         ) from None
+
+
+class _OnDemand(httpx.AsyncBaseTransport):
+    """httpx's own transport, except that the CA certificates are read with the first https request.
+
+    Reading them takes longer than everything else before a first question, and plain http to a server on this
+    machine needs none. The context for plain http trusts nobody: https through it would fail, not pass.
+    """
+
+    def __init__(self) -> None:
+        self._plain = httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        self._secure: httpx.AsyncHTTPTransport | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.scheme == "http":
+            return await self._plain.handle_async_request(request)
+        if self._secure is None:
+            try:
+                self._secure = httpx.AsyncHTTPTransport()
+            except OSError:
+                raise _no_ca_file() from None
+        return await self._secure.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        await self._plain.aclose()
+        if self._secure is not None:
+            await self._secure.aclose()
+
+
+def _no_ca_file() -> ConfigError:
+    return ConfigError("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read")
 
 
 def is_loopback(url: str) -> bool:

@@ -28,6 +28,10 @@ MAX_LENGTH = 400_000
 WIDE_TABLE = 20
 """Columns; wider tables go out without the empty cells that the parser adds, which could be most of them."""
 
+# One line of words between single spaces: letters of any script that has no other meaning here, and the marks of
+# ordinary prose. The first words of most answers are that, and are shown before the parser has been imported.
+_PLAIN_WORDS = re.compile(r"[^\W\d_](?:[^\W_]|[,;?'()%，。] ?|\.(?= |$)| (?! ))*(?<! )")
+
 _LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+#.-]{0,39}")
 _ALIGNMENTS = {"text-align:left": ":--", "text-align:center": ":-:", "text-align:right": "--:"}
 _TIGHT_AFTER = frozenset({"paragraph_open", "fence", "code_block"})
@@ -57,6 +61,8 @@ def safe_blocks(text: str, *, growing: bool = False) -> list[Block]:
     """
     if len(text) > MAX_LENGTH:
         return [plain_block(text)]
+    if _PLAIN_WORDS.fullmatch(words := text.rstrip(" \n")):
+        return [Block("paragraph_open", 0, words)]
     try:
         return list(_read(text, growing))
     except Exception:  # a fault of the parser must not cost the reader the answer
