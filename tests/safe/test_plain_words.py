@@ -52,13 +52,12 @@ def test_the_short_way_needs_no_parser():
     import subprocess
     import sys
 
-    code = "import sys; from openclaw_ipython.safe.markdown import safe_markdown; safe_markdown('Hello you'); print('markdown_it' in sys.modules)"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        == "False"
+    code = (
+        "import sys; from openclaw_ipython.safe.markdown import safe_markdown; "
+        "safe_markdown('Hello you'); print('markdown_it' in sys.modules)"
     )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
     assert safe_markdown("Hello you") == "Hello you"
 
 
