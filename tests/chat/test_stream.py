@@ -550,7 +550,7 @@ def test_one_connection_serves_one_question_after_another(line, portal):
 
     async def ask_thrice(url):
         async with make_client() as http:
-            pool = http._transport_for_url(httpx.URL(url))._pool
+            pool = http._transport_for_url(httpx.URL(url))._plain._pool
             for _ in range(3):
                 heard = await at_the_door(line, url).hear(http=http)
                 assert heard.error is None
