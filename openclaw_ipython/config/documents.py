@@ -1,21 +1,29 @@
 """Other people's documents: what they say (views), how they are changed (patches), whose logins they hold.
 
-One page to import from; the three subjects have a file each. All of it is pure.
+One page to import from; the three subjects have a file each. All of it is pure. The patches are loaded when
+something is changed: a question only reads.
 """
 
-from openclaw_ipython.config.patches import (
-    add_alias,
-    login_patch,
-    logout_patch,
-    remove_alias,
-    set_default_model,
-    set_fallbacks,
-    set_image_fallbacks,
-    set_image_model,
-    set_plugin,
-)
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from openclaw_ipython.config.profiles import StoredProfile, profiles_with, without_profile
-from openclaw_ipython.config.views import ConfigView, ModelEntry, ProviderEntry, is_marker
+from openclaw_ipython.config.views import ConfigView, ModelEntry, ProviderEntry, is_marker, merged_entry
+
+if TYPE_CHECKING:
+    from openclaw_ipython.config.patches import (
+        add_alias,
+        login_patch,
+        logout_patch,
+        remove_alias,
+        set_default_model,
+        set_fallbacks,
+        set_image_fallbacks,
+        set_image_model,
+        set_plugin,
+    )
 
 __all__ = [
     "ConfigView",
@@ -26,6 +34,7 @@ __all__ = [
     "is_marker",
     "login_patch",
     "logout_patch",
+    "merged_entry",
     "profiles_with",
     "remove_alias",
     "set_default_model",
@@ -35,3 +44,9 @@ __all__ = [
     "set_plugin",
     "without_profile",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("openclaw_ipython.config.patches"), name)

@@ -109,6 +109,14 @@ class FileSystem:
         """Remove a file."""
         path.unlink()
 
+    def rmdir(self, path: Path) -> None:
+        """Remove an empty folder."""
+        path.rmdir()
+
+    def set_mtime(self, path: Path, mtime_ns: int) -> None:
+        """Say when a file was changed."""
+        os.utime(path, ns=(mtime_ns, mtime_ns))
+
     def mkdir(self, path: Path) -> None:
         """A folder for its owner alone."""
         path.mkdir(mode=0o700)

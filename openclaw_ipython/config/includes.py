@@ -45,7 +45,7 @@ def _resolve(value: Any, chain: tuple[Path, ...], read: Callable[[Path], Any]) -
 
 def _included(name: Any, chain: tuple[Path, ...], read: Callable[[Path], Any]) -> Any:
     source = chain[-1]
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not _can_be_a_path(name):
         raise DocumentError(f"{source} has an {KEY} that names no file", path=source)
     path = Path(source.parent / name)
     if path in chain:
@@ -58,6 +58,15 @@ def _included(name: Any, chain: tuple[Path, ...], read: Callable[[Path], Any]) -
             f"{source} includes {path}, which does not exist", path=source, hint=f"create {path}"
         )
     return _resolve(value, (*chain, path), read)
+
+
+def _can_be_a_path(name: str) -> bool:
+    """Whether an operating system can be asked for it: no NUL, no half characters."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return bool(name) and "\0" not in name
 
 
 def _joined(base: Any, top: Any) -> Any:

@@ -1,21 +1,20 @@
 """JSON5 documents that are changed without being rewritten.
 
 OpenClaw's configuration is written by people, with comments and habits of their own. An edit here is a splice:
-the bytes of the changed value, or of one new member, and nothing else. Reading is in `json5_reader`, where to cut in
-`json5_splice`, the text of new values in `json5_writer`; no files and no meaning of keys in here.
+the bytes of the changed value, or of one new member, and nothing else. Reading is in `json5_reader`, one edit in
+`json5_edits`, where to cut in `json5_splice`, the text of new values in `json5_writer`; no files and no meaning of
+keys in here.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
-from openclaw_ipython.config.json5_reader import MAX_DEPTH, Json5Error, Node, fault, read, skip_trivia
-from openclaw_ipython.config.json5_splice import Place, insert, member_of, newline_of, remove, replace_value
-from openclaw_ipython.config.json5_writer import Style, render
+from openclaw_ipython.config.json5_reader import MAX_DEPTH, Json5Error, read
 
 __all__ = ["REMOVE", "Document", "Edit", "Json5Error", "dotted", "edit", "parse", "same"]
 
@@ -63,8 +62,10 @@ def edit(text: str, edits: Sequence[Edit]) -> str:
     Raises `Json5Error` for text that is not JSON5 and for a path that leads through something that is
     not an object.
     """
+    from openclaw_ipython.config.json5_edits import edit_one  # most programs never edit
+
     for change in edits:
-        text = _edit_one(text, change)
+        text = edit_one(text, change)
     return text
 
 
@@ -104,62 +105,3 @@ def _depth(value: Any) -> int:
         depth += 1
         level = [inner for item in level for inner in (item.values() if isinstance(item, dict) else item)]
     return depth
-
-
-# -- one edit ------------------------------------------------------------------------------
-
-
-def _edit_one(text: str, change: Edit) -> str:
-    if not change.path:
-        raise Json5Error("an edit needs a path")
-    if skip_trivia(text, 0) == len(text):
-        return text if change.value is REMOVE else _start(text, change)
-    place = _find(text, read(text), change.path)
-    member = place.member
-    if change.value is REMOVE:
-        return remove(text, place) if member else text
-    if member is None:
-        return insert(text, place, _nested(place.rest[1:], change.value))
-    if same(member.node.value, change.value):
-        return text
-    if isinstance(change.value, dict) and member.node.members is not None and change.value:
-        return edit(text, list(_differences(change.path, member.node.value, change.value)))
-    return replace_value(text, place, member, change.value)
-
-
-def _find(text: str, root: Node, path: tuple[str, ...]) -> Place:
-    node, around = root, tuple[Node, ...]()
-    for depth, key in enumerate(path):
-        if node.members is None:
-            where = f"`{dotted(path[:depth])}`" if depth else "the document"
-            raise fault(text, node.start, f"{where} is not an object")
-        member = member_of(node, key)
-        if member is None or depth == len(path) - 1:
-            return Place(node, around, path[depth:])
-        node, around = member.node, (*around, node)
-    raise AssertionError("a path has a last key")
-
-
-def _nested(keys: tuple[str, ...], value: Any) -> Any:
-    for key in reversed(keys):
-        value = {key: value}
-    return value
-
-
-def _differences(path: tuple[str, ...], old: dict[str, Any], new: dict[str, Any]) -> Iterator[Edit]:
-    for key in old:
-        if key not in new:
-            yield Edit((*path, key), REMOVE)
-    for key, value in new.items():
-        if key not in old or not same(old[key], value):
-            yield Edit((*path, key), value)
-
-
-def _start(text: str, change: Edit) -> str:
-    """The first value of a file that has none; a comment in it stays in front."""
-    style = Style(newline=newline_of(text))
-    if not text.strip("\ufeff \t\r\n"):
-        head = "\ufeff" if text.startswith("\ufeff") else ""
-    else:
-        head = text if text.endswith(("\n", "\r")) else text + style.newline
-    return head + render(_nested(change.path, change.value), style) + style.newline

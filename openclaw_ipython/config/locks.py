@@ -1,8 +1,9 @@
-"""The lock OpenClaw and this package share around changes of one file.
+"""Locks that are files: made exclusively, taken from owners that are gone, removed by nobody but their owner.
 
-OpenClaw's releases with JSON credentials guard `auth-profiles.json` by a sidecar `auth-profiles.json.lock`: created
-exclusively, naming its owner, taken from owners that died or held it longer than 30 s. Works on every file
-system that can create exclusively, network ones included. No document is read or written here.
+`SidecarLock` is the one OpenClaw's releases with JSON credentials share with us: a sidecar
+`auth-profiles.json.lock` naming its owner, taken from owners that died or held it longer than 30 s. `LockFile` is
+what every lock of this kind has in common; Qwen Code's is in `qwen_code`. They work on every file system that
+can create exclusively, network ones included. No document is read or written here.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import socket
 import stat
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from openclaw_ipython.config.files import OS, FileSystem, make_folder
 from openclaw_ipython.errors import DocumentError, StoreBusy
@@ -77,8 +79,11 @@ else:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """A lock that is there: who says to hold it since when, and which file it is."""
+class Found:
+    """A lock that is there: who says to hold it since when, and which file it is.
+
+    Old programs make a folder instead of a file, which says nothing but its age.
+    """
 
     pid: int | None
     created_at: str | None
@@ -86,6 +91,7 @@ class _Found:
     mtime: float
     inode: int
     content: bytes
+    is_folder: bool = False
 
     def is_stale(self, now: float, alive: Callable[[int], bool], host: str) -> bool:
         """OpenClaw's rule, with one addition: the pid of another machine says nothing here.
@@ -101,31 +107,32 @@ class _Found:
         return now - self.mtime > STALE_SECONDS
 
 
-class SidecarLock:
-    """The lock of the file `path`: `<path>.lock`. Not reentrant; one object per holder.
+class LockFile(ABC):
+    """A lock of the file `path` that is the file `lock` beside it. Not reentrant; one object per holder.
 
-    `clock` is epoch seconds, `rng` a number from 0 to 1, `pid_alive` says whether a process runs here.
+    What is written into it, when it counts as left behind, and how long it is worth waiting for differs from
+    program to program. `clock` is epoch seconds.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        clock: Callable[[], float] = time.time,
-        pid_alive: Callable[[int], bool] = pid_alive,
-        rng: Callable[[], float] = _RNG,
-        host: str | None = None,
-        fs: FileSystem = OS,
-    ) -> None:
+    def __init__(self, path: Path, lock: Path, *, clock: Callable[[], float], fs: FileSystem) -> None:
         self.path = path
-        self._lock = path.with_name(path.name + ".lock")
-        self._guard = path.with_name(path.name + ".lock.takeover")
+        self._lock = lock
+        self._guard = lock.with_name(lock.name + ".takeover")
         self._clock = clock
-        self._alive = pid_alive
-        self._rng = rng
-        self._host = host or socket.gethostname()
         self._fs = fs
         self._mine: tuple[int, bytes] | None = None  # inode and content of the lock we made
+
+    @abstractmethod
+    def content(self) -> bytes:
+        """What says that a new lock is ours."""
+
+    @abstractmethod
+    def is_abandoned(self, found: Found) -> bool:
+        """Whether the lock that is there may be taken from its owner."""
+
+    @abstractmethod
+    def delays(self) -> Iterator[float]:
+        """The seconds to wait after each failed attempt; when they are used up, give up."""
 
     def try_acquire(self) -> bool:
         """Take the lock now if nobody holds it, or whoever did is gone. Does not wait.
@@ -157,11 +164,7 @@ class SidecarLock:
                 self._fs.unlink(self._lock)
         except OSError:
             pass  # it goes stale by itself
-
-    def delays(self) -> Iterator[float]:
-        """OpenClaw's schedule: 11 attempts, 0.1 s doubling up to 10 s, each lengthened by up to as much again."""
-        for attempt in range(ATTEMPTS - 1):
-            yield min(10.0, 0.1 * 2**attempt) * (1 + self._rng())
+        self._drop_old_guard()
 
     @contextmanager
     def hold(self, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
@@ -173,7 +176,7 @@ class SidecarLock:
         while not self.try_acquire():
             delay = next(delays, None)
             if delay is None:
-                raise busy(self.path)
+                raise busy(self.path, self._lock)
             sleep(delay)
         try:
             yield
@@ -183,7 +186,7 @@ class SidecarLock:
     # -- inside ----------------------------------------------------------------------------
 
     def _create(self) -> bool:
-        content = json.dumps(self._claim(), indent=2).encode()
+        content = self.content()
         try:
             descriptor = self._fs.open_new(self._lock)
         except FileExistsError:
@@ -202,14 +205,9 @@ class SidecarLock:
         self._mine = inode, content
         return True
 
-    def _claim(self) -> dict[str, Any]:
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        created_at = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
-        return {"pid": os.getpid(), "createdAt": created_at, "host": self._host}
-
     def _is_stale(self) -> bool:
         found = self._read()
-        return found is not None and found.is_stale(self._clock(), self._alive, self._host)
+        return found is not None and self.is_abandoned(found)
 
     def _take_over(self) -> bool:
         """Replace a stale lock by ours.
@@ -224,7 +222,7 @@ class SidecarLock:
             return False
         try:
             found = self._read()
-            if found is not None and not found.is_stale(self._clock(), self._alive, self._host):
+            if found is not None and not self.is_abandoned(found):
                 return False
             if found is not None and not self._set_aside(found):
                 return False
@@ -232,9 +230,12 @@ class SidecarLock:
         finally:
             self._unlink(self._guard)
 
-    def _set_aside(self, stale: _Found) -> bool:
+    def _set_aside(self, stale: Found) -> bool:
         """Rename the stale lock away; put back what turns out to be another one (of a program without guard)."""
-        aside = self._lock.with_name(f"{self._lock.name}.{secrets.token_hex(8)}")
+        if stale.is_folder:
+            return self._drop_folder()
+        # Named as `files` names what it sweeps up: whoever is killed in here leaves litter, but not for good.
+        aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
         try:
             self._fs.rename(self._lock, aside)
         except FileNotFoundError:
@@ -249,6 +250,16 @@ class SidecarLock:
         finally:
             self._unlink(aside)
 
+    def _drop_folder(self) -> bool:
+        """Remove a folder, as the programs that make such locks do; one with something in it is no lock."""
+        try:
+            self._fs.rmdir(self._lock)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
     def _drop_old_guard(self) -> None:
         try:
             if self._clock() - self._fs.lstat(self._guard).st_mtime > STALE_SECONDS:
@@ -262,54 +273,96 @@ class SidecarLock:
         except OSError:
             pass
 
-    def _read(self) -> _Found | None:
-        """The lock that is there; None for none, and for a folder of that name, which is never taken over."""
+    def _read(self) -> Found | None:
+        """The lock that is there, None for none and for what cannot be a lock (a pipe, a device)."""
         try:
             descriptor = self._fs.open_to_read(self._lock)
         except PermissionError:  # of another user, or a folder on Windows: judged by its age alone
             return self._unreadable()
-        except (FileNotFoundError, IsADirectoryError):
+        except IsADirectoryError:
+            return self._unreadable()
+        except FileNotFoundError:
             return None
         try:
             status = self._fs.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                return None
-            content = self._fs.read(descriptor, _MAX_BYTES)
+            content = self._fs.read(descriptor, _MAX_BYTES) if stat.S_ISREG(status.st_mode) else b""
         finally:
             self._fs.close(descriptor)
         return _found(content, status)
 
-    def _unreadable(self) -> _Found | None:
+    def _unreadable(self) -> Found | None:
         try:
             status = self._fs.lstat(self._lock)
         except FileNotFoundError:
             return None
-        return _found(b"", status) if stat.S_ISREG(status.st_mode) else None
+        return _found(b"", status)
 
 
-def busy(path: Path) -> StoreBusy:
+class SidecarLock(LockFile):
+    """OpenClaw's lock of the file `path`: `<path>.lock`.
+
+    `clock` is epoch seconds, `rng` a number from 0 to 1, `pid_alive` says whether a process runs here.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        pid_alive: Callable[[int], bool] = pid_alive,
+        rng: Callable[[], float] = _RNG,
+        host: str | None = None,
+        fs: FileSystem = OS,
+    ) -> None:
+        super().__init__(path, path.with_name(path.name + ".lock"), clock=clock, fs=fs)
+        self._alive = pid_alive
+        self._rng = rng
+        self._host = host or socket.gethostname()
+
+    def content(self) -> bytes:
+        """Process and time, as OpenClaw writes them, and the machine."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        created_at = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+        return json.dumps(
+            {"pid": os.getpid(), "createdAt": created_at, "host": self._host}, indent=2
+        ).encode()
+
+    def is_abandoned(self, found: Found) -> bool:
+        """OpenClaw's rule: its process is gone, or it is older than 30 s."""
+        return found.is_stale(self._clock(), self._alive, self._host)
+
+    def delays(self) -> Iterator[float]:
+        """OpenClaw's schedule: 11 attempts, 0.1 s doubling up to 10 s, each lengthened by up to as much again."""
+        for attempt in range(ATTEMPTS - 1):
+            yield min(10.0, 0.1 * 2**attempt) * (1 + self._rng())
+
+
+def busy(path: Path, lock: Path) -> StoreBusy:
     """What to raise when the lock of `path` did not become free."""
     return StoreBusy(
         f"another program holds the lock of {path.name}",
         path=path,
-        hint=f"wait for it to finish; if none is running, remove {path.name}.lock in {path.parent}",
+        hint=f"wait for it to finish; if none is running, remove {lock.name} in {lock.parent}",
     )
 
 
-def _found(content: bytes, status: os.stat_result) -> _Found:
+def _found(content: bytes, status: os.stat_result) -> Found | None:
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return None
     try:
         claim = json.loads(content)
     except (ValueError, RecursionError):
         claim = None
     claim = claim if isinstance(claim, dict) else {}
     pid, created_at, host = claim.get("pid"), claim.get("createdAt"), claim.get("host")
-    return _Found(
+    return Found(
         pid=pid if type(pid) is int and pid > 0 else None,
         created_at=created_at if isinstance(created_at, str) else None,
         host=host if isinstance(host, str) else None,
         mtime=status.st_mtime,
         inode=status.st_ino,
         content=content,
+        is_folder=stat.S_ISDIR(status.st_mode),
     )
 
 

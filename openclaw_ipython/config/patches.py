@@ -73,10 +73,10 @@ def login_patch(
     `entry` is the full provider entry. Keys the person already has in it stay as they are, except those named
     in `overwrite` (for example `{"baseUrl"}`); models are filled in only where none are listed. `aliases`
     (alias → ref) are given where neither the name nor the model is taken. `default` None leaves the default
-    alone.
+    alone. An empty `profile_id`: nothing is stored, the entry alone does.
     """
     edits = [
-        *_auth_profile(view, profile_id, provider_id, mode),
+        *(_auth_profile(view, profile_id, provider_id, mode) if profile_id else []),
         *_provider_entry(view, provider_id, entry, overwrite),
     ]
     wanted = _free_aliases(view, aliases)
@@ -113,6 +113,25 @@ def catalog_patch(catalog: ConfigView, config: ConfigView, provider_id: str) -> 
     return [Edit(("providers", key, "baseUrl"), typed)]
 
 
+def catalog_entry(catalog: ConfigView, config: ConfigView, provider_id: str) -> list[Edit]:
+    """Put a signed-in provider's entry into `models.json`, as OpenClaw's next look at its models would.
+
+    Only an entry that is all plain text, with a placeholder instead of a key: anything else OpenClaw derives itself.
+    """
+    key, entry = config.provider_key(provider_id), config.provider(provider_id)
+    if (
+        key is None
+        or entry is None
+        or entry.key_marker is None
+        or catalog.provider_key(provider_id) is not None
+    ):
+        return []
+    raw = config.raw(("models", "providers", key))
+    if any(has_reference(value) for value in raw.values() if isinstance(value, str)):
+        return []
+    return [Edit(("providers", key), dict(raw))]
+
+
 # -- parts ---------------------------------------------------------------------------------
 
 
@@ -134,7 +153,8 @@ def _primary_edit(view: ConfigView, name: str, ref: str) -> Edit:
 def _set_fallbacks(view: ConfigView, name: str, refs: Sequence[str]) -> list[Edit]:
     path = (*_DEFAULTS, name)
     current = view.raw(path)
-    listed = [edit for ref in refs if ref not in view.listed_models for edit in _model_entry(view, ref, {})]
+    there = {*view.listed_models, *(view.fallbacks if name == "model" else view.image_fallbacks)}
+    listed = [edit for ref in refs if ref not in there for edit in _model_entry(view, ref, {})]
     if isinstance(current, str):  # the plain form has no room for fallbacks
         return [Edit(path, {"primary": current, "fallbacks": list(refs)}), *listed]
     if isinstance(current, Mapping):

@@ -67,6 +67,11 @@ class Home:
         """Usage, conversations and cached answers: ours alone."""
         return self.own_dir / "journal.sqlite"
 
+    @property
+    def catalogue(self) -> Path:
+        """The models that services listed when they were asked: ours alone."""
+        return self.own_dir / "catalogue.json"
+
 
 def locate(
     environ: Mapping[str, str],
@@ -83,7 +88,8 @@ def locate(
     Code's folder, else `.qwen` in the (possibly replaced) home folder, where OpenClaw looks for it too.
 
     Relative values are taken from `cwd`, by default the working directory of now: a notebook may change it.
-    Raises `ConfigError` when neither a home folder nor `OPENCLAW_STATE_DIR` is known.
+    Raises `ConfigError` when neither a home folder nor `OPENCLAW_STATE_DIR` is known, and when a value is relative
+    to a folder that is gone.
     """
 
     def named(name: str, home: Path | None) -> Path | None:
@@ -121,7 +127,16 @@ def here() -> Home:
         user_home: Path | None = Path.home()
     except RuntimeError:  # no HOME and no passwd entry
         user_home = None
-    return locate(os.environ, user_home, Path.exists)
+    return locate(os.environ, user_home, exists)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at `path`, as OpenClaw asks: what may not be looked at is not there."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
 
 
 def _first(candidates: list[Path], exists: Callable[[Path], bool]) -> Path:
@@ -134,4 +149,12 @@ def _absolute(text: str, home: Path | None, cwd: Path | None) -> Path:
             raise ConfigError(f"{text!r} needs a home folder, and there is none", hint="give the whole path")
         return home / text[2:] if text[2:] else home
     path = Path(text)
-    return path if path.is_absolute() else (cwd or Path.cwd()) / path
+    return path if path.is_absolute() else (cwd or _working_folder(text)) / path
+
+
+def _working_folder(text: str) -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        pass
+    raise ConfigError(f"{text!r} starts from a working folder that is gone", hint="give the whole path")

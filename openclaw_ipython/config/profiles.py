@@ -6,7 +6,6 @@ keeps every key it does not know. Tokens are `Secret`s from the moment they are 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,6 +63,12 @@ class Profiles:
     order: Mapping[str, list[str]] = field(default_factory=dict)
     stats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+
+    def over(self, base: Profiles) -> Profiles:
+        """These and those of `base`, where these have the say. The problems of neither."""
+        return Profiles(
+            {**base.profiles, **self.profiles}, {**base.order, **self.order}, {**base.stats, **self.stats}
+        )
 
 
 def read_profiles(document: Any) -> Profiles:
@@ -168,7 +173,7 @@ def _is_time(value: Any) -> bool:
     """Milliseconds since 1970 that a program can calculate with."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and 0 <= value < 2**63
+    return 0 <= value < 2**63  # which neither infinity nor "not a number" is
 
 
 def _record(profile: StoredProfile) -> dict[str, Any]:

@@ -46,6 +46,11 @@ class Reading:
         document = self.document(path)
         return None if document is None else document.value
 
+    def watch(self, path: Path) -> bool:
+        """Whether there is something at `path`, which others read: a change of it counts as a change."""
+        self.stamps[path] = stamp_of(path, fs=self._fs)
+        return self.stamps[path] is not None
+
     def is_current(self) -> bool:
         """Whether every file is still the one that was read."""
         return all(stamp_of(path, fs=self._fs) == stamp for path, stamp in self.stamps.items())

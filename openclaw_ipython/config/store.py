@@ -9,15 +9,17 @@ Errors leave this file without the frames they were raised in: those hold the te
 
 from __future__ import annotations
 
-import functools
 import os
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from openclaw_ipython.config.files import OS, Changed, FileSystem, Stamp, replace
+from openclaw_ipython.config.frames import without_frames
 from openclaw_ipython.config.includes import (
     correction,
     overlaid,
@@ -27,8 +29,7 @@ from openclaw_ipython.config.includes import (
 )
 from openclaw_ipython.config.json5 import Document, Edit, Json5Error, dotted, edit
 from openclaw_ipython.config.locks import SidecarLock
-from openclaw_ipython.config.patches import catalog_patch
-from openclaw_ipython.config.paths import Home
+from openclaw_ipython.config.patches import catalog_entry, catalog_patch
 from openclaw_ipython.config.profiles import (
     Profiles,
     StoredProfile,
@@ -36,17 +37,19 @@ from openclaw_ipython.config.profiles import (
     read_profiles,
     removal_edits,
 )
+from openclaw_ipython.config.qwen_code import QwenCodeFile
 from openclaw_ipython.config.reading import Reading, parsed, unreadable
+from openclaw_ipython.config.sqlite_logins import DatabaseLogins, databases, read_logins, watched
 from openclaw_ipython.config.views import ConfigView, ProviderEntry
-from openclaw_ipython.errors import DocumentError, OpenClawError, StoreBusy
+from openclaw_ipython.errors import DocumentError, StoreBusy
+
+if TYPE_CHECKING:
+    from openclaw_ipython.config.paths import Home
 
 Era = Literal["json", "sqlite"]
 Plan = Callable[[ConfigView], Sequence[Edit]]
 
 _MERGES = 3  # how often a change is merged again when somebody else keeps writing
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class Snapshot:
     """What the files said at one moment.
 
     `order` and `stats` are the profile order and OpenClaw's failure counts from the credentials file,
-    `models_json` the providers of OpenClaw's derived catalog. `problems` are files, or profiles in them,
-    that could not be read; they count as absent.
+    `models_json` the providers of OpenClaw's derived catalog. `sources` is profile id → the file it was read
+    from. `problems` are files, or profiles in them, that could not be read; they count as absent.
     """
 
     config: ConfigView
@@ -64,6 +67,7 @@ class Snapshot:
     order: Mapping[str, list[str]] = field(default_factory=dict)
     stats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     models_json: Mapping[str, ProviderEntry] = field(default_factory=dict)
+    sources: Mapping[str, Path] = field(default_factory=dict)
     problems: tuple[DocumentError, ...] = ()
 
 
@@ -93,29 +97,10 @@ class _Config:
         return overlaid(self.base, self.overlay) if self.era == "sqlite" else self.base
 
 
-def _without_frames(method: Callable[P, T]) -> Callable[P, T]:
-    """Let errors of this package out without the frames, whose locals hold the text of files."""
-
-    @functools.wraps(method)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return method(*args, **kwargs)
-        except OpenClawError as error:
-            failure = error.with_traceback(None)
-        failure.__context__ = failure.__cause__
-        if failure.__cause__ is not None:
-            failure.__cause__.__traceback__ = None
-            failure.__cause__.__context__ = None
-        raise failure
-
-    return call
-
-
 class Store:
     """The configuration and the logins of one home.
 
-    `environ` resolves `${NAME}`, `clock` is epoch seconds. `read_sqlite` returns the credentials document
-    (`{version, profiles, …}`) of a home of the SQLite era, or None; by default nothing is read there.
+    `environ` resolves `${NAME}`, `clock` is epoch seconds, `read_sqlite` looks into OpenClaw's databases.
     """
 
     def __init__(
@@ -125,14 +110,16 @@ class Store:
         environ: Mapping[str, str] = os.environ,
         clock: Callable[[], float] = time.time,
         fs: FileSystem = OS,
-        read_sqlite: Callable[[Home], Any] | None = None,
+        read_sqlite: Callable[[Home, FileSystem], DatabaseLogins] = read_logins,
     ) -> None:
         self.home = home
         self._environ = environ
         self._clock = clock
         self._fs = fs
         self._read_sqlite = read_sqlite
-        self._last: tuple[Snapshot, Reading, bool] | None = None
+        self.qwen_code = QwenCodeFile(home.qwen_dir, clock=clock, fs=fs)
+        self._last: tuple[Snapshot, Reading] | None = None
+        self._steady = threading.local()
 
     @property
     def era(self) -> Era:
@@ -142,24 +129,37 @@ class Store:
         """
         return self.load().era
 
-    @_without_frames
+    @without_frames
     def load(self) -> Snapshot:
         """What the files say. Cheap: read again only when one of them changed.
 
         Raises DocumentError when openclaw.json cannot be read. Other files are then `problems`.
         """
+        held: Snapshot | None = getattr(self._steady, "snapshot", None)
+        if held is not None:
+            return held
         if self._last is not None:
-            snapshot, reading, has_database = self._last
-            if reading.is_current() and has_database == self._has_database():
+            snapshot, reading = self._last
+            if reading.is_current():
                 return snapshot
-        now, has_database = self._clock(), self._has_database()
-        reading = Reading(self._fs)
+        now, reading = self._clock(), Reading(self._fs)
         snapshot = self._snapshot(reading)
-        keeps = reading.is_settled(now) and self._read_sqlite is None
-        self._last = (snapshot, reading, has_database) if keeps else None
+        self._last = (snapshot, reading) if reading.is_settled(now) else None
         return snapshot
 
-    @_without_frames
+    @contextmanager
+    def steady(self) -> Iterator[Snapshot]:
+        """One look at the files for all that this thread reads inside: a question is made from one state of them,
+        and looking a dozen times would take longer than the rest of it. Nothing is to be written inside.
+        """
+        before, snapshot = getattr(self._steady, "snapshot", None), self.load()
+        self._steady.snapshot = snapshot
+        try:
+            yield snapshot
+        finally:
+            self._steady.snapshot = before
+
+    @without_frames
     def edit_config(self, plan: Plan) -> Path:
         """Change the configuration: `plan` sees it as it stands now and returns edits. Where it was written.
 
@@ -173,7 +173,7 @@ class Store:
         """The lock to hold around reading, refreshing and saving a profile."""
         return SidecarLock(self._profiles_path(), clock=self._clock, fs=self._fs)
 
-    @_without_frames
+    @without_frames
     def save_profile(self, profile_id: str, profile: StoredProfile) -> Path:
         """Store a login; other profiles stay byte for byte. The caller holds `profiles_lock()`.
 
@@ -181,12 +181,12 @@ class Store:
         """
         return self._edit_profiles(lambda document: profile_edits(document, profile_id, profile))
 
-    @_without_frames
+    @without_frames
     def edit_profiles(self, plan: Callable[[Any], Sequence[Edit]]) -> Path:
         """Change the credentials file otherwise (`order`, `usageStats`). The caller holds `profiles_lock()`."""
         return self._edit_profiles(plan)
 
-    @_without_frames
+    @without_frames
     def remove_profile(self, profile_id: str) -> bool:
         """Forget a login; whether there was one. Takes the lock itself, waiting for it."""
         if self._profiles_rewrite(lambda document: removal_edits(document, profile_id)) is None:
@@ -195,9 +195,9 @@ class Store:
             self._edit_profiles(lambda document: removal_edits(document, profile_id))
         return True
 
-    @_without_frames
+    @without_frames
     def save_login(self, profile_id: str, profile: StoredProfile, plan: Plan) -> list[Path]:
-        """Store a finished login: the profile, then the configuration, then the derived catalog.
+        """Store a finished login: the profile, then the configuration, then OpenClaw's derived catalog.
 
         Everything is read and rendered first: a file that cannot be parsed means DocumentError and nothing
         written. The profile goes first: it is what cannot be had again, and alone it does no harm. Returns
@@ -215,7 +215,7 @@ class Store:
         config = self._config(reading)
         view = ConfigView(config.value, self._environ)
         problems: list[DocumentError] = []
-        logins = self._logins(config.era, reading, problems)
+        logins, sources = self._logins(config.era, reading, problems)
         return Snapshot(
             config=view,
             era=config.era,
@@ -223,6 +223,7 @@ class Store:
             order=logins.order,
             stats=logins.stats,
             models_json=self._models_json(reading, problems),
+            sources=sources,
             problems=tuple(problems),
         )
 
@@ -231,7 +232,7 @@ class Store:
         document = reading.document(path) or Document("", {})
         _check_object(path, document)
         base = resolve_includes(document.value, path, reading.value)
-        era = self._era_of(base)
+        era = self._era_of(base, reading)
         if era == "json":
             return _Config(era, base, {}, path, document, reading.stamps[path])
         own = self.home.own_config
@@ -239,33 +240,35 @@ class Store:
         _check_object(own, overlay)
         return _Config(era, base, overlay.value, own, overlay, reading.stamps[own])
 
-    def _era_of(self, config: Any) -> Era:
-        return "sqlite" if self._has_database() or ConfigView(config).says_sqlite else "json"
+    def _era_of(self, config: Any, reading: Reading) -> Era:
+        has_database = any(reading.watch(path) for path in databases(self.home))
+        return "sqlite" if has_database or ConfigView(config).says_sqlite else "json"
 
-    def _has_database(self) -> bool:
-        return self.home.sqlite_path.exists() or self.home.agent_sqlite_path.exists()
-
-    def _logins(self, era: Era, reading: Reading, problems: list[DocumentError]) -> Profiles:
+    def _logins(
+        self, era: Era, reading: Reading, problems: list[DocumentError]
+    ) -> tuple[Profiles, dict[str, Path]]:
         path = self._profiles_path(era)
         try:
             document = reading.document(path, may_be_torn=True)
         except DocumentError as error:
-            problems.append(error)
+            problems.append(error.with_traceback(None))
             document = None
         own = read_profiles(document.value) if document else Profiles()
         problems += [DocumentError(f"{path}: {text}", path=path) for text in own.problems]
-        if era == "json" or self._read_sqlite is None:
-            return own
-        theirs = read_profiles(self._read_sqlite(self.home) or {})
-        return Profiles(
-            {**theirs.profiles, **own.profiles}, {**theirs.order, **own.order}, {**theirs.stats, **own.stats}
-        )
+        sources = dict.fromkeys(own.profiles, path)
+        if era == "json":
+            return own, sources
+        for file in watched(self.home):
+            reading.watch(file)
+        theirs = self._read_sqlite(self.home, self._fs)
+        problems += theirs.problems
+        return own.over(theirs.profiles), {**theirs.sources, **sources}
 
     def _models_json(self, reading: Reading, problems: list[DocumentError]) -> dict[str, ProviderEntry]:
         try:
             value = reading.value(self.home.models_json)
         except DocumentError as error:
-            problems.append(error)
+            problems.append(error.with_traceback(None))
             value = None
         view = ConfigView({"models": value}, self._environ)
         return {key: entry for key in view.provider_ids if (entry := view.provider(key))}
@@ -319,13 +322,16 @@ class Store:
         path = self.home.models_json
         moved = {key for key in after.provider_ids if before.base_url(key) != after.base_url(key)}
         moved |= {provider_id} if provider_id else set()
-        if not moved or (document := reading.document(path)) is None:
+        if not moved:
             return []
-        catalog = ConfigView({"models": document.value})
+        document = reading.document(path)
+        catalog = ConfigView({"models": document.value if document else {}})
         edits = [change for key in sorted(moved) for change in catalog_patch(catalog, after, key)]
+        edits += catalog_entry(catalog, after, provider_id) if provider_id else []
         if not edits:
             return []
-        return [_Rewrite(path, document.text, _edited(path, document.text, edits), reading.stamps[path])]
+        old = document.text if document else ""
+        return [_Rewrite(path, old, _edited(path, old, edits), reading.stamps.get(path))]
 
     def _edit_profiles(self, plan: Callable[[Any], Sequence[Edit]]) -> Path:
         path = self._profiles_path()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from openclaw_ipython.safe.secrets import Secret
 
 _REFERENCE = re.compile(r"\$?\$\{([A-Z_][A-Z0-9_]*)\}")
+_SHORT_REFERENCE = re.compile(r"\$([A-Z][A-Z0-9_]{0,127})")  # as a whole key, `$NAME` is `${NAME}`
 _VERSION = re.compile(r"(\d{4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
 _SQLITE_SINCE = (2026, 6, 5)  # the first OpenClaw release that keeps credentials in SQLite
 _MARKERS = frozenset({"qwen-oauth", "secretref-managed"})
@@ -59,7 +60,9 @@ class ProviderEntry:
     """One entry of `models.providers`.
 
     `api_key` is a key that may be sent, or None. `key_marker` is what stands there instead of a key:
-    `qwen-oauth`, the name of a variable, a `${NAME}` that is not set.
+    `qwen-oauth`, the name of a variable, a `${NAME}` that is not set. `key_ref` is a reference to a secret that
+    is not in the environment, to be looked up elsewhere. `context_window` and `max_tokens` are for models that
+    say nothing themselves.
     """
 
     id: str
@@ -68,6 +71,9 @@ class ProviderEntry:
     api_key: Secret | None = None
     key_marker: str | None = None
     models: tuple[ModelEntry, ...] = ()
+    key_ref: Mapping[str, Any] | None = field(default=None, repr=False)
+    context_window: int | None = None
+    max_tokens: int | None = None
 
     @property
     def is_marker(self) -> bool:
@@ -225,7 +231,39 @@ def _provider(provider_id: str, entry: Mapping[str, Any], environ: Mapping[str, 
         api_key=key,
         key_marker=marker,
         models=tuple(_models(models)) if isinstance(models, list) else (),
+        key_ref=_foreign_reference(entry.get("apiKey")),
+        context_window=_count(entry.get("contextWindow")),
+        max_tokens=_count(entry.get("maxTokens")),
     )
+
+
+def merged_entry(
+    config: ConfigView, catalog: Mapping[str, ProviderEntry], provider_id: str
+) -> ProviderEntry | None:
+    """A provider as the configuration and OpenClaw's derived catalog (`models.json`) have it together.
+
+    The configuration wins wherever it says something; the catalog adds what is only there, unless `models.mode` is
+    `replace`.
+    """
+    entry = config.provider(provider_id)
+    derived = next((e for key, e in catalog.items() if key.lower() == provider_id.lower()), None)
+    if derived is None or config.models_mode == "replace":
+        return entry
+    if entry is None:
+        return derived
+    listed = {model.id for model in entry.models}
+    return replace(
+        entry,
+        base_url=entry.base_url or derived.base_url,
+        api=entry.api or derived.api,
+        api_key=entry.api_key or (derived.api_key if not (entry.key_marker or entry.key_ref) else None),
+        models=(*entry.models, *(m for m in derived.models if m.id not in listed)),
+    )
+
+
+def _foreign_reference(value: Any) -> Mapping[str, Any] | None:
+    """A `{source, provider, id}` that a look into the environment does not answer."""
+    return value if isinstance(value, Mapping) and value.get("source") != "env" else None
 
 
 def _key(value: Any, environ: Mapping[str, str]) -> tuple[Secret | None, str | None]:
@@ -238,6 +276,8 @@ def _key(value: Any, environ: Mapping[str, str]) -> tuple[Secret | None, str | N
         return None, None
     if has_reference(text):
         return None, text  # a variable that is not set
+    if short := _SHORT_REFERENCE.fullmatch(text):
+        return _variable(short[1], environ), text
     if is_marker(text):
         return _variable(text, environ), text
     return Secret(text), None

@@ -47,6 +47,8 @@ def test_included_files_stand_under_their_includer(value, files, expected):
     [
         ({"$include": "b"}, {}, "does not exist"),
         ({"$include": 5}, {}, "names no file"),
+        ({"$include": "a\0b"}, {}, "names no file"),
+        ({"$include": "\ud800"}, {}, "names no file"),
         ({"$include": "b"}, {"b": {"$include": "openclaw.json"}}, "includes itself"),
         ({"$include": "b"}, {"b": {"$include": "c"}, "c": {"x": {"$include": "b"}}}, "includes itself"),
         ({"$include": "0"}, {str(n): {"$include": str(n + 1)} for n in range(20)}, "levels deep"),

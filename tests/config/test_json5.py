@@ -1,5 +1,6 @@
 """JSON5 is read as the specification says, and edited without touching what was not asked for."""
 
+import copy
 import json
 import math
 import re
@@ -416,6 +417,30 @@ def test_a_replaced_value_is_the_only_thing_that_changes(data, document, new):
     assert same(parse(changed).value, {**value, key: new})
 
 
+@given(
+    st.data(), documents(st.dictionaries(KEYS, VALUES, min_size=1, max_size=5)), SCALARS | st.lists(VALUES)
+)
+def test_a_value_deep_inside_is_the_only_thing_that_changes(data, document, new):
+    text, value = document
+    node, path = read(text), []
+    while node.members and (not path or data.draw(st.booleans())):
+        key = data.draw(st.sampled_from(_keys(node)))
+        member = next(m for m in reversed(node.members) if m.key == key)
+        node, path = member.node, [*path, member.key]
+    changed = edit(text, [Edit(tuple(path), new)])
+    assert changed.startswith(text[: node.start])
+    assert changed.endswith(text[node.end :])
+    expected = copy.deepcopy(value)
+    _set(expected, path, new)
+    assert same(parse(changed).value, expected)
+    assert edit(changed, [Edit(tuple(path), new)]) == changed
+    if type(node.value) not in (dict, list):
+        back = edit(changed, [Edit(tuple(path), node.value)])
+        assert same(parse(back).value, value)
+        assert back.startswith(text[: node.start])
+        assert back.endswith(text[node.end :])
+
+
 @given(documents(), KEYS, VALUES)
 def test_a_new_member_adds_to_the_text_and_takes_nothing_from_it(document, key, new):
     text, value = document
@@ -468,6 +493,10 @@ def test_edits_of_nothing_make_readable_json(edits):
 
 def _node(text: str, key: str) -> Node:
     return next(member.node for member in reversed(read(text).members) if member.key == key)
+
+
+def _keys(node: Node) -> list[str]:
+    return list(dict.fromkeys(member.key for member in node.members or ()))
 
 
 def _inner(text: str, key: str) -> str:

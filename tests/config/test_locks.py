@@ -109,12 +109,34 @@ def test_a_stale_lock_is_taken_and_a_live_one_is_not(folder, content, age, alive
     assert files(folder) == ([] if taken else ["f.json.lock"])
 
 
-def test_a_folder_of_that_name_is_never_taken(folder):
+@pytest.mark.parametrize(("age", "taken"), [(29, False), (31, True)])
+def test_a_folder_left_by_an_old_program_is_judged_by_its_age(folder, age, taken):
     in_the_way = folder / "f.json.lock"
     in_the_way.mkdir()
+    os.utime(in_the_way, (NOW - age, NOW - age))
+    taker = lock(folder, alive=lambda pid: False)
+    assert taker.try_acquire() is taken
+    assert in_the_way.is_dir() is not taken
+    taker.release()
+    assert files(folder) == ([] if taken else ["f.json.lock"])
+
+
+def test_a_folder_with_something_in_it_is_never_taken(folder):
+    in_the_way = folder / "f.json.lock"
+    in_the_way.mkdir()
+    (in_the_way / "somebody's").touch()
     os.utime(in_the_way, (1, 1))
     assert not lock(folder, alive=lambda pid: False).try_acquire()
-    assert in_the_way.is_dir()
+    assert files(folder) == ["f.json.lock"]
+    assert (in_the_way / "somebody's").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name are POSIX")
+def test_a_pipe_of_that_name_is_never_taken(folder):
+    os.mkfifo(folder / "f.json.lock")
+    os.utime(folder / "f.json.lock", (1, 1))
+    assert not lock(folder, alive=lambda pid: False).try_acquire()
+    assert files(folder) == ["f.json.lock"]
 
 
 def test_the_slower_of_two_takers_does_not_rob_the_faster(folder):
@@ -160,6 +182,16 @@ def test_a_guard_left_by_a_killed_taker_does_not_block_for_ever(folder):
     taker = lock(folder, alive=lambda pid: False)
     assert not taker.try_acquire()
     assert taker.try_acquire()
+
+
+@pytest.mark.parametrize(("age", "stays"), [(29, True), (31, False)])
+def test_a_guard_that_nobody_needs_any_more_is_cleared_away(folder, age, stays):
+    guard = folder / "f.json.lock.takeover"
+    guard.touch()
+    os.utime(guard, (NOW - age, NOW - age))
+    with lock(folder).hold():
+        pass
+    assert guard.exists() is stays
 
 
 def test_a_lock_that_was_taken_from_us_is_not_removed_by_us(folder):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw_ipython.config.paths import here, locate
+from openclaw_ipython.config.paths import exists, here, locate
 from openclaw_ipython.errors import ConfigError
 
 HOME = Path("/home/me").absolute()
@@ -35,7 +35,26 @@ def test_without_any_variable_everything_is_under_the_home_folder():
     [
         ({"OPENCLAW_STATE_DIR": "/s"}, "state_dir", "/s"),
         ({"OPENCLAW_STATE_DIR": "/s"}, "config_path", "/s/openclaw.json"),
+        ({"OPENCLAW_STATE_DIR": "/s"}, "agent_dir", "/s/agents/main/agent"),
+        ({"OPENCLAW_STATE_DIR": "/s"}, "own_dir", "/s/ipython"),
+        ({"OPENCLAW_STATE_DIR": "/s"}, "sqlite_path", "/s/state/openclaw.sqlite"),
+        ({"OPENCLAW_STATE_DIR": "/s"}, "qwen_dir", HOME / ".qwen"),
+        ({"OPENCLAW_STATE_DIR": " /s "}, "state_dir", "/s"),
         ({"OPENCLAW_STATE_DIR": "/s", "OPENCLAW_HOME": "/h"}, "state_dir", "/s"),
+        ({"OPENCLAW_STATE_DIR": "/s", "OPENCLAW_HOME": "/h"}, "qwen_dir", "/h/.qwen"),
+        ({"OPENCLAW_STATE_DIR": "/s", "OPENCLAW_CONFIG_PATH": "/c.json"}, "config_path", "/c.json"),
+        (
+            {"OPENCLAW_STATE_DIR": "/s", "OPENCLAW_CONFIG_PATH": "/c.json"},
+            "agent_dir",
+            "/s/agents/main/agent",
+        ),
+        ({"OPENCLAW_STATE_DIR": "/s", "OPENCLAW_AGENT_DIR": "/a"}, "config_path", "/s/openclaw.json"),
+        (
+            {"OPENCLAW_STATE_DIR": "/s", "OPENCLAW_AGENT_DIR": "/a"},
+            "own_profiles",
+            "/s/ipython/auth-profiles.json",
+        ),
+        ({"OPENCLAW_STATE_DIR": "/s", "PI_CODING_AGENT_DIR": "/p"}, "models_json", "/p/models.json"),
         ({"OPENCLAW_STATE_DIR": "~/s"}, "state_dir", HOME / "s"),
         ({"OPENCLAW_STATE_DIR": "s"}, "state_dir", CWD / "s"),
         ({"OPENCLAW_STATE_DIR": "~/s", "OPENCLAW_HOME": "/h"}, "state_dir", "/h/s"),
@@ -43,9 +62,18 @@ def test_without_any_variable_everything_is_under_the_home_folder():
         ({"OPENCLAW_HOME": "/h"}, "qwen_dir", "/h/.qwen"),
         ({"OPENCLAW_HOME": "~"}, "state_dir", STATE),
         ({"OPENCLAW_HOME": "~/other"}, "state_dir", HOME / "other/.openclaw"),
+        ({"OPENCLAW_HOME": "h"}, "config_path", CWD / "h/.openclaw/openclaw.json"),
+        ({"OPENCLAW_HOME": "/h"}, "agent_dir", "/h/.openclaw/agents/main/agent"),
+        ({"OPENCLAW_HOME": "/h", "OPENCLAW_CONFIG_PATH": "~/c.json"}, "config_path", "/h/c.json"),
+        ({"OPENCLAW_HOME": "/h", "OPENCLAW_AGENT_DIR": "~/a"}, "agent_dir", "/h/a"),
+        ({"OPENCLAW_HOME": "/h"}, "user_home", "/h"),
         ({"OPENCLAW_CONFIG_PATH": "/c/my.json"}, "config_path", "/c/my.json"),
         ({"OPENCLAW_CONFIG_PATH": "/c/my.json"}, "agent_dir", STATE / "agents/main/agent"),
+        ({"OPENCLAW_CONFIG_PATH": "c.json"}, "config_path", CWD / "c.json"),
         ({"OPENCLAW_AGENT_DIR": "/a"}, "auth_profiles", "/a/auth-profiles.json"),
+        ({"OPENCLAW_AGENT_DIR": "/a"}, "agent_sqlite_path", "/a/openclaw-agent.sqlite"),
+        ({"OPENCLAW_AGENT_DIR": "/a"}, "state_dir", STATE),
+        ({"OPENCLAW_AGENT_DIR": "null", "PI_CODING_AGENT_DIR": "/p"}, "agent_dir", "/p"),
         ({"PI_CODING_AGENT_DIR": "/p"}, "agent_dir", "/p"),
         ({"PI_CODING_AGENT_DIR": "/p", "OPENCLAW_AGENT_DIR": "/a"}, "agent_dir", "/a"),
         ({"OPENCLAW_PROFILE": "work"}, "state_dir", STATE),
@@ -60,7 +88,15 @@ def test_variables_move_what_they_move_in_openclaw(environ, name, path):
 
 @pytest.mark.parametrize("word", ["", "  ", "undefined", "null"])
 @pytest.mark.parametrize(
-    "name", ["OPENCLAW_HOME", "OPENCLAW_STATE_DIR", "OPENCLAW_CONFIG_PATH", "OPENCLAW_AGENT_DIR", "QWEN_HOME"]
+    "name",
+    [
+        "OPENCLAW_HOME",
+        "OPENCLAW_STATE_DIR",
+        "OPENCLAW_CONFIG_PATH",
+        "OPENCLAW_AGENT_DIR",
+        "PI_CODING_AGENT_DIR",
+        "QWEN_HOME",
+    ],
 )
 def test_empty_words_count_as_unset(name, word):
     assert located({name: word}) == located()
@@ -77,6 +113,53 @@ def test_empty_words_count_as_unset(name, word):
 )
 def test_an_older_folder_is_used_while_there_is_no_new_one(there, state_dir):
     assert located(there=[HOME / name for name in there]).state_dir == HOME / state_dir
+
+
+@pytest.mark.parametrize("name", [".clawdbot", ".moldbot"])
+def test_an_older_folder_is_looked_for_in_the_replaced_home_too(name):
+    other = Path("/h").absolute()
+    assert located({"OPENCLAW_HOME": "/h"}, there=[other / name]).state_dir == other / name
+    assert located({"OPENCLAW_HOME": "/h"}, there=[HOME / name]).state_dir == other / ".openclaw"
+
+
+@pytest.mark.parametrize("name", [".clawdbot", ".moldbot"])
+def test_an_older_folder_gives_way_to_a_named_one(name):
+    assert located({"OPENCLAW_STATE_DIR": "/s"}, there=[HOME / name]).state_dir == Path("/s").absolute()
+
+
+@pytest.mark.parametrize("name", ["clawdbot.json", "moldbot.json"])
+def test_an_older_configuration_is_used_in_every_folder(name):
+    for environ, folder in (({}, STATE), ({"OPENCLAW_STATE_DIR": "/s"}, Path("/s").absolute())):
+        assert located(environ, there=[STATE, folder / name]).config_path == folder / name
+    named = located({"OPENCLAW_CONFIG_PATH": "/c.json"}, there=[STATE, STATE / name])
+    assert named.config_path == Path("/c.json").absolute()
+
+
+@pytest.mark.parametrize("name", ["OPENCLAW_PROFILE", "OPENCLAW_AUTH_STORE_READONLY", "OPENCLAW_DEV"])
+def test_variables_that_are_no_places_move_nothing(name):
+    assert located({name: "work"}) == located()
+
+
+def test_what_may_not_be_looked_at_is_not_there(tmp_path):
+    class Denied(type(tmp_path)):
+        def stat(self, **options):
+            raise PermissionError(13, "Permission denied")
+
+    assert exists(tmp_path)
+    assert not exists(tmp_path / "nothing")
+    assert not exists(tmp_path / "nothing" / "in it")
+    assert not exists(Denied(tmp_path))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a working folder cannot be removed there")
+def test_a_relative_value_without_a_working_folder_is_an_error(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert locate({"OPENCLAW_STATE_DIR": "/s"}, HOME, exists).state_dir == Path("/s")
+    with pytest.raises(ConfigError, match="working folder"):
+        locate({"OPENCLAW_STATE_DIR": "s"}, HOME, exists)
 
 
 def test_an_older_configuration_is_used_while_there_is_no_new_one():

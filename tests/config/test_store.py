@@ -18,7 +18,8 @@ from openclaw_ipython.config import documents
 from openclaw_ipython.config.files import FileSystem
 from openclaw_ipython.config.json5 import REMOVE, Edit, parse
 from openclaw_ipython.config.paths import Home, locate
-from openclaw_ipython.config.profiles import StoredProfile
+from openclaw_ipython.config.profiles import Profiles, StoredProfile
+from openclaw_ipython.config.sqlite_logins import DatabaseLogins
 from openclaw_ipython.config.store import Store
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.safe.secrets import Secret
@@ -492,11 +493,15 @@ def test_our_changes_stand_over_a_configuration_that_is_not_ours(at):
 
 def test_the_logins_of_a_database_stand_under_our_own(at):
     put(at.sqlite_path, "")
-    theirs = {"version": 1, "profiles": {"p:x": {"type": "api_key", "provider": "p", "key": "theirs"}}}
-    store = Store(at, read_sqlite=lambda home: theirs)
+    theirs = {"p:x": StoredProfile("p:x", "api_key", "p", key=Secret("theirs"))}
+    found = DatabaseLogins(Profiles(theirs, order={"p": ["p:x"]}), {"p:x": at.sqlite_path})
+    store = Store(at, read_sqlite=lambda home, fs: found)
     assert store.load().profiles["p:x"].key == Secret("theirs")
+    assert store.load().sources == {"p:x": at.sqlite_path}
     store.save_profile("p:x", StoredProfile("p:x", "api_key", "p", key=Secret("ours")))
     assert store.load().profiles["p:x"].key == Secret("ours")
+    assert store.load().order == {"p": ["p:x"]}
+    assert store.load().sources == {"p:x": at.own_profiles}
 
 
 # -- secrets and crowds --------------------------------------------------------------------
