@@ -15,6 +15,21 @@ LONGEST_LIFETIME = 366 * 86400
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceEndpoints:
+    """One service's device login. `hosts` are the host names its links may have (whole labels;
+    `qwen.ai` allows `chat.qwen.ai`). `loopback` allows plain-http links to this machine, for a
+    service that the person runs there.
+    """
+
+    device_url: str
+    token_url: str
+    client_id: str
+    scope: str
+    hosts: tuple[str, ...]
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TokenGrant:
     """A successful answer of the token endpoint (RFC 6749 §5.1).
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from openclaw_ipython.auth.credentials import TokenGrant, read_grant
+from openclaw_ipython.auth.credentials import DeviceEndpoints, TokenGrant, read_grant
 from openclaw_ipython.errors import (
     LoginDenied,
     LoginExpired,
@@ -83,21 +83,6 @@ class NoAnswer:
 
 
 # -- values ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceEndpoints:
-    """One service's device login. `hosts` are the host names its links may have (whole labels;
-    `qwen.ai` allows `chat.qwen.ai`). `loopback` allows plain-http links to this machine, for a
-    service that the person runs there.
-    """
-
-    device_url: str
-    token_url: str
-    client_id: str
-    scope: str
-    hosts: tuple[str, ...]
-    loopback: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import httpx
 
-from openclaw_ipython.auth.credentials import TokenGrant
 from openclaw_ipython.auth.device_flow import Answer, Flow, NoAnswer, Post, Prompt, Show, Wait
 from openclaw_ipython.errors import ServiceUnavailable
 from openclaw_ipython.http import from_httpx, read_capped
 from openclaw_ipython.safe.secrets import Secret
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.credentials import TokenGrant
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,84 @@
+"""What goes into the Authorization header: where a token comes from, and the httpx.Auth that applies it.
+
+A source is asked for each request. Renewing a stored login is in `tokens`; nothing here reads a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx
+
+from openclaw_ipython.errors import AuthError, OpenClawError
+from openclaw_ipython.safe.secrets import Secret
+
+
+class TokenSource(Protocol):
+    """Where the bearer of a request comes from."""
+
+    async def current(self) -> Secret:
+        """A token to send now."""
+
+    async def renewed(self, rejected: Secret) -> Secret | None:
+        """Another one, after the service answered 401 to `rejected`; None when there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class FixedToken:
+    """An API key, or a token from the environment: it is what it is."""
+
+    value: Secret
+
+    async def current(self) -> Secret:
+        """The token."""
+        return self.value
+
+    async def renewed(self, rejected: Secret) -> Secret | None:
+        """There is no other one."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class NoToken:
+    """A server that wants no login."""
+
+    async def current(self) -> Secret:
+        """Nothing."""
+        return Secret("")
+
+    async def renewed(self, rejected: Secret) -> Secret | None:
+        """Nothing."""
+        return None
+
+
+class BearerAuth(httpx.Auth):
+    """Puts the token on a request; after a 401, once, another one. Anything but a 401 is left alone."""
+
+    def __init__(self, tokens: TokenSource) -> None:
+        self._tokens = tokens
+        self.renewed = False  # whether this request needed a second token, for the footer
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """httpx's protocol: yield requests, be sent responses."""
+        token = await self._tokens.current()
+        self._apply(request, token)
+        response = yield request
+        if response.status_code != 401:
+            return
+        try:
+            other = await self._tokens.renewed(token)
+        except AuthError:
+            raise
+        except OpenClawError:
+            return  # renewing failed for another reason: the 401 itself is what there is to report
+        if other is not None:
+            self.renewed = True
+            self._apply(request, other)
+            yield request
+
+    @staticmethod
+    def _apply(request: httpx.Request, token: Secret) -> None:
+        if token:
+            request.headers["Authorization"] = f"Bearer {token.reveal()}"
