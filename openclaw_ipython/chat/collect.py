@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from openclaw_ipython.chat.messages import (
+    Answering,
     ChatEvent,
     Finished,
     ReasoningDelta,
@@ -43,6 +44,8 @@ class Collector:
                 self._usage = usage
             case Finished(reason):
                 self._finish = reason
+            case Answering(model):
+                self._model = model
             case _:
                 pass
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.failures import Failure, error_for, failure_in_text, failure_of
 from openclaw_ipython.chat.messages import (
     ChatEvent,
     ChatRequest,
     Finished,
+    Message,
     ReasoningDelta,
     TextDelta,
     ToolCallDelta,
@@ -23,9 +24,12 @@ from openclaw_ipython.chat.messages import (
     UsageReport,
 )
 from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
+from openclaw_ipython.chat.think_tags import ThinkTags
 from openclaw_ipython.errors import ProtocolError, StreamBroken, UsageError
 from openclaw_ipython.safe.characters import paired
-from openclaw_ipython.safe.secrets import Secret
+
+if TYPE_CHECKING:
+    from openclaw_ipython.safe.secrets import Secret
 
 DONE = "[DONE]"
 ANSWER_LIMIT = 64 * 1024 * 1024
@@ -35,7 +39,7 @@ def encode(request: ChatRequest) -> dict[str, Any]:
     """The JSON body of `POST …/chat/completions`. Fields that are None are left out."""
     body: dict[str, Any] = {
         "model": request.model,
-        "messages": [{"role": m.role, "content": _content(m.content)} for m in request.messages],
+        "messages": [_message(message) for message in request.messages],
         "stream": request.stream,
     }
     if request.stream:  # some services refuse stream_options on a call that does not stream
@@ -55,6 +59,11 @@ def encoded(request: ChatRequest) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the request cannot be written as JSON: {error}") from None
     return paired(text).encode()
+
+
+def _message(message: Message) -> dict[str, Any]:
+    turn = {"role": message.role, "content": _content(message.content)}
+    return {**turn, "reasoning_content": message.reasoning} if message.reasoning else turn
 
 
 def _content(content: Any) -> Any:
@@ -77,6 +86,7 @@ class AnswerDecoder:
         self._limit = limit
         self._size = 0
         self._decoder = EventDecoder()
+        self._tags = ThinkTags()
 
     def feed(self, chunk: bytes) -> Iterator[ChatEvent]:
         """What `chunk` completes, one by one: what comes before a damaged event is still given.
@@ -91,9 +101,9 @@ class AnswerDecoder:
             if data == DONE:
                 self.done = True
                 return
-            for said in decode_event(event, *self._known):
-                self._count(said)
-                yield said
+            for came in decode_event(event, *self._known):
+                self._count(came)
+                yield from self._tags.feed(came)
 
     def _count(self, said: ChatEvent) -> None:
         match said:
@@ -138,7 +148,8 @@ def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
             raise ProtocolError("the answer has no choices", hint=hint)
     if not any(isinstance(event, Finished) for event in events):
         events.append(Finished("stop"))  # a document that is whole is complete, whether it says so or not
-    return events
+    tags = ThinkTags()
+    return [said for event in events for said in tags.feed(event)]
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -38,6 +38,9 @@ _BROKEN_INSIDE = re.compile(
     r"overloaded|5\d\d$",
     re.I,
 )
+_OVERDUE = re.compile(r"access denied.{0,80}(overdue|good standing)", re.I)
+_PLAN_ONLY = re.compile(r"only available for coding agents", re.I)
+_NO_SUCH_MODEL = re.compile(r"model .{0,120}(is not supported|does not exist|not found)", re.I)
 _CODE_FIRST = re.compile(r"([A-Za-z][\w.]{2,60}):")
 
 
@@ -64,6 +67,8 @@ def read_failure(body: bytes, headers: Mapping[str, str], *known: Secret) -> Fai
         if text.startswith("<") or "aliyun_waf" in text:
             return Failure(request_id=_word(request_id, known), html=True)
         parsed = text
+    if isinstance(parsed, list) and len(parsed) == 1:  # some gateways wrap it
+        parsed = parsed[0]
     found = failure_of(parsed, *known, request_id=request_id)
     return found or Failure(_excerpt(text, known), request_id=_word(request_id, known))
 
@@ -73,7 +78,7 @@ def failure_of(parsed: Any, *known: Secret, request_id: str = "") -> Failure | N
     if not isinstance(parsed, dict):
         return None
     request_id = _word(parsed.get("request_id") or request_id, known)
-    error = parsed.get("error")
+    error = parsed.get("error") or parsed.get("errors")  # `errors` is ModelScope's
     if isinstance(error, dict) and error:
         code = error.get("code") or error.get("type")
         return Failure(_excerpt(error.get("message"), known), _word(code, known), request_id)
@@ -85,7 +90,14 @@ def failure_of(parsed: Any, *known: Secret, request_id: str = "") -> Failure | N
     ret = parsed.get("ret")
     if isinstance(ret, list) and ret:  # the gateway's own refusal, {"ret": ["FAIL_SYS_…"]}
         return Failure(_excerpt(" ".join(map(str, ret[:5])), known), _word(ret[0], known), request_id)
+    if "choices" not in parsed and "detail" in parsed:  # what a FastAPI server says of itself
+        return Failure(_excerpt(_detail(parsed["detail"]), known), request_id=request_id)
     return Failure(_excerpt(error, known), request_id=request_id) if error else None
+
+
+def _detail(detail: Any) -> str:
+    rows = detail if isinstance(detail, list) else [detail]
+    return " · ".join(str(row.get("msg", row) if isinstance(row, dict) else row) for row in rows[:3])
 
 
 def failure_in_text(text: object, *known: Secret) -> Failure:
@@ -104,17 +116,32 @@ def error_for(status: int | None, failure: Failure, *, retry_after: float | None
         return _page(status, about)
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
         return LoginRequired(f"the service does not accept the login: {said}", hint="%openclaw login --force")
+    if code == "allocationquota.freetieronly":
+        hint = "in the service's console, switch off 'free tier only' to go on with paid use, or use another model"
+        return QuotaExceeded(f"the free quota is used up: {said}", hint=hint, **about)
     if _out_of_quota(status, failure):
         hint = "wait for its reset, or a minute if tokens a minute are meant, or use another model"
         return QuotaExceeded(f"the quota is used up: {said}", hint=hint, **about)
-    if code == "arrearage" or status == 402:
+    if code == "arrearage" or status == 402 or _OVERDUE.search(failure.message):
         return QuotaExceeded(f"the account has an unpaid bill or no balance: {said}", **about)
     if _throttled(status, code):
         hint = _later(retry_after, "wait a moment, then run the cell again")
         return RateLimited(f"too many requests: {said}", retry_after=retry_after, hint=hint, **about)
     if code in {"data_inspection_failed", "datainspectionfailed"}:
         return RequestRejected(f"the service's content filter stopped this: {said}", **about)
-    if status == 404 or code == "model_not_found":
+    if _PLAN_ONLY.search(failure.message):
+        hint = "use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio"
+        return RequestRejected(
+            f"this plan serves only the programs its vendor lists: {said}", hint=hint, **about
+        )
+    if code in {"access_denied", "accessdenied", "model.accessdenied"}:
+        hint = "the key has no right to this model: %openclaw models list shows the others"
+        return RequestRejected(f"the service refused{_in_brackets(status)}: {said}", hint=hint, **about)
+    if (
+        status == 404
+        or code == "model_not_found"
+        or (status == 400 and _NO_SUCH_MODEL.search(failure.message))
+    ):
         return RequestRejected(f"not found: {said}", hint="%openclaw models list", **about)
     if _broken(status, code):
         hint = _later(retry_after, "try again later")

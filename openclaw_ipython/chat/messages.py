@@ -10,10 +10,14 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn. `content` is text, or a sequence of content parts as the completions API has them."""
+    """One turn. `content` is text, or a sequence of content parts as the completions API has them.
+
+    `reasoning` is the thinking of an assistant's turn, for the models that want it back.
+    """
 
     role: str
     content: str | Sequence[Mapping[str, Any]]
+    reasoning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,9 @@ class ChatRequest:
     """One question to one model. `model` is the id as the service knows it, not a `provider/model` ref.
 
     `max_tokens` limits the answer; None leaves a choice to the service. `extra` holds further
-    request fields, sent as they are.
+    request fields, sent as they are. `thinking` is what was asked for (`off`, `on`, `low`, `medium`, `high`, None
+    for nothing); the host's dialect makes fields of it. `headers` are further request headers; `optional` names
+    the fields of `extra` that nobody asked for in so many words, which may be left out where a host refuses them.
     """
 
     model: str
@@ -31,6 +37,9 @@ class ChatRequest:
     max_tokens: int | None = None
     stream: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
+    thinking: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,16 @@ class Notice:
 
     text: str
     seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Another model answers than the one that was asked first. `model` is its ref, `provider/model`.
+
+    Comes before anything of the answer.
+    """
+
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +124,7 @@ class Finished:
     reason: str
 
 
-ChatEvent = Notice | TextDelta | ReasoningDelta | ToolCallDelta | UsageReport | Finished
+ChatEvent = Notice | Answering | TextDelta | ReasoningDelta | ToolCallDelta | UsageReport | Finished
 
 _FENCE = re.compile(r"^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S)
 

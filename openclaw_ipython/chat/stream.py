@@ -14,9 +14,16 @@ from dataclasses import dataclass, field
 import httpx
 
 from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encoded
+from openclaw_ipython.chat.dialects import PLAIN, Dialect, Mended, mended
 from openclaw_ipython.chat.failures import error_for, read_failure, retry_after, retryable
 from openclaw_ipython.chat.messages import ChatEvent, ChatRequest, Notice
-from openclaw_ipython.errors import OpenClawError, ProtocolError, StreamBroken
+from openclaw_ipython.errors import (
+    LoginRequired,
+    OpenClawError,
+    ProtocolError,
+    RequestRejected,
+    StreamBroken,
+)
 from openclaw_ipython.http import (
     BODY_LIMIT,
     CONNECT_SECONDS,
@@ -52,7 +59,8 @@ class Exchange:
 
     `url` is the full address of the completions endpoint, `name` what the other side is called in
     messages, `auth` applies the login. `sleep`, `clock` (monotonic), `wall` (epoch) and `jitter`
-    (a number from 0 to 1) are passed in, so that tests need no waiting.
+    (a number from 0 to 1) are passed in, so that tests need no waiting. `dialect` knows what the host may be asked
+    again differently; `wrong_key` is what to do about a key that is refused.
     """
 
     http: httpx.AsyncClient
@@ -64,6 +72,8 @@ class Exchange:
     wall: Callable[[], float]
     jitter: Callable[[], float]
     patience: Patience = field(default_factory=Patience)
+    dialect: Dialect = PLAIN
+    wrong_key: str = ""
 
 
 async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
@@ -73,8 +83,17 @@ async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[Chat
     ProtocolError; StreamBroken when the answer ended without a finish reason; UsageError when the
     request is no JSON; whatever of ours `auth` raises.
     """
+    better: Mended | None = None
     for attempt in range(at.patience.retries + 1):
-        response = await _sent(at, request)
+        try:
+            response = await _sent(at, better.request if better else request)
+        except RequestRejected as error:
+            better = None if better else mended(request, error, at.dialect)
+            if better is None:
+                raise
+            if better.note:
+                yield Notice(better.note)
+            response = await _sent(at, better.request)
         if isinstance(response, httpx.Response):
             try:
                 with translated(at.name):
@@ -128,6 +147,7 @@ def _message(at: Exchange, request: ChatRequest) -> httpx.Request:
         at.url,
         content=encoded(request),
         headers={
+            **request.headers,
             "Accept": "text/event-stream" if request.stream else "application/json",
             "Content-Type": "application/json",
         },
@@ -151,6 +171,8 @@ async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:
     failure = read_failure(body, response.headers, _login_of(response))
     wait = retry_after(response.headers, at.wall())
     error = error_for(status, failure, retry_after=wait)
+    if at.wrong_key and isinstance(error, LoginRequired):
+        error.hint = at.wrong_key
     if not retryable(status, failure):
         raise error
     return _Refused(error, wait)

@@ -10,13 +10,34 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 
-from openclaw_ipython.providers.spec import DeviceLogin, ModelSpec, Provider
+from openclaw_ipython.providers.spec import (
+    DeviceLogin,
+    KeyLogin,
+    LocalServer,
+    ModelSpec,
+    Price,
+    Provider,
+    Region,
+    Source,
+)
 
-__all__ = ["DeviceLogin", "ModelSpec", "Provider", "Providers", "built_in"]
+__all__ = [
+    "DeviceLogin",
+    "KeyLogin",
+    "LocalServer",
+    "ModelSpec",
+    "Price",
+    "Provider",
+    "Providers",
+    "Region",
+    "Source",
+    "built_in",
+]
 
 # What `qwen/…` stands for depends on the model: the portal's two are the portal's (as in OpenClaw up to
 # March 2026), everything else is Model Studio's (as in later releases).
 _QWEN = "qwen"
+_PORTAL = "qwen-portal"
 _MODEL_STUDIO = "modelstudio"
 
 
@@ -40,11 +61,17 @@ class Providers(Mapping[str, Provider]):
         """The id that `word` stands for, beside `model` where one was typed; None when unknown."""
         word = word.lower()
         if word == _QWEN:
-            for provider in self._by_id.values():
-                if provider.closed and any(model == spec.id for spec in provider.models):
-                    return provider.id
+            portal = self._by_id.get(_PORTAL)
+            if portal is not None and portal.model(model) is not None:
+                return portal.id
             return _MODEL_STUDIO if _MODEL_STUDIO in self._by_id else None
         return self._ids.get(word)
+
+    def written_as(self, provider_id: str) -> tuple[str, ...]:
+        """The ids under which a file may hold a provider, its own first: OpenClaw's releases differ in them."""
+        provider = self._by_id.get(provider_id)
+        aliases = provider.aliases if provider is not None else ()
+        return (provider_id, *aliases, *((_QWEN,) if provider_id == _MODEL_STUDIO else ()))
 
 
 @cache

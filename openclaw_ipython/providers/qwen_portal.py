@@ -7,7 +7,9 @@ observed), model limits as that plugin writes them. The free sign-in was ended b
 
 from __future__ import annotations
 
-from openclaw_ipython.providers.spec import DeviceLogin, ModelSpec, Provider
+from openclaw_ipython.providers.spec import DeviceLogin, ModelSpec, Provider, Region, Source
+
+PLUGIN = Source("OpenClaw, plugin qwen-portal-auth and provider page qwen", "2026-02")
 
 
 def base_url_from(resource_url: str) -> str:
@@ -25,11 +27,12 @@ PROVIDER = Provider(
     aliases=("qwen-oauth", "qwen-cli"),
     plugin="qwen-portal-auth",
     base_url="https://portal.qwen.ai/v1",
+    regions=(Region("portal", "Qwen portal", "https://portal.qwen.ai/v1"),),
     placeholder="qwen-oauth",
     key_variables=("QWEN_OAUTH_TOKEN", "QWEN_PORTAL_API_KEY"),
     models=(
-        ModelSpec("coder-model", "Qwen Coder"),
-        ModelSpec("vision-model", "Qwen Vision", input=("text", "image")),
+        ModelSpec("coder-model", "Qwen Coder", source=PLUGIN),
+        ModelSpec("vision-model", "Qwen Vision", input=("text", "image"), source=PLUGIN),
     ),
     default_model="coder-model",
     image_model="vision-model",
@@ -42,7 +45,16 @@ PROVIDER = Provider(
         client_id="f0304373b74a44d2b584a3fb70ca9e56",  # public, as in OpenClaw and Qwen Code
         scope="openid profile email model.completion",
         hosts=("qwen.ai",),
+        retired="the Qwen portal's free sign-in ended on 2026-04-15",
     ),
     base_url_from=base_url_from,
     notes=("The service ended its free sign-in on 2026-04-15; new sign-ins may be refused.",),
+    dialect="portal",
+    sources={
+        "address": PLUGIN,
+        "variables": PLUGIN,
+        "models": PLUGIN,
+        "login": PLUGIN,
+        "dialect": Source("Qwen Code 0.12.0, requests observed", "2026-04"),
+    },
 )

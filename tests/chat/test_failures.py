@@ -412,3 +412,41 @@ def test_a_long_wait_is_told(seconds, said):
     for status in (429, 503):
         hint = error_for(status, Failure("busy"), retry_after=seconds).hint
         assert hint == f"run the cell again in {said}"
+
+
+# -- shapes and refusals of further services --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "code"),
+    [
+        (b'{"errors": {"message": "Please bind your account"}, "request_id": "r-2"}', "Please bind your account", ""),
+        (b'{"detail": "Not Found"}', "Not Found", ""),
+        (b'{"detail": [{"loc": ["body"], "msg": "field required"}, {"msg": "b"}]}', "field required · b", ""),
+        (b'[{"error": {"code": 429, "message": "slow down"}}]', "slow down", "429"),
+        (b'{"error": {"message": "no credits", "code": 402, "metadata": {"raw": "x"}}}', "no credits", "402"),
+        (b'{"object": "error", "message": "no model", "type": "NotFoundError", "code": 404}', "no model", "404"),
+        (b'{"error": "Coding Plan is currently only available for Coding Agents"}',
+         "Coding Plan is currently only available for Coding Agents", ""),
+    ],
+)  # fmt: skip
+def test_every_shape_of_an_error_body_is_read(body, message, code):
+    failure = read_failure(body, {})
+    assert (failure.message, failure.code) == (message, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "kind", "hint"),
+    [
+        (405, "", "Coding Plan is currently only available for Coding Agents", RequestRejected, "modelstudio"),
+        (403, "AllocationQuota.FreeTierOnly", "used up", QuotaExceeded, "free tier only"),
+        (403, "access_denied", "Access denied.", RequestRejected, "models list"),
+        (400, "", "Access denied, please make sure your account is in good standing.", QuotaExceeded, ""),
+        (400, "invalid_parameter_error", "model 'qwen3.8-max' is not supported.", RequestRejected, "models list"),
+        (429, "", "", RateLimited, "wait"),
+    ],
+)
+def test_a_refusal_is_told_with_what_helps(status, code, message, kind, hint):
+    error = error_for(status, Failure(message, code))
+    assert type(error) is kind
+    assert hint in error.hint

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openclaw_ipython.auth.tokens import BearerAuth, FixedToken
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.chat.messages import (
     ChatRequest,
     Finished,

@@ -1,0 +1,35 @@
+"""Which address a key belongs to, in words. Pure.
+
+A key of Alibaba Cloud works at one address only: that of its product and its region. At another it is refused with the
+same 401 as a mistyped one, and nothing in the key tells which address is right (Model Studio help, "error-code").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openclaw_ipython.providers.spec import Provider
+
+# Their keys look alike: one that is refused here may be another one's.
+_ONE_VENDOR = ("modelstudio", "qwen-token-plan", "qwen-coding-plan")
+
+
+def wrong_key(provider: Provider, base_url: str, others: Iterable[Provider]) -> str:
+    """What to do about a key that `provider` refused at `base_url`: a key and an address belong together."""
+    command = f"%openclaw login --provider {provider.id} --force"
+    sisters = [region.base_url for region in provider.sisters(base_url)]
+    if provider.id in _ONE_VENDOR:
+        sisters += [
+            region.base_url
+            for other in others
+            if other.id in _ONE_VENDOR and other.id != provider.id
+            for region in other.regions
+        ]
+    if not sisters:
+        return f"the key was sent to {base_url}; {command}"
+    return (
+        f"a key belongs to one address. In use: {base_url}; its sisters: {', '.join(sisters)}."
+        f" %openclaw config set models.providers.{provider.id}.baseUrl URL, or {command}"
+    )

@@ -1,0 +1,27 @@
+"""LM Studio's server on this machine: whatever is downloaded there, no key.
+
+It has no table: what it offers is asked for and remembered (`models list --refresh`).
+"""
+
+from __future__ import annotations
+
+from openclaw_ipython.providers.spec import LocalServer, Provider, Region, Source
+
+DOCS = Source("LM Studio documentation: OpenAI compatibility, REST API v0", "2026-10")
+
+PROVIDER = Provider(
+    id="lmstudio",
+    label="LM Studio",
+    aliases=("lm-studio",),
+    base_url="http://127.0.0.1:1234/v1",
+    regions=(Region("local", "This machine", "http://127.0.0.1:1234/v1"),),
+    models=(),
+    default_model="",
+    local=LocalServer(
+        1234,
+        list_path="/api/v0/models",
+        start="load a model in LM Studio and start its server: `lms server start`",
+    ),
+    dialect="lmstudio",
+    sources={"address": DOCS, "models": DOCS, "dialect": DOCS},
+)

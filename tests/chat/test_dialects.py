@@ -1,0 +1,449 @@
+"""What a host is asked for, by its manner and the model's family; what is asked again after a refusal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openclaw_ipython.chat.completions import encode
+from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, Dialect, dialect_of, mended, shaped
+from openclaw_ipython.chat.messages import ChatRequest, Message
+from openclaw_ipython.chat.thinking import LEVELS, LOW_BUDGET, MEDIUM_BUDGET, family_of
+from openclaw_ipython.errors import RequestRejected, ServiceUnavailable, UsageError
+
+DASHSCOPE = DIALECTS["dashscope"]
+PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+HI = (Message("user", "hi"),)
+LONG = "long " * 1_000
+ON, OFF = {"enable_thinking": True}, {"enable_thinking": False}
+
+
+def ask(model="qwen3.7-plus", messages=HI, **more):
+    return ChatRequest(model, tuple(messages), **more)
+
+
+def body(request, dialect=DASHSCOPE, family=""):
+    return encode(shaped(request, dialect, family).request)
+
+
+def extra(request, dialect=DASHSCOPE):
+    return dict(shaped(request, dialect).request.extra)
+
+
+# -- which host speaks how -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("base_url", "name"),
+    [
+        ("https://dashscope.aliyuncs.com/compatible-mode/v1", "dashscope"),
+        ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "dashscope"),
+        ("https://dashscope-us.aliyuncs.com/compatible-mode/v1", "dashscope"),
+        ("https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1", "dashscope"),
+        ("https://coding-intl.dashscope.aliyuncs.com/v1", "dashscope"),
+        ("https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1", "dashscope"),
+        ("https://x.alibaba-inc.com/v1", "dashscope"),
+        ("https://DASHSCOPE.aliyuncs.com/v1", "dashscope"),
+        (
+            "https://ws1.ap-southeast-1.maas.aliyuncs.com/compatible-mode/v1",
+            "",
+        ),  # a workspace's own does not count
+        ("https://dashscope.aliyuncs.com.evil.example/v1", ""),
+        ("https://notdashscope.aliyuncs.com/v1", ""),
+        ("https://mydashscope-intl.aliyuncs.com/v1", ""),
+        ("https://portal.qwen.ai/v1", "portal"),
+        ("https://evilqwen.ai/v1", ""),
+        ("https://openrouter.ai/api/v1", "openrouter"),
+        ("https://api.fireworks.ai/inference/v1", "fireworks"),
+        ("https://api-inference.modelscope.cn/v1", "modelscope"),
+        ("http://127.0.0.1:8000/v1", ""),
+        ("https://[bad", ""),
+        ("", ""),
+    ],
+)
+def test_a_host_is_known_by_its_name(base_url, name):
+    assert dialect_of(base_url).name == name
+
+
+def test_a_proxy_that_was_named_counts_as_dashscope():
+    proxy = "https://proxy.example/compatible-mode/v1"
+    assert dialect_of("https://proxy.example/v1", proxies=[proxy]) is DASHSCOPE
+    assert dialect_of("https://other.example/v1", proxies=[proxy]) is PLAIN
+    assert dialect_of("https://other.example/v1", proxies=[""]) is PLAIN
+
+
+def test_what_a_providers_own_file_says_wins_over_its_address():
+    assert dialect_of("http://127.0.0.1:8642/v1", "dashscope") is DASHSCOPE
+    assert dialect_of("https://openrouter.ai/api/v1", "dashscope") is DASHSCOPE
+
+
+def test_only_the_portal_itself_insists_on_marks_from_the_start():
+    assert dialect_of("https://portal.qwen.ai/v1", "portal").marked
+    assert not dialect_of("http://127.0.0.1:8642/v1", "portal").marked
+
+
+# -- thinking ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("qwen3.8-max-0902", "effort"), ("qwen3.8-flash", "effort"), ("qwen3.7-plus", "hybrid"),
+        ("qwen3.5-plus", "hybrid"), ("qwen3-max-2026-01-23", "hybrid"), ("qwen-plus", "hybrid"),
+        ("Qwen/Qwen3.5-397B-A17B", "hybrid"), ("qwen3:8b", "hybrid"), ("qwen/qwen3.7-plus", "hybrid"),
+        ("accounts/fireworks/models/qwen3p7-plus", "hybrid"), ("qwen3-vl-plus", "hybrid"),
+        ("qwen3-coder-plus", "none"), ("qwen3-coder:480b", "none"), ("qwen-vl-max", "none"),
+        ("qwen3-30b-a3b-instruct-2507", "none"), ("qwen3-30b-a3b-thinking-2507", "always"), ("qwq-plus", "always"),
+        ("deepseek-v4-flash-0731", "deepseek"), ("glm-5.2", "glm"), ("glm-5.1", "hybrid"), ("glm-4.7", "hybrid"),
+        ("kimi-k3", "kimi"), ("kimi-k2.7-code", "always"), ("kimi-k2.5", "hybrid"), ("MiniMax-M2.5", "always"),
+        ("coder-model", ""), ("llama-4", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_models_family_is_told_by_its_name(model, family):
+    assert family_of(model) == family
+
+
+@pytest.mark.parametrize(
+    ("model", "fields"),
+    [
+        ("qwen3.7-plus", [OFF, ON, ON | {"thinking_budget": LOW_BUDGET}, ON | {"thinking_budget": MEDIUM_BUDGET}, ON]),
+        ("qwen3.8-max", [OFF, ON, *({"reasoning_effort": e} for e in ("low", "medium", "xhigh"))]),
+        ("deepseek-v4-pro", [OFF, ON, *(ON | {"reasoning_effort": e} for e in ("high", "high", "max"))]),
+        ("glm-5.2", [OFF, ON, *(ON | {"reasoning_effort": e} for e in ("low", "medium", "high"))]),
+        ("kimi-k3", [{}, {}, *({"reasoning_effort": e} for e in ("low", "high", "max"))]),
+        ("kimi-k2.7-code", [{}] * 5),
+        ("qwen3-coder-plus", [{}] * 5),
+    ],
+)  # fmt: skip
+def test_on_dashscope_each_family_is_asked_in_its_own_way(model, fields):
+    assert [extra(ask(model, thinking=level)) for level in LEVELS] == fields
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name or "plain")
+@pytest.mark.parametrize(
+    "model", ["qwen3.7-plus", "qwen3.8-max", "deepseek-v4-pro", "glm-5.2", "kimi-k3", "other"]
+)
+def test_a_budget_and_an_effort_are_never_sent_together(model, dialect, level):
+    fields = extra(ask(model, thinking=level), dialect)
+    assert not {"thinking_budget", "reasoning_effort"} <= set(fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "fields"),
+    [
+        ("vllm", "qwen3.6-35b-a3b", [{"chat_template_kwargs": f} for f in (OFF, ON, ON, ON, ON)]),
+        ("vllm", "Qwen/Qwen3.8-27B", [{"chat_template_kwargs": f} for f in (
+            OFF, ON, ON | {"reasoning_effort": "low"}, ON | {"reasoning_effort": "medium"},
+            ON | {"reasoning_effort": "xhigh"})]),
+        ("", "qwen3.6-35b-a3b", [{"chat_template_kwargs": f} for f in (OFF, ON, ON, ON, ON)]),
+        ("", "gpt-9", [{"reasoning_effort": e} for e in ("none", "medium", "low", "medium", "high")]),
+        ("ollama", "qwen3.5:9b", [{"reasoning_effort": e} for e in ("none", "medium", "low", "medium", "high")]),
+        ("openrouter", "qwen/qwen3.7-plus", [
+            {"reasoning": {"effort": "none"}}, {"reasoning": {"enabled": True}},
+            *({"reasoning": {"effort": e}} for e in ("low", "medium", "high"))]),
+        ("modelscope", "Qwen/Qwen3.5-397B-A17B", [
+            OFF, ON, ON | {"thinking_budget": LOW_BUDGET}, ON | {"thinking_budget": MEDIUM_BUDGET}, ON]),
+    ],
+)  # fmt: skip
+def test_other_hosts_are_asked_in_theirs(name, model, fields):
+    assert [extra(ask(model, thinking=level), DIALECTS[name]) for level in LEVELS] == fields
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "says"),
+    [
+        ("qwen3-coder-plus", "on", "does not think"),
+        ("qwen3-coder-plus", "off", None),
+        ("kimi-k2.7-code", "off", "always thinks"),
+        ("kimi-k2.7-code", "high", "no levels"),
+        ("kimi-k2.7-code", "on", None),
+        ("kimi-k3", "off", "always thinks"),
+    ],
+)
+def test_a_wish_a_model_cannot_fulfil_is_said_and_not_sent(model, level, says):
+    made = shaped(ask(model, thinking=level), DASHSCOPE)
+    assert made.request.extra == {}
+    assert [note for note in made.notes if says and says in note] == list(made.notes)
+    assert bool(made.notes) == bool(says)
+
+
+def test_the_providers_table_wins_over_the_rule_for_names():
+    made = shaped(ask("qwen3-coder-plus", thinking="on"), DASHSCOPE, "hybrid")
+    assert made.request.extra == ON
+
+
+@pytest.mark.parametrize(
+    "typed", [{"enable_thinking": True}, {"thinking_budget": 7}, {"reasoning_effort": "low"}]
+)
+def test_what_the_person_typed_about_thinking_is_all_that_is_sent(typed):
+    assert extra(ask(extra=typed, thinking="off")) == typed
+
+
+def test_an_unknown_level_is_a_mistake_with_a_suggestion():
+    with pytest.raises(UsageError) as caught:
+        shaped(ask(thinking="hihg"), DASHSCOPE)
+    assert caught.value.suggestions == ("high",)
+
+
+def test_models_that_think_by_themselves_are_told_not_to_where_they_cannot():
+    assert extra(ask(stream=False)) == OFF
+    assert extra(ask(extra={"tool_choice": "required"})) == OFF | {"tool_choice": "required"}
+    assert extra(ask(extra={"tool_choice": "auto"})) == {"tool_choice": "auto"}
+    assert extra(ask("qwen3-coder-plus", stream=False)) == {}
+    assert extra(ask(stream=False), PLAIN) == {}
+
+
+@pytest.mark.parametrize("more", [{"stream": False}, {"extra": {"tool_choice": "required"}}])
+def test_thinking_where_it_cannot_be_is_a_mistake_to_retype(more):
+    with pytest.raises(UsageError):
+        shaped(ask(thinking="low", **more), DASHSCOPE)
+    shaped(ask(thinking="off", **more), DASHSCOPE)
+    shaped(ask(thinking="low", **more), DIALECTS["ollama"])
+
+
+@pytest.mark.parametrize(
+    ("model", "level", "temperature", "sent"),
+    [
+        ("qwen3.8-max", None, 0.2, 0.6),
+        ("qwen3.8-max", "low", 0.2, 0.6),
+        ("qwen3.8-max", "off", 0.2, 0.2),
+        ("qwen3.8-max", None, 0.9, 0.9),
+        ("qwen3.8-max", None, None, None),
+        ("qwen3.7-plus", None, 0.2, 0.2),
+    ],
+)
+def test_qwen_3_8_thinks_no_colder_than_0_6(model, level, temperature, sent):
+    made = shaped(ask(model, thinking=level, temperature=temperature), DASHSCOPE)
+    assert made.request.temperature == sent
+    assert bool(made.notes) == (sent != temperature)
+
+
+def test_earlier_thinking_goes_back_only_to_models_that_want_it():
+    turns = [*HI, Message("assistant", "4", reasoning="2+2"), Message("user", "more")]
+    assert body(ask("qwen3.8-max", turns))["messages"][1]["reasoning_content"] == "2+2"
+    assert body(ask("deepseek-v4-pro", turns))["messages"][1]["reasoning_content"] == "2+2"
+    assert "reasoning_content" not in body(ask("qwen3.7-plus", turns))["messages"][1]
+
+
+# -- messages ------------------------------------------------------------------------------
+
+
+def test_one_system_message_stands_in_front():
+    turns = [Message("developer", "a"), *HI, Message("system", "b"), Message("assistant", "ok")]
+    sent = body(ask(messages=turns))["messages"]
+    assert [m["role"] for m in sent] == ["system", "user", "assistant"]
+    assert sent[0]["content"] == "a\n\nb"
+
+
+def test_system_messages_of_parts_are_joined_as_parts():
+    parts = [{"type": "text", "text": "a"}]
+    sent = body(ask(messages=[Message("system", parts), Message("system", "b"), *HI]))["messages"]
+    assert sent[0]["content"] == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+
+
+def test_a_plain_host_gets_the_turns_as_they_are_unless_the_model_is_qwens():
+    turns = [*HI, Message("developer", "a")]
+    assert [m["role"] for m in body(ask("gpt-9", turns), PLAIN)["messages"]] == ["user", "developer"]
+    assert [m["role"] for m in body(ask("qwen3:8b", turns), PLAIN)["messages"]] == ["system", "user"]
+
+
+def test_glm_gets_text_in_parts_as_one_text_unless_there_are_tools():
+    turns = [Message("user", [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}])]
+    assert body(ask("glm-5", turns))["messages"][0]["content"] == "a\n\nb"
+    with_tools = ask("glm-5", turns, extra={"tools": [{"type": "function"}]})
+    assert isinstance(body(with_tools)["messages"][0]["content"], list)
+    assert isinstance(body(ask("qwen3.7-plus", turns))["messages"][0]["content"], list)
+
+
+def test_images_in_tool_results_follow_in_a_turn_of_the_user():
+    turns = [
+        *HI,
+        Message("tool", [{"type": "text", "text": "done"}, PICTURE]),
+        Message("tool", [PICTURE]),
+        Message("assistant", "ok"),
+    ]
+    sent = body(ask(messages=turns))["messages"]
+    assert [m["role"] for m in sent] == ["user", "tool", "tool", "user", "assistant"]
+    assert sent[1]["content"] == [{"type": "text", "text": "done"}]
+    assert sent[2]["content"]
+    assert sent[3]["content"] == [PICTURE, PICTURE]
+
+
+def test_the_portal_gets_a_first_message_of_marked_parts():
+    portal = dialect_of("https://portal.qwen.ai/v1", "portal")
+    mark = {"cache_control": {"type": "ephemeral"}}
+    assert body(ask("coder-model"), portal)["messages"][0] == {
+        "role": "system",
+        "content": [{"type": "text", "text": ""} | mark],
+    }
+    with_system = body(ask("coder-model", [Message("system", "brief"), *HI]), portal)["messages"]
+    assert with_system[0]["content"] == [{"type": "text", "text": "brief"} | mark]
+    assert len(with_system) == 2
+
+
+# -- fields --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        ("coder-model", True), ("qwen-vl-max", True), ("qwen3-vl-plus", True), ("qwen3.5-plus", True),
+        ("qwen3.7-plus-2026", True), ("qwen3.8-max", False), ("qwen3.6-flash", False), ("kimi-k2.5", False),
+    ],
+)  # fmt: skip
+def test_more_pixels_are_asked_for_only_with_an_image_and_only_where_it_is_known(model, sent):
+    pictured = [Message("user", [{"type": "text", "text": "?"}, PICTURE])]
+    assert extra(ask(model, pictured)).get("vl_high_resolution_images", False) is sent
+    assert "vl_high_resolution_images" not in extra(ask(model))
+    assert "vl_high_resolution_images" not in extra(ask(model, pictured), PLAIN)
+
+
+def test_stream_options_without_a_stream_are_left_out_and_said():
+    made = shaped(ask(stream=False, extra={"stream_options": {}}), DIALECTS["modelscope"])
+    assert "stream_options" not in made.request.extra
+    assert made.notes
+
+
+@pytest.mark.parametrize(
+    ("model", "kept"), [("qwen3.7-plus", True), ("glm-5", False), ("deepseek-v4-pro", False)]
+)
+def test_metadata_reaches_only_qwens_own_models(model, kept):
+    assert ("metadata" in extra(ask(model, extra={"metadata": {}}))) is kept
+
+
+def marks(request, dialect=DASHSCOPE):
+    made = shaped(request, dialect).request
+    found = [
+        n for n, m in enumerate(made.messages) if not isinstance(m.content, str) and "cache_control" in m.content[-1]
+    ]  # fmt: skip
+    assert bool(found) == ("X-DashScope-CacheControl" in made.headers)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("turns", "marked"),
+    [
+        (HI, []),
+        ([Message("user", LONG)], []),  # asked once: keeping it would only cost
+        ([Message("system", LONG), *HI], [0]),
+        ([Message("system", "short"), Message("user", LONG)], []),
+        ([Message("user", LONG), Message("assistant", "a"), *HI], [2]),
+        ([Message("system", "s"), Message("user", LONG), Message("assistant", "a"), *HI], [0, 3]),
+        ([*HI, Message("assistant", "a"), *HI], []),  # too short to be kept
+    ],
+)
+def test_the_prompt_cache_is_used_where_it_can_pay_off(turns, marked):
+    assert marks(ask(messages=turns)) == marked
+
+
+def test_the_prompt_cache_is_dashscopes_streams_and_qwens_only():
+    turns = [Message("system", LONG), *HI]
+    assert marks(ask(messages=turns), PLAIN) == []
+    assert marks(ask(messages=turns, stream=False)) == []
+    assert marks(ask("glm-5", turns)) == []
+
+
+def test_marks_of_the_persons_own_stay_as_they_are():
+    own = Message("system", [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}])
+    made = shaped(ask(messages=[own, Message("user", LONG), Message("assistant", "a"), *HI]), DASHSCOPE)
+    assert made.request.messages[0] is own
+    assert made.request.messages[-1].content == "hi"
+
+
+def test_the_last_tool_is_marked_with_the_conversation():
+    turns = [Message("system", LONG), *HI]
+    tools = [{"type": "function", "function": {"name": "a"}}, {"type": "function", "function": {"name": "b"}}]
+    sent = extra(ask(messages=turns, extra={"tools": tools}))["tools"]
+    assert ["cache_control" in tool for tool in sent] == [False, True]
+    assert "cache_control" not in tools[1]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name or "plain")
+def test_no_dialect_says_that_we_are_somebody_else(dialect):
+    made = shaped(ask(messages=[Message("system", LONG), *HI]), dialect).request
+    assert not {name.lower() for name in made.headers} & {
+        "user-agent",
+        "authorization",
+        "x-dashscope-useragent",
+    }
+
+
+roles = st.sampled_from(["system", "developer", "user", "assistant", "tool"])
+contents = st.one_of(
+    st.text(max_size=20), st.lists(st.sampled_from([{"type": "text", "text": "x"}, PICTURE]), max_size=3)
+)
+
+
+@given(
+    st.lists(st.builds(Message, roles, contents), max_size=8),
+    st.sampled_from([d for d in DIALECTS.values() if d.strict]),
+    st.sampled_from(["qwen3.7-plus", "glm-5", "qwen3.8-max", "other"]),
+)
+def test_whatever_is_asked_has_one_system_message_in_front_and_loses_no_image(turns, dialect, model):
+    sent = body(ask(model, turns), dialect)["messages"]
+    assert "developer" not in [m["role"] for m in sent]
+    assert "system" not in [m["role"] for m in sent[1:]]
+
+    def images(messages):
+        return sum(part.get("type") == "image_url" for c in messages if not isinstance(c, str) for part in c)
+
+    assert images([m["content"] for m in sent]) == images([m.content for m in turns])
+
+
+# -- refused -------------------------------------------------------------------------------
+
+
+def refusal(text, status=400):
+    return RequestRejected(f"the service refused ({status}): {text}", status=status)
+
+
+def test_a_flag_that_must_be_the_other_way_is_turned():
+    made = shaped(ask(thinking="off"), DASHSCOPE).request
+    better = mended(
+        made, refusal("The value of the enable_thinking parameter must be set to True."), DASHSCOPE
+    )
+    assert better.request.extra == ON
+    assert "with thinking" in better.note
+    made = shaped(ask(thinking="low"), DASHSCOPE).request
+    better = mended(made, refusal("parameter.enable_thinking must be set to false for …"), DASHSCOPE)
+    assert better.request.extra == OFF
+
+
+def test_a_field_of_ours_that_is_refused_is_left_out_and_said():
+    made = shaped(ask("gpt-9", thinking="low"), PLAIN).request
+    better = mended(made, refusal("Unrecognized request argument: reasoning_effort"), PLAIN)
+    assert better.request.extra == {}
+    assert "reasoning_effort" in better.note
+    assert mended(better.request, refusal("Unrecognized request argument: reasoning_effort"), PLAIN) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (
+            ask(extra={"reasoning_effort": "low"}),
+            refusal("reasoning_effort is not known"),
+        ),  # the person's own
+        (ask(extra={"enable_thinking": False}), refusal("enable_thinking must be true")),
+        (ask(thinking="low"), refusal("the text is too long")),
+        (ask(thinking="low"), refusal("enable_thinking is strange")),
+        (ask(thinking="low"), refusal("enable_thinking must be false", status=403)),
+        (ask(thinking="low"), ServiceUnavailable("enable_thinking must be false", status=500)),
+    ],
+)
+def test_nothing_is_asked_again_without_a_reason_of_ours(request_, error):
+    made = shaped(request_, DASHSCOPE).request
+    assert mended(made, error, DASHSCOPE) is None
+
+
+def test_the_portal_is_asked_again_with_marks_once():
+    portal = DIALECTS["portal"]
+    made = shaped(ask("coder-model"), portal).request
+    better = mended(made, refusal("bad request"), portal)
+    assert "cache_control" in better.request.messages[0].content[0]
+    assert mended(better.request, refusal("bad request"), portal) is None
+    assert mended(made, refusal("bad request"), DASHSCOPE) is None
+
+
+def test_a_dialect_is_a_value():
+    assert Dialect("x") == Dialect("x")

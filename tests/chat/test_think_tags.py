@@ -1,0 +1,69 @@
+"""Thinking that a server left in the text."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openclaw_ipython.chat.completions import AnswerDecoder, decode_completion
+from openclaw_ipython.chat.messages import Finished, ReasoningDelta, TextDelta
+from openclaw_ipython.chat.think_tags import ThinkTags
+
+
+def told(*events):
+    tags = ThinkTags()
+    found = [said for event in (*events, Finished("stop")) for said in tags.feed(event)]
+    return (
+        "".join(e.text for e in found if isinstance(e, ReasoningDelta)),
+        "".join(e.text for e in found if isinstance(e, TextDelta)),
+    )
+
+
+def cut(text, *places):
+    ends = [0, *sorted(p % (len(text) + 1) for p in places), len(text)]
+    return [TextDelta(text[a:b]) for a, b in pairwise(ends)]
+
+
+@pytest.mark.parametrize(
+    ("text", "thinking", "answer"),
+    [
+        ("<think>\nhm\n</think>\n\nyes", "hm\n", "yes"),
+        ("\n<think>hm</think>yes", "hm", "yes"),
+        ("<think></think>yes", "", "yes"),
+        ("<think>never closed", "never closed", ""),
+        ("the tag <think> is not ours", "", "the tag <think> is not ours"),
+        ("<thinking>x", "", "<thinking>x"),
+        ("<", "", "<"),
+        ("<thin", "", "<thin"),
+        ("  leading", "", "  leading"),
+        ("<think>a</think>b <think>c</think>", "a", "b <think>c</think>"),
+        ("<think>a </thin b</think>c", "a </thin b", "c"),
+        ("", "", ""),
+    ],
+)
+@given(places=st.lists(st.integers(0, 60), max_size=6))
+def test_it_is_told_apart_wherever_the_pieces_are_cut(text, thinking, answer, places):
+    assert told(*cut(text, *places)) == (thinking, answer)
+
+
+@given(st.text(max_size=60), st.lists(st.integers(0, 60), max_size=6))
+def test_text_without_the_tag_is_not_touched(text, places):
+    if not text.lstrip().startswith("<think>"):
+        assert told(*cut(text, *places)) == ("", text)
+
+
+def test_plain_text_is_not_held_back():
+    assert list(ThinkTags().feed(TextDelta("H"))) == [TextDelta("H")]
+
+
+def test_a_server_that_splits_it_off_itself_is_believed():
+    assert told(ReasoningDelta("hm"), TextDelta("<think> is a tag")) == ("hm", "<think> is a tag")
+
+
+def test_streams_and_documents_are_both_read_so(wire):
+    decoder = AnswerDecoder()
+    said = list(decoder.feed(wire.whole("<think>hm</th", "ink>yes")))
+    assert said == [ReasoningDelta("hm"), TextDelta("yes"), Finished("stop")]
+    document = b'{"choices": [{"message": {"content": "<think>hm</think>yes"}, "finish_reason": "stop"}]}'
+    assert decode_completion(document) == said
