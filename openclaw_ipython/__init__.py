@@ -12,6 +12,7 @@ from openclaw_ipython._version import __version__
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.messages import (
+        Answering,
         ChatEvent,
         Finished,
         Message,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.errors import AuthError, ConfigError, OpenClawError, ServiceError, UsageError
 
 __all__ = [
+    "Answering",
     "AuthError",
     "ChatEvent",
     "Client",

@@ -5,36 +5,36 @@ Reads and writes only through the store; no network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from openclaw_ipython.auth.credentials import TokenGrant
-from openclaw_ipython.auth.device_flow import DeviceEndpoints
+from openclaw_ipython.auth.credentials import DeviceEndpoints
+from openclaw_ipython.auth.standing import Standing
+from openclaw_ipython.auth.token_homes import StoreProfile, TokenHome
+from openclaw_ipython.candidates import Candidates, Credential
+from openclaw_ipython.chat.dialects import Dialect, dialect_of
 from openclaw_ipython.config import documents
-from openclaw_ipython.config.documents import ConfigView, StoredProfile
-from openclaw_ipython.config.json5 import Edit
+from openclaw_ipython.config.profiles import StoredProfile
 from openclaw_ipython.config.refs import Ref, did_you_mean, suggest
-from openclaw_ipython.config.store import Snapshot, Store
-from openclaw_ipython.errors import ConfigError, UsageError
+from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.http import https_host, is_loopback
-from openclaw_ipython.providers import Provider, Providers
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.neighbours import QwenCode
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.credentials import TokenGrant
+    from openclaw_ipython.config.json5 import Edit
+    from openclaw_ipython.config.store import Snapshot, Store
+    from openclaw_ipython.config.views import ConfigView
+    from openclaw_ipython.providers import Provider, Providers
 
 ORIGIN_VARIABLE = "OPENCLAW_IPYTHON_OAUTH_ORIGIN"
 
+PROXY_VARIABLE = "DASHSCOPE_PROXY_BASE_URL"
+"""Names, for Qwen Code too, a proxy in front of DashScope."""
+
 ProfileStatus = Literal["ok", "expiring", "expired", "static"]
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """What would be used for a provider. One of `profile`, `key` is set, or neither (no login needed)."""
-
-    provider: str
-    source: str  # "profile", "env: NAME", "openclaw.json" or "none needed"
-    profile: StoredProfile | None = None
-    key: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +82,42 @@ class Accounts:
         self._providers = providers
         self._environ = environ
         self._clock = clock
+        self.qwen_code = QwenCode(store, providers)
+        self.standing = Standing(store, clock)
+        self._candidates = Candidates(store, providers, environ, clock, self.standing)
 
     # -- who would be used --
 
     def credential(self, provider_id: str) -> Credential | None:
-        """The login for a provider: a stored profile, a key of the environment, one in `openclaw.json`.
+        """What would be sent first: a stored login, a key of the environment, one in `openclaw.json`.
 
         None when the provider needs a login and there is none.
         """
+        return next(iter(self.credentials(provider_id)), None)
+
+    def credentials(self, provider_id: str) -> tuple[Credential, ...]:
+        """All that could be sent to a provider, in the order in which it is tried."""
         snapshot = self._store.load()
-        profile = self._profile(provider_id, snapshot)
-        if profile is not None:
-            # OAuth goes through the token source, which renews it; anything else is sent as it is.
-            key = None if profile.type == "oauth" else profile.secret(self._environ)
-            return Credential(provider_id, "profile", profile, key)
-        for name in self._key_variables(provider_id):
-            if value := self._environ.get(name, "").strip():
-                return Credential(provider_id, f"env: {name}", key=Secret(value))
-        entry = snapshot.config.provider(provider_id)
-        if entry is not None and entry.api_key:
-            return Credential(provider_id, "openclaw.json", key=entry.api_key)
-        if provider_id not in self._providers and entry and entry.base_url and is_loopback(entry.base_url):
-            return Credential(provider_id, "none needed")
-        return None
+        mine = self._usable(provider_id, snapshot)
+        other = [p.id for p in mine.values() if p is not snapshot.profiles.get(p.id)]
+        return self._candidates.of(provider_id, mine, dict.fromkeys(other, self.qwen_code.source))
+
+    def no_model(self) -> LoginRequired:
+        """Why no model answers when none is named, and what to type."""
+        return self.qwen_code.no_model(self._store.load().config)
+
+    def obstacle(self, provider_id: str) -> str:
+        """Why a login that is written down for a provider cannot be used, in a sentence; empty where none is."""
+        return self._candidates.obstacle(provider_id, self._stored(provider_id, self._store.load()))
 
     def signed_in(self, provider_id: str) -> StoredProfile | None:
-        """The stored login of a provider if it would still work as far as can be told from here."""
-        profile = self._profile(provider_id, self._store.load())
+        """The stored login of a provider if it would still work as far as can be told from here.
+
+        Qwen Code's own does not count: it is not ours to keep.
+        """
+        snapshot = self._store.load()
+        mine = self._candidates.profiles(provider_id, self._stored(provider_id, snapshot))
+        profile = next(iter(mine), None)
         if profile is None or (
             profile.type == "oauth" and not profile.refresh and self._status(profile) == "expired"
         ):
@@ -116,12 +125,16 @@ class Accounts:
         return profile
 
     def profiles(self) -> list[ProfileRow]:
-        """Every stored login, with its expiry."""
+        """Every stored login, with its expiry, and Qwen Code's own at the end."""
         now = int(self._clock() * 1000)
         rows = []
-        for profile in self._store.load().profiles.values():
+        in_place = self.qwen_code.login()
+        snapshot = self._store.load()
+        stored = [p for p in snapshot.profiles.values() if not in_place or p.id != in_place.id]
+        for profile in [*stored, in_place] if in_place else stored:
             remaining = profile.expires - now if profile.expires is not None else None
-            source = self._store.home.auth_profiles.name
+            file = snapshot.sources.get(profile.id, self._store.home.auth_profiles)
+            source = self.qwen_code.source if profile is in_place else file.name
             rows.append(
                 ProfileRow(
                     profile.provider,
@@ -144,22 +157,44 @@ class Accounts:
         left = profile.expires / 1000 - self._clock()
         return "expired" if left <= 0 else "expiring" if left < 86400 else "ok"
 
-    def _profile(self, provider_id: str, snapshot: Snapshot) -> StoredProfile | None:
-        config = snapshot.config
-        order = (
-            snapshot.order.get(provider_id)
-            or config.auth_order(provider_id)
-            or config.configured_profiles(provider_id)
-            or ()
-        )
-        mine = {id_: p for id_, p in snapshot.profiles.items() if p.provider == provider_id}
-        listed = [mine[id_] for id_ in order if id_ in mine]
-        return next(iter(listed or mine.values()), None)
+    def _stored(self, provider_id: str, snapshot: Snapshot) -> dict[str, StoredProfile]:
+        ids = self._providers.written_as(provider_id)
+        return {id_: p for id_, p in snapshot.profiles.items() if p.provider.lower() in ids}
 
-    def _key_variables(self, provider_id: str) -> Sequence[str]:
-        if provider_id in self._providers:
-            return self._providers[provider_id].key_variables
-        return (provider_id.upper().replace("-", "_") + "_API_KEY",)
+    def _usable(self, provider_id: str, snapshot: Snapshot) -> dict[str, StoredProfile]:
+        """The stored logins, then Qwen Code's."""
+        mine = self._stored(provider_id, snapshot)
+        self.qwen_code.beside(provider_id, mine, snapshot.config)
+        return mine
+
+    # -- where the tokens are, and where they may go --
+
+    def token_home(self, credential: Credential) -> TokenHome:
+        """Where the tokens of a credential with an OAuth profile are kept."""
+        if credential.source == self.qwen_code.source or credential.profile is None:
+            return self.qwen_code.home()
+        return StoreProfile(self._store, credential.profile.id)
+
+    def address(self, credential: Credential, configured: str) -> tuple[str, tuple[str, ...]]:
+        """The base URL for a credential, and what is to be said about it.
+
+        Qwen Code's file names its own, which counts where the configuration names none, and only within the
+        hosts of the service: a file is no reason to send a token elsewhere.
+        """
+        if credential.source != self.qwen_code.source or credential.profile is None:
+            return configured, ()
+        named = self.qwen_code.address(credential.profile, self._store.load().config)
+        if named is None:
+            return configured, ()
+        if self._may_have_token(self._providers[credential.provider], named):
+            return named, ()
+        return configured, ("Qwen Code's login names an address outside the service's hosts; not used",)
+
+    def dialect(self, provider_id: str, base_url: str) -> Dialect:
+        """The manner of the host at `base_url`: the provider's own, or what the host is known for."""
+        provider = self._providers.get(provider_id)
+        proxy = self._environ.get(PROXY_VARIABLE, "").strip()
+        return dialect_of(base_url, provider.dialect if provider else "", (proxy,) if proxy else ())
 
     # -- signing in --
 
@@ -177,6 +212,7 @@ class Accounts:
         if host is None and not loopback:
             raise ConfigError(f"{ORIGIN_VARIABLE} must be https://…, or http:// on this machine")
         hosts = (*login.hosts, host) if host and origin != login.origin else login.hosts
+
         return DeviceEndpoints(
             origin + login.device_path,
             origin + login.token_path,
@@ -222,6 +258,7 @@ class Accounts:
             )
 
         written = self._store.save_login(profile_id, profile, plan)
+        self.standing.forgive(profile_id)
         now = Ref.parse(self._store.load().config.default_model or "")
         return LoginOutcome(provider.id, profile_id, now, choose, base_url, tuple(written), tuple(notes))
 

@@ -10,51 +10,49 @@ import os
 import random
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from openclaw_ipython.accounts import Accounts, Credential, LoginOutcome
-from openclaw_ipython.auth.device_flow import Pkce, device_flow
-from openclaw_ipython.auth.login import Granted, Prompted, Waiting, carry_out
-from openclaw_ipython.auth.tokens import BearerAuth, FixedToken, NoToken, StoredTokens, TokenSource
+from openclaw_ipython.accounts import Accounts, LoginOutcome
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
+from openclaw_ipython.auth.token_homes import StoreProfile
+from openclaw_ipython.auth.tokens import StoredTokens
+from openclaw_ipython.catalogue import Catalogue, Door, Refreshed, fetch_models
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.messages import ChatEvent, ChatRequest, Message, Notice, Reply, TextDelta
+from openclaw_ipython.chat.messages import (
+    Answering,
+    ChatEvent,
+    ChatRequest,
+    Message,
+    Notice,
+    Reply,
+    TextDelta,
+)
 from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
 from openclaw_ipython.config.paths import Home, here
 from openclaw_ipython.config.refs import Ref
 from openclaw_ipython.config.store import Store
-from openclaw_ipython.errors import ConfigError, LoginRequired, StreamBroken, UsageError
-from openclaw_ipython.http import https_host, is_loopback, make_client
+from openclaw_ipython.errors import OpenClawError, RequestRejected, StreamBroken, UsageError
+from openclaw_ipython.http import make_client
+from openclaw_ipython.importing import Importing
+from openclaw_ipython.key_login import KeyLogins
 from openclaw_ipython.models import Models
-from openclaw_ipython.providers import Provider, Providers, built_in
+from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
+from openclaw_ipython.questions import Questions
+from openclaw_ipython.routing import Question, Routing, reason_of
+from openclaw_ipython.sign_ins import NO_LIST, LoginEvent, SignIns
+
+if TYPE_CHECKING:
+    from openclaw_ipython.logins import Forgotten
+    from openclaw_ipython.safe.secrets import Secret
+    from openclaw_ipython.upkeep import Upkeep
 
 Prompt = str | Sequence[Message]
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """The login is finished and written."""
-
-    outcome: LoginOutcome
-
-
-LoginEvent = Prompted | Waiting | LoggedIn
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question made ready: to whom, where, and with which login. Nothing was sent yet."""
-
-    ref: Ref
-    url: str
-    request: ChatRequest
-    credential: Credential
-    token_url: str = ""
-    client_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +68,15 @@ class World:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has come of an answer: whether anything, its text, whether all."""
+
+    begun: bool = False
+    complete: bool = False
+    pieces: list[str] = field(default_factory=list)
 
 
 class Client:
@@ -101,8 +108,40 @@ class Client:
         self._http: httpx.AsyncClient | None = None
         self._sources: dict[str, StoredTokens] = {}
         self._warnings: list[str] = []
-        self.models = Models(self._store, self._providers)
+        self._catalogue = Catalogue(self._store.home.catalogue, self._world.clock)
+        self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self._world.environ, self._world.clock)
+        self.keys = KeyLogins(self._store, self._providers, self._world.environ)
+        self.importing = Importing(self._store.home, self._providers, self._world.environ, self.keys)
+        self._sign_ins = SignIns(
+            self._store,
+            self._providers,
+            self.accounts,
+            self.keys,
+            http=self._open,
+            sleep=self._world.sleep,
+            pulse=self._world.pulse,
+            random_bytes=self._world.random_bytes,
+            today=self._catalogue.today,
+            patience=self._patience.idle,
+        )
+        self._questions = Questions(self.models, self.accounts, self._providers)
+
+    @cached_property
+    def upkeep(self) -> Upkeep:
+        """Looking after the home: settings, logins, check-up, scan, probes. Not loaded by a question."""
+        from openclaw_ipython.upkeep import Outside, Upkeep
+
+        return Upkeep(
+            self._store,
+            self.models,
+            self.accounts,
+            providers=self._providers,
+            environ=self._world.environ,
+            clock=self._world.clock,
+            pulse=self._world.pulse,
+            outside=Outside(self._open, self._questions.by_each_login, self._exchange),
+        )
 
     @property
     def home(self) -> Home:
@@ -118,7 +157,9 @@ class Client:
     async def aclose(self) -> None:
         """Close the connections."""
         http, self._http = self._http, None
-        self._sources.clear()
+        sources, self._sources = self._sources, {}
+        for source in sources.values():
+            await source.aclose()
         if http is not None:
             await http.aclose()
 
@@ -134,57 +175,47 @@ class Client:
         top_p: float | None = None,
         max_tokens: int | None = None,
         stream: bool = True,
+        thinking: str | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Question:
-        """Decide to whom a prompt goes. Sends nothing.
+        """Decide to whom a prompt goes, and to whom instead. Sends nothing.
 
-        `model` is an alias or `provider/model`, None for the default. Raises UnknownModel, UnknownProvider,
-        LoginRequired, ConfigError, DocumentError.
+        `model` is an alias or `provider/model`; None is the default, and then its fallbacks stand in where it
+        cannot answer. `thinking` is `off`, `on`, `low`, `medium` or `high`, None for the model's own way.
+        Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError, DocumentError; UsageError for what the
+        host cannot do at once.
         """
-        ref = self.models.resolve(model) if model else self._default()
-        target = self.models.target(ref)
-        credential = self.accounts.credential(ref.provider)
-        if credential is None:
-            raise LoginRequired(f"no login for {ref.provider}", hint=_login_command(ref.provider))
-        url = _checked_base_url(target.base_url, ref.provider) + "/chat/completions"
         messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
         if system:
             messages = (Message("system", system), *messages)
-        request = ChatRequest(ref.model, messages, temperature, top_p, max_tokens, stream, extra or {})
-        provider = self._providers.get(ref.provider)
-        if credential.profile is None or provider is None or provider.device_login is None:
-            return Question(ref, url, request, credential)
-        endpoints = self.accounts.device_endpoints(provider)
-        return Question(ref, url, request, credential, endpoints.token_url, endpoints.client_id)
+        request = ChatRequest("", messages, temperature, top_p, max_tokens, stream, extra or {}, thinking)
+        with self._store.steady():
+            return self._questions.to(model, request)
 
     async def stream(self, prompt: Prompt | Question, **options: Any) -> AsyncGenerator[ChatEvent, None]:
         """Ask, and yield what comes as it comes. `options` are those of `question`.
 
+        As long as nothing was yielded of an answer, another key, login or fallback model stands in for one that
+        fails; a Notice says so, and Answering says who it is.
         Raises what `question` raises, and RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
         ProtocolError, RefreshRejected; StreamBroken (its `.partial` is the text so far) when the answer ends early.
         """
         question = prompt if isinstance(prompt, Question) else self.question(prompt, **options)
-        exchange = Exchange(
-            http=self._open(),
-            url=question.url,
-            name=question.ref.provider,
-            auth=BearerAuth(self._tokens(question)),
-            sleep=self._world.sleep,
-            clock=self._world.pulse,
-            wall=self._world.clock,
-            jitter=self._world.jitter,
-            patience=self._patience,
-        )
-        text: list[str] = []
-        try:
-            async with aclosing(stream_chat(exchange, question.request)) as events:
-                async for event in events:
-                    if isinstance(event, TextDelta):
-                        text.append(event.text)
-                    yield event
-        except StreamBroken as error:
-            error.partial = "".join(text)
-            raise
+        routing, text = Routing(question), _Heard()
+        while not text.complete:
+            try:
+                async with aclosing(self._attempt(routing, text)) as events:
+                    async for event in events:
+                        yield event
+            except OpenClawError as error:
+                await self._note_failure(routing.at, error)
+                if isinstance(error, StreamBroken):
+                    error.partial = "".join(text.pieces)
+                if text.begun:  # it may have been paid for, and partly read
+                    raise
+                if not routing.goes_on(error):
+                    raise self._sign_ins.explained(routing.error(error), routing.at.credential) from None
+        await self._note_success(routing)
         while self._warnings:
             yield Notice(self._warnings.pop(0))
 
@@ -199,7 +230,7 @@ class Client:
 
     # -- signing in --
 
-    async def login(
+    def login(
         self, provider: str = "qwen-portal", *, set_default: bool = False, profile: str = "default"
     ) -> AsyncGenerator[LoginEvent, None]:
         """Sign in by device code: yields Prompted once, Waiting before each poll, LoggedIn at the end.
@@ -207,37 +238,120 @@ class Client:
         Nothing is written before the service has said yes. Raises LoginDenied, LoginExpired, LoginUnavailable,
         ServiceUnavailable, ProtocolError, DocumentError.
         """
-        spec = self.provider(provider)
-        # A file that cannot be edited is found now, not after the person has confirmed the code.
-        self._store.load()
-        flow = device_flow(
-            self.accounts.device_endpoints(spec), Pkce.make(self._world.random_bytes), self._world.pulse
-        )
-        name = f"the sign-in service of {spec.label}"
-        async with aclosing(carry_out(flow, self._open(), self._world.sleep, name)) as events:
-            async for event in events:
-                if not isinstance(event, Granted):
-                    yield event
-                    continue
-                outcome = self.accounts.record_login(
-                    spec, event.grant, set_default=set_default, profile_name=profile
-                )
-                yield LoggedIn(outcome)
+        return self._sign_ins.by_device(self.provider(provider), set_default=set_default, profile=profile)
+
+    async def login_with_key(
+        self,
+        provider: str,
+        key: Secret | None = None,
+        *,
+        region: str | None = None,
+        profile: str = "default",
+        set_default: bool = False,
+    ) -> LoginOutcome:
+        """Sign in with an API key; without one, with that of the environment, which stays there.
+
+        `region` is the id of a region or an address. The service is asked once whether it takes the key; only then
+        something is written. Raises LoginRequired for a key that is refused (its hint names the address in use and
+        its sisters) or none, UsageError for what is no key of this service, and the service errors.
+        """
+        setup = self.keys.setup(self.provider(provider), key, region)
+        return await self._sign_ins.by_key(replace(setup, profile=profile, set_default=set_default))
+
+    async def login_locally(
+        self, provider: str, *, region: str | None = None, set_default: bool = False
+    ) -> LoginOutcome:
+        """Set up a server on this machine with the models it has now; no key. `region` may be another address of it.
+
+        Raises ServiceUnavailable, saying what to start, where none answers.
+        """
+        return await self._sign_ins.locally(self.provider(provider), region, set_default=set_default)
+
+    async def logout(self, provider: str, profile: str | None = None) -> Forgotten:
+        """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""
+        profile_id = self.upkeep.logins.meant(provider, profile)
+        # A refresh that goes on would write the login back.
+        source = self._sources.pop(StoreProfile(self._store, profile_id).name, None)
+        if source is not None:
+            await source.aclose()
+        return self.upkeep.logins.forget(provider, profile_id)
+
+    # -- what services list --
+
+    async def refresh_models(self, provider: str) -> Refreshed:
+        """Ask a service for its models and remember them. Raises what asking it a question would raise."""
+        found = self.models.checked_provider(provider)
+        question = self._questions.by_each_login(Ref(found, ""), ChatRequest("", ()))[0]
+        base_url = question.url.removesuffix("/chat/completions")
+        auth = BearerAuth(self._tokens(question))
+        at = Door(self._open(), base_url, auth, found, self._providers.get(found), question.wrong_key)
+        models = await fetch_models(at, self._catalogue.today())
+        return self._catalogue.save(found, base_url, models)
+
+    async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
+        """Whether a key belongs to an address: the models it is shown there. Nothing is written.
+
+        A service that keeps no list cannot tell; the provider's table is given then. Raises LoginRequired for a key
+        that is refused (its hint names the address in use and its sisters), ConfigError for an address without TLS.
+        """
+        try:
+            return await self._sign_ins.listed_for(provider, base_url, key)
+        except RequestRejected as error:
+            if error.status not in NO_LIST:
+                raise
+            return provider.models
 
     def provider(self, word: str) -> Provider:
         """The built-in provider `word` stands for. Raises UsageError with suggestions."""
         found = self.models.checked_provider(word)
         if found not in self._providers:
-            raise UsageError(f"{found} is an entry of your own in openclaw.json; it has no sign-in here")
+            raise UsageError(
+                f"{found} is an entry of your own in openclaw.json; it has no sign-in here",
+                hint=f"%openclaw models auth add --provider {found} stores a key for it",
+            )
         return self._providers[found]
 
     # -- inside --
 
-    def _default(self) -> Ref:
-        ref = self.models.default()
-        if ref is None:
-            raise LoginRequired("no model is chosen and nobody is signed in yet", hint="%openclaw login")
-        return ref
+    async def _attempt(self, routing: Routing, heard: _Heard) -> AsyncGenerator[ChatEvent, None]:
+        """One question to whoever is to be asked now; at its first word, who it is and why."""
+        async with aclosing(stream_chat(self._exchange(routing.at), routing.at.request)) as events:
+            async for event in events:
+                if not heard.begun and not isinstance(event, Notice):
+                    heard.begun = True
+                    for said in _opening(routing):
+                        yield said
+                if isinstance(event, TextDelta):
+                    heard.pieces.append(event.text)
+                yield event
+        heard.complete = True
+
+    def _exchange(self, question: Question) -> Exchange:
+        return Exchange(
+            http=self._open(),
+            url=question.url,
+            name=question.ref.provider,
+            auth=BearerAuth(self._tokens(question)),
+            sleep=self._world.sleep,
+            clock=self._world.pulse,
+            wall=self._world.clock,
+            jitter=self._world.jitter,
+            patience=self._patience,
+            dialect=question.dialect,
+            wrong_key=question.wrong_key,
+        )
+
+    async def _note_failure(self, question: Question, error: OpenClawError) -> None:
+        reason, used = reason_of(error), question.credential
+        if reason is not None and used.has_secret:
+            await self.accounts.standing.failed(used.id, used.provider, reason, self._world.sleep)
+
+    async def _note_success(self, routing: Routing) -> None:
+        used = routing.at.credential
+        if used.has_secret:
+            await self.accounts.standing.worked(
+                used.id, used.provider, self._world.sleep, competes=routing.competes
+            )
 
     def _open(self) -> httpx.AsyncClient:
         if self._http is None:
@@ -250,11 +364,10 @@ class Client:
             return FixedToken(credential.key)
         if credential.profile is None:
             return NoToken()
-        profile_id = credential.profile.id
-        if profile_id not in self._sources:
-            self._sources[profile_id] = StoredTokens(
-                self._store,
-                profile_id,
+        home = self.accounts.token_home(credential)
+        if home.name not in self._sources:
+            self._sources[home.name] = StoredTokens(
+                home,
                 token_url=question.token_url,
                 client_id=question.client_id,
                 http=self._open(),
@@ -263,18 +376,12 @@ class Client:
                 sleep=self._world.sleep,
                 warn=self._warnings.append,
             )
-        return self._sources[profile_id]
+        return self._sources[home.name]
 
 
-def _checked_base_url(base_url: str, provider: str) -> str:
-    """A login goes out over https, or to this machine."""
-    if https_host(base_url) is None and not is_loopback(base_url):
-        raise ConfigError(
-            f"the base URL of {provider} is neither https nor on this machine",
-            hint=f"models.providers.{provider}.baseUrl in openclaw.json",
-        )
-    return base_url
-
-
-def _login_command(provider: str) -> str:
-    return "%openclaw login" if provider == "qwen-portal" else f"%openclaw login --provider {provider}"
+def _opening(routing: Routing) -> Iterator[ChatEvent]:
+    """What is said once somebody answers: who it is, where that is another one, and why."""
+    if routing.has_turned:
+        yield Answering(str(routing.at.ref))
+    for note in routing.notes():
+        yield Notice(note)

@@ -6,18 +6,27 @@ up (unless `models.mode` is `replace`). Reads and writes only through the store;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from openclaw_ipython.config import documents
-from openclaw_ipython.config.documents import ConfigView, ModelEntry
 from openclaw_ipython.config.refs import Known, Ref, check_alias, did_you_mean, resolve, suggest
-from openclaw_ipython.config.store import Store
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
+from openclaw_ipython.providers.entries import entry_of
+from openclaw_ipython.providers.guesses import guessed
+
+if TYPE_CHECKING:
+    from openclaw_ipython.catalogue import Catalogue
+    from openclaw_ipython.config.documents import ConfigView, ModelEntry, ProviderEntry
+    from openclaw_ipython.config.json5 import Edit
+    from openclaw_ipython.config.store import Store
 
 COMPLETIONS = "openai-completions"
+UNKNOWN_CONTEXT = 200_000
+"""What OpenClaw takes for the context window of a model that says nothing about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +44,15 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one question goes: `base_url` has no trailing slash; `model` is None for an id nobody listed."""
+    """Where one question goes: `base_url` has no trailing slash; `model` is None for an id nobody listed.
+
+    `limit` is the most tokens of an answer, where a table or the configuration says so.
+    """
 
     ref: Ref
     base_url: str
     model: ModelSpec | None
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +66,10 @@ class Chosen:
 class Models:
     """The model settings of one home."""
 
-    def __init__(self, store: Store, providers: Providers) -> None:
+    def __init__(self, store: Store, providers: Providers, catalogue: Catalogue | None = None) -> None:
         self._store = store
         self._providers = providers
+        self._catalogue = catalogue
 
     # -- reading --
 
@@ -77,7 +91,7 @@ class Models:
     def provider_of(self, word: str, model: str = "") -> str | None:
         """The provider id that `word` stands for: built in, or an entry of the user's."""
         named = self._providers.named(word, model)
-        if named is None and word.lower() in {p.lower() for p in self._view().provider_ids}:
+        if named is None and word.lower() in self._ids(self._view()):
             return word.lower()
         return named
 
@@ -97,6 +111,10 @@ class Models:
         """The models to turn to when the default fails, in order."""
         return tuple(ref for ref in map(self._chosen, self._view().fallbacks) if ref)
 
+    def image_fallbacks(self) -> tuple[Ref, ...]:
+        """The models to turn to when the image model fails, in order."""
+        return tuple(ref for ref in map(self._chosen, self._view().image_fallbacks) if ref)
+
     def aliases(self) -> dict[str, str]:
         """Alias → ref, sorted by alias."""
         return dict(sorted(self._view().aliases.items()))
@@ -104,29 +122,38 @@ class Models:
     def target(self, ref: Ref) -> Target:
         """Where questions to `ref` go. Raises LoginRequired when the provider was never set up."""
         view = self._view()
-        entry = view.provider(ref.provider)
+        entry = self._entry(ref.provider)
         built_in = self._providers.get(ref.provider)
         if entry is not None and entry.api not in (None, COMPLETIONS):
             raise ConfigError(f"{ref.provider} speaks {entry.api}; only {COMPLETIONS} is understood here")
-        base_url = (entry.base_url if entry else None) or (built_in.base_url if built_in else None)
+        base_url = self._address(ref.provider, view)
         if not base_url:
             raise LoginRequired(
                 f"{ref.provider} has no base URL", hint=f"%openclaw login --provider {ref.provider}"
             )
         spec = next((s for s in self._specs(ref.provider, view) if s.id == ref.model), None)
-        return Target(ref, base_url.rstrip("/"), spec)
+        return Target(ref, base_url.rstrip("/"), spec, _limit(ref.model, entry, built_in))
 
     def rows(self, *, everything: bool = False, provider: str | None = None) -> list[ModelRow]:
         """The models: those in use or set up, or with `everything` also the ones never set up."""
+        with self._store.steady():
+            return self._rows(everything, provider)
+
+    def _rows(self, everything: bool, provider: str | None) -> list[ModelRow]:
         view = self._view()
         refs = self._named(view)  # chosen ones are listed even when nobody offers them
         for provider_id in self._ids(view):
-            if everything or view.provider(provider_id) is not None:
+            if everything or self._entry(provider_id) is not None or self._listed(provider_id, view):
                 refs += [Ref(provider_id, spec.id) for spec in self._specs(provider_id, view)]
         if provider is not None:
             wanted = self.checked_provider(provider)
             refs = [ref for ref in refs if ref.provider == wanted]
         return [self._row(ref, view) for ref in sorted(set(refs))]
+
+    def to_refresh(self) -> list[str]:
+        """The providers whose lists are worth asking for: those set up, and those asked before."""
+        view = self._view()
+        return [p for p in self._ids(view) if self._entry(p) is not None or self._listed(p, view)]
 
     def checked_provider(self, word: str) -> str:
         """The provider id `word` stands for. Raises UsageError with suggestions."""
@@ -145,17 +172,39 @@ class Models:
 
     def set_image_default(self, word: str) -> Chosen:
         """Choose the model for questions with images. Raises UsageError for one that reads text only."""
-        ref = self.resolve(word)
-        spec = (
-            self.target(ref).model
-            if self._view().provider(ref.provider) or ref.provider in self._providers
-            else None
-        )
-        if spec is not None and "image" not in spec.input:
-            able = [str(row.ref) for row in self.rows(everything=True) if "image" in row.input]
-            hint = f"%openclaw models set-image {able[0]}" if able else ""
-            raise UsageError(f"{ref} reads text only", suggestions=tuple(able[:3]), hint=hint)
+        ref = self._reading_images(word, "%openclaw models set-image")
         return Chosen(ref, self._store.edit_config(lambda view: documents.set_image_model(view, str(ref))))
+
+    def add_fallback(self, word: str, *, images: bool = False) -> Chosen:
+        """Append a model to the fallbacks, or to those of the image model; one that is there stays in its place."""
+        command = "%openclaw models image-fallbacks add"
+        ref = self._reading_images(word, command) if images else self.resolve(word)
+
+        def plan(view: ConfigView) -> list[Edit]:
+            words = view.image_fallbacks if images else view.fallbacks
+            if ref in map(self._chosen, words):
+                return []
+            return _set_fallbacks(images)(view, [*words, str(ref)])
+
+        return Chosen(ref, self._store.edit_config(plan))
+
+    def remove_fallback(self, word: str, *, images: bool = False) -> Path:
+        """Take a model off the fallbacks. Raises UsageError when it is none of them."""
+        meant = self._chosen(word)
+
+        def plan(view: ConfigView) -> list[Edit]:
+            words = view.image_fallbacks if images else view.fallbacks
+            kept = [other for other in words if other != word and self._chosen(other) != meant]
+            if len(kept) == len(words):
+                near = suggest(word, words) or words[:3]
+                raise UsageError(f"Fallback not found: {word}{did_you_mean(near)}", suggestions=near)
+            return _set_fallbacks(images)(view, kept)
+
+        return self._store.edit_config(plan)
+
+    def clear_fallbacks(self, *, images: bool = False) -> Path:
+        """Have no fallbacks. An empty list stays, as OpenClaw leaves it."""
+        return self._store.edit_config(lambda view: _set_fallbacks(images)(view, []))
 
     def add_alias(self, name: str, word: str) -> Chosen:
         """Give a model a short name (it has one at most). Raises UsageError for a name that cannot be one."""
@@ -173,11 +222,43 @@ class Models:
 
     # -- inside --
 
+    def _reading_images(self, word: str, command: str) -> Ref:
+        """What `word` means, if it reads images as far as is known. `command` is what to type with another one."""
+        ref = self.resolve(word)
+        known = self._view().provider(ref.provider) or ref.provider in self._providers
+        spec = self.target(ref).model if known else None
+        if spec is not None and "image" not in spec.input:
+            others = [row.ref for row in self.rows(everything=True) if "image" in row.input]
+            able = [str(other) for other in sorted(others, key=lambda other: other.provider != ref.provider)]
+            hint = f"{command} {able[0]}" if able else ""
+            raise UsageError(f"{ref} reads text only", suggestions=tuple(able[:3]), hint=hint)
+        return ref
+
     def _view(self) -> ConfigView:
         return self._store.load().config
 
     def _ids(self, view: ConfigView) -> list[str]:
-        return list(dict.fromkeys([*self._providers, *(p.lower() for p in view.provider_ids)]))
+        ids = [*self._providers, *view.provider_ids]
+        if view.models_mode == "merge":
+            ids += self._store.load().models_json
+        return list(dict.fromkeys(self._providers.named(p) or p.lower() for p in ids))
+
+    def _entry(self, provider_id: str) -> ProviderEntry | None:
+        """A provider as the person's configuration and OpenClaw's derived catalog have it."""
+        snapshot = self._store.load()
+        return entry_of(self._providers, snapshot.config, snapshot.models_json, provider_id)
+
+    def _address(self, provider_id: str, view: ConfigView) -> str | None:
+        """The base URL. The derived catalog may hold a stale one: of a known service only the person's own counts."""
+        built_in = self._providers.get(provider_id)
+        catalog = {} if built_in else self._store.load().models_json
+        entry = entry_of(self._providers, view, catalog, provider_id)
+        return (entry.base_url if entry else None) or (built_in.base_url if built_in else None)
+
+    def _listed(self, provider_id: str, view: ConfigView) -> tuple[ModelSpec, ...]:
+        """What the service listed when it was last asked at the address in use."""
+        base_url = self._address(provider_id, view) if self._catalogue else None
+        return self._catalogue.models(provider_id, base_url) if self._catalogue and base_url else ()
 
     def _chosen(self, text: str | None) -> Ref | None:
         """A configured model as a ref: written in full, by alias, or as a bare name of the default provider."""
@@ -191,15 +272,16 @@ class Models:
         return Ref(self.provider_of(ref.provider, ref.model) or ref.provider, ref.model)
 
     def _specs(self, provider_id: str, view: ConfigView) -> Iterator[ModelSpec]:
-        """The provider's models: configured ones first, the built-in ones after them unless replaced."""
-        entry = view.provider(provider_id)
+        """The provider's models: configured ones first, then (unless replaced) the service's own list, else ours."""
+        entry = self._entry(provider_id)
         built_in: Provider | None = self._providers.get(provider_id)
         seen = set()
         for configured in entry.models if entry else ():
             seen.add(configured.id)
-            yield _spec(configured, built_in)
-        if built_in is not None and not (entry and view.models_mode == "replace"):
-            yield from (spec for spec in built_in.models if spec.id not in seen)
+            yield _spec(configured, entry, built_in)
+        if entry is None or view.models_mode != "replace":
+            offered = self._listed(provider_id, view) or (built_in.models if built_in else ())
+            yield from (spec for spec in offered if spec.id not in seen)
 
     def _named(self, view: ConfigView) -> list[Ref]:
         words = [
@@ -216,7 +298,10 @@ class Models:
         for spec in self._specs(ref.provider, view):
             if spec.id == ref.model:
                 return ModelRow(ref, spec.name, spec.input, spec.context_window, spec.max_tokens, tags)
-        return ModelRow(ref, ref.model, ("text",), 0, 0, tags, missing=True)
+        likely = guessed(ref.model) or ModelSpec(ref.model, ref.model, context_window=0, max_tokens=0)
+        return ModelRow(
+            ref, ref.model, likely.input, likely.context_window, likely.max_tokens, tags, missing=True
+        )
 
     def _tags(self, ref: Ref, view: ConfigView) -> Iterator[str]:
         if ref == self._chosen(view.default_model):
@@ -226,19 +311,37 @@ class Models:
         yield from (
             f"fallback#{n}" for n, other in enumerate(map(self._chosen, view.fallbacks), 1) if other == ref
         )
-        if str(ref) in view.listed_models or view.provider(ref.provider):
+        if str(ref) in view.listed_models or entry_of(self._providers, view, {}, ref.provider):
             yield "configured"
         yield from (f"alias:{alias}" for alias, target in view.aliases.items() if self._chosen(target) == ref)
 
 
-def _spec(entry: ModelEntry, built_in: Provider | None) -> ModelSpec:
-    known = next((s for s in built_in.models if s.id == entry.id), None) if built_in else None
-    base = known or ModelSpec(entry.id, entry.id)
-    return ModelSpec(
-        entry.id,
-        entry.name or base.name,
-        entry.input or base.input,
-        entry.context_window or base.context_window,
-        entry.max_tokens or base.max_tokens,
-        base.reasoning if entry.reasoning is None else entry.reasoning,
+def _set_fallbacks(images: bool) -> Callable[[ConfigView, Sequence[str]], list[Edit]]:
+    return documents.set_image_fallbacks if images else documents.set_fallbacks
+
+
+def _spec(entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None) -> ModelSpec:
+    base = (
+        _built_in_spec(entry.id, built_in)
+        or guessed(entry.id)
+        or ModelSpec(entry.id, entry.id, context_window=UNKNOWN_CONTEXT)
     )
+    return replace(
+        base,
+        name=entry.name or base.name,
+        input=entry.input or base.input,
+        context_window=entry.context_window or (of and of.context_window) or base.context_window,
+        max_tokens=entry.max_tokens or (of and of.max_tokens) or base.max_tokens,
+        reasoning=base.reasoning if entry.reasoning is None else entry.reasoning,
+    )
+
+
+def _limit(model: str, entry: ProviderEntry | None, built_in: Provider | None) -> int | None:
+    """The most tokens of an answer that somebody stated: for the model, its provider, or in the service's table."""
+    listed = next((m.max_tokens for m in entry.models if m.id == model), None) if entry else None
+    spec = _built_in_spec(model, built_in)
+    return listed or (entry.max_tokens if entry else None) or (spec.max_tokens if spec else None)
+
+
+def _built_in_spec(model: str, built_in: Provider | None) -> ModelSpec | None:
+    return next((spec for spec in built_in.models if spec.id == model), None) if built_in else None

@@ -1,6 +1,7 @@
 """The front door: sign in, keep the login, ask. Real files, the practice portal, a clock moved by hand."""
 
 import asyncio
+import json
 import stat
 import sys
 
@@ -52,6 +53,14 @@ def test_a_login_writes_profile_provider_alias_and_default_together(house):
     assert config["agents"]["defaults"]["models"]["qwen-portal/coder-model"] == {"alias": "qwen"}
     assert config["plugins"]["entries"]["qwen-portal-auth"] == {"enabled": True}
     assert str(outcome.default) == "qwen-portal/coder-model"
+
+
+def test_a_login_puts_the_provider_into_openclaws_catalogue_too(house):
+    run(house.login())
+    catalogue = json.loads(house.home.models_json.read_text("utf-8"))
+    entry = catalogue["providers"]["qwen-portal"]
+    assert entry == house.config()["models"]["providers"]["qwen-portal"]
+    assert [m["id"] for m in entry["models"]] == ["coder-model", "vision-model"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
@@ -250,6 +259,28 @@ def test_braces_in_a_prompt_arrive_as_typed(house, braces):
     run(house.login())
     run(house.another().ask(braces))
     assert house.portal.requests[-1].json()["messages"][-1]["content"] == braces
+
+
+def test_a_question_looks_at_the_files_once(house):
+    run(house.login())
+    looks = []
+
+    class Watched(type(house.client._store)):
+        def load(self):
+            looks.append(getattr(self._steady, "snapshot", None) is None)
+            return super().load()
+
+    house.client._store.__class__ = Watched
+    house.client.question("hi")
+    assert sum(looks) == 1
+    assert len(looks) > 1
+
+
+def test_a_change_by_another_program_is_seen_by_the_next_question(house):
+    run(house.login())
+    assert house.client.question("hi").ref.model == "coder-model"
+    house.another().models.set_default("qwen-portal/vision-model")
+    assert house.client.question("hi").ref.model == "vision-model"
 
 
 def test_asking_without_a_login_says_what_to_do(house):

@@ -6,6 +6,7 @@ Mistakes become UsageError, one line with a suggestion. Two ways in: `parse` for
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -34,7 +35,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Positional:
-    """A word by its place. `choices` restricts it, `kind` says what completes it, `rest` takes all that follow."""
+    """A word by its place. `choices` restricts it, `kind` says what completes it, `rest` takes all that follow.
+
+    `convert` is given the word as `words` made it, so that it may look at the quotes.
+    """
 
     name: str
     help: str = ""
@@ -42,15 +46,20 @@ class Positional:
     choices: tuple[str, ...] = ()
     kind: str = ""
     rest: bool = False
+    convert: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What one command takes. `name` as typed, e.g. `%openclaw models set`."""
+    """What one command takes. `name` as typed, e.g. `%openclaw models set`.
+
+    `leftover` is said instead of naming a word too many, where that word may be a secret.
+    """
 
     name: str
     options: tuple[Option, ...] = ()
     positionals: tuple[Positional, ...] = ()
+    leftover: str = ""
 
     @property
     def usage(self) -> str:
@@ -85,6 +94,17 @@ def count(text: str) -> int:
     return value
 
 
+def choice(*words: str) -> Callable[[str], str]:
+    """A converter for one of a few words."""
+
+    def convert(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}{did_you_mean(suggest(text, words)[:1])}")
+        return text.lower()
+
+    return convert
+
+
 def identifier(text: str) -> str:
     """A converter for the name of a Python variable."""
     if not text.isidentifier():
@@ -92,12 +112,36 @@ def identifier(text: str) -> str:
     return text
 
 
+class Word(str):
+    """A word without its quotes; `typed` still has them."""
+
+    __slots__ = ("typed",)
+    typed: str
+
+
 def words(line: str) -> list[str]:
     """Split as a shell does, quotes and all."""
+    source = io.StringIO(line)
+    lexer = shlex.shlex(source, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    found: list[str] = []
+    start = 0
     try:
-        return shlex.split(line)
+        while (text := lexer.get_token()) is not None:
+            word = Word(text)
+            word.typed = line[start : source.tell()].strip()
+            found.append(word)
+            start = source.tell()
     except ValueError:
         raise UsageError("a quote is not closed") from None
+    return found
+
+
+def quotes_kept(word: str) -> str:
+    """The word with the quotes inside it, for `a."b.c"`; quotes around all of it are the shell's."""
+    typed = getattr(word, "typed", word)
+    around = typed[:1] in {"'", '"'} and typed.find(typed[0], 1) == len(typed) - 1
+    return str(word) if around or not set(typed) & {"'", '"'} else str(typed)
 
 
 def parse(typed: Sequence[str], spec: Spec) -> dict[str, Any]:
@@ -110,13 +154,13 @@ def parse(typed: Sequence[str], spec: Spec) -> dict[str, Any]:
         if word.startswith("-") and len(word) > 1 and not _is_number(word):
             _take_option(word, rest, spec, values)
         elif places and places[0].rest:
-            values[places[0].name] = (*values[places[0].name], word)
+            values[places[0].name] = (*values[places[0].name], places[0].convert(word))
         elif places:
             place = places.pop(0)
             values[place.name] = _placed(word, place, spec)
         else:
-            raise UsageError(f"{spec.name}: {word!r} is one word too many", hint=spec.usage)
-    missing = next((p for p in places if p.required), None)
+            raise UsageError(spec.leftover or f"{spec.name}: {word!r} is one word too many", hint=spec.usage)
+    missing = next((p for p in places if p.required and not values[p.name]), None)
     if missing is not None:
         raise UsageError(f"{spec.name} needs {missing.name.upper()}", hint=spec.usage)
     return values
@@ -185,7 +229,7 @@ def _placed(word: str, place: Positional, spec: Spec) -> str:
     if place.choices and word not in place.choices:
         near = suggest(word, place.choices) or place.choices[:3]
         raise UsageError(f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.usage)
-    return word
+    return place.convert(word)
 
 
 def _first_word(text: str) -> tuple[str, str]:

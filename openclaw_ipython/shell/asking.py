@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.messages import Notice, Reply
-from openclaw_ipython.client import Question
+from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel
 from openclaw_ipython.shell.arguments import (
     Option,
     Positional,
     Spec,
+    choice,
     count,
     identifier,
     number,
@@ -22,8 +23,11 @@ from openclaw_ipython.shell.arguments import (
     words,
 )
 from openclaw_ipython.shell.renderers import MarkdownRenderer, PlainRenderer, Renderer, SilentRenderer
-from openclaw_ipython.shell.session import Session
 from openclaw_ipython.shell.surfaces import JupyterSurface, TerminalSurface
+
+if TYPE_CHECKING:
+    from openclaw_ipython.routing import Question
+    from openclaw_ipython.shell.session import Session
 
 OPTIONS = (
     Option(("-m", "--model"), "the model: provider/model or alias", "REF", kind="model"),
@@ -31,6 +35,7 @@ OPTIONS = (
     Option(("-t", "--temperature"), "from 0 to 2; higher is more varied", "X", number(0, 2)),
     Option(("--top-p",), "from 0 to 1", "X", number(0, 1)),
     Option(("--max-tokens",), "the most tokens to answer with", "N", count),
+    Option(("--thinking",), "off, on, low, medium or high", "LEVEL", choice(*LEVELS), kind="thinking"),
     Option(("-o", "--out"), "bind the reply to this name", "NAME", identifier),
     Option(("--no-stream",), "show the answer once, when it is complete"),
 )
@@ -73,6 +78,7 @@ def _question(session: Session, values: dict[str, Any], prompt: str, renderer: R
             top_p=values["top_p"],
             max_tokens=values["max_tokens"],
             stream=options.stream and not values["no_stream"],
+            thinking=values["thinking"],
         )
 
     pending = session.pending
@@ -80,7 +86,7 @@ def _question(session: Session, values: dict[str, Any], prompt: str, renderer: R
         return ready()
     try:
         question = ready()
-        if question.ref.provider != pending.provider:
+        if question.meant.provider != pending.provider:
             return question
     except (LoginRequired, UnknownModel):
         pass  # what is missing may be what the sign-in brings

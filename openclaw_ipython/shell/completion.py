@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
+from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell.arguments import Option, Spec
 from openclaw_ipython.shell.asking import CELL, LINE
-from openclaw_ipython.shell.commands import COMMANDS
-from openclaw_ipython.shell.session import Session
+from openclaw_ipython.shell.commands import longest, next_words
+from openclaw_ipython.shell.login import METHODS
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.arguments import Option, Spec
+    from openclaw_ipython.shell.session import Session
 
 
 def matches(session: Session, before: str) -> SimpleMatcherResult:
@@ -50,14 +55,10 @@ def candidates(session: Session, before: str) -> tuple[str, list[str]]:
 def _command_words(session: Session, typed: Sequence[str], fragment: str) -> list[str]:
     helping = typed[:1] == ["help"]
     start = tuple(typed[1:] if helping else typed)
-    follows = [
-        words[len(start)] for words in COMMANDS if len(words) > len(start) and words[: len(start)] == start
-    ]
-    for size in range(min(3, len(start)), 0, -1):
-        if start[:size] in COMMANDS and not helping:
-            spec = COMMANDS[start[:size]].spec
-            follows += _argument_words(session, spec, start[size:], fragment)
-            break
+    follows = list(next_words(start))
+    found = longest(start)
+    if found is not None and not helping:
+        follows += _argument_words(session, found.spec, start[len(found.words) :], fragment)
     return list(dict.fromkeys(follows))
 
 
@@ -75,6 +76,8 @@ def _argument_words(session: Session, spec: Spec, typed: Sequence[str], fragment
             for n in o.names[:1]
         ] + [n for o in spec.options for n in o.names if n.startswith(fragment)]
     place = len(_bare(spec, typed))
+    if spec.positionals and spec.positionals[-1].rest:
+        place = min(place, len(spec.positionals) - 1)
     words: list[str] = []
     if place < len(spec.positionals):
         positional = spec.positionals[place]
@@ -114,8 +117,22 @@ def _named(session: Session, kind: str) -> list[str]:
                 return list(client.models.aliases())
             case "provider":
                 return sorted({row.ref.provider for row in client.models.rows(everything=True)})
+            case "method":
+                return list(METHODS)
+            case "region":
+                return sorted({region.id for p in client.keys.products() for region in p.regions})
+            case "thinking":
+                return list(LEVELS)
             case "plugin":
                 return [row.id for row in client.accounts.plugins()]
+            case "profile":
+                return [row.profile_id for row in client.accounts.profiles()]
+            case "fallback":
+                return [str(ref) for ref in client.models.fallbacks()]
+            case "image-fallback":
+                return [str(ref) for ref in client.models.image_fallbacks()]
+            case "setting":
+                return client.upkeep.settings.paths()
     except OpenClawError:
         pass
     return []

@@ -8,24 +8,34 @@ import webbrowser
 from typing import Any
 
 from openclaw_ipython.errors import AuthError, LoginCancelled, LoginRequired, OpenClawError, UsageError
+from openclaw_ipython.providers import Provider
+from openclaw_ipython.shell import other_logins
 from openclaw_ipython.shell.prompts import prompt_bundle, prompt_text, qr_text
 from openclaw_ipython.shell.session import Session
 from openclaw_ipython.shell.signin import SignIn, State, Watcher, ending
 from openclaw_ipython.shell.surfaces import JupyterSurface
 from openclaw_ipython.shell.views import Said, View, short
 
+METHODS = ("device", "api-key", "import")
+
 ANSWER_SECONDS = 15.0  # how long a notebook's cell waits for the code before it returns all the same
 
 
 def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> View | None:
-    """Sign in by device code; in a notebook this returns at once and goes on by itself.
+    """Sign in as the service has it: by device code, by key, or as a server of this machine that needs neither.
+
+    By device code in a notebook this returns at once and goes on by itself.
 
     `enables_plugin`: the short `login` enables a disabled plugin by itself, OpenClaw's long form says so instead.
     Raises UsageError, LoginRequired (a run without a person), and with --wait what the sign-in ends with.
     """
     client = session.client
+    if values["method"] == "import":
+        return other_logins.by_import(session, values)
     provider = client.provider(values["provider"] or "qwen-portal")
-    profile = _profile_name(values["profile"])
+    profile = profile_name(values["profile"])
+    if not _by_device(provider, values["method"]):
+        return _without_device(session, provider, profile, values)
     pending = session.pending
     if pending is not None:
         if pending.provider != provider.id:
@@ -57,14 +67,37 @@ def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> 
     return _follow(session, signin, wait=values["wait"])
 
 
+def _by_device(provider: Provider, method: str | None) -> bool:
+    """Whether the sign-in is by device code. Raises UsageError for a way that the service does not have."""
+    if method == "device" and provider.device_login is None:
+        raise UsageError(
+            f"{provider.id} has no sign-in by device code", hint=f"%openclaw login --provider {provider.id}"
+        )
+    if method == "api-key" and provider.key_login is None:
+        raise UsageError(f"{provider.id} takes no API key", hint=f"%openclaw login --provider {provider.id}")
+    return provider.device_login is not None and method != "api-key"
+
+
+def _without_device(
+    session: Session, provider: Provider, profile: str, values: dict[str, Any]
+) -> View | None:
+    if provider.local is not None:
+        return other_logins.locally(session, provider, values)
+    existing = session.client.accounts.signed_in(provider.id)
+    if existing is not None and not values["force"]:
+        return _already(session, existing.id, provider.ref(provider.default_model), values["set_default"])
+    return other_logins.by_key(session, provider, profile, values)
+
+
 def _follow(session: Session, signin: SignIn, *, wait: bool) -> View | None:
     """Show a sign-in: as a panel with a plain copy below, or as text where one waits for it."""
     if session.front.kind == "terminal":
         return _follow_in_terminal(signin)
     surface = JupyterSurface()
-    _wait_for_code(signin, 1.0)
+    _wait_for_code(signin, 1.0, let_pass=session.front.attended)
     if session.front.attended:
-        _show_panel(surface, signin)
+        _show_panel(session, surface, signin)
+        _wait_for_code(signin, 0.0)
     handle = surface.show(prompt_bundle(signin.state))
     shown = prompt_text(signin.state)
 
@@ -83,26 +116,29 @@ def _follow(session: Session, signin: SignIn, *, wait: bool) -> View | None:
     return None
 
 
-def _wait_for_code(signin: SignIn, seconds: float) -> None:
-    """Give the service a moment to answer, so that a refusal fails this cell and the code is in its first output."""
+def _wait_for_code(signin: SignIn, seconds: float, *, let_pass: bool = False) -> None:
+    """Give the service a moment to answer, so that a refusal fails this cell and the code is in its first output.
+
+    `let_pass`: not where the sign-in is not offered any more, since the panel has the other ways.
+    """
     try:
         signin.answered(seconds)
     except KeyboardInterrupt:
         signin.cancel()
         raise
-    if signin.ended() and signin.state.phase == "failed":
+    if signin.ended() and signin.state.phase == "failed" and not (let_pass and signin.state.unavailable):
         signin.result()
 
 
-def _show_panel(surface: JupyterSurface, signin: SignIn) -> None:
+def _show_panel(session: Session, surface: JupyterSurface, signin: SignIn) -> None:
     try:
         from openclaw_ipython.shell.widgets import SignInPanel
     except ImportError:  # no widgets here: the plain copy is complete
         return
-    panel = SignInPanel(signin.state.label, signin.cancel)
-    bundle = dict(panel.widget._repr_mimebundle_())
-    bundle["text/plain"] = f"[sign-in panel of {signin.state.label}]"
-    surface.show(bundle)
+    form = other_logins.key_form(session, done=signin.give_way)
+    panel = SignInPanel(signin.state.label, signin.cancel, form.widget)
+    panel.update(signin.state)
+    other_logins.show_widget(surface, panel.widget, f"[sign-in panel of {signin.state.label}]")
     signin.watch(panel.update)
 
 
@@ -147,6 +183,8 @@ def join(session: Session, notice: Any) -> None:
         return
     while not pending.ended(0.2):
         notice(pending.state.label, pending.state.left)
+    if pending.state.instead:
+        return
     try:
         pending.result()
     except OpenClawError as error:
@@ -171,7 +209,8 @@ def _nobody_there(variables: tuple[str, ...]) -> AuthError:
     )
 
 
-def _profile_name(name: str | None) -> str:
+def profile_name(name: str | None) -> str:
+    """`name` if a login may be called that, `default` for None. Raises UsageError."""
     name = name or "default"
     if not all(c.isalnum() or c in "._-@+" for c in name) or len(name) > 64:
         raise UsageError(

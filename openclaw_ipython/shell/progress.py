@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from openclaw_ipython.chat.messages import Notice, Reply, Usage
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.messages import Notice, Reply, Usage
 
 QUIET = 1.0
 """Seconds of silence before the reader is told that something is being waited for."""

@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython._version import __version__
-from openclaw_ipython.accounts import ProfileRow
 from openclaw_ipython.errors import CheckFailed, LoginRequired
-from openclaw_ipython.shell.session import Session
+from openclaw_ipython.neighbours import QwenCode
 from openclaw_ipython.shell.views import Facts, View, duration, short
+
+if TYPE_CHECKING:
+    from openclaw_ipython.accounts import ProfileRow
+    from openclaw_ipython.shell.session import Session
 
 EXPIRING_MS = 24 * 3600 * 1000
 
@@ -55,7 +58,8 @@ def status(session: Session) -> dict[str, Any]:
     """`models status` as a JSON object."""
     models, accounts = session.client.models, session.client.accounts
     default, image = models.default(), models.image_default()
-    used = {ref.provider for ref in (default, image, *models.fallbacks()) if ref}
+    spare = (*models.fallbacks(), *models.image_fallbacks())
+    used = {ref.provider for ref in (default, image, *spare) if ref}
     rows = accounts.profiles()
     shown = sorted(used | {row.provider for row in rows})
     providers = [_provider_status(session, provider, rows) for provider in shown]
@@ -63,10 +67,12 @@ def status(session: Session) -> dict[str, Any]:
     home = session.client.home
     return {
         "configPath": str(home.config_path),
+        "agentDir": str(home.agent_dir),
         "defaultModel": str(default) if default else None,
         "resolvedDefault": str(default) if default else None,
         "fallbacks": [str(ref) for ref in models.fallbacks()],
         "imageModel": str(image) if image else None,
+        "imageFallbacks": [str(ref) for ref in models.image_fallbacks()],
         "aliases": models.aliases(),
         "allowed": [str(row.ref) for row in models.rows() if "configured" in row.tags],
         "auth": {
@@ -82,6 +88,7 @@ def status(session: Session) -> dict[str, Any]:
                         "status": row.status,
                         "expiresAt": row.expires_at,
                         "remainingMs": row.remaining_ms,
+                        "source": row.source,
                     }
                     for row in rows
                 ]
@@ -112,6 +119,7 @@ def status_view(report: dict[str, Any]) -> View:
         ("default model", report["resolvedDefault"] or "none chosen yet"),
         ("image model", report["imageModel"] or "none chosen"),
         ("fallbacks", ", ".join(report["fallbacks"]) or "none"),
+        ("image fallbacks", ", ".join(report["imageFallbacks"]) or "none"),
         ("aliases", ", ".join(f"{a} → {r}" for a, r in report["aliases"].items()) or "none"),
     ]
     facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
@@ -128,6 +136,8 @@ def status_view(report: dict[str, Any]) -> View:
 def _profile_line(profile: dict[str, Any]) -> str:
     left = profile["remainingMs"]
     words = [profile["type"], profile["status"]]
+    if profile["source"] == QwenCode.source:
+        words.append(QwenCode.source)
     if left is not None:
         words.append(f"token valid for {duration(left / 1000)}" if left > 0 else "token due for renewal")
     return " · ".join(words)

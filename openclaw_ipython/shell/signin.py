@@ -18,9 +18,17 @@ from typing import Literal
 from openclaw_ipython.accounts import LoginOutcome
 from openclaw_ipython.auth.device_flow import Prompt
 from openclaw_ipython.auth.login import Prompted, Waiting
-from openclaw_ipython.client import Client, LoggedIn
-from openclaw_ipython.errors import LoginCancelled, LoginDenied, LoginExpired, OpenClawError, ServiceError
+from openclaw_ipython.client import Client
+from openclaw_ipython.errors import (
+    LoginCancelled,
+    LoginDenied,
+    LoginExpired,
+    LoginUnavailable,
+    OpenClawError,
+    ServiceError,
+)
 from openclaw_ipython.shell.bridge import TICK, Bridge
+from openclaw_ipython.sign_ins import LoggedIn
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +37,10 @@ Phase = Literal["asking", "waiting", "signed in", "denied", "expired", "cancelle
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the sign-in is. `left` is seconds until the code expires, `trouble` what went wrong with a poll."""
+    """Where the sign-in is. `left` is seconds until the code expires, `trouble` what went wrong with a poll.
+
+    `instead` is the sentence of another sign-in that took its place.
+    """
 
     label: str
     phase: Phase = "asking"
@@ -38,6 +49,12 @@ class State:
     trouble: str = ""
     outcome: LoginOutcome | None = None
     error: OpenClawError | None = None
+    instead: str = ""
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether the service does not offer it: another way is needed."""
+        return isinstance(self.error, LoginUnavailable)
 
     @property
     def over(self) -> bool:
@@ -93,6 +110,15 @@ class SignIn:
         if self._work is not None:
             self._work.cancel()
 
+    def give_way(self, said: str) -> None:
+        """End, because the person signed in another way; `said` is what that one came to."""
+
+        async def end() -> None:
+            self._tell(phase="cancelled", prompt=None, error=None, instead=said)
+            self.cancel()
+
+        self._bridge.submit(end())
+
     def answered(self, seconds: float) -> bool:
         """Whether the service has answered (with a code, or with a refusal), after waiting for up to `seconds`."""
         return self._answered.wait(seconds)
@@ -138,7 +164,7 @@ class SignIn:
                         case LoggedIn(outcome):
                             self._tell(phase="signed in", outcome=outcome, prompt=None)
         except asyncio.CancelledError:
-            if self.state.outcome is None:  # else it came too late: the login is written
+            if not self.state.over:  # else it came too late: the login is written, or another took its place
                 error = LoginCancelled("the sign-in was cancelled", hint="%openclaw login")
                 self._tell(phase="cancelled", error=error, prompt=None)
             raise
@@ -187,11 +213,16 @@ def ending(state: State) -> str:
         case "signed in" if state.outcome is not None:
             model = f" · default model {state.outcome.default}" if state.outcome.default else ""
             return f"Signed in to {state.label} as {state.outcome.profile_id}{model}"
+        case "cancelled" if state.instead:
+            return state.instead
         case "denied":
             return "Denied: the sign-in was refused on the approval page"
         case "expired":
             return "Expired: the code was not confirmed in time"
         case "cancelled":
             return "Cancelled: nothing was written"
+        case "failed" if state.unavailable:
+            said = str(state.error)
+            return f"{said[:1].upper()}{said[1:]}."
         case _:
             return f"Failed: {state.error}" if state.error else "Failed"

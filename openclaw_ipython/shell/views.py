@@ -7,9 +7,11 @@ Every word may come from a file or a server, so every word goes through the term
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from openclaw_ipython.safe.terminal import safe_text
 
@@ -137,6 +139,16 @@ class Raw(View):
     def html(self) -> str:
         """The content, preformatted."""
         return f"<pre>{_escape(self.content)}</pre>"
+
+
+def as_json(value: Any) -> Raw:
+    """A value as JSON for programs: readable, and without characters that would act in a terminal."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return Raw("".join(_escaped(c) if c != "\n" and not c.isprintable() else c for c in text))
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1] if ord(character) > 0x7F else f"\\u{ord(character):04x}"
 
 
 def _escape(text: str) -> str:

@@ -14,12 +14,11 @@ from typing import Any
 import ipywidgets as w
 
 from openclaw_ipython.auth.device_flow import Prompt
+from openclaw_ipython.shell.key_panel import heading, quiet
 from openclaw_ipython.shell.prompts import qr_svg
 from openclaw_ipython.shell.signin import State, ending
 from openclaw_ipython.shell.views import duration
 
-_TEXT = "color: var(--jp-ui-font-color1, #222); font-family: var(--jp-ui-font-family, sans-serif)"
-_QUIET = "color: var(--jp-ui-font-color2, #666)"
 # One click selects the whole code; the button copies it, by the clipboard where the page may use it
 # (https or localhost), else by the selection.
 _COPY = (
@@ -33,10 +32,14 @@ _MARKS = {"signed in": "✓", "denied": "✗", "expired": "⏱", "cancelled": "�
 
 
 class SignInPanel:
-    """Shown once with `widget`; told every state through `update`. `cancel` is what its button does."""
+    """Shown once with `widget`; told every state through `update`.
 
-    def __init__(self, label: str, cancel: Callable[[], None]) -> None:
-        self._title = w.HTML(_heading(f"Sign in to {label}"))
+    `cancel` is what its button does. `other` has the other ways to sign in: folded away, until this one turns out not
+    to be offered any more.
+    """
+
+    def __init__(self, label: str, cancel: Callable[[], None], other: Any) -> None:
+        self._title = w.HTML(heading(f"Sign in to {label}"))
         self._code = w.HTML("")
         self._link = w.HTML("")
         self._qr = w.HTML("")
@@ -44,21 +47,24 @@ class SignInPanel:
             value=1.0, min=0.0, max=1.0, bar_style="info", layout=w.Layout(width="100%", height="10px")
         )
         self._time = w.HTML("")
-        self._status = w.HTML(_quiet(f"Asking {label} for a code …"))
+        self._status = w.HTML(quiet(f"Asking {label} for a code …"))
         self._cancel = w.Button(description="Cancel", tooltip="Stop this sign-in; nothing is written")
         self._cancel.on_click(lambda _: cancel())
         words = w.VBox(
             [self._title, self._code, self._link, self._left, self._time, self._status, self._cancel],
             layout=w.Layout(width="380px", overflow="hidden"),
         )
-        self.widget: Any = w.HBox(
-            [words, self._qr],
+        self._other = w.Accordion(
+            [other], titles=("Other ways to sign in",), layout=w.Layout(margin="10px 0 0")
+        )
+        self._top = w.HBox([words, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
+        self.widget: Any = w.VBox(
+            [self._top, self._other],
             layout=w.Layout(
                 border="1px solid var(--jp-border-color1, #ccc)",
                 padding="12px 18px",
                 width="fit-content",
-                align_items="center",
-                grid_gap="24px",
+                max_width="100%",
             ),
         )
         self._words = words
@@ -72,8 +78,8 @@ class SignInPanel:
             if state.prompt != self._prompt:
                 self._ask(state.prompt)
             self._left.value = state.left / state.prompt.expires_in
-            self._time.value = _quiet(f"{duration(state.left)} left")
-            self._status.value = _quiet(state.trouble or "Waiting for your approval …")
+            self._time.value = quiet(f"{duration(state.left)} left")
+            self._status.value = quiet(state.trouble or "Waiting for your approval …")
 
     def _ask(self, prompt: Prompt) -> None:
         self._prompt = prompt
@@ -93,26 +99,24 @@ class SignInPanel:
         )
         self._qr.value = (
             f'<div style="text-align: center"><img alt="the link as a QR code" src="{html.escape(qr_svg(prompt))}">'
-            f"{_quiet('or scan it with a phone')}</div>"
+            f"{quiet('or scan it with a phone')}</div>"
         )
 
     def _end(self, state: State) -> None:
         self._prompt = None
         for gone in (self._code, self._link, self._qr, self._time):
             gone.value = ""
-        hint = state.error.hint if state.error and state.phase != "cancelled" else ""
-        more = _quiet(f"→ {hint}") if hint else ""
-        notes = "".join(_quiet(note) for note in (state.outcome.notes if state.outcome else ()))
-        self._title.value = _heading(f"{_MARKS.get(state.phase, '')} {ending(state)}")
+        said = state.phase == "cancelled" or state.unavailable  # the other ways are right below
+        hint = state.error.hint if state.error and not said else ""
+        more = quiet(f"→ {hint}") if hint else ""
+        notes = "".join(quiet(note) for note in (state.outcome.notes if state.outcome else ()))
+        mark = "✓" if state.instead else _MARKS.get(state.phase, "")
+        self._title.value = heading(f"{mark} {ending(state)}")
         self._status.value = more + notes
         self._words.layout.width = "auto"
         self._words.children = (self._title, self._status) if self._status.value else (self._title,)
-        self.widget.children = (self._words,)
-
-
-def _heading(text: str) -> str:
-    return f'<div style="{_TEXT}; font-size: 15px; font-weight: 600">{html.escape(text)}</div>'
-
-
-def _quiet(text: str) -> str:
-    return f'<div style="{_QUIET}; font-size: 13px; line-height: 1.5">{html.escape(text)}</div>'
+        self._top.children = (self._words,)
+        if state.phase == "signed in" or state.instead:
+            self.widget.children = (self._top,)
+        elif state.unavailable:
+            self._other.selected_index = 0

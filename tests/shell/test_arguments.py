@@ -1,5 +1,7 @@
 """Words into values: what is accepted, and what is said about mistakes."""
 
+import shlex
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from openclaw_ipython.shell.arguments import (
     number,
     parse,
     parse_prompt,
+    quotes_kept,
     words,
 )
 
@@ -82,6 +85,56 @@ def test_a_mistake_is_one_line_that_says_what_is_wrong(line, said):
 def test_a_missing_word_is_named():
     with pytest.raises(UsageError, match="needs MODEL"):
         parse([], Spec("%openclaw models set", (), (Positional("model"),)))
+
+
+SET = Spec("%openclaw order set", (Option(("--provider",), "", "ID"),), (Positional("names", rest=True),))
+
+
+def test_all_that_follows_goes_to_the_last_place():
+    values = parse(words("a --provider p b"), SET)
+    assert values == {"names": ("a", "b"), "provider": "p"}
+    with pytest.raises(UsageError, match="needs NAMES"):
+        parse(words("--provider p"), SET)
+
+
+def test_a_word_that_may_be_a_secret_is_not_repeated():
+    with pytest.raises(UsageError) as caught:
+        parse(["sk-0123"], Spec("%openclaw add", leftover="never type a key"))
+    assert str(caught.value) == "never type a key"
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("plain", "plain"),
+        ('a."b.c".d', 'a."b.c".d'),
+        ("a['b.c']", "a['b.c']"),
+        ("'a[\"b.c\"]'", 'a["b.c"]'),
+        ('"a.b"', "a.b"),
+        ('"a"."b"', '"a"."b"'),
+        ("a\\ b", "a b"),
+    ],
+)
+def test_quotes_inside_a_word_can_be_kept(line, kept):
+    (word,) = words(line)
+    assert quotes_kept(word) == kept
+    assert type(quotes_kept(word)) is str
+
+
+def test_values_are_plain_text():
+    values = parse(words("x -m y"), SPEC)
+    assert {type(values["ref"]), type(values["model"])} == {str}
+
+
+@given(st.text(max_size=60))
+def test_a_line_is_split_as_a_shell_does(line):
+    try:
+        expected = shlex.split(line)
+    except ValueError:
+        with pytest.raises(UsageError):
+            words(line)
+    else:
+        assert list(map(str, words(line))) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,152 @@
+"""`config get|set|unset`: what is shown, what is written, what is refused."""
+
+import json
+
+import pytest
+
+from openclaw_ipython.errors import UsageError
+
+KEY = "sk-0123456789abcdefghij"
+TEXT = """{
+  // mine
+  models: {
+    providers: {
+      "a.b": { baseUrl: "https://x.example/v1", apiKey: "sk-0123456789abcdefghij" },
+      c: { baseUrl: "${C_URL}", apiKey: "${C_KEY}" },
+    },
+  },
+  agents: { list: [{ id: "main" }] },
+}
+"""
+
+
+@pytest.fixture
+def settings(house):
+    house.write_config(TEXT)
+    return house.client.upkeep.settings
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ('models.providers."a.b".baseUrl', "https://x.example/v1"),
+        ("models.providers.a.b.apiKey", "sk-012…hij"),
+        ("models.providers.c", {"baseUrl": "${C_URL}", "apiKey": "${C_KEY}"}),
+        ("agents.list", [{"id": "main"}]),
+        ("agents.list[0].id", "main"),
+    ],
+)
+def test_a_setting_is_shown_as_typed_with_secrets_masked(settings, path, value):
+    assert settings.get(path).value == value
+
+
+@pytest.mark.parametrize("act", ["get", "unset"])
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [("models.provider", "models.providers"), ("agents.list[3]", None), ("nothing.at.all", None)],
+)
+def test_what_is_not_there_is_a_usage_error(house, settings, act, path, near):
+    with pytest.raises(UsageError, match="Config path not found") as caught:
+        getattr(settings, act)(path)
+    assert (near in caught.value.suggestions) if near else True
+    assert house.home.config_path.read_text("utf-8") == TEXT
+
+
+@pytest.mark.parametrize(
+    ("text", "as_text", "value"),
+    [
+        ("true", False, True),
+        ("8192", False, 8192),
+        ("{a: 1, b: [2]}", False, {"a": 1, "b": [2]}),
+        ("plain words", False, "plain words"),
+        ("https://y.example/v1", False, "https://y.example/v1"),
+        ("${NAME}", False, "${NAME}"),
+        ("true", True, "true"),
+        ("Infinity", False, "Infinity"),
+        ('"8192"', False, "8192"),
+    ],
+)
+def test_a_value_is_json5_where_it_is_that_and_text_otherwise(house, settings, text, as_text, value):
+    written = settings.set("logging.file", text, as_text=as_text)
+    assert written.file == house.home.config_path
+    assert settings.get("logging.file").value == value
+
+
+def test_only_the_setting_changes(house, settings):
+    settings.set("models.providers.c.baseUrl", "https://new.example/v1")
+    assert house.home.config_path.read_text("utf-8") == TEXT.replace("${C_URL}", "https://new.example/v1")
+    settings.set("models.providers.c.baseUrl", "${C_URL}")
+    assert house.home.config_path.read_text("utf-8") == TEXT
+
+
+def test_unsetting_takes_the_member_out_and_nothing_else(house, settings):
+    settings.unset("models.providers.c.apiKey")
+    after = house.home.config_path.read_text("utf-8")
+    assert "// mine" in after
+    assert "C_KEY" not in after
+    assert settings.get("models.providers.c").value == {"baseUrl": "${C_URL}"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("models.providers.c.apiKey", KEY),
+        ("models.providers.c.apiKey", "anything"),
+        ("channels.telegram.botToken", "123456:secret"),
+        ("models.providers.d", json.dumps({"baseUrl": "https://d.example", "apiKey": KEY})),
+        ("models.providers.c.baseUrl", "https://me:password@d.example/v1"),
+        ("gateway.auth.password", "12345678"),
+        ("logging.file", KEY),
+    ],
+)
+def test_a_secret_on_the_line_is_refused_and_not_repeated(house, settings, path, text):
+    with pytest.raises(UsageError, match="history") as caught:
+        settings.set(path, text)
+    assert "${NAME}" in caught.value.hint
+    assert text not in str(caught.value) + caught.value.hint
+    assert house.home.config_path.read_text("utf-8") == TEXT
+
+
+@pytest.mark.parametrize("text", ["${C_KEY}", "qwen-oauth", "C_API_KEY", '{source: "env", id: "C_KEY"}'])
+def test_a_reference_to_a_secret_is_written(settings, text):
+    settings.set("models.providers.c.apiKey", text)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("modls.mode", "no setting 'modls'"),
+        ("ipython.x", "no setting 'ipython'"),
+        ("agents.list[0].id", "set as a whole"),
+        ("models.providers.c.baseUrl.more", "single value"),
+    ],
+)
+def test_what_openclaw_would_refuse_or_lists_hold_is_not_written(house, settings, path, said):
+    with pytest.raises(UsageError, match=said):
+        settings.set(path, "x")
+    assert house.home.config_path.read_text("utf-8") == TEXT
+
+
+def test_null_is_no_setting(settings):
+    with pytest.raises(UsageError, match="null"):
+        settings.set("logging.file", "null")
+
+
+def test_a_key_somebody_else_put_there_may_be_changed(house):
+    house.write_config({"theirs": {"a": 1}})
+    house.client.upkeep.settings.set("theirs.a", "2")
+    assert house.config() == {"theirs": {"a": 2}}
+
+
+def test_a_changed_base_url_reaches_openclaws_derived_catalogue(house):
+    house.write_config({"models": {"providers": {"c": {"baseUrl": "https://old.example/v1", "models": []}}}})
+    house.home.models_json.parent.mkdir(parents=True)
+    house.home.models_json.write_text('{"providers": {"c": {"baseUrl": "https://old.example/v1"}}}')
+    house.client.upkeep.settings.set("models.providers.c.baseUrl", "https://new.example/v1")
+    assert "https://new.example/v1" in house.home.models_json.read_text("utf-8")
+
+
+def test_paths_for_completion_are_those_of_the_file_and_the_known_groups(settings):
+    paths = settings.paths()
+    assert 'models.providers."a.b".apiKey' in paths
+    assert {"models", "plugins", "gateway"} <= set(paths)
