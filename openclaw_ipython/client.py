@@ -10,7 +10,7 @@ import os
 import random
 import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -22,10 +22,9 @@ from openclaw_ipython.accounts import Accounts, LoginOutcome
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
 from openclaw_ipython.auth.token_homes import StoreProfile
 from openclaw_ipython.auth.tokens import StoredTokens
-from openclaw_ipython.catalogue import Catalogue, Door, Refreshed, fetch_models
+from openclaw_ipython.catalogue import Catalogue
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.messages import (
-    Answering,
     ChatEvent,
     ChatRequest,
     Message,
@@ -37,19 +36,20 @@ from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
 from openclaw_ipython.config.paths import Home, here
 from openclaw_ipython.config.refs import Ref
 from openclaw_ipython.config.store import Store
-from openclaw_ipython.errors import OpenClawError, RequestRejected, StreamBroken, UsageError
+from openclaw_ipython.errors import OpenClawError, StreamBroken, UsageError
 from openclaw_ipython.http import make_client
-from openclaw_ipython.importing import Importing
-from openclaw_ipython.key_login import KeyLogins
 from openclaw_ipython.models import Models
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.questions import Questions
 from openclaw_ipython.routing import Question, Routing, reason_of
-from openclaw_ipython.sign_ins import NO_LIST, LoginEvent, SignIns
 
 if TYPE_CHECKING:
+    from openclaw_ipython.catalogue import Refreshed
+    from openclaw_ipython.importing import Importing
+    from openclaw_ipython.key_login import KeyLogins
     from openclaw_ipython.logins import Forgotten
     from openclaw_ipython.safe.secrets import Secret
+    from openclaw_ipython.sign_ins import LoginEvent, SignIns
     from openclaw_ipython.upkeep import Upkeep
 
 Prompt = str | Sequence[Message]
@@ -70,7 +70,7 @@ class World:
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
 
 
-@dataclass(slots=True)
+@dataclass
 class _Heard:
     """What has come of an answer: whether anything, its text, whether all."""
 
@@ -87,8 +87,7 @@ class Client:
             async for event in client.stream("And at sunset?", model="qwen"):
                 ...
 
-    A client belongs to the event loop it is first used in. `store`, `providers`, `transport` (an httpx
-    transport), `world` and `patience` replace what would be taken from this machine.
+    It belongs to the event loop it is first used in. The arguments replace what would be taken from this machine.
     """
 
     def __init__(
@@ -111,9 +110,27 @@ class Client:
         self._catalogue = Catalogue(self._store.home.catalogue, self._world.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self._world.environ, self._world.clock)
-        self.keys = KeyLogins(self._store, self._providers, self._world.environ)
-        self.importing = Importing(self._store.home, self._providers, self._world.environ, self.keys)
-        self._sign_ins = SignIns(
+        self._questions = Questions(self.models, self.accounts, self._providers)
+
+    @cached_property
+    def keys(self) -> KeyLogins:
+        """Sign-in by API key: which products, which address, what is written."""
+        from openclaw_ipython.key_login import KeyLogins  # as all below: not loaded by a question
+
+        return KeyLogins(self._store, self._providers, self._world.environ)
+
+    @cached_property
+    def importing(self) -> Importing:
+        """What other programs left that can be used here."""
+        from openclaw_ipython.importing import Importing
+
+        return Importing(self._store.home, self._providers, self._world.environ, self.keys)
+
+    @cached_property
+    def _sign_ins(self) -> SignIns:
+        from openclaw_ipython.sign_ins import SignIns
+
+        return SignIns(
             self._store,
             self._providers,
             self.accounts,
@@ -125,11 +142,10 @@ class Client:
             today=self._catalogue.today,
             patience=self._patience.idle,
         )
-        self._questions = Questions(self.models, self.accounts, self._providers)
 
     @cached_property
     def upkeep(self) -> Upkeep:
-        """Looking after the home: settings, logins, check-up, scan, probes. Not loaded by a question."""
+        """Looking after the home: settings, logins, check-up, scan, probes."""
         from openclaw_ipython.upkeep import Outside, Upkeep
 
         return Upkeep(
@@ -156,8 +172,8 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        http, self._http = self._http, None
-        sources, self._sources = self._sources, {}
+        http, sources = self._http, self._sources
+        self._http, self._sources = None, {}
         for source in sources.values():
             await source.aclose()
         if http is not None:
@@ -284,6 +300,8 @@ class Client:
         question = self._questions.by_each_login(Ref(found, ""), ChatRequest("", ()))[0]
         base_url = question.url.removesuffix("/chat/completions")
         auth = BearerAuth(self._tokens(question))
+        from openclaw_ipython.catalogue import Door, fetch_models
+
         at = Door(self._open(), base_url, auth, found, self._providers.get(found), question.wrong_key)
         models = await fetch_models(at, self._catalogue.today())
         return self._catalogue.save(found, base_url, models)
@@ -294,12 +312,7 @@ class Client:
         A service that keeps no list cannot tell; the provider's table is given then. Raises LoginRequired for a key
         that is refused (its hint names the address in use and its sisters), ConfigError for an address without TLS.
         """
-        try:
-            return await self._sign_ins.listed_for(provider, base_url, key)
-        except RequestRejected as error:
-            if error.status not in NO_LIST:
-                raise
-            return provider.models
+        return await self._sign_ins.try_key(provider, base_url, key)
 
     def provider(self, word: str) -> Provider:
         """The built-in provider `word` stands for. Raises UsageError with suggestions."""
@@ -319,7 +332,7 @@ class Client:
             async for event in events:
                 if not heard.begun and not isinstance(event, Notice):
                     heard.begun = True
-                    for said in _opening(routing):
+                    for said in routing.opening():
                         yield said
                 if isinstance(event, TextDelta):
                     heard.pieces.append(event.text)
@@ -377,11 +390,3 @@ class Client:
                 warn=self._warnings.append,
             )
         return self._sources[home.name]
-
-
-def _opening(routing: Routing) -> Iterator[ChatEvent]:
-    """What is said once somebody answers: who it is, where that is another one, and why."""
-    if routing.has_turned:
-        yield Answering(str(routing.at.ref))
-    for note in routing.notes():
-        yield Notice(note)

@@ -9,20 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.accounts import LoginOutcome
 from openclaw_ipython.auth.keys import Key, keys_of
 from openclaw_ipython.config import documents
 from openclaw_ipython.config.documents import ConfigView, StoredProfile, is_marker
-from openclaw_ipython.config.json5 import Edit
 from openclaw_ipython.config.refs import Ref, did_you_mean, suggest
-from openclaw_ipython.config.store import Store
 from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.logins import check_key
-from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.safe.secrets import Secret
+
+if TYPE_CHECKING:
+    from openclaw_ipython.config.json5 import Edit
+    from openclaw_ipython.config.store import Store
+    from openclaw_ipython.providers import ModelSpec, Provider, Providers
 
 VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 """What `${…}` takes in OpenClaw's files."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
+from openclaw_ipython.chat.messages import Answering, Notice
 from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
@@ -25,7 +26,7 @@ from openclaw_ipython.errors import (
 if TYPE_CHECKING:
     from openclaw_ipython.auth.cooldown import Reason
     from openclaw_ipython.candidates import Credential
-    from openclaw_ipython.chat.messages import ChatRequest
+    from openclaw_ipython.chat.messages import ChatEvent, ChatRequest
     from openclaw_ipython.config.refs import Ref
 
 Scope = Literal["login", "limit", "model"]
@@ -128,6 +129,13 @@ class Routing:
         ways = (self._started_at, *self._started_at.others)
         logins = {w.credential.id for w in ways if w.ref == self.at.ref and w.credential.profile is not None}
         return self.at.credential.profile is not None and len(logins) > 1
+
+    def opening(self) -> Iterator[ChatEvent]:
+        """What is said once somebody answers: who it is, where that is another one, and why."""
+        if self.has_turned:
+            yield Answering(str(self.at.ref))
+        for note in self.notes():
+            yield Notice(note)
 
     def notes(self) -> Iterator[str]:
         """What the reader is told once `at` answers."""

@@ -9,16 +9,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import httpx
 
-from openclaw_ipython.accounts import Accounts, LoginOutcome
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
 from openclaw_ipython.auth.device_flow import Pkce, device_flow
 from openclaw_ipython.auth.login import Granted, Prompted, Waiting, carry_out
-from openclaw_ipython.candidates import Credential
 from openclaw_ipython.catalogue import Door, fetch_models
-from openclaw_ipython.config.store import Store
 from openclaw_ipython.errors import (
     LoginRequired,
     LoginUnavailable,
@@ -28,10 +26,15 @@ from openclaw_ipython.errors import (
     UsageError,
 )
 from openclaw_ipython.key_login import KeyLogins, KeySetup
-from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.addresses import wrong_key
 from openclaw_ipython.questions import checked_base_url
-from openclaw_ipython.safe.secrets import Secret
+
+if TYPE_CHECKING:
+    from openclaw_ipython.accounts import Accounts, LoginOutcome
+    from openclaw_ipython.candidates import Credential
+    from openclaw_ipython.config.store import Store
+    from openclaw_ipython.providers import ModelSpec, Provider, Providers
+    from openclaw_ipython.safe.secrets import Secret
 
 NO_LIST = frozenset({404, 405})
 """How a service says that it keeps no list of models."""
@@ -154,6 +157,15 @@ class SignIns:
         if not models:
             raise ServiceUnavailable(f"{provider.label} has no model to chat with", hint=local.start)
         return self._keys.record(KeySetup(provider, address, models=models, set_default=set_default))
+
+    async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
+        """As `listed_for`; a service that keeps no list cannot tell, and the provider's table is given then."""
+        try:
+            return await self.listed_for(provider, base_url, key)
+        except RequestRejected as error:
+            if error.status not in NO_LIST:
+                raise
+            return provider.models
 
     async def listed_for(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
         """The models a key is shown at an address. Raises as asking for a list does; a refusal names the sisters."""

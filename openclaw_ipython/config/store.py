@@ -29,7 +29,6 @@ from openclaw_ipython.config.includes import (
 )
 from openclaw_ipython.config.json5 import Document, Edit, Json5Error, dotted, edit
 from openclaw_ipython.config.locks import SidecarLock
-from openclaw_ipython.config.patches import catalog_entry, catalog_patch
 from openclaw_ipython.config.profiles import (
     Profiles,
     StoredProfile,
@@ -324,6 +323,8 @@ class Store:
         moved |= {provider_id} if provider_id else set()
         if not moved:
             return []
+        from openclaw_ipython.config.patches import catalog_entry, catalog_patch
+
         document = reading.document(path)
         catalog = ConfigView({"models": document.value if document else {}})
         edits = [change for key in sorted(moved) for change in catalog_patch(catalog, after, key)]

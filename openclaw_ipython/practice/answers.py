@@ -11,12 +11,14 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.practice.completions import Answer, Call
-from openclaw_ipython.practice.prompts import Prompt
 from openclaw_ipython.practice.samples import NOT_A_MODEL, sample
 from openclaw_ipython.practice.tables import Table, find_table, statistics_markdown
+
+if TYPE_CHECKING:
+    from openclaw_ipython.practice.prompts import Prompt
 
 DISCLAIMER = "*I am the practice portal, not a model.*"
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 from traitlets import Unicode
 
 from openclaw_ipython.http import https_host, is_loopback
-from openclaw_ipython.providers import Provider
 from openclaw_ipython.safe.secrets import Secret
+
+if TYPE_CHECKING:
+    from openclaw_ipython.providers import Provider
 
 TEXT = "color: var(--jp-ui-font-color1, #222); font-family: var(--jp-ui-font-family, sans-serif)"
 QUIET = "color: var(--jp-ui-font-color2, #666)"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 import webbrowser
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import AuthError, LoginCancelled, LoginRequired, OpenClawError, UsageError
-from openclaw_ipython.providers import Provider
 from openclaw_ipython.shell import other_logins
 from openclaw_ipython.shell.prompts import prompt_bundle, prompt_text, qr_text
-from openclaw_ipython.shell.session import Session
 from openclaw_ipython.shell.signin import SignIn, State, Watcher, ending
 from openclaw_ipython.shell.surfaces import JupyterSurface
 from openclaw_ipython.shell.views import Said, View, short
+
+if TYPE_CHECKING:
+    from openclaw_ipython.providers import Provider
+    from openclaw_ipython.shell.session import Session
 
 METHODS = ("device", "api-key", "import")
 

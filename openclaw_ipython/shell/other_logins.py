@@ -9,16 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.accounts import LoginOutcome
 from openclaw_ipython.errors import OpenClawError, UsageError
-from openclaw_ipython.providers import Provider
 from openclaw_ipython.shell.secret_prompt import ask_secret, can_be_asked
-from openclaw_ipython.shell.session import Session
 from openclaw_ipython.shell.surfaces import Handle, JupyterSurface
 from openclaw_ipython.shell.views import Said, Table, View, short
 
 if TYPE_CHECKING:
+    from openclaw_ipython.accounts import LoginOutcome
+    from openclaw_ipython.providers import Provider
     from openclaw_ipython.shell.key_panel import Entered, KeyForm, Result
+    from openclaw_ipython.shell.session import Session
 
 log = logging.getLogger(__name__)
 

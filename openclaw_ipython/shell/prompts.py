@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import html
 import io
+from typing import TYPE_CHECKING
 
-from openclaw_ipython.auth.device_flow import Prompt
 from openclaw_ipython.shell.signin import State, ending
 from openclaw_ipython.shell.views import duration, short
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.device_flow import Prompt
 
 
 def prompt_text(state: State) -> str:

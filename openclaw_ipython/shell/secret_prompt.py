@@ -5,10 +5,13 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.safe.secrets import Secret
-from openclaw_ipython.shell.front import Front
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.front import Front
 
 
 def ask_secret(front: Front, prompt: str, variables: Sequence[str] = ()) -> Secret:

@@ -13,12 +13,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from openclaw_ipython.accounts import LoginOutcome
-from openclaw_ipython.auth.device_flow import Prompt
 from openclaw_ipython.auth.login import Prompted, Waiting
-from openclaw_ipython.client import Client
 from openclaw_ipython.errors import (
     LoginCancelled,
     LoginDenied,
@@ -29,6 +26,11 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.shell.bridge import TICK, Bridge
 from openclaw_ipython.sign_ins import LoggedIn
+
+if TYPE_CHECKING:
+    from openclaw_ipython.accounts import LoginOutcome
+    from openclaw_ipython.auth.device_flow import Prompt
+    from openclaw_ipython.client import Client
 
 log = logging.getLogger(__name__)
 

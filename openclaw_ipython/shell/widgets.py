@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from openclaw_ipython.auth.device_flow import Prompt
 from openclaw_ipython.shell.key_panel import heading, quiet
 from openclaw_ipython.shell.prompts import qr_svg
 from openclaw_ipython.shell.signin import State, ending
 from openclaw_ipython.shell.views import duration
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.device_flow import Prompt
 
 # One click selects the whole code; the button copies it, by the clipboard where the page may use it
 # (https or localhost), else by the selection.

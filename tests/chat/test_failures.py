@@ -438,11 +438,23 @@ def test_every_shape_of_an_error_body_is_read(body, message, code):
 @pytest.mark.parametrize(
     ("status", "code", "message", "kind", "hint"),
     [
-        (405, "", "Coding Plan is currently only available for Coding Agents", RequestRejected, "modelstudio"),
+        (
+            405,
+            "",
+            "Coding Plan is currently only available for Coding Agents",
+            RequestRejected,
+            "modelstudio",
+        ),
         (403, "AllocationQuota.FreeTierOnly", "used up", QuotaExceeded, "free tier only"),
         (403, "access_denied", "Access denied.", RequestRejected, "models list"),
         (400, "", "Access denied, please make sure your account is in good standing.", QuotaExceeded, ""),
-        (400, "invalid_parameter_error", "model 'qwen3.8-max' is not supported.", RequestRejected, "models list"),
+        (
+            400,
+            "invalid_parameter_error",
+            "model 'qwen3.8-max' is not supported.",
+            RequestRejected,
+            "models list",
+        ),
         (429, "", "", RateLimited, "wait"),
     ],
 )
