@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from openclaw_ipython.practice import Portal
 
@@ -21,7 +22,9 @@ def main() -> int:
 
         package = Path(openclaw_ipython.__file__).parent
         assert "site-packages" in package.parts, package
-        shell = InteractiveShell.instance()
+        quiet = Config()
+        quiet.HistoryManager.enabled = False  # it would outlive the folder
+        shell = InteractiveShell.instance(config=quiet)
         shell.run_line_magic("load_ext", "openclaw_ipython")
         sign_in(shell, origin)
         shell.run_cell_magic("qwen", "-o answer", "Does the wheel work?")
