@@ -21,6 +21,7 @@ from openclaw_ipython.config.refs import Ref, did_you_mean, suggest
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.http import https_host, is_loopback
 from openclaw_ipython.neighbours import QwenCode
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.credentials import TokenGrant
@@ -205,12 +206,14 @@ class Accounts:
         """
         login = provider.device_login
         if login is None:
-            raise UsageError(f"{provider.id} has no sign-in by device code")
+            raise UsageError(say("{provider} has no sign-in by device code", provider=provider.id))
         origin = self._environ.get(ORIGIN_VARIABLE, "").strip().rstrip("/") or login.origin
         host = https_host(origin)
         loopback = is_loopback(origin)
         if host is None and not loopback:
-            raise ConfigError(f"{ORIGIN_VARIABLE} must be https://…, or http:// on this machine")
+            raise ConfigError(
+                say("{variable} must be https://…, or http:// on this machine", variable=ORIGIN_VARIABLE)
+            )
         hosts = (*login.hosts, host) if host and origin != login.origin else login.hosts
 
         return DeviceEndpoints(
@@ -302,5 +305,8 @@ class Accounts:
         known = [row.id for row in self.plugins()]
         if plugin_id not in known:
             near = suggest(plugin_id, known) or tuple(known[:3])
-            raise UsageError(f"unknown plugin {plugin_id!r}{did_you_mean(near)}", suggestions=near)
+            raise UsageError(
+                say("unknown plugin {plugin_id!r}{meant}", plugin_id=plugin_id, meant=did_you_mean(near)),
+                suggestions=near,
+            )
         return self._store.edit_config(lambda view: documents.set_plugin(view, plugin_id, enabled))

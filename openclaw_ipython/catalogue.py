@@ -22,6 +22,7 @@ from openclaw_ipython.http import read_capped, translated
 from openclaw_ipython.providers import ModelSpec, Price, Provider, Source
 from openclaw_ipython.providers.listing import known_better, read_listing, with_details
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 LIST_BYTES = 8 * 1024 * 1024
 DETAILS = 50
@@ -75,7 +76,9 @@ class Catalogue:
             except Changed:
                 continue
             return Refreshed(provider_id, base_url, models, self.path)
-        raise StoreBusy(f"{self.path} keeps changing", path=self.path, hint="try again in a moment")
+        raise StoreBusy(
+            say("{path} keeps changing", path=self.path), path=self.path, hint=say("try again in a moment")
+        )
 
     def today(self) -> str:
         """The date of a list that is fetched now."""
@@ -204,7 +207,7 @@ async def _body(at: Door, request: httpx.Request) -> bytes:
         return body
     if response.is_redirect:
         raise ProtocolError(
-            f"{at.name} redirects elsewhere; that is not followed", status=response.status_code
+            say("{name} redirects elsewhere; that is not followed", name=at.name), status=response.status_code
         )
     token = Secret(response.request.headers.get("authorization", "").partition(" ")[2])
     error = error_for(response.status_code, read_failure(body, response.headers, token))

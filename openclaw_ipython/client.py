@@ -42,6 +42,7 @@ from openclaw_ipython.models import Models
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.questions import Questions
 from openclaw_ipython.routing import Question, Routing, reason_of
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.catalogue import Refreshed
@@ -99,7 +100,7 @@ class Client:
         world: World | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._world = world or World(dict(os.environ))
+        self._world = world or World(os.environ)  # live: a key set in a cell is seen by the next one
         self._providers = providers if providers is not None else built_in()
         self._store = store or Store(here(), environ=self._world.environ)
         self._transport = transport
@@ -319,8 +320,8 @@ class Client:
         found = self.models.checked_provider(word)
         if found not in self._providers:
             raise UsageError(
-                f"{found} is an entry of your own in openclaw.json; it has no sign-in here",
-                hint=f"%openclaw models auth add --provider {found} stores a key for it",
+                say("{found} is an entry of your own in openclaw.json; it has no sign-in here", found=found),
+                hint=say("%openclaw models auth add --provider {found} stores a key for it", found=found),
             )
         return self._providers[found]
 

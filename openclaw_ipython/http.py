@@ -23,6 +23,7 @@ import httpx
 from openclaw_ipython._version import __version__
 from openclaw_ipython.errors import ConfigError, OpenClawError, ProtocolError, ServiceUnavailable
 from openclaw_ipython.safe.secrets import redact
+from openclaw_ipython.words import say
 
 USER_AGENT = f"openclaw-ipython/{__version__}"
 BODY_LIMIT = 64 * 1024
@@ -51,15 +52,15 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
         )
     except ImportError:
         raise ConfigError(
-            "the proxy in the environment is a SOCKS proxy, for which a package is missing",
-            hint="%pip install 'httpx[socks]', or unset ALL_PROXY",
+            say("the proxy in the environment is a SOCKS proxy, for which a package is missing"),
+            hint=say("%pip install 'httpx[socks]', or unset ALL_PROXY"),
         ) from None
     except OSError:
         raise _no_ca_file() from None
     except (ValueError, httpx.InvalidURL):  # their text may hold the proxy's password
         raise ConfigError(
-            "the proxy in the environment is not a valid proxy address",
-            hint="look at HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
+            say("the proxy in the environment is not a valid proxy address"),
+            hint=say("look at HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"),
         ) from None
 
 
@@ -91,7 +92,7 @@ class _OnDemand(httpx.AsyncBaseTransport):
 
 
 def _no_ca_file() -> ConfigError:
-    return ConfigError("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read")
+    return ConfigError(say("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read"))
 
 
 def is_loopback(url: str) -> bool:
@@ -125,42 +126,54 @@ def translated(what: str) -> Iterator[None]:
     except httpx.HTTPError as error:
         raise from_httpx(error, what) from None
     except httpx.InvalidURL:
-        raise ProtocolError(f"the address of {what} is not a valid URL") from None
+        raise ProtocolError(say("the address of {what} is not a valid URL", what=what)) from None
 
 
 def from_httpx(error: httpx.HTTPError, what: str) -> OpenClawError:
     """Our error for an httpx one; its text is kept short and without secrets."""
-    hint = "is the address right? %openclaw models status shows it"
+    hint = say("is the address right? %openclaw models status shows it")
     match error:
         case httpx.ConnectTimeout():
-            return ServiceUnavailable(f"{what} did not answer within {CONNECT_SECONDS:.0f} s", hint=hint)
+            return ServiceUnavailable(
+                say("{what} did not answer within {seconds:.0f} s", what=what, seconds=CONNECT_SECONDS),
+                hint=hint,
+            )
         case httpx.TimeoutException():
-            return ServiceUnavailable(f"{what} stopped answering", hint="try again in a moment")
+            return ServiceUnavailable(
+                say("{what} stopped answering", what=what), hint=say("try again in a moment")
+            )
         case httpx.ConnectError() if _untrusted(error):
             return ServiceUnavailable(
-                f"the certificate of {what} is not trusted",
-                hint="set SSL_CERT_FILE to your organisation's CA file",
+                say("the certificate of {what} is not trusted", what=what),
+                hint=say("set SSL_CERT_FILE to your organisation's CA file"),
             )
         case httpx.ConnectError():
-            return ServiceUnavailable(f"{what} cannot be reached", hint=hint)
+            return ServiceUnavailable(say("{what} cannot be reached", what=what), hint=hint)
         case httpx.UnsupportedProtocol():
-            return ProtocolError(f"the address of {what} must begin with https://", hint=hint)
+            return ProtocolError(say("the address of {what} must begin with https://", what=what), hint=hint)
         case httpx.ProxyError():
             return ServiceUnavailable(
-                f"the proxy on the way to {what} refused", hint="check HTTPS_PROXY and NO_PROXY"
+                say("the proxy on the way to {what} refused", what=what),
+                hint=say("check HTTPS_PROXY and NO_PROXY"),
             )
         case httpx.RemoteProtocolError() if _hung_up(error):
             return ServiceUnavailable(
-                f"{what} closed the connection without an answer", hint="try again in a moment"
+                say("{what} closed the connection without an answer", what=what),
+                hint=say("try again in a moment"),
             )
         case httpx.RemoteProtocolError() | httpx.DecodingError():
-            return ProtocolError(f"{what} broke the HTTP protocol: {redact(str(error)[:500])[:120]}")
+            return ProtocolError(
+                say("{what} broke the HTTP protocol: {said}", what=what, said=redact(str(error)[:500])[:120])
+            )
         case httpx.LocalProtocolError():  # its text quotes the header: the login, as a rule
             return ProtocolError(
-                f"the request to {what} is not valid HTTP", hint="is there a line break or blank in the key?"
+                say("the request to {what} is not valid HTTP", what=what),
+                hint=say("is there a line break or blank in the key?"),
             )
         case _:
-            return ServiceUnavailable(f"the connection to {what} broke", hint="try again in a moment")
+            return ServiceUnavailable(
+                say("the connection to {what} broke", what=what), hint=say("try again in a moment")
+            )
 
 
 def undelivered(error: httpx.HTTPError) -> bool:

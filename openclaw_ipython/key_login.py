@@ -20,6 +20,7 @@ from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.logins import check_key
 from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.config.json5 import Edit
@@ -93,15 +94,20 @@ class KeyLogins:
         """What signs in with `key`, or with that of the environment. Raises UsageError, LoginRequired."""
         if provider.key_login is None:
             raise UsageError(
-                f"{provider.id} takes no API key", hint=f"%openclaw login --provider {provider.id}"
+                say("{provider} takes no API key", provider=provider.id),
+                hint=f"%openclaw login --provider {provider.id}",
             )
         address = self.address(provider, region)
         if key is not None:
             return self.by_key(provider, address, key)
         found = self.environment_key(provider)
         if found is None:
-            ways = f"set {' or '.join(provider.key_variables)} in the environment"
-            raise LoginRequired(f"the environment holds no key of {provider.label}", hint=ways)
+            ways = say(
+                "set {variables} in the environment", variables=say(" or ").join(provider.key_variables)
+            )
+            raise LoginRequired(
+                say("the environment holds no key of {label}", label=provider.label), hint=ways
+            )
         return self.by_variable(provider, address, found)
 
     def by_key(self, provider: Provider, base_url: str, key: Secret) -> KeySetup:
@@ -111,7 +117,11 @@ class KeyLogins:
             others = owners(key, self._providers.values())
             if others and provider not in others:
                 raise UsageError(
-                    f"this looks like a key of {_listed(others)}, not of {provider.label}; nothing was sent",
+                    say(
+                        "this looks like a key of {owners}, not of {label}; nothing was sent",
+                        owners=_listed(others),
+                        label=provider.label,
+                    ),
                     hint=" or ".join(f"%openclaw login --provider {other.id}" for other in others),
                 )
         return KeySetup(provider, base_url, key=key)
@@ -121,7 +131,10 @@ class KeyLogins:
         setup = self.by_key(provider, base_url, key.value)
         named = key.name if key.name in self._environ and VARIABLE.fullmatch(key.name) else ""
         return replace(
-            setup, in_place=True, variable=named, notes=(f"the key stays in {key.name} of the environment",)
+            setup,
+            in_place=True,
+            variable=named,
+            notes=(say("the key stays in {name} of the environment", name=key.name),),
         )
 
     def record(self, setup: KeySetup) -> LoginOutcome:
@@ -155,9 +168,14 @@ def chosen_address(provider: Provider, region: str) -> str:
     if word.lower() not in ids:
         near = suggest(word, ids) or tuple(ids)
         raise UsageError(
-            f"{provider.id} has no region {word!r}{did_you_mean(near)}",
+            say(
+                "{provider} has no region {word!r}{meant}",
+                provider=provider.id,
+                word=word,
+                meant=did_you_mean(near),
+            ),
             suggestions=near,
-            hint=f"one of {', '.join(ids)}, or an address of your own: --region https://…",
+            hint=say("one of {ids}, or an address of your own: --region https://…", ids=", ".join(ids)),
         )
     return ids[word.lower()]
 

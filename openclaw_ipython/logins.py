@@ -18,6 +18,7 @@ from openclaw_ipython.config.documents import ConfigView, StoredProfile, is_mark
 from openclaw_ipython.config.json5 import REMOVE, Edit
 from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.errors import UsageError
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.accounts import ProfileRow
@@ -98,8 +99,12 @@ class Logins:
         there = self._store.load().profiles.get(profile_id)
         if there is not None and there.type == "oauth":
             raise UsageError(
-                f"{profile_id} is a sign-in; a key needs another name",
-                hint=f"add --profile {MANUAL}, or sign out first: {_logout(provider_id, name)}",
+                say("{profile_id} is a sign-in; a key needs another name", profile_id=profile_id),
+                hint=say(
+                    "add --profile {profile}, or sign out first: {command}",
+                    profile=MANUAL,
+                    command=_logout(provider_id, name),
+                ),
             )
         profile = StoredProfile(
             id=profile_id,
@@ -148,8 +153,8 @@ class Logins:
         config = self._store.load().config
         if not self._store.remove_profile(profile_id):
             raise UsageError(
-                f"{profile_id} is not kept here, so it stays",
-                hint="sign out in the program it belongs to",
+                say("{profile_id} is not kept here, so it stays", profile_id=profile_id),
+                hint=say("sign out in the program it belongs to"),
             )
         if documents.logout_patch(config, profile_id):
             self._store.edit_config(lambda view: documents.logout_patch(view, profile_id))
@@ -164,16 +169,28 @@ class Logins:
             if found is None and name.rpartition(":")[2] != QWEN_CODE:
                 near = suggest(name, [*mine, *(key.partition(":")[2] for key in mine)]) or tuple(mine[:3])
                 raise UsageError(
-                    f"no login {name!r} of {provider_id}{did_you_mean(near)}", suggestions=near, hint=_LIST
+                    say(
+                        "no login {name!r} of {provider_id}{meant}",
+                        name=name,
+                        provider_id=provider_id,
+                        meant=did_you_mean(near),
+                    ),
+                    suggestions=near,
+                    hint=_LIST,
                 )
             return found or f"{provider_id}:{name.rpartition(':')[2]}"
         if not mine:
             raise UsageError(
-                f"there is no stored login of {provider_id}", hint="; ".join(self._stays(provider_id))
+                say("there is no stored login of {provider_id}", provider_id=provider_id),
+                hint="; ".join(self._stays(provider_id)),
             )
         if len(mine) > 1 and f"{provider_id}:default" not in mine:
             raise UsageError(
-                f"{provider_id} has several logins: {', '.join(mine)}",
+                say(
+                    "{provider_id} has several logins: {logins}",
+                    provider_id=provider_id,
+                    logins=", ".join(mine),
+                ),
                 suggestions=tuple(mine),
                 hint=_logout(provider_id, mine[0].partition(":")[2]),
             )
@@ -235,11 +252,19 @@ class Logins:
             mine = [p.id for p in profiles.values() if p.provider == provider_id]
             near = suggest(name, mine) or tuple(mine[:3])
             raise UsageError(
-                f'Auth profile "{name}" not found{did_you_mean(near)}', suggestions=near, hint=_LIST
+                say('Auth profile "{name}" not found{meant}', name=name, meant=did_you_mean(near)),
+                suggestions=near,
+                hint=_LIST,
             )
         if profile.provider != provider_id:
             raise UsageError(
-                f'Auth profile "{profile.id}" is for {profile.provider}, not {provider_id}', hint=_LIST
+                say(
+                    'Auth profile "{id}" is for {provider}, not {provider_id}',
+                    id=profile.id,
+                    provider=profile.provider,
+                    provider_id=provider_id,
+                ),
+                hint=_LIST,
             )
         return profile.id
 
@@ -271,7 +296,7 @@ def check_key(key: Secret) -> None:
     """Raise UsageError for what cannot be a key: nothing, blanks, a placeholder."""
     fault = _fault(key)
     if fault:
-        raise UsageError(f"{fault}; nothing was written")
+        raise UsageError(say("{fault}; nothing was written", fault=fault))
 
 
 def is_key(key: Secret) -> bool:

@@ -17,6 +17,7 @@ from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.catalogue import Catalogue
@@ -125,11 +126,19 @@ class Models:
         entry = self._entry(ref.provider)
         built_in = self._providers.get(ref.provider)
         if entry is not None and entry.api not in (None, COMPLETIONS):
-            raise ConfigError(f"{ref.provider} speaks {entry.api}; only {COMPLETIONS} is understood here")
+            raise ConfigError(
+                say(
+                    "{provider} speaks {api}; only {known} is understood here",
+                    provider=ref.provider,
+                    api=entry.api,
+                    known=COMPLETIONS,
+                )
+            )
         base_url = self._address(ref.provider, view)
         if not base_url:
             raise LoginRequired(
-                f"{ref.provider} has no base URL", hint=f"%openclaw login --provider {ref.provider}"
+                say("{provider} has no base URL", provider=ref.provider),
+                hint=f"%openclaw login --provider {ref.provider}",
             )
         spec = next((s for s in self._specs(ref.provider, view) if s.id == ref.model), None)
         return Target(ref, base_url.rstrip("/"), spec, _limit(ref.model, entry, built_in))
@@ -160,7 +169,9 @@ class Models:
         found = self.provider_of(word)
         if found is None:
             near = suggest(word, [*self._providers, *self._view().provider_ids]) or tuple(self._providers)
-            raise UsageError(f"unknown provider {word!r}{did_you_mean(near)}", suggestions=near)
+            raise UsageError(
+                say("unknown provider {word!r}{meant}", word=word, meant=did_you_mean(near)), suggestions=near
+            )
         return found
 
     # -- writing --
@@ -197,7 +208,10 @@ class Models:
             kept = [other for other in words if other != word and self._chosen(other) != meant]
             if len(kept) == len(words):
                 near = suggest(word, words) or words[:3]
-                raise UsageError(f"Fallback not found: {word}{did_you_mean(near)}", suggestions=near)
+                raise UsageError(
+                    say("Fallback not found: {word}{meant}", word=word, meant=did_you_mean(near)),
+                    suggestions=near,
+                )
             return _set_fallbacks(images)(view, kept)
 
         return self._store.edit_config(plan)
@@ -217,7 +231,9 @@ class Models:
         aliases = self._view().aliases
         if name.lower() not in {alias.lower() for alias in aliases}:
             near = suggest(name, aliases)
-            raise UsageError(f"Alias not found: {name}{did_you_mean(near)}", suggestions=near)
+            raise UsageError(
+                say("Alias not found: {name}{meant}", name=name, meant=did_you_mean(near)), suggestions=near
+            )
         return self._store.edit_config(lambda view: documents.remove_alias(view, name))
 
     # -- inside --
@@ -231,7 +247,7 @@ class Models:
             others = [row.ref for row in self.rows(everything=True) if "image" in row.input]
             able = [str(other) for other in sorted(others, key=lambda other: other.provider != ref.provider)]
             hint = f"{command} {able[0]}" if able else ""
-            raise UsageError(f"{ref} reads text only", suggestions=tuple(able[:3]), hint=hint)
+            raise UsageError(say("{ref} reads text only", ref=ref), suggestions=tuple(able[:3]), hint=hint)
         return ref
 
     def _view(self) -> ConfigView:

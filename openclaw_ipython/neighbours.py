@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.auth.token_homes import QwenCodeLogin, TokenHome
 from openclaw_ipython.config.qwen_code import PROFILE_ID, PROVIDER_ID, SOURCE
 from openclaw_ipython.errors import DocumentError, LoginRequired
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.config.documents import ConfigView, StoredProfile
@@ -72,17 +73,24 @@ class QwenCode:
             # The entry as OpenClaw of March 2026 writes it.
             slim = f'{{baseUrl: "{self._provider.base_url}", models: []}}'
             return LoginRequired(
-                f"a login of Qwen Code was found; to use it, openclaw.json needs the entry {entry}",
-                hint=f"%openclaw config set {entry} '{slim}', or %openclaw login",
+                say(
+                    "a login of Qwen Code was found; to use it, openclaw.json needs the entry {entry}",
+                    entry=entry,
+                ),
+                hint=say("%openclaw config set {entry} '{slim}', or %openclaw login", entry=entry, slim=slim),
             )
         which = "" if provider_id == PROVIDER_ID else f" --provider {provider_id}"
-        return LoginRequired(f"no login for {provider_id}", hint=f"%openclaw login{which}")
+        return LoginRequired(
+            say("no login for {provider_id}", provider_id=provider_id), hint=f"%openclaw login{which}"
+        )
 
     def no_model(self, config: ConfigView) -> LoginRequired:
         """Why no model answers when none is named, and what to type."""
         if self._provider is None or self.login() is None:
-            return LoginRequired("no model is chosen and nobody is signed in yet", hint="%openclaw login")
+            return LoginRequired(
+                say("no model is chosen and nobody is signed in yet"), hint="%openclaw login"
+            )
         if self.usable(PROVIDER_ID, config) is None:
             return self.no_login(PROVIDER_ID)
         model = self._provider.ref(self._provider.default_model)
-        return LoginRequired("no model is chosen yet", hint=f"%openclaw models set {model}")
+        return LoginRequired(say("no model is chosen yet"), hint=f"%openclaw models set {model}")

@@ -15,6 +15,7 @@ from openclaw_ipython.errors import ConfigError, LoginRequired
 from openclaw_ipython.http import https_host, is_loopback
 from openclaw_ipython.providers.addresses import wrong_key
 from openclaw_ipython.routing import Passed, Question, routed
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.accounts import Accounts
@@ -74,7 +75,7 @@ class Questions:
         notes: tuple[str, ...] = ()
         if target.limit is not None and request.max_tokens is not None and request.max_tokens > target.limit:
             request = replace(request, max_tokens=target.limit)
-            notes = (f"{ref} answers with at most {target.limit} tokens",)
+            notes = (say("{ref} answers with at most {count} tokens", ref=ref, count=target.limit),)
         credentials = self._accounts.credentials(ref.provider)
         if not credentials:
             raise self._no_login(ref.provider)
@@ -120,7 +121,11 @@ class Questions:
         why = self._accounts.obstacle(provider_id)
         hint = error.hint
         if provider_id not in self._providers:  # an entry of the person's own has no sign-in
-            hint = f"%openclaw models auth add --provider {provider_id}, or set {key_variable(provider_id)}"
+            hint = say(
+                "%openclaw models auth add --provider {provider_id}, or set {variable}",
+                provider_id=provider_id,
+                variable=key_variable(provider_id),
+            )
         return LoginRequired(f"{error}: {why}" if why else str(error), hint=hint)
 
 
@@ -128,7 +133,7 @@ def checked_base_url(base_url: str, provider: str) -> str:
     """A login goes out over https, or to this machine."""
     if https_host(base_url) is None and not is_loopback(base_url):
         raise ConfigError(
-            f"the base URL of {provider} is neither https nor on this machine",
-            hint=f"models.providers.{provider}.baseUrl in openclaw.json",
+            say("the base URL of {provider} is neither https nor on this machine", provider=provider),
+            hint=say("models.providers.{provider}.baseUrl in openclaw.json", provider=provider),
         )
     return base_url

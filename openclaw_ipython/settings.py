@@ -19,6 +19,7 @@ from openclaw_ipython.config.keypaths import MISSING, Keys, locate, parse_path, 
 from openclaw_ipython.config.masking import holds_secret, masked
 from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.errors import UsageError
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.config.documents import ConfigView
@@ -100,7 +101,8 @@ class Settings:
         if value_at(document, keys) is MISSING:
             near = suggest(path_text(keys), paths_in(document))
             raise UsageError(
-                f"Config path not found: {path_text(keys)}{did_you_mean(near)}", suggestions=near
+                say("Config path not found: {path}{meant}", path=path_text(keys), meant=did_you_mean(near)),
+                suggestions=near,
             )
         return keys
 
@@ -117,7 +119,7 @@ def _value(text: str) -> Any:
         return text
     if value is None:
         raise UsageError(
-            "null is not a setting", hint="%openclaw config unset PATH takes one out of the file"
+            say("null is not a setting"), hint=say("%openclaw config unset PATH takes one out of the file")
         )
     if isinstance(value, float) and not math.isfinite(value):
         return text
@@ -129,23 +131,34 @@ def _check_place(document: Mapping[str, Any], keys: Keys) -> None:
     if keys[0] not in document and keys[0] not in TOP_LEVEL:
         near = suggest(keys[0], TOP_LEVEL)
         raise UsageError(
-            f"OpenClaw has no setting {keys[0]!r} and refuses files with keys it does not know{did_you_mean(near)}",
+            say(
+                "OpenClaw has no setting {key!r} and refuses files with keys it does not know{meant}",
+                key=keys[0],
+                meant=did_you_mean(near),
+            ),
             suggestions=near,
         )
     for size in range(1, len(keys)):
         around = value_at(document, keys[:size])
         if isinstance(around, list):
             raise UsageError(
-                f"{path_text(keys[:size])} is a list, which is set as a whole",
+                say("{path} is a list, which is set as a whole", path=path_text(keys[:size])),
                 hint=f"%openclaw config set {path_text(keys[:size])} '[…]'",
             )
         if around is not MISSING and not isinstance(around, Mapping):
-            raise UsageError(f"{path_text(keys[:size])} is a single value and has no settings below it")
+            raise UsageError(
+                say("{path} is a single value and has no settings below it", path=path_text(keys[:size]))
+            )
 
 
 def _never_on_the_line(keys: Keys) -> UsageError:
     return UsageError(
-        f"{path_text(keys)}: a key or password typed on the line stays in the history of the notebook,"
-        " so it is not written",
-        hint=f"put it into an environment variable NAME, then: %openclaw config set {path_text(keys)} '${{NAME}}'",
+        say(
+            "{path}: a key or password typed on the line stays in the history of the notebook, so it is not written",
+            path=path_text(keys),
+        ),
+        hint=say(
+            "put it into an environment variable NAME, then: %openclaw config set {path} '${{NAME}}'",
+            path=path_text(keys),
+        ),
     )

@@ -28,6 +28,7 @@ from openclaw_ipython.errors import (
 from openclaw_ipython.key_login import KeyLogins, KeySetup
 from openclaw_ipython.providers.addresses import wrong_key
 from openclaw_ipython.questions import checked_base_url
+from openclaw_ipython.words import say, translatable
 
 if TYPE_CHECKING:
     from openclaw_ipython.accounts import Accounts, LoginOutcome
@@ -45,7 +46,7 @@ CHECK_SECONDS = 8.0
 FRESH_SECONDS = 900.0
 """For so long after a sign-in a refusal means that the service does not honour it: signing in again would not help."""
 
-OTHER_WAYS = (
+OTHER_WAYS = translatable(
     "%openclaw login --provider modelstudio (an API key), or --provider ollama (this machine, no key)"
 )
 """What to type where a sign-in is not offered any more."""
@@ -121,15 +122,18 @@ class SignIns:
         So it is where the service says it, and where a login is refused that was just made.
         """
         provider = self._providers.get(used.provider)
-        said = provider.device_login.retired if provider and provider.device_login else ""
+        retired = provider.device_login.retired if provider and provider.device_login else ""
+        said = say(retired) if retired else ""
         if not said or used.profile is None:
             return error
         if isinstance(error, LoginRequired | RequestRejected) and "discontinued" in str(error).lower():
-            return LoginRequired(said, hint=OTHER_WAYS)
+            return LoginRequired(said, hint=say(OTHER_WAYS))
         made = self._made.get(used.provider)
         fresh = made is not None and self._pulse() - made < FRESH_SECONDS
         if isinstance(error, LoginRequired) and fresh:
-            return LoginRequired(f"{said}; the new login is not accepted", hint=OTHER_WAYS)
+            return LoginRequired(
+                say("{said}; the new login is not accepted", said=said), hint=say(OTHER_WAYS)
+            )
         return error
 
     # -- by key, or without --
@@ -147,15 +151,20 @@ class SignIns:
         local = provider.local
         if local is None:
             hint = f"%openclaw login --provider {provider.id}"
-            raise UsageError(f"{provider.id} is no server of this machine", hint=hint)
+            raise UsageError(say("{provider} is no server of this machine", provider=provider.id), hint=hint)
         address = checked_base_url(self._keys.address(provider, region), provider.id)
         at = Door(self._http(), address, BearerAuth(NoToken()), provider.label, provider)
         try:
             models = await fetch_models(at, self._today())
         except ServiceUnavailable:
-            raise ServiceUnavailable(f"no {provider.label} answers at {address}", hint=local.start) from None
+            raise ServiceUnavailable(
+                say("no {label} answers at {address}", label=provider.label, address=address),
+                hint=say(local.start),
+            ) from None
         if not models:
-            raise ServiceUnavailable(f"{provider.label} has no model to chat with", hint=local.start)
+            raise ServiceUnavailable(
+                say("{label} has no model to chat with", label=provider.label), hint=say(local.start)
+            )
         return self._keys.record(KeySetup(provider, address, models=models, set_default=set_default))
 
     async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
@@ -200,4 +209,4 @@ class SignIns:
 def _retired(spec: Provider, error: LoginUnavailable) -> LoginUnavailable:
     """That a sign-in is not offered any more, in one sentence where it is known."""
     said = spec.device_login.retired if spec.device_login else ""
-    return LoginUnavailable(said, hint=OTHER_WAYS) if said else error
+    return LoginUnavailable(say(said), hint=say(OTHER_WAYS)) if said else error

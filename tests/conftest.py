@@ -13,6 +13,8 @@ from openclaw_ipython.config.store import Store
 from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import built_in
 
+os.environ["LANGUAGE"] = "en"  # also where the reader of the test has another language
+
 START = 1_795_000_000.0
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.zh-CN.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 
 
 def test_the_tables_of_commands_and_options_are_fresh():
@@ -38,3 +43,12 @@ def test_every_make_target_in_the_readme_exists():
     for target in re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text("utf-8")):
         if target not in ("", "nothing"):
             assert re.search(rf"^{target}:", makefile, re.M) or target in ("needs",), target
+
+
+def test_both_readmes_show_the_same_commands_and_lead_to_the_same_places():
+    def told(name: str) -> tuple[set[str], set[str]]:
+        text = (ROOT / name).read_text("utf-8")
+        links = {link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("README")}
+        return set(re.findall(r"`(%openclaw [a-z][^`]*|make [^`]*)`", text)), links
+
+    assert told("README.zh-CN.md") == told("README.md")

@@ -10,6 +10,7 @@ FLOORS = {
     "_version": 0,
     "errors": 0,
     "safe": 1,
+    "words": 1,
     "http": 2,
     "config": 2,
     "auth": 3,

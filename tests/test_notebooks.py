@@ -62,10 +62,26 @@ def test_a_notebook_is_kept_without_outputs(notebook):
     assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in cells)
 
 
-def test_the_demo_runs_the_quickstart_and_prints_every_cell_with_its_answer():
-    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--headless"]
+def demo(*options: str) -> str:
+    command = [sys.executable, str(ROOT / "scripts" / "demo.py"), "--headless", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_same_cell_is_answered_by_the_portal_a_key_service_and_a_local_server():
+    shown = demo("--notebook", "providers.ipynb")
+    for answered in (
+        "(qwen-portal/coder-model ·",
+        "(openrouter/",
+        "(vllm/",
+        "answered by vllm/Qwen/Qwen3-8B",
+    ):
+        assert answered in shown
+
+
+def test_the_demo_runs_the_quickstart_and_prints_every_cell_with_its_answer():
+    shown = demo()
     for part in (
         "%openclaw login",
         "pressed Approve",
@@ -74,4 +90,4 @@ def test_the_demo_runs_the_quickstart_and_prints_every_cell_with_its_answer():
         "Default model: qwen-portal/vision-model",
         "344",
     ):
-        assert part in done.stdout
+        assert part in shown

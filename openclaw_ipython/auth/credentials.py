@@ -8,6 +8,7 @@ from typing import Any
 
 from openclaw_ipython.errors import ProtocolError
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 REFRESH_MARGIN = 300.0  # seconds before expiry at which a token is renewed
 UNKNOWN_LIFETIME = 900  # seconds assumed when the service does not say
@@ -47,7 +48,7 @@ def read_grant(answer: dict[str, Any]) -> TokenGrant:
     """Check a token answer. Raises ProtocolError naming the field that is missing or wrong."""
     kind = answer.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        raise ProtocolError("the sign-in service sent a token of a kind other than Bearer")
+        raise ProtocolError(say("the sign-in service sent a token of a kind other than Bearer"))
     refresh = answer.get("refresh_token")
     resource = answer.get("resource_url")
     return TokenGrant(
@@ -83,5 +84,5 @@ def _token(value: Any, field: str) -> Secret:
         or not value.isprintable()
         or " " in value
     ):
-        raise ProtocolError(f"the sign-in service's answer has no usable {field}")
+        raise ProtocolError(say("the sign-in service's answer has no usable {field}", field=field))
     return Secret(value)

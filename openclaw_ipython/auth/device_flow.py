@@ -28,6 +28,7 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
 )
 from openclaw_ipython.safe.secrets import Secret, redact
+from openclaw_ipython.words import say
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEFAULT_INTERVAL = 5.0  # RFC 8628 §3.2: when `interval` is missing
@@ -155,7 +156,9 @@ def device_flow(at: DeviceEndpoints, pkce: Pkce, clock: Callable[[], float]) -> 
                 backoff = min(
                     max(backoff * 2, interval), LONGEST
                 )  # RFC 8628 §3.5: exponential, until the deadline
-                wait = Wait(max(backoff, min(retry_after or 0.0, LONGEST)), f"{error}; trying on")
+                wait = Wait(
+                    max(backoff, min(retry_after or 0.0, LONGEST)), say("{error}; trying on", error=error)
+                )
 
 
 def refresh_flow(token_url: str, client_id: str, refresh: Secret) -> Flow:
@@ -176,7 +179,7 @@ def refresh_flow(token_url: str, client_id: str, refresh: Secret) -> Flow:
     if reply.status == 200 and parsed is not None and "error" not in parsed:
         return read_grant(parsed)
     if parsed is not None and reply.status in {400, 401} and isinstance(parsed.get("error"), str):
-        raise RefreshRejected("the stored login is no longer accepted", hint="%openclaw login --force")
+        raise RefreshRejected(say("the stored login is no longer accepted"), hint="%openclaw login --force")
     raise _unusable(reply, parsed)
 
 
@@ -209,14 +212,16 @@ def read_token_answer(reply: Answer | NoAnswer) -> TokenGrant | Pending | Troubl
     if code == "authorization_pending" or parsed.get("status") == "pending":
         return Pending(slow_down=False)
     if code == "access_denied":
-        raise LoginDenied("the sign-in was denied", hint="%openclaw login starts a new one")
+        raise LoginDenied(say("the sign-in was denied"), hint=say("%openclaw login starts a new one"))
     if code == "expired_token":
         raise _expired()
     if reply.status >= 500 or (reply.status in {408, 429} and not isinstance(code, str)):
         return Trouble(_unusable(reply, parsed), not_oauth=reply.status >= 500, retry_after=reply.retry_after)
     if reply.status == 200 and code is None:
         return read_grant(parsed)
-    raise LoginUnavailable(f"the service refused the sign-in: {_said(parsed)}", hint="%openclaw help login")
+    raise LoginUnavailable(
+        say("the service refused the sign-in: {said}", said=_said(parsed)), hint="%openclaw help login"
+    )
 
 
 # -- reading --------------------------------------------------------------------------------
@@ -231,10 +236,10 @@ def _read_device(at: DeviceEndpoints, reply: Answer | NoAnswer) -> tuple[Secret,
         raise _not_offered(error) if parsed is None or reply.status in {401, 403, 404, 410} else error
     device_code = parsed.get("device_code")
     if not isinstance(device_code, str) or not device_code:
-        raise ProtocolError("the sign-in service's answer has no usable device_code")
+        raise ProtocolError(say("the sign-in service's answer has no usable device_code"))
     user_code = parsed.get("user_code")
     if not isinstance(user_code, str) or not re.fullmatch(r"[A-Za-z0-9-]{1,64}", user_code):
-        raise ProtocolError("the sign-in service's answer has no usable user_code")
+        raise ProtocolError(say("the sign-in service's answer has no usable user_code"))
     uri = parsed.get("verification_uri")
     complete = parsed.get("verification_uri_complete")
     prompt = Prompt(
@@ -250,8 +255,11 @@ def _read_device(at: DeviceEndpoints, reply: Answer | NoAnswer) -> tuple[Secret,
 def checked_link(value: Any, at: DeviceEndpoints, field: str) -> str:
     """A link a person may be asked to press: https of the provider itself, or this machine where allowed."""
     refusal = ProtocolError(
-        f"the sign-in service sent a {field} that is not an https link of its own; it is not shown",
-        hint="check the sign-in address",
+        say(
+            "the sign-in service sent a {field} that is not an https link of its own; it is not shown",
+            field=field,
+        ),
+        hint=say("check the sign-in address"),
     )
     if (
         not isinstance(value, str)
@@ -292,13 +300,22 @@ def _json(body: bytes) -> dict[str, Any] | None:
 def _unusable(reply: Answer, parsed: dict[str, Any] | None) -> OpenClawError:
     if reply.status >= 500:
         return ServiceUnavailable(
-            f"the sign-in service failed ({reply.status})", hint="try again later", status=reply.status
+            say("the sign-in service failed ({status})", status=reply.status),
+            hint=say("try again later"),
+            status=reply.status,
         )
     if parsed is None:
         page = b"<" in reply.body[:200]
-        kind = "a web page" if page else "something that is not JSON" if reply.body else "nothing"
-        return ProtocolError(f"the sign-in service answered {kind} ({reply.status})", status=reply.status)
-    return LoginUnavailable(f"the service refused the sign-in ({reply.status}): {_said(parsed)}")
+        kind = (
+            say("a web page") if page else say("something that is not JSON") if reply.body else say("nothing")
+        )
+        return ProtocolError(
+            say("the sign-in service answered {kind} ({status})", kind=kind, status=reply.status),
+            status=reply.status,
+        )
+    return LoginUnavailable(
+        say("the service refused the sign-in ({status}): {said}", status=reply.status, said=_said(parsed))
+    )
 
 
 def _said(parsed: dict[str, Any]) -> str:
@@ -310,13 +327,15 @@ def _said(parsed: dict[str, Any]) -> str:
 
 def _not_offered(error: OpenClawError) -> OpenClawError:
     return LoginUnavailable(
-        f"this sign-in does not seem to be offered any more: {error}",
-        hint="use an API key or a local server: %openclaw help login",
+        say("this sign-in does not seem to be offered any more: {error}", error=error),
+        hint=say("use an API key or a local server: %openclaw help login"),
     )
 
 
 def _expired() -> LoginExpired:
-    return LoginExpired("the code was not confirmed in time", hint="%openclaw login starts a new one")
+    return LoginExpired(
+        say("the code was not confirmed in time"), hint=say("%openclaw login starts a new one")
+    )
 
 
 def _device_form(at: DeviceEndpoints, pkce: Pkce) -> dict[str, str | Secret]:

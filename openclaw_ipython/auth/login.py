@@ -13,6 +13,7 @@ from openclaw_ipython.auth.device_flow import Answer, Flow, NoAnswer, Post, Prom
 from openclaw_ipython.errors import ServiceUnavailable
 from openclaw_ipython.http import from_httpx, read_capped
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.credentials import TokenGrant
@@ -85,7 +86,7 @@ async def post(step: Post, http: httpx.AsyncClient, name: str) -> Answer | NoAns
     except httpx.HTTPError as error:
         return NoAnswer(from_httpx(error, name))
     except httpx.InvalidURL:
-        return NoAnswer(ServiceUnavailable(f"the address of {name} is not a valid URL"))
+        return NoAnswer(ServiceUnavailable(say("the address of {name} is not a valid URL", name=name)))
 
 
 def _retry_after(response: httpx.Response) -> float | None:

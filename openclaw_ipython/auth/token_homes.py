@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from openclaw_ipython.auth.credentials import REFRESH_MARGIN
+from openclaw_ipython.words import translatable
 
 if TYPE_CHECKING:
     from openclaw_ipython.config.documents import StoredProfile
@@ -92,7 +93,10 @@ class QwenCodeLogin:
     """
 
     manners = Manners(
-        early=30.0, request=8.0, second_look=2.0, again="sign in with Qwen Code again, or %openclaw login"
+        early=30.0,
+        request=8.0,
+        second_look=2.0,
+        again=translatable("sign in with Qwen Code again, or %openclaw login"),
     )
 
     def __init__(self, file: QwenCodeFile) -> None:

@@ -27,6 +27,7 @@ from openclaw_ipython.errors import (
     StoreBusy,
 )
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.token_homes import TokenHome
@@ -114,7 +115,7 @@ class StoredTokens:
         if self._unstored is not None and self._unstored.is_newer_than(profile):
             return self._unstored.fresh
         if profile is None:
-            raise LoginRequired(f"{self._home.name} is gone", hint="%openclaw login")
+            raise LoginRequired(say("{name} is gone", name=self._home.name), hint="%openclaw login")
         return profile
 
     def _due(self, profile: StoredProfile) -> bool:
@@ -154,7 +155,9 @@ class StoredTokens:
             return await self._refresh_once(spent, urgent)
         except _Refused as refused:
             dead = refused.refresh
-        rejected = RefreshRejected(f"{self._home.name} is no longer accepted", hint=self._home.manners.again)
+        rejected = RefreshRejected(
+            say("{name} is no longer accepted", name=self._home.name), hint=say(self._home.manners.again)
+        )
         if not await self._somebody_wrote(dead):
             raise rejected
         try:  # somebody who did not wait for the lock was faster, or signed in anew
@@ -168,7 +171,7 @@ class StoredTokens:
                 return delivered
             profile = self._stored()
             if not profile.refresh:
-                raise LoginRequired("the login has expired", hint="%openclaw login")
+                raise LoginRequired(say("the login has expired"), hint="%openclaw login")
             self._asking = True
             try:
                 grant = await self._exchange(profile.refresh)
@@ -214,9 +217,9 @@ class StoredTokens:
 
     def _busy(self) -> StoreBusy:
         return StoreBusy(
-            f"another program holds the lock of {self._home.name}",
+            say("another program holds the lock of {name}", name=self._home.name),
             path=self._home.path,
-            hint="close it, or run the cell again",
+            hint=say("close it, or run the cell again"),
         )
 
     async def _exchange(self, refresh: Secret) -> TokenGrant:
@@ -245,7 +248,9 @@ class StoredTokens:
         except RefreshRejected:
             self._refused = refresh, self._pulse()
             raise _Refused(refresh) from None
-        raise ServiceUnavailable("the sign-in service did not answer in time", hint="try again in a moment")
+        raise ServiceUnavailable(
+            say("the sign-in service did not answer in time"), hint=say("try again in a moment")
+        )
 
     async def _somebody_wrote(self, refused: Secret) -> bool:
         """Whether there is another login than the refused one, now or within the second look."""

@@ -27,6 +27,7 @@ from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
 from openclaw_ipython.chat.think_tags import ThinkTags
 from openclaw_ipython.errors import ProtocolError, StreamBroken, UsageError
 from openclaw_ipython.safe.characters import paired
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.safe.secrets import Secret
@@ -57,7 +58,7 @@ def encoded(request: ChatRequest) -> bytes:
     try:
         text = json.dumps(encode(request), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(f"the request cannot be written as JSON: {error}") from None
+        raise UsageError(say("the request cannot be written as JSON: {error}", error=error)) from None
     return paired(text).encode()
 
 
@@ -115,7 +116,7 @@ class AnswerDecoder:
                 self.finished = True
         if self._size > self._limit:
             raise StreamBroken(
-                f"the answer is longer than {self._limit >> 20} Mi characters; stopped reading"
+                say("the answer is longer than {size} Mi characters; stopped reading", size=self._limit >> 20)
             )
 
 
@@ -144,8 +145,8 @@ def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
         case [{"message": dict()}, *_]:
             events = list(_chunk_events(parsed, "message", known))
         case _:
-            hint = "check the base URL with %openclaw models status"
-            raise ProtocolError("the answer has no choices", hint=hint)
+            hint = say("check the base URL with %openclaw models status")
+            raise ProtocolError(say("the answer has no choices"), hint=hint)
     if not any(isinstance(event, Finished) for event in events):
         events.append(Finished("stop"))  # a document that is whole is complete, whether it says so or not
     tags = ThinkTags()
@@ -156,9 +157,9 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
-        raise ProtocolError("the service sent something that is not JSON") from None
+        raise ProtocolError(say("the service sent something that is not JSON")) from None
     if not isinstance(parsed, dict):
-        raise ProtocolError("the service sent JSON that is not an object")
+        raise ProtocolError(say("the service sent JSON that is not an object"))
     return parsed
 
 

@@ -35,6 +35,7 @@ from openclaw_ipython.chat.turns import (
 )
 from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.errors import OpenClawError, RequestRejected, UsageError
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.messages import ChatRequest, Message
@@ -134,7 +135,7 @@ def shaped(request: ChatRequest, dialect: Dialect, family: Family = "") -> Shape
     extra = {name: value for name, value in extra.items() if name not in dropped}
     temperature = _warm_enough(request.temperature, dialect, family, extra)
     if temperature != request.temperature:
-        notes = (*notes, f"{request.model} thinks at a temperature of at least 0.6")
+        notes = (*notes, say("{model} thinks at a temperature of at least 0.6", model=request.model))
     made = replace(
         request,
         messages=messages,
@@ -142,7 +143,9 @@ def shaped(request: ChatRequest, dialect: Dialect, family: Family = "") -> Shape
         extra=extra,
         optional=frozenset(ours) - set(request.extra),
     )
-    notes += tuple(f"{name} was left out: this host does not take it" for name in sorted(dropped))
+    notes += tuple(
+        say("{name} was left out: this host does not take it", name=name) for name in sorted(dropped)
+    )
     return Shaped(_cached(made, dialect), notes)
 
 
@@ -203,7 +206,9 @@ def _level(typed: str | None) -> str | None:
         return typed
     near = suggest(typed, LEVELS) or LEVELS
     raise UsageError(
-        f"thinking cannot be {typed!r}{did_you_mean(near)}", suggestions=near, hint=" · ".join(LEVELS)
+        say("thinking cannot be {typed!r}{meant}", typed=typed, meant=did_you_mean(near)),
+        suggestions=near,
+        hint=" · ".join(LEVELS),
     )
 
 
@@ -213,10 +218,13 @@ def _may_think(request: ChatRequest) -> bool:
 
 def _check_may_think(request: ChatRequest) -> None:
     if not request.stream:
-        raise UsageError("this host thinks only while it streams", hint="leave out --no-stream or --thinking")
+        raise UsageError(
+            say("this host thinks only while it streams"), hint=say("leave out --no-stream or --thinking")
+        )
     if not _may_think(request):
         raise UsageError(
-            "a model that thinks cannot be made to call a tool", hint="leave out --thinking or tool_choice"
+            say("a model that thinks cannot be made to call a tool"),
+            hint=say("leave out --thinking or tool_choice"),
         )
 
 

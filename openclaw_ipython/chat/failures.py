@@ -27,6 +27,7 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.safe.characters import visible
 from openclaw_ipython.safe.secrets import Secret, redact
+from openclaw_ipython.words import say
 
 EXCERPT = 300
 _YEAR = 366 * 86400
@@ -104,49 +105,65 @@ def failure_in_text(text: object, *known: Secret) -> Failure:
     """The failure told in the text of a last chunk, `Throttling: slow down`."""
     said = _excerpt(text, known)
     code = _CODE_FIRST.match(said)
-    return Failure(said or "the service gave up", code[1] if code else "")
+    return Failure(said or say("the service gave up"), code[1] if code else "")
 
 
 def error_for(status: int | None, failure: Failure, *, retry_after: float | None = None) -> OpenClawError:
     """The error for a refusal. `status` is None for one that came inside an answer."""
     code = failure.code.lower()
     about: dict[str, Any] = {"status": status, "code": failure.code, "request_id": failure.request_id}
-    said = failure.message or failure.code or "no reason given"
+    said = failure.message or failure.code or say("no reason given")
     if failure.html and status not in {401, 429}:
         return _page(status, about)
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
-        return LoginRequired(f"the service does not accept the login: {said}", hint="%openclaw login --force")
+        return LoginRequired(
+            say("the service does not accept the login: {said}", said=said), hint="%openclaw login --force"
+        )
     if code == "allocationquota.freetieronly":
-        hint = "in the service's console, switch off 'free tier only' to go on with paid use, or use another model"
-        return QuotaExceeded(f"the free quota is used up: {said}", hint=hint, **about)
+        hint = say(
+            "in the service's console, switch off 'free tier only' to go on with paid use, or use another model"
+        )
+        return QuotaExceeded(say("the free quota is used up: {said}", said=said), hint=hint, **about)
     if _out_of_quota(status, failure):
-        hint = "wait for its reset, or a minute if tokens a minute are meant, or use another model"
-        return QuotaExceeded(f"the quota is used up: {said}", hint=hint, **about)
+        hint = say("wait for its reset, or a minute if tokens a minute are meant, or use another model")
+        return QuotaExceeded(say("the quota is used up: {said}", said=said), hint=hint, **about)
     if code == "arrearage" or status == 402 or _OVERDUE.search(failure.message):
-        return QuotaExceeded(f"the account has an unpaid bill or no balance: {said}", **about)
+        return QuotaExceeded(say("the account has an unpaid bill or no balance: {said}", said=said), **about)
     if _throttled(status, code):
-        hint = _later(retry_after, "wait a moment, then run the cell again")
-        return RateLimited(f"too many requests: {said}", retry_after=retry_after, hint=hint, **about)
+        hint = _later(retry_after, say("wait a moment, then run the cell again"))
+        return RateLimited(
+            say("too many requests: {said}", said=said), retry_after=retry_after, hint=hint, **about
+        )
     if code in {"data_inspection_failed", "datainspectionfailed"}:
-        return RequestRejected(f"the service's content filter stopped this: {said}", **about)
+        return RequestRejected(say("the service's content filter stopped this: {said}", said=said), **about)
     if _PLAN_ONLY.search(failure.message):
-        hint = "use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio"
+        hint = say("use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio")
         return RequestRejected(
-            f"this plan serves only the programs its vendor lists: {said}", hint=hint, **about
+            say("this plan serves only the programs its vendor lists: {said}", said=said), hint=hint, **about
         )
     if code in {"access_denied", "accessdenied", "model.accessdenied"}:
-        hint = "the key has no right to this model: %openclaw models list shows the others"
-        return RequestRejected(f"the service refused{_in_brackets(status)}: {said}", hint=hint, **about)
+        hint = say("the key has no right to this model: %openclaw models list shows the others")
+        return RequestRejected(
+            say("the service refused{number}: {said}", number=_in_brackets(status), said=said),
+            hint=hint,
+            **about,
+        )
     if (
         status == 404
         or code == "model_not_found"
         or (status == 400 and _NO_SUCH_MODEL.search(failure.message))
     ):
-        return RequestRejected(f"not found: {said}", hint="%openclaw models list", **about)
+        return RequestRejected(say("not found: {said}", said=said), hint="%openclaw models list", **about)
     if _broken(status, code):
-        hint = _later(retry_after, "try again later")
-        return ServiceUnavailable(f"the service failed{_in_brackets(status)}: {said}", hint=hint, **about)
-    return RequestRejected(f"the service refused{_in_brackets(status)}: {said}", **about)
+        hint = _later(retry_after, say("try again later"))
+        return ServiceUnavailable(
+            say("the service failed{number}: {said}", number=_in_brackets(status), said=said),
+            hint=hint,
+            **about,
+        )
+    return RequestRejected(
+        say("the service refused{number}: {said}", number=_in_brackets(status), said=said), **about
+    )
 
 
 def retryable(status: int, failure: Failure) -> bool:
@@ -212,10 +229,14 @@ def _broken(status: int | None, code: str) -> bool:
 
 def _page(status: int | None, about: dict[str, Any]) -> OpenClawError:
     if _broken(status, ""):
-        return ServiceUnavailable(f"the service's gateway failed ({status})", hint="try again later", **about)
+        return ServiceUnavailable(
+            say("the service's gateway failed ({status})", status=status),
+            hint=say("try again later"),
+            **about,
+        )
     return ProtocolError(
-        "a web page came instead of an answer (a gateway or firewall)",
-        hint="check the base URL with %openclaw models status",
+        say("a web page came instead of an answer (a gateway or firewall)"),
+        hint=say("check the base URL with %openclaw models status"),
         **about,
     )
 
@@ -228,7 +249,7 @@ def _later(seconds: float | None, otherwise: str) -> str:
     if seconds is None:
         return otherwise
     unit, name = next(((n, u) for n, u in ((3600, "h"), (60, "min")) if seconds > 2 * n), (1, "s"))
-    return f"run the cell again in {math.ceil(seconds / unit)} {name}"
+    return say("run the cell again in {count} {unit}", count=math.ceil(seconds / unit), unit=name)
 
 
 def _excerpt(value: object, known: tuple[Secret, ...]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from openclaw_ipython.errors import ProtocolError
+from openclaw_ipython.words import say
 
 EVENT_LIMIT = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -98,4 +99,6 @@ class EventDecoder:
 
     def _check(self, size: int) -> None:
         if size > self._limit:
-            raise ProtocolError(f"the service sent an event of more than {self._limit // 1024} KiB")
+            raise ProtocolError(
+                say("the service sent an event of more than {size} KiB", size=self._limit // 1024)
+            )

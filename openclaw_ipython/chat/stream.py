@@ -34,6 +34,7 @@ from openclaw_ipython.http import (
     undelivered,
 )
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,11 @@ async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:
     status = response.status_code
     if response.is_redirect or 300 <= status < 400:
         raise ProtocolError(
-            f"{at.name} redirects elsewhere; that is not followed, since it would repeat the login and the prompt",
-            hint="check the base URL with %openclaw models status",
+            say(
+                "{name} redirects elsewhere; that is not followed, since it would repeat the login and the prompt",
+                name=at.name,
+            ),
+            hint=say("check the base URL with %openclaw models status"),
             status=status,
         )
     try:
@@ -269,18 +273,22 @@ def _broken_off(at: Exchange, error: httpx.HTTPError | StreamBroken) -> OpenClaw
 def _unfinished(at: Exchange, *, started: bool) -> OpenClawError:
     if started:
         return _ended_early()
-    hint = "check the base URL with %openclaw models status"
-    return ProtocolError(f"{at.name} answered something that is not a stream", hint=hint)
+    hint = say("check the base URL with %openclaw models status")
+    return ProtocolError(say("{name} answered something that is not a stream", name=at.name), hint=hint)
 
 
 def _silent(at: Exchange) -> StreamBroken:
     return StreamBroken(
-        f"the answer stopped coming: no data for {at.patience.idle:g} s", hint="run the cell again"
+        say("the answer stopped coming: no data for {idle:g} s", idle=at.patience.idle),
+        hint=say("run the cell again"),
     )
 
 
 def _ended_early(why: str = "") -> StreamBroken:
     return StreamBroken(
-        f"the answer ended early: the connection broke before it was finished{f' ({why})' if why else ''}",
-        hint="run the cell again",
+        say(
+            "the answer ended early: the connection broke before it was finished{why}",
+            why=f" ({why})" if why else "",
+        ),
+        hint=say("run the cell again"),
     )

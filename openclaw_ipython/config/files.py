@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.words import say
 
 MAX_BYTES = 16 * 1024 * 1024
 """No configuration is larger; a bigger file is something else."""
@@ -185,7 +186,9 @@ def _check_readable(path: Path, status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, "is a folder")
     if not stat.S_ISREG(status.st_mode):
-        raise DocumentError(f"{path} is not an ordinary file", path=path, hint="move it away")
+        raise DocumentError(
+            say("{path} is not an ordinary file", path=path), path=path, hint=say("move it away")
+        )
     if status.st_size > MAX_BYTES:
         raise _too_large(path)
 
@@ -205,13 +208,18 @@ def _decode(path: Path, data: bytes) -> str:
     except UnicodeDecodeError as error:  # which holds the data: not chained
         line = data.count(b"\n", 0, error.start) + 1
     raise DocumentError(
-        f"{path} is not UTF-8 text (line {line})", path=path, line=line, hint=f"save {path.name} as UTF-8"
+        say("{path} is not UTF-8 text (line {line})", path=path, line=line),
+        path=path,
+        line=line,
+        hint=say("save {name} as UTF-8", name=path.name),
     )
 
 
 def _too_large(path: Path) -> DocumentError:
     return DocumentError(
-        f"{path} is larger than {MAX_BYTES >> 20} MiB", path=path, hint="this is not a configuration file"
+        say("{path} is larger than {size} MiB", path=path, size=MAX_BYTES >> 20),
+        path=path,
+        hint=say("this is not a configuration file"),
     )
 
 
@@ -233,7 +241,7 @@ def replace(path: Path, text: str, *, expect: Stamp | _Any | None = ANY, fs: Fil
     except UnicodeEncodeError:
         data = None
     if data is None:
-        raise DocumentError(f"{path} would hold half characters", path=path)
+        raise DocumentError(say("{path} would hold half characters", path=path), path=path)
     with _explained(path, "written"):
         target = _behind_links(path, fs)
         make_folder(target.parent, fs=fs)
@@ -326,7 +334,11 @@ def _behind_links(path: Path, fs: FileSystem) -> Path:
     if _is_there(target, fs):
         owners.add(fs.stat(target).st_uid)
     if owners != {_user_id(status.st_uid)}:
-        raise DocumentError(f"{path} is a link of another user", path=path, hint="replace the link by a file")
+        raise DocumentError(
+            say("{path} is a link of another user", path=path),
+            path=path,
+            hint=say("replace the link by a file"),
+        )
     return target
 
 
@@ -365,7 +377,11 @@ def _explained(path: Path, what: str) -> Iterator[None]:
     except OSError as error:
         reason, hint = _REASONS.get(error.errno or 0, (error.strerror or "the system refused", ""))
         raise DocumentError(
-            f"{path} could not be {what}: {reason}", path=path, hint=hint
+            say("{path} could not be {what}: {reason}", path=path, what=what, reason=reason),
+            path=path,
+            hint=hint,
         ) from error.with_traceback(None)
     except RuntimeError as error:  # pathlib before 3.13 reports a circle of links so
-        raise DocumentError(f"{path} could not be {what}: its links lead in a circle", path=path) from error
+        raise DocumentError(
+            say("{path} could not be {what}: its links lead in a circle", path=path, what=what), path=path
+        ) from error

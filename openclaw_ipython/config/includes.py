@@ -13,6 +13,7 @@ from typing import Any
 from openclaw_ipython.config.json5 import REMOVE, same
 from openclaw_ipython.config.views import resolve_references
 from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.words import say
 
 KEY = "$include"
 MAX_INCLUDES = 10
@@ -46,16 +47,25 @@ def _resolve(value: Any, chain: tuple[Path, ...], read: Callable[[Path], Any]) -
 def _included(name: Any, chain: tuple[Path, ...], read: Callable[[Path], Any]) -> Any:
     source = chain[-1]
     if not isinstance(name, str) or not _can_be_a_path(name):
-        raise DocumentError(f"{source} has an {KEY} that names no file", path=source)
+        raise DocumentError(
+            say("{source} has an {key} that names no file", source=source, key=KEY), path=source
+        )
     path = Path(source.parent / name)
     if path in chain:
-        raise DocumentError(f"{source} includes itself through {path.name}", path=source)
+        raise DocumentError(
+            say("{source} includes itself through {name}", source=source, name=path.name), path=source
+        )
     if len(chain) > MAX_INCLUDES:
-        raise DocumentError(f"{source} includes more than {MAX_INCLUDES} levels deep", path=source)
+        raise DocumentError(
+            say("{source} includes more than {most} levels deep", source=source, most=MAX_INCLUDES),
+            path=source,
+        )
     value = read(path)
     if value is None:
         raise DocumentError(
-            f"{source} includes {path}, which does not exist", path=source, hint=f"create {path}"
+            say("{source} includes {path}, which does not exist", source=source, path=path),
+            path=source,
+            hint=say("create {path}", path=path),
         )
     return _resolve(value, (*chain, path), read)
 

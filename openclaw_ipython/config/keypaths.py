@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from openclaw_ipython.errors import UsageError
+from openclaw_ipython.words import say
 
 Keys = tuple[str, ...]
 
@@ -143,4 +144,4 @@ def _walk(value: Any, keys: Keys) -> Iterator[Keys]:
 
 
 def _malformed(text: str) -> UsageError:
-    return UsageError(f"{text[:80]!r} is not the path of a setting", hint=_HINT)
+    return UsageError(say("{text!r} is not the path of a setting", text=text[:80]), hint=_HINT)

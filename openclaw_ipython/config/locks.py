@@ -26,6 +26,7 @@ from typing import Protocol
 
 from openclaw_ipython.config.files import OS, FileSystem, make_folder
 from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.words import say
 
 STALE_SECONDS = 30.0
 """How long OpenClaw respects a lock. Hold it for less: bound every request that is made under it."""
@@ -148,9 +149,13 @@ class LockFile(ABC):
             if error.errno == errno.EACCES and os.name == "nt":
                 return False  # a lock that is being deleted right now
             raise DocumentError(
-                f"{self.path.name} cannot be locked: {error.strerror or 'the system refused'}",
+                say(
+                    "{name} cannot be locked: {reason}",
+                    name=self.path.name,
+                    reason=error.strerror or "the system refused",
+                ),
                 path=self.path,
-                hint="check who owns its folder",
+                hint=say("check who owns its folder"),
             ) from error
 
     def release(self) -> None:
@@ -340,9 +345,13 @@ class SidecarLock(LockFile):
 def busy(path: Path, lock: Path) -> StoreBusy:
     """What to raise when the lock of `path` did not become free."""
     return StoreBusy(
-        f"another program holds the lock of {path.name}",
+        say("another program holds the lock of {name}", name=path.name),
         path=path,
-        hint=f"wait for it to finish; if none is running, remove {lock.name} in {lock.parent}",
+        hint=say(
+            "wait for it to finish; if none is running, remove {name} in {parent}",
+            name=lock.name,
+            parent=lock.parent,
+        ),
     )
 
 

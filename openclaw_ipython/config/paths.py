@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from openclaw_ipython.errors import ConfigError
+from openclaw_ipython.words import say
 
 _STATE_NAMES = (".openclaw", ".clawdbot", ".moldbot")
 _CONFIG_NAMES = ("openclaw.json", "clawdbot.json", "moldbot.json")
@@ -101,8 +102,8 @@ def locate(
     if state_dir is None:
         if home is None:
             raise ConfigError(
-                "there is no home folder to keep OpenClaw's files in",
-                hint="set OPENCLAW_STATE_DIR to a folder of yours",
+                say("there is no home folder to keep OpenClaw's files in"),
+                hint=say("set OPENCLAW_STATE_DIR to a folder of yours"),
             )
         state_dir = _first([home / name for name in _STATE_NAMES], exists)
     # A process without a home (a container with a made-up user id) still has its state folder. Its
@@ -146,7 +147,10 @@ def _first(candidates: list[Path], exists: Callable[[Path], bool]) -> Path:
 def _absolute(text: str, home: Path | None, cwd: Path | None) -> Path:
     if text == "~" or text.startswith(("~/", "~\\")):
         if home is None:
-            raise ConfigError(f"{text!r} needs a home folder, and there is none", hint="give the whole path")
+            raise ConfigError(
+                say("{text!r} needs a home folder, and there is none", text=text),
+                hint=say("give the whole path"),
+            )
         return home / text[2:] if text[2:] else home
     path = Path(text)
     return path if path.is_absolute() else (cwd or _working_folder(text)) / path
@@ -157,4 +161,6 @@ def _working_folder(text: str) -> Path:
         return Path.cwd()
     except OSError:
         pass
-    raise ConfigError(f"{text!r} starts from a working folder that is gone", hint="give the whole path")
+    raise ConfigError(
+        say("{text!r} starts from a working folder that is gone", text=text), hint=say("give the whole path")
+    )

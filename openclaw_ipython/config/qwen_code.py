@@ -23,6 +23,7 @@ from openclaw_ipython.config.profiles import StoredProfile
 from openclaw_ipython.config.reading import Reading, unreadable
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 PROVIDER_ID: Final = "qwen-portal"
 PROFILE_ID: Final = "qwen-portal:qwen-cli"
@@ -78,7 +79,9 @@ class QwenCodeFile:
                 continue
             break
         else:
-            failure = StoreBusy(f"{self.path.name} keeps being changed by another program", path=self.path)
+            failure = StoreBusy(
+                say("{name} keeps being changed by another program", name=self.path.name), path=self.path
+            )
         if failure is not None:
             raise failure.with_traceback(None)
 
@@ -218,5 +221,7 @@ def _is_time(value: Any) -> bool:
 
 def _no_login(path: Path, why: str) -> DocumentError:
     return DocumentError(
-        f"{path} holds no login: {why}", path=path, hint="sign in with Qwen Code again, or %openclaw login"
+        say("{path} holds no login: {why}", path=path, why=why),
+        path=path,
+        hint=say("sign in with Qwen Code again, or %openclaw login"),
     )

@@ -13,6 +13,7 @@ from openclaw_ipython.config.files import FileSystem, Stamp, read_text, stamp_of
 from openclaw_ipython.config.json5 import Document, Json5Error, parse
 from openclaw_ipython.config.json5_reader import skip_trivia
 from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.words import say
 
 _TORN_PAUSES = (0.01, 0.02, 0.04, 0.08)  # seconds
 _SETTLED = 0.1  # seconds after which a second write must show in the time stamp
@@ -79,8 +80,14 @@ def parsed(path: Path, text: str) -> Document:
 def unreadable(path: Path, error: Json5Error) -> DocumentError:
     """The error for a file that is not JSON5, or that an edit does not fit."""
     return DocumentError(
-        f"{path} line {error.line}, column {error.column}: {error}",
+        say(
+            "{path} line {line}, column {column}: {error}",
+            path=path,
+            line=error.line,
+            column=error.column,
+            error=error,
+        ),
         path=path,
         line=error.line,
-        hint=f"correct line {error.line} of {path.name}, or move the file away",
+        hint=say("correct line {line} of {name}, or move the file away", line=error.line, name=path.name),
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from openclaw_ipython.errors import UnknownModel, UnknownProvider, UsageError
+from openclaw_ipython.words import say
 
 _ALIAS = re.compile(r"[\w.:-]{1,64}")
 
@@ -63,7 +64,7 @@ def resolve(word: str, known: Known) -> Ref:
     if provider is None:
         near = suggest(ref.provider, known.models)
         raise UnknownProvider(
-            f"unknown provider {ref.provider!r}{did_you_mean(near)}",
+            say("unknown provider {provider!r}{meant}", provider=ref.provider, meant=did_you_mean(near)),
             suggestions=near,
             hint="%openclaw models list --all",
         )
@@ -89,7 +90,7 @@ def _unknown_model(word: str, provider: str, known: Known) -> UnknownModel:
             if ref.rpartition("/")[2] in suggest(model, [r.rpartition("/")[2] for r in refs])
         )
     return UnknownModel(
-        f"unknown model {word!r}{did_you_mean(near[:2])}",
+        say("unknown model {word!r}{meant}", word=word, meant=did_you_mean(near[:2])),
         suggestions=near[:3],
         hint="%openclaw models list --all",
     )
@@ -98,7 +99,9 @@ def _unknown_model(word: str, provider: str, known: Known) -> UnknownModel:
 def check_alias(name: str) -> str:
     """`name` if it may be an alias (letters, digits and `. _ : -`); raises UsageError."""
     if not _ALIAS.fullmatch(name):
-        raise UsageError(f"{name!r} cannot be an alias", hint="letters, digits and . _ : - are allowed")
+        raise UsageError(
+            say("{name!r} cannot be an alias", name=name), hint=say("letters, digits and . _ : - are allowed")
+        )
     return name
 
 
@@ -112,4 +115,4 @@ def suggest(word: str, among: Iterable[str]) -> tuple[str, ...]:
 
 def did_you_mean(near: tuple[str, ...]) -> str:
     """The end of a sentence: ` · did you mean a, b?`, or nothing."""
-    return f" · did you mean {', '.join(near[:3])}?" if near else ""
+    return say(" · did you mean {near}?", near=", ".join(near[:3])) if near else ""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.config.files import OS, FileSystem
 from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.config.views import ConfigView
@@ -49,7 +50,7 @@ class SecretRefs:
         """The secret. Raises ConfigError that says in one sentence why there is none."""
         source, name = reference.get("source"), reference.get("id")
         if not isinstance(name, str) or not name.strip():
-            raise ConfigError("a secret reference names no id")
+            raise ConfigError(say("a secret reference names no id"))
         match source:
             case "env":
                 return self._variable(name.strip(), self._settings("env", reference))
@@ -57,9 +58,11 @@ class SecretRefs:
                 return self._file(name.strip(), self._settings("file", reference))
             case "exec":
                 raise ConfigError(
-                    "its key comes from a program (a secret reference of the kind exec), which is not run here"
+                    say(
+                        "its key comes from a program (a secret reference of the kind exec), which is not run here"
+                    )
                 )
-        raise ConfigError("a secret reference is of an unknown kind")
+        raise ConfigError(say("a secret reference is of an unknown kind"))
 
     def _settings(self, source: str, reference: Mapping[str, Any]) -> Mapping[str, Any]:
         """The entry of `secrets.providers` that a reference means, empty when there is none."""
@@ -71,11 +74,16 @@ class SecretRefs:
         allowed = settings.get("allowlist")
         if isinstance(allowed, list) and name not in allowed:
             raise ConfigError(
-                f"its key is in {name}, which the allowlist of its secret provider does not name"
+                say(
+                    "its key is in {name}, which the allowlist of its secret provider does not name",
+                    name=name,
+                )
             )
         value = self._environ.get(name, "").strip()
         if not value:
-            raise ConfigError(f"its key is in the environment variable {name}, which is not set")
+            raise ConfigError(
+                say("its key is in the environment variable {name}, which is not set", name=name)
+            )
         return Secret(value)
 
     def _file(self, pointer: str, settings: Mapping[str, Any]) -> Secret:
@@ -84,17 +92,17 @@ class SecretRefs:
         whole = settings.get("mode") == "singleValue"
         value = text.rstrip("\r\n") if whole else _at(_parsed(text, path), pointer)
         if not isinstance(value, str) or not value.strip():
-            raise ConfigError(f"{path} holds no secret at {pointer!r}")
+            raise ConfigError(say("{path} holds no secret at {pointer!r}", path=path, pointer=pointer))
         return Secret(value.strip())
 
     def _path(self, typed: Any) -> Path:
         if not isinstance(typed, str) or not typed.strip():
-            raise ConfigError("its key is in a file that `secrets.providers` does not name")
+            raise ConfigError(say("its key is in a file that `secrets.providers` does not name"))
         if typed == "~" or typed.startswith(("~/", "~\\")):
             return self._user_home / typed[2:]
         path = Path(typed)
         if not path.is_absolute():
-            raise ConfigError(f"the path of the secret file is not absolute: {typed}")
+            raise ConfigError(say("the path of the secret file is not absolute: {typed}", typed=typed))
         return path
 
     def _text(self, path: Path, settings: Mapping[str, Any]) -> Secret:
@@ -110,16 +118,18 @@ class SecretRefs:
             why = error.strerror or "the system refused"
         except UnicodeDecodeError:
             why = "it is not UTF-8 text"
-        raise ConfigError(f"the secret file {path} cannot be read: {why}")
+        raise ConfigError(say("the secret file {path} cannot be read: {why}", path=path, why=why))
 
 
 def _check(path: Path, status: os.stat_result, settings: Mapping[str, Any]) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise ConfigError(f"the secret file {path} is not an ordinary file")
+        raise ConfigError(say("the secret file {path} is not an ordinary file", path=path))
     if os.name == "nt" or settings.get("allowInsecurePath") is True:
         return
     if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o077:
-        raise ConfigError(f"the secret file {path} is open to others", hint=f"chmod 600 {path}")
+        raise ConfigError(
+            say("the secret file {path} is open to others", path=path), hint=f"chmod 600 {path}"
+        )
 
 
 def _limit(settings: Mapping[str, Any]) -> int:
@@ -132,7 +142,7 @@ def _read(fs: FileSystem, descriptor: int, limit: int, path: Path) -> bytes:
     while len(data) <= limit and (piece := fs.read(descriptor, limit + 1 - len(data))):
         data += piece
     if len(data) > limit:
-        raise ConfigError(f"the secret file {path} is too large")
+        raise ConfigError(say("the secret file {path} is too large", path=path))
     return data
 
 
@@ -141,7 +151,7 @@ def _parsed(text: str, path: Path) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass  # the error would hold the text
-    raise ConfigError(f"the secret file {path} is not JSON")
+    raise ConfigError(say("the secret file {path} is not JSON", path=path))
 
 
 def _at(value: Any, pointer: str) -> Any:

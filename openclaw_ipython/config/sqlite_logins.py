@@ -25,6 +25,7 @@ from openclaw_ipython.config.json5 import Json5Error, parse
 from openclaw_ipython.config.profiles import Profiles, read_profiles
 from openclaw_ipython.config.views import is_marker
 from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     import sqlite3
@@ -113,7 +114,7 @@ def _document(cell: _Cell, path: Path) -> dict[str, dict[str, Any]]:
     except Json5Error:
         value = None
     if not isinstance(value, Mapping):
-        raise DocumentError(f"{path} holds logins that are no JSON object", path=path)
+        raise DocumentError(say("{path} holds logins that are no JSON object", path=path), path=path)
     if "type" in value and "provider" in value:
         value = {"profiles": {cell.key: value}}
     sections = {name: dict(value[name]) for name in _SECTIONS if isinstance(value.get(name), Mapping)}
@@ -249,4 +250,6 @@ _REASONS = {
 
 
 def _unreadable(path: Path, reason: str) -> DocumentError:
-    return DocumentError(f"{path} could not be read: {reason}", path=path, hint="openclaw doctor")
+    return DocumentError(
+        say("{path} could not be read: {reason}", path=path, reason=reason), path=path, hint="openclaw doctor"
+    )

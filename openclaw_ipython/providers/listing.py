@@ -17,6 +17,7 @@ from openclaw_ipython.errors import ProtocolError
 from openclaw_ipython.providers.guesses import guessed
 from openclaw_ipython.providers.spec import ModelSpec, Price, Provider, Source
 from openclaw_ipython.safe.characters import visible
+from openclaw_ipython.words import say
 
 MOST = 5_000
 """Models of one list that are looked at."""
@@ -30,7 +31,7 @@ def read_listing(body: bytes, date: str) -> tuple[ModelSpec, ...]:
     """The models of a list that can be chatted with; `date` is when it was asked for. Raises ProtocolError."""
     rows = _rows(_parse(body))
     if rows is None:
-        raise ProtocolError("the answer is not a list of models")
+        raise ProtocolError(say("the answer is not a list of models"))
     source = Source("the service's own list", date)
     found: dict[str, ModelSpec] = {}
     for row in rows[:MOST]:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from openclaw_ipython.providers.qwen_models import HELP, OPENCLAW, QWEN_CODE, pick
 from openclaw_ipython.providers.spec import KeyLogin, Provider, Region
+from openclaw_ipython.words import translatable
 
 PROVIDER = Provider(
     id="qwen-coding-plan",
     label="Qwen Coding Plan",
     base_url="https://coding-intl.dashscope.aliyuncs.com/v1",
     regions=(
-        Region("international", "International", "https://coding-intl.dashscope.aliyuncs.com/v1"),
-        Region("beijing", "Beijing (China)", "https://coding.dashscope.aliyuncs.com/v1"),
+        Region("international", translatable("International"), "https://coding-intl.dashscope.aliyuncs.com/v1"),
+        Region("beijing", translatable("Beijing (China)"), "https://coding.dashscope.aliyuncs.com/v1"),
     ),
     key_variables=("BAILIAN_CODING_PLAN_API_KEY", "ALIBABA_CODING_PLAN_API_KEY"),
     key_login=KeyLogin(prefix="sk-sp-", page="https://modelstudio.console.alibabacloud.com/"),
@@ -28,7 +29,7 @@ PROVIDER = Provider(
     image_model="qwen3.5-plus",
     closed=True,  # the list is an exact allowlist: another id is "not supported"
     dialect="dashscope",
-    terms=(
+    terms=translatable(
         "The Coding Plan's terms allow interactive coding tools only, and its gateway may refuse this one (405);"
         " a key used otherwise can be suspended."
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from openclaw_ipython.providers.qwen_models import HELP, OPENCLAW, QWEN_CODE, pick
 from openclaw_ipython.providers.spec import KeyLogin, Provider, Region
+from openclaw_ipython.words import translatable
 
 PROVIDER = Provider(
     id="qwen-token-plan",
@@ -13,11 +14,11 @@ PROVIDER = Provider(
     regions=(
         Region(
             "singapore",
-            "Singapore (international)",
+            translatable("Singapore (international)"),
             "https://token-plan.ap-southeast-1.maas.aliyuncs.com/compatible-mode/v1",
         ),
         Region(
-            "beijing", "Beijing (China)", "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1"
+            "beijing", translatable("Beijing (China)"), "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1"
         ),
     ),
     key_variables=("BAILIAN_TOKEN_PLAN_API_KEY", "QWEN_TOKEN_PLAN_API_KEY", "ALIBABA_TOKEN_PLAN_API_KEY"),
@@ -32,7 +33,7 @@ PROVIDER = Provider(
     default_model="qwen3.7-plus",
     image_model="qwen3.7-plus",
     dialect="dashscope",
-    terms=(
+    terms=translatable(
         "The Token Plan's terms allow interactive use only: no scripts, scheduled runs or application back ends;"
         " a key used otherwise can be suspended."
     ),

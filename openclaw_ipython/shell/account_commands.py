@@ -11,6 +11,7 @@ from openclaw_ipython.shell.login import METHODS, login, profile_name
 from openclaw_ipython.shell.secret_prompt import ask_secret
 from openclaw_ipython.shell.table import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.views import Raw, Said, Table, View, as_json, short
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -59,7 +60,7 @@ def logout(session: Session, values: dict[str, Any]) -> View | None:
     """Sign out: removes the stored login, and says what stays."""
     client = session.client
     forgotten = session.bridge.run(client.logout(_provider(session, values), values["profile"]))
-    return Said(f"Signed out: {forgotten.profile_id} is removed", more=forgotten.stays)
+    return Said(say("Signed out: {login} is removed", login=forgotten.profile_id), more=forgotten.stays)
 
 
 @command("models auth login", *LOGIN_OPTIONS)
@@ -83,8 +84,8 @@ def auth_list(session: Session, values: dict[str, Any]) -> View | None:
     if values["plain"]:
         return Raw("\n".join(row.id for row in rows))
     table = [(row.id, row.type, row.credential, row.account or "", row.status) for row in rows]
-    headings = ("Profile", "Type", "Credential", "Account", "Status")
-    return Table(headings, table, "no stored logins", "%openclaw login")
+    headings = (say("Profile"), say("Type"), say("Credential"), say("Account"), say("Status"))
+    return Table(headings, table, say("no stored logins"), "%openclaw login")
 
 
 @command("models auth add", PROVIDER, KEY_NAME, leftover=NEVER_TYPED)
@@ -103,17 +104,21 @@ def _store_key(session: Session, values: dict[str, Any], kind: KeyKind) -> View:
     provider = _provider(session, values)
     name = profile_name(values["profile"] or MANUAL)
     logins = session.client.upkeep.logins
-    what = "API key" if kind == "api_key" else "Token"
-    key = ask_secret(session.front, f"{what} for {provider}: ", logins.key_variables(provider))
+    what = say("API key") if kind == "api_key" else say("Token")
+    key = ask_secret(
+        session.front,
+        say("{what} for {provider}: ", what=what, provider=provider),
+        logins.key_variables(provider),
+    )
     written = logins.add_key(provider, name, kind, key)
     profile_id = f"{provider}:{name}"
-    more = [f"written to {short(path)}" for path in written]
+    more = [say("written to {path}", path=short(path)) for path in written]
     used = session.client.accounts.credential(provider)
     then = ""
     if used is not None and used.profile is not None and used.profile.id != profile_id:
-        more.append(f"{used.profile.id} is used before it")
+        more.append(say("{login} is used before it", login=used.profile.id))
         then = f"%openclaw models auth order set --provider {provider} {profile_id}"
-    return Said(f"Stored as {profile_id}", then, tuple(more))
+    return Said(say("Stored as {login}", login=profile_id), then, tuple(more))
 
 
 @command("models auth order get", PROVIDER, JSON)
@@ -124,7 +129,8 @@ def order_get(session: Session, values: dict[str, Any]) -> View | None:
     if values["json"]:
         where = {"authStorePath": str(session.client.upkeep.logins.path)}
         return as_json({**_agent(session), "provider": provider, **where, "order": list(order) or None})
-    return Said(f"{provider}: {', '.join(order) or 'none chosen: sign-ins first, then tokens, then keys'}")
+    none = say("none chosen: sign-ins first, then tokens, then keys")
+    return Said(f"{provider}: {', '.join(order) or none}")
 
 
 @command(
@@ -137,7 +143,7 @@ def order_set(session: Session, values: dict[str, Any]) -> View | None:
     provider = _provider(session, values)
     path = session.client.upkeep.logins.set_order(provider, values["profiles"])
     order = ", ".join(session.client.upkeep.logins.order(provider))
-    return Said(f"{provider}: {order}", more=(f"written to {short(path)}",))
+    return Said(f"{provider}: {order}", more=(say("written to {path}", path=short(path)),))
 
 
 @command("models auth order clear", PROVIDER)
@@ -147,7 +153,7 @@ def order_clear(session: Session, values: dict[str, Any]) -> View | None:
     path = session.client.upkeep.logins.clear_order(provider)
     if path is None:
         return Said(f"{provider}: no order was chosen")
-    return Said(f"{provider}: the order is forgotten", more=(f"written to {short(path)}",))
+    return Said(f"{provider}: the order is forgotten", more=(say("written to {path}", path=short(path)),))
 
 
 def _provider(session: Session, values: dict[str, Any]) -> str:

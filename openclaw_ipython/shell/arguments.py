@@ -15,6 +15,7 @@ from typing import Any
 
 from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.errors import UsageError
+from openclaw_ipython.words import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def words(line: str) -> list[str]:
             found.append(word)
             start = source.tell()
     except ValueError:
-        raise UsageError("a quote is not closed") from None
+        raise UsageError(say("a quote is not closed")) from None
     return found
 
 
@@ -162,7 +163,9 @@ def parse(typed: Sequence[str], spec: Spec) -> dict[str, Any]:
             raise UsageError(spec.leftover or f"{spec.name}: {word!r} is one word too many", hint=spec.usage)
     missing = next((p for p in places if p.required and not values[p.name]), None)
     if missing is not None:
-        raise UsageError(f"{spec.name} needs {missing.name.upper()}", hint=spec.usage)
+        raise UsageError(
+            say("{name} needs {wanted}", name=spec.name, wanted=missing.name.upper()), hint=spec.usage
+        )
     return values
 
 
@@ -200,12 +203,12 @@ def _take_option(word: str, rest: list[str], spec: Spec, values: dict[str, Any])
         return
     if not option.metavar:
         if equals:
-            raise UsageError(f"{name} takes no value", hint=spec.usage)
+            raise UsageError(say("{name} takes no value", name=name), hint=spec.usage)
         values[option.key] = True
         return
     if not equals:
         if not rest:
-            raise UsageError(f"{name} needs {option.metavar}", hint=spec.usage)
+            raise UsageError(say("{name} needs {wanted}", name=name, wanted=option.metavar), hint=spec.usage)
         value = rest.pop(0)
     try:
         values[option.key] = option.convert(value)
@@ -221,7 +224,9 @@ def _wanted(error: ValueError, option: Option) -> str:
 def _unknown(word: str, spec: Spec) -> None:
     near = suggest(word, [name for option in spec.options for name in option.names])
     raise UsageError(
-        f"{spec.name} has no option {word}{did_you_mean(near)}", suggestions=near, hint=spec.usage
+        say("{name} has no option {word}{meant}", name=spec.name, word=word, meant=did_you_mean(near)),
+        suggestions=near,
+        hint=spec.usage,
     )
 
 
@@ -236,7 +241,7 @@ def _first_word(text: str) -> tuple[str, str]:
     """The first word, unquoted, and what comes after it."""
     match = re.match(r"""((?:"[^"]*"|'[^']*'|[^\s"'])+)\s*""", text)
     if match is None:
-        raise UsageError("a quote is not closed")
+        raise UsageError(say("a quote is not closed"))
     return "".join(words(match.group(1))), text[match.end() :]
 
 

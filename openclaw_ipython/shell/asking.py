@@ -24,6 +24,7 @@ from openclaw_ipython.shell.arguments import (
 )
 from openclaw_ipython.shell.renderers import MarkdownRenderer, PlainRenderer, Renderer, SilentRenderer
 from openclaw_ipython.shell.surfaces import JupyterSurface, TerminalSurface
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.routing import Question
@@ -95,7 +96,10 @@ def _question(session: Session, values: dict[str, Any], prompt: str, renderer: R
     renderer.open("")
     try:
         join(
-            session, lambda label, left: renderer.feed([Notice(f"waiting for the sign-in to {label}", left)])
+            session,
+            lambda label, left: renderer.feed(
+                [Notice(say("waiting for the sign-in to {label}", label=label), left)]
+            ),
         )
     except (OpenClawError, KeyboardInterrupt):
         renderer.abandon()

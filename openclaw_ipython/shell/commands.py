@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.shell import account_commands, home_commands, model_commands, reports
 from openclaw_ipython.shell.arguments import parse
 from openclaw_ipython.shell.table import COMMANDS, Command, arrange, find, longest, next_words
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -27,6 +28,6 @@ _FIRST = (("login",), ("models", "set"), ("models", "list"), ("models", "status"
 def dispatch(session: Session, typed: Sequence[str]) -> View | None:
     """Run the subcommand that `typed` begins with. Raises UsageError for words that are none."""
     if not typed:
-        return reports.overview(session, [(COMMANDS[key].line, COMMANDS[key].help) for key in _FIRST])
+        return reports.overview(session, [(COMMANDS[key].line, say(COMMANDS[key].help)) for key in _FIRST])
     found, rest = find(typed)
     return found.run(session, parse(rest, found.spec))

@@ -10,6 +10,7 @@ from openclaw_ipython.shell import checks, reports
 from openclaw_ipython.shell.arguments import Option, Positional, quotes_kept
 from openclaw_ipython.shell.table import COMMANDS, JSON, begins, command, find
 from openclaw_ipython.shell.views import Facts, Raw, Said, Table, View, as_json, short
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.settings import Written
@@ -120,16 +121,18 @@ def help_(session: Session, values: dict[str, Any]) -> View | None:
     typed = values["command"]
     if not typed:
         commands = [
-            ("%%qwen [MODEL] [options]", "ask: the cell is the prompt"),
-            ("%qwen [options] PROMPT", "ask in one line"),
+            ("%%qwen [MODEL] [options]", say("ask: the cell is the prompt")),
+            ("%qwen [options] PROMPT", say("ask in one line")),
         ]
-        return Facts("%openclaw commands", (), [*commands, *((c.line, c.help) for c in COMMANDS.values())])
+        return Facts(
+            say("%openclaw commands"), (), [*commands, *((c.line, say(c.help)) for c in COMMANDS.values())]
+        )
     if typed not in COMMANDS and begins(typed):
         group = [c for words, c in COMMANDS.items() if words[: len(typed)] == typed]
-        return Facts(f"%openclaw {' '.join(typed)} …", (), [(c.line, c.help) for c in group])
+        return Facts(f"%openclaw {' '.join(typed)} …", (), [(c.line, say(c.help)) for c in group])
     found, _ = find(typed)
     options = [
         (f"{', '.join(o.names)}{' ' + o.metavar if o.metavar else ''}", o.help) for o in found.spec.options
     ]
     places = [(p.name.upper(), p.help) for p in found.spec.positionals if p.help]
-    return Facts(found.spec.usage, [("", found.help)], [*places, *options])
+    return Facts(found.spec.usage, [("", say(found.help))], [*places, *options])

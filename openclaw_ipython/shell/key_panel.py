@@ -16,6 +16,7 @@ from traitlets import Unicode
 
 from openclaw_ipython.http import https_host, is_loopback
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say, translatable
 
 if TYPE_CHECKING:
     from openclaw_ipython.providers import Provider
@@ -24,8 +25,8 @@ TEXT = "color: var(--jp-ui-font-color1, #222); font-family: var(--jp-ui-font-fam
 QUIET = "color: var(--jp-ui-font-color2, #666)"
 _ELSEWHERE = ""  # the value of "Another address …"
 _WIDE = "430px"
-_ASKED = "paste it here"
-_TAKEN = "entered; it is not shown again"
+_ASKED = translatable("paste it here")
+_TAKEN = translatable("entered; it is not shown again")
 
 
 def heading(text: str) -> str:
@@ -80,27 +81,27 @@ class KeyForm:
         self._product = w.Dropdown(
             options=[(provider.label, provider.id) for provider in products],
             value=chosen if chosen in self._products else next(iter(self._products)),
-            description="Product",
+            description=say("Product"),
             layout=w.Layout(width=_WIDE),
         )
-        self._region = w.Dropdown(description="Region", layout=w.Layout(width=_WIDE))
+        self._region = w.Dropdown(description=say("Region"), layout=w.Layout(width=_WIDE))
         self._address = w.Text(
-            description="Address",
+            description=say("Address"),
             placeholder="https://…/v1",
             continuous_update=False,
             layout=w.Layout(width=_WIDE),
         )
         self._field = _KeyField(
-            description="API key",
-            placeholder=_ASKED,
+            description=say("API key"),
+            placeholder=say(_ASKED),
             continuous_update=False,  # else every keystroke is a state of the widget
             layout=w.Layout(width=_WIDE),
         )
         self._about = w.HTML("")
         self._button = w.Button(
-            description="Save",
+            description=say("Save"),
             button_style="primary",
-            tooltip="Check the key with the service, then store it",
+            tooltip=say("Check the key with the service, then store it"),
         )
         self._status = w.HTML("")
         self._status.add_class("openclaw-key-status")
@@ -119,19 +120,19 @@ class KeyForm:
 
     def _show_product(self, _: Any = None) -> None:
         provider = self._products[self._product.value]
-        options = [(region.label, region.base_url) for region in provider.regions]
+        options = [(say(region.label), region.base_url) for region in provider.regions]
         current = self._current(provider)
         known = current in [url for _, url in options]
-        self._region.options = [*options, ("Another address …", _ELSEWHERE)]
+        self._region.options = [*options, (say("Another address …"), _ELSEWHERE)]
         self._region.value = current if known else _ELSEWHERE
         self._address.value = "" if known else current
         page = provider.key_login.page if provider.key_login else ""
         link = html.escape(page)
         made = (
             f'<a href="{link}" target="_blank" rel="noopener noreferrer" style="font-size: 13px; '
-            f'color: var(--jp-content-link-color, #06c)">Where keys are made</a>'
+            f'color: var(--jp-content-link-color, #06c)">{say("Where keys are made")}</a>'
         )
-        self._about.value = (quiet(provider.terms) if provider.terms else "") + (made if page else "")
+        self._about.value = (quiet(say(provider.terms)) if provider.terms else "") + (made if page else "")
         self._show_region()
 
     def _show_region(self, _: Any = None) -> None:
@@ -145,7 +146,7 @@ class KeyForm:
             return
         self._key = Secret(change["new"].strip())
         self._field.value = ""
-        self._field.placeholder = _TAKEN
+        self._field.placeholder = say(_TAKEN)
         self._status.value = ""
 
     def _pressed(self, _: Any) -> None:
@@ -154,12 +155,12 @@ class KeyForm:
         provider = self._products[self._product.value]
         base_url = (self._region.value or self._address.value.strip()).rstrip("/")
         if not self._key:
-            self._status.value = quiet("Enter a key first")
+            self._status.value = quiet(say("Enter a key first"))
         elif https_host(base_url) is None and not is_loopback(base_url):
-            self._status.value = quiet("The address must begin with https://")
+            self._status.value = quiet(say("The address must begin with https://"))
         else:
             self._set_busy(busy=True)
-            self._status.value = quiet(f"Asking {provider.label} whether it takes the key …")
+            self._status.value = quiet(say("Asking {label} whether it takes the key …", label=provider.label))
             self._save(Entered(provider, base_url, self._key), self._show)
 
     def _set_busy(self, *, busy: bool) -> None:
@@ -182,7 +183,7 @@ class KeyPanel:
     """A form in a frame of its own, for a sign-in by key. Shown once with `widget`."""
 
     def __init__(self, form: KeyForm) -> None:
-        title = w.HTML(heading("Sign in with an API key"))
+        title = w.HTML(heading(say("Sign in with an API key")))
         self.widget: Any = w.VBox(
             [title, form.widget],
             layout=w.Layout(

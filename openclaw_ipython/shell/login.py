@@ -13,6 +13,7 @@ from openclaw_ipython.shell.prompts import prompt_bundle, prompt_text, qr_text
 from openclaw_ipython.shell.signin import SignIn, State, Watcher, ending
 from openclaw_ipython.shell.surfaces import JupyterSurface
 from openclaw_ipython.shell.views import Said, View, short
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.providers import Provider
@@ -41,7 +42,10 @@ def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> 
     pending = session.pending
     if pending is not None:
         if pending.provider != provider.id:
-            raise UsageError(f"a sign-in to {pending.provider} is going on", hint="finish or cancel it first")
+            raise UsageError(
+                say("a sign-in to {provider} is going on", provider=pending.provider),
+                hint=say("finish or cancel it first"),
+            )
         return _follow(session, pending, wait=values["wait"])
     existing = client.accounts.signed_in(provider.id)
     if existing is not None and not values["force"]:
@@ -50,7 +54,8 @@ def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> 
         p.id == provider.plugin and p.enabled is False for p in client.accounts.plugins()
     ):
         raise UsageError(
-            f"the plugin {provider.plugin} is disabled", hint=f"%openclaw plugins enable {provider.plugin}"
+            say("the plugin {plugin} is disabled", plugin=provider.plugin),
+            hint=f"%openclaw plugins enable {provider.plugin}",
         )
     if not session.front.attended and not values["wait"]:
         raise _nobody_there(provider.key_variables)
@@ -73,10 +78,14 @@ def _by_device(provider: Provider, method: str | None) -> bool:
     """Whether the sign-in is by device code. Raises UsageError for a way that the service does not have."""
     if method == "device" and provider.device_login is None:
         raise UsageError(
-            f"{provider.id} has no sign-in by device code", hint=f"%openclaw login --provider {provider.id}"
+            say("{provider} has no sign-in by device code", provider=provider.id),
+            hint=f"%openclaw login --provider {provider.id}",
         )
     if method == "api-key" and provider.key_login is None:
-        raise UsageError(f"{provider.id} takes no API key", hint=f"%openclaw login --provider {provider.id}")
+        raise UsageError(
+            say("{provider} takes no API key", provider=provider.id),
+            hint=f"%openclaw login --provider {provider.id}",
+        )
     return provider.device_login is not None and method != "api-key"
 
 
@@ -140,7 +149,9 @@ def _show_panel(session: Session, surface: JupyterSurface, signin: SignIn) -> No
     form = other_logins.key_form(session, done=signin.give_way)
     panel = SignInPanel(signin.state.label, signin.cancel, form.widget)
     panel.update(signin.state)
-    other_logins.show_widget(surface, panel.widget, f"[sign-in panel of {signin.state.label}]")
+    other_logins.show_widget(
+        surface, panel.widget, say("[sign-in panel of {label}]", label=signin.state.label)
+    )
     signin.watch(panel.update)
 
 
@@ -152,7 +163,7 @@ def _follow_in_terminal(signin: SignIn) -> View | None:
         if state.phase == "waiting" and state.prompt and text not in told:
             told.append(text)
             sys.stdout.write(
-                f"{text}\n\n{qr_text(state.prompt)}\nWaiting for your approval … (Ctrl-C cancels)\n"
+                f"{text}\n\n{qr_text(state.prompt)}\n{say('Waiting for your approval … (Ctrl-C cancels)')}\n"
             )
             sys.stdout.flush()
         elif state.trouble and state.trouble not in told:
@@ -162,7 +173,7 @@ def _follow_in_terminal(signin: SignIn) -> View | None:
     signin.watch(tell)
     _waited(signin)
     outcome = signin.state.outcome
-    more = [f"written to {short(path)}" for path in outcome.written] if outcome else []
+    more = [say("written to {path}", path=short(path)) for path in outcome.written] if outcome else []
     return Said(ending(signin.state), more=(*more, *(outcome.notes if outcome else ())))
 
 
@@ -171,7 +182,7 @@ def _waited(signin: SignIn) -> None:
         signin.wait()
     except KeyboardInterrupt:
         raise LoginCancelled(
-            "the sign-in was cancelled; nothing was written", hint="%openclaw login"
+            say("the sign-in was cancelled; nothing was written"), hint="%openclaw login"
         ) from None
 
 
@@ -190,7 +201,9 @@ def join(session: Session, notice: Any) -> None:
     try:
         pending.result()
     except OpenClawError as error:
-        raise LoginRequired(f"nobody signed in: {error}", hint=error.hint or "%openclaw login") from None
+        raise LoginRequired(
+            say("nobody signed in: {error}", error=error), hint=error.hint or "%openclaw login"
+        ) from None
 
 
 def _already(session: Session, profile_id: str, default: Any, set_default: bool) -> View:
@@ -198,16 +211,22 @@ def _already(session: Session, profile_id: str, default: Any, set_default: bool)
         session.client.models.set_default(str(default))
     now = session.client.models.default()
     return Said(
-        f"Already signed in as {profile_id}" + (f" · default model {now}" if now else ""),
-        more=("%openclaw login --force signs in anew",),
+        say("Already signed in as {login}", login=profile_id)
+        + (say(" · default model {model}", model=now) if now else ""),
+        more=(say("%openclaw login --force signs in anew"),),
     )
 
 
 def _nobody_there(variables: tuple[str, ...]) -> AuthError:
-    ways = f"set {' or '.join(variables)}" if variables else "sign in first"
+    ways = (
+        say("set {variables}", variables=say(" or ").join(variables)) if variables else say("sign in first")
+    )
     return LoginRequired(
-        "this run has nobody to approve a sign-in",
-        hint=f"{ways}, or run %openclaw login once in a notebook or terminal with the same home, or add --wait",
+        say("this run has nobody to approve a sign-in"),
+        hint=say(
+            "{ways}, or run %openclaw login once in a notebook or terminal with the same home, or add --wait",
+            ways=ways,
+        ),
     )
 
 
@@ -216,7 +235,8 @@ def profile_name(name: str | None) -> str:
     name = name or "default"
     if not all(c.isalnum() or c in "._-@+" for c in name) or len(name) > 64:
         raise UsageError(
-            f"{name!r} cannot be the name of a login", hint="letters, digits and . _ - @ + are allowed"
+            say("{name!r} cannot be the name of a login", name=name),
+            hint=say("letters, digits and . _ - @ + are allowed"),
         )
     return name
 

@@ -6,6 +6,7 @@ ours but the errors; the rest of the house comes at the first use.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ class OpenClaw(Magics):
     ).tag(config=True)
     stream = Bool(True, help="Show the answer as it comes; False: once, when it is complete").tag(config=True)
     footer = Bool(True, help="Show model, seconds and tokens below an answer").tag(config=True)
+    language = Unicode(
+        "", help="Language of panels, status and hints: en or zh_CN; empty: that of the locale"
+    ).tag(config=True)
     debug = Bool(False, help="Full tracebacks, and the steps taken in the log").tag(config=True)
 
     shell: Any  # IPython types it as possibly None; a loaded extension always has one
@@ -108,6 +112,9 @@ class OpenClaw(Magics):
 
     def _guarded(self, run: Callable[[], None]) -> None:
         """Errors of ours, and an interrupt, end the cell in a line or two; it still counts as failed."""
+        from openclaw_ipython.words import language_for, say, speak
+
+        speak(language_for(self.language, os.environ))
         if self.debug:
             run()
             return
@@ -117,13 +124,16 @@ class OpenClaw(Magics):
             # A fresh start of the traceback also lets go of the frames, and of what they hold.
             raise _brief(error, _lines(error)).with_traceback(None) from None
         except KeyboardInterrupt as interrupt:
-            raise _brief(interrupt, ["interrupted"]).with_traceback(None) from None
+            raise _brief(interrupt, [say("interrupted")]).with_traceback(None) from None
 
     def close(self) -> None:
         """Take back what using the magics left behind."""
         session, self._session = self._session, None
         if session is not None:
+            from openclaw_ipython.words import ENGLISH, speak
+
             session.close()
+            speak(ENGLISH)
             self.shell.user_ns.pop("_qwen", None)
 
     def register(self) -> None:

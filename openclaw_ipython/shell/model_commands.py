@@ -10,6 +10,7 @@ from openclaw_ipython.shell.arguments import Option, Positional
 from openclaw_ipython.shell.refreshing import refresh
 from openclaw_ipython.shell.table import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.views import Raw, Said, Table, View, as_json, short
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -66,9 +67,9 @@ def models_list(session: Session, values: dict[str, Any]) -> View | None:
         for r in rows
     ]
     return Table(
-        ("Model", "Input", "Context", "Signed in", "Tags"),
+        (say("Model"), say("Input"), say("Context"), say("Signed in"), say("Tags")),
         table,
-        "no models are set up yet",
+        say("no models are set up yet"),
         "%openclaw login",
     )
 
@@ -77,14 +78,18 @@ def models_list(session: Session, values: dict[str, Any]) -> View | None:
 def models_set(session: Session, values: dict[str, Any]) -> View | None:
     """Choose the model that answers when `%%qwen` names none."""
     chosen = session.client.models.set_default(values["model"])
-    return Said(f"Default model: {chosen.ref}", more=(f"written to {short(chosen.path)}",))
+    return Said(
+        say("Default model: {ref}", ref=chosen.ref), more=(say("written to {path}", path=short(chosen.path)),)
+    )
 
 
 @command("models set-image", MODEL)
 def models_set_image(session: Session, values: dict[str, Any]) -> View | None:
     """Choose the model that answers questions with images."""
     chosen = session.client.models.set_image_default(values["model"])
-    return Said(f"Image model: {chosen.ref}", more=(f"written to {short(chosen.path)}",))
+    return Said(
+        say("Image model: {ref}", ref=chosen.ref), more=(say("written to {path}", path=short(chosen.path)),)
+    )
 
 
 # -- short names ---------------------------------------------------------------------------
@@ -99,7 +104,10 @@ def aliases_list(session: Session, values: dict[str, Any]) -> View | None:
     if values["plain"]:
         return Raw("\n".join(f"{alias} {ref}" for alias, ref in aliases.items()))
     return Table(
-        ("Alias", "Model"), list(aliases.items()), "no aliases", "%openclaw models aliases add NAME MODEL"
+        (say("Alias"), say("Model")),
+        list(aliases.items()),
+        say("no aliases"),
+        "%openclaw models aliases add NAME MODEL",
     )
 
 
@@ -109,14 +117,19 @@ def aliases_list(session: Session, values: dict[str, Any]) -> View | None:
 def aliases_add(session: Session, values: dict[str, Any]) -> View | None:
     """Give a model a short name; it has one at most."""
     chosen = session.client.models.add_alias(values["name"], values["model"])
-    return Said(f"Alias {values['name']} → {chosen.ref}", more=(f"written to {short(chosen.path)}",))
+    return Said(
+        say("Alias {name} → {ref}", name=values["name"], ref=chosen.ref),
+        more=(say("written to {path}", path=short(chosen.path)),),
+    )
 
 
 @command("models aliases remove", Positional("name", "the short name", kind="alias"))
 def aliases_remove(session: Session, values: dict[str, Any]) -> View | None:
     """Forget a short name."""
     path = session.client.models.remove_alias(values["name"])
-    return Said(f"Alias {values['name']} removed", more=(f"written to {short(path)}",))
+    return Said(
+        say("Alias {name} removed", name=values["name"]), more=(say("written to {path}", path=short(path)),)
+    )
 
 
 # -- fallbacks -----------------------------------------------------------------------------
@@ -187,13 +200,16 @@ def _fallbacks(session: Session, values: dict[str, Any], *, images: bool) -> Vie
         return Raw("\n".join(refs))
     rows = [(str(place), ref) for place, ref in enumerate(refs, 1)]
     group = "image-fallbacks" if images else "fallbacks"
-    return Table(("#", "Model"), rows, "no fallbacks", f"%openclaw models {group} add MODEL")
+    return Table(("#", say("Model")), rows, say("no fallbacks"), f"%openclaw models {group} add MODEL")
 
 
 def _changed(session: Session, path: Any, *, images: bool) -> View:
     refs: Sequence[str] = _refs(session, images=images)
-    label = "Image fallbacks" if images else "Fallbacks"
-    return Said(f"{label}: {', '.join(refs) or 'none'}", more=(f"written to {short(path)}",))
+    label = say("Image fallbacks") if images else say("Fallbacks")
+    return Said(
+        say("{label}: {models}", label=label, models=", ".join(refs) or say("none")),
+        more=(say("written to {path}", path=short(path)),),
+    )
 
 
 # -- what is there -------------------------------------------------------------------------

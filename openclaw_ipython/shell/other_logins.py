@@ -13,6 +13,7 @@ from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.shell.secret_prompt import ask_secret, can_be_asked
 from openclaw_ipython.shell.surfaces import Handle, JupyterSurface
 from openclaw_ipython.shell.views import Said, Table, View, short
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.accounts import LoginOutcome
@@ -38,7 +39,9 @@ def by_key(session: Session, provider: Provider, profile: str, values: dict[str,
             _show_fields(session, provider, address, profile=profile, set_default=set_default)
             return None
         _say_terms(session, provider)
-        key = ask_secret(session.front, f"API key of {provider.label}: ", provider.key_variables)
+        key = ask_secret(
+            session.front, say("API key of {label}: ", label=provider.label), provider.key_variables
+        )
     else:
         _say_terms(session, provider)
     outcome = session.bridge.run(
@@ -53,26 +56,32 @@ def locally(session: Session, provider: Provider, values: dict[str, Any]) -> Vie
         session.client.login_locally(provider.id, region=values["region"], set_default=values["set_default"])
     )
     found = [row.ref.model for row in session.client.models.rows(provider=provider.id)]
-    models = f"{len(found)} model{'' if len(found) == 1 else 's'}: {', '.join(found[:5])}"
+    names = ", ".join(found[:5])
+    one = say("{count} model: {names}", count=len(found), names=names)
+    models = one if len(found) == 1 else say("{count} models: {names}", count=len(found), names=names)
     return said(provider, outcome, models + (" …" if len(found) > 5 else ""))
 
 
 def said(provider: Provider, outcome: LoginOutcome, *more: str) -> Said:
     """What a sign-in came to, in a sentence, and where it is written."""
-    lines = [*more, *outcome.notes, f"address {outcome.base_url}"]
-    lines += [f"written to {short(path)}" for path in outcome.written]
+    lines = [*more, *outcome.notes, say("address {url}", url=outcome.base_url)]
+    lines += [say("written to {path}", path=short(path)) for path in outcome.written]
     return Said(_sentence(provider, outcome), more=tuple(lines))
 
 
 def _sentence(provider: Provider, outcome: LoginOutcome) -> str:
     stored = outcome.profile_id
-    done = f"Signed in to {provider.label} as {stored}" if stored else f"{provider.label} is set up"
-    return done + (f" · default model {outcome.default}" if outcome.default else "")
+    done = (
+        say("Signed in to {label} as {login}", label=provider.label, login=stored)
+        if stored
+        else say("{label} is set up", label=provider.label)
+    )
+    return done + (say(" · default model {model}", model=outcome.default) if outcome.default else "")
 
 
 def _say_terms(session: Session, provider: Provider) -> None:
     if provider.terms:
-        session.show(Said(provider.terms))
+        session.show(Said(say(provider.terms)))
 
 
 # -- fields in a notebook ------------------------------------------------------------------
@@ -103,7 +112,10 @@ def _show_fields(
 
     surface = JupyterSurface()
     waiting = Said(
-        f"No fields above? %openclaw login --provider {provider.id} --wait asks for the key in a prompt"
+        say(
+            "No fields above? %openclaw login --provider {provider} --wait asks for the key in a prompt",
+            provider=provider.id,
+        )
     )
     handles: list[Handle] = []
 
@@ -112,7 +124,9 @@ def _show_fields(
             handle.update(_in_grey(Said(sentence)))
 
     form = key_form(session, provider, address, profile=profile, set_default=set_default, done=done)
-    show_widget(surface, KeyPanel(form).widget, f"[fields for an API key of {provider.label}]")
+    show_widget(
+        surface, KeyPanel(form).widget, say("[fields for an API key of {label}]", label=provider.label)
+    )
     handles.append(surface.show(_in_grey(waiting)))
 
 
@@ -154,7 +168,7 @@ def key_form(
             except Exception as error:
                 # A fault of ours must still give the fields back; the traceback is for the log only.
                 log.exception("storing a key failed")
-                tell(Result(f"it broke: {type(error).__name__}"))
+                tell(Result(say("it broke: {kind}", kind=type(error).__name__)))
             else:
                 view = said(entered.provider, outcome)
                 tell(Result(view.sentence, view.more, worked=True))
@@ -184,26 +198,32 @@ def by_import(session: Session, values: dict[str, Any]) -> View | None:
         wanted = session.client.models.checked_provider(values["provider"])
         found = [service for service in found if service.provider.id == wanted]
     if not found:
-        raise UsageError("nothing to import was found", hint="%openclaw models scan shows what is here")
+        raise UsageError(
+            say("nothing to import was found"), hint=say("%openclaw models scan shows what is here")
+        )
     rows = [(s.source, s.provider.label, s.base_url, s.shown_key, s.outcome) for s in found]
-    session.show(Table(("Found in", "Service", "Address", "Key", "What happens"), rows))
+    session.show(
+        Table((say("Found in"), say("Service"), say("Address"), say("Key"), say("What happens")), rows)
+    )
     if not values["yes"] and not _confirmed(session, len(found)):
-        return Said("Nothing was written")
+        return Said(say("Nothing was written"))
     outcomes = session.client.importing.take_over(found, set_default=values["set_default"])
     written = dict.fromkeys(short(path) for outcome in outcomes for path in outcome.written)
     default = outcomes[-1].default
     return Said(
-        f"Imported: {', '.join(outcome.provider for outcome in outcomes)}"
-        + (f" · default model {default}" if default else ""),
-        more=tuple(f"written to {path}" for path in written),
+        say("Imported: {services}", services=", ".join(outcome.provider for outcome in outcomes))
+        + (say(" · default model {model}", model=default) if default else ""),
+        more=tuple(say("written to {path}", path=path) for path in written),
     )
 
 
 def _confirmed(session: Session, count: int) -> bool:
     if not can_be_asked(session.front):
-        raise UsageError("nothing was written: there is nobody to say yes", hint="add --yes")
+        raise UsageError(say("nothing was written: there is nobody to say yes"), hint=say("add --yes"))
     try:
-        answer = input(f"Import {'this' if count == 1 else f'these {count}'}? [y/N] ")
+        answer = input(
+            say("Import this? [y/N] ") if count == 1 else say("Import these {count}? [y/N] ", count=count)
+        )
     except EOFError:
         return False
     return answer.strip().lower() in {"y", "yes"}

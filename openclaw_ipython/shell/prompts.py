@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_ipython.shell.signin import State, ending
 from openclaw_ipython.shell.views import duration, short
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.device_flow import Prompt
@@ -18,17 +19,20 @@ def prompt_text(state: State) -> str:
     if state.over:
         return "\n".join([ending(state), *_after(state)])
     if state.prompt is None:
-        return f"Asking {state.label} for a code …"
-    return (
-        f"To sign in to {state.label}, open\n\n    {state.prompt.link}\n\n"
-        f"and confirm the code  {state.prompt.user_code}  (within {duration(state.prompt.expires_in)})"
+        return say("Asking {label} for a code …", label=state.label)
+    return say(
+        "To sign in to {label}, open\n\n    {link}\n\nand confirm the code  {code}  (within {time})",
+        label=state.label,
+        link=state.prompt.link,
+        code=state.prompt.user_code,
+        time=duration(state.prompt.expires_in),
     )
 
 
 def _after(state: State) -> list[str]:
     """What is said below the ending: where the login was written, or what to type next."""
     if state.outcome is not None:
-        return [f"  written to {short(path)}" for path in state.outcome.written]
+        return ["  " + say("written to {path}", path=short(path)) for path in state.outcome.written]
     return [f"→ {state.error.hint}"] if state.error and state.error.hint else []
 
 
@@ -39,9 +43,10 @@ def prompt_bundle(state: State) -> dict[str, str]:
         line = html.escape(text).replace("\n", "<br>")
     else:
         link = html.escape(state.prompt.link)
-        line = (
-            f'No panel above? Open <a href="{link}" target="_blank" rel="noopener noreferrer">{link}</a> '
-            f"and confirm the code <code>{html.escape(state.prompt.user_code)}</code>."
+        line = say(
+            "No panel above? Open {link} and confirm the code {code}.",
+            link=f'<a href="{link}" target="_blank" rel="noopener noreferrer">{link}</a>',
+            code=f"<code>{html.escape(state.prompt.user_code)}</code>",
         )
     grey = "color: var(--jp-ui-font-color2, #777); font-size: var(--jp-ui-font-size1, 13px)"
     return {"text/plain": text, "text/html": f'<div style="{grey}">{line}</div>'}

@@ -13,6 +13,7 @@ from openclaw_ipython._version import __version__
 from openclaw_ipython.errors import CheckFailed, LoginRequired
 from openclaw_ipython.neighbours import QwenCode
 from openclaw_ipython.shell.views import Facts, View, duration, short
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.accounts import ProfileRow
@@ -25,16 +26,16 @@ def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
     """Bare `%openclaw`: who is signed in, what would answer, what to type."""
     report = status(session)
     facts = [
-        ("account", _account(session, report)),
-        ("model", report["resolvedDefault"] or "none chosen yet"),
+        (say("account"), _account(session, report)),
+        (say("model"), report["resolvedDefault"] or say("none chosen yet")),
         (
-            "images",
+            say("images"),
             report["imageModel"]
             or _reads_images(session)
-            or "no image model yet: %openclaw models set-image",
+            or say("no image model yet: %openclaw models set-image"),
         ),
     ]
-    asking = [("%%qwen", "ask: the cell is the prompt")]
+    asking = [("%%qwen", say("ask: the cell is the prompt"))]
     return Facts(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
 
 
@@ -46,12 +47,12 @@ def _reads_images(session: Session) -> str:
 
 def _account(session: Session, report: dict[str, Any]) -> str:
     if session.pending is not None:
-        return f"signing in to {session.pending.state.label} …"
+        return say("signing in to {label} …", label=session.pending.state.label)
     profiles = report["auth"]["oauth"]["profiles"]
     if profiles:
         return ", ".join(f"{p['profileId']} ({p['status']})" for p in profiles)
     kinds = [p for p in report["auth"]["providers"] if p["effective"]["kind"] != "missing"]
-    return ", ".join(f"{p['provider']} ({p['effective']['detail']})" for p in kinds) or "not signed in"
+    return ", ".join(f"{p['provider']} ({p['effective']['detail']})" for p in kinds) or say("not signed in")
 
 
 def status(session: Session) -> dict[str, Any]:
@@ -116,21 +117,26 @@ def status_view(report: dict[str, Any]) -> View:
     """The status for people."""
     auth = report["auth"]
     facts = [
-        ("default model", report["resolvedDefault"] or "none chosen yet"),
-        ("image model", report["imageModel"] or "none chosen"),
-        ("fallbacks", ", ".join(report["fallbacks"]) or "none"),
-        ("image fallbacks", ", ".join(report["imageFallbacks"]) or "none"),
-        ("aliases", ", ".join(f"{a} → {r}" for a, r in report["aliases"].items()) or "none"),
+        (say("default model"), report["resolvedDefault"] or say("none chosen yet")),
+        (say("image model"), report["imageModel"] or say("none chosen")),
+        (say("fallbacks"), ", ".join(report["fallbacks"]) or say("none")),
+        (say("image fallbacks"), ", ".join(report["imageFallbacks"]) or say("none")),
+        (say("aliases"), ", ".join(f"{a} → {r}" for a, r in report["aliases"].items()) or say("none")),
     ]
     facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
     facts += [
         (p["provider"], p["effective"]["detail"]) for p in auth["providers"] if not p["profiles"]["labels"]
     ]
-    facts += [("config", short(Path(report["configPath"]))), ("logins", short(Path(auth["storePath"])))]
+    facts += [
+        (say("config"), short(Path(report["configPath"]))),
+        (say("logins"), short(Path(auth["storePath"]))),
+    ]
     commands = (
-        [("%openclaw login", "sign in")] if auth["missingProvidersInUse"] or not auth["providers"] else []
+        [("%openclaw login", say("sign in"))]
+        if auth["missingProvidersInUse"] or not auth["providers"]
+        else []
     )
-    return Facts("Models", facts, commands)
+    return Facts(say("Models"), facts, commands)
 
 
 def _profile_line(profile: dict[str, Any]) -> str:
@@ -139,7 +145,11 @@ def _profile_line(profile: dict[str, Any]) -> str:
     if profile["source"] == QwenCode.source:
         words.append(QwenCode.source)
     if left is not None:
-        words.append(f"token valid for {duration(left / 1000)}" if left > 0 else "token due for renewal")
+        words.append(
+            say("token valid for {time}", time=duration(left / 1000))
+            if left > 0
+            else say("token due for renewal")
+        )
     return " · ".join(words)
 
 
@@ -149,15 +159,19 @@ def check(report: dict[str, Any]) -> None:
     expired = [p["profileId"] for p in profiles if p["status"] == "expired"]
     missing = report["auth"]["missingProvidersInUse"]
     if not report["resolvedDefault"]:
-        raise LoginRequired("no model is chosen and nobody is signed in yet", hint="%openclaw login")
+        raise LoginRequired(say("no model is chosen and nobody is signed in yet"), hint="%openclaw login")
     if missing or expired:
         raise CheckFailed(
-            f"login missing or expired: {', '.join(missing + expired)}", code=1, hint="%openclaw login"
+            say("login missing or expired: {logins}", logins=", ".join(missing + expired)),
+            code=1,
+            hint="%openclaw login",
         )
     soon = [p["profileId"] for p in profiles if p["status"] == "expiring"]
     if soon:
         raise CheckFailed(
-            f"login ends within a day: {', '.join(soon)}", code=2, hint="%openclaw login --force"
+            say("login ends within a day: {logins}", logins=", ".join(soon)),
+            code=2,
+            hint="%openclaw login --force",
         )
 
 
@@ -191,17 +205,17 @@ def version(session: Session) -> View:
     facts = [("openclaw-ipython", __version__), *((name, _installed(dist)) for name, dist in names)]
     facts += [
         ("Python", platform.python_version()),
-        ("system", platform.system()),
-        ("front end", session.front.label),
+        (say("system"), platform.system()),
+        (say("front end"), session.front.label),
     ]
-    return Facts("Versions", facts)
+    return Facts(say("Versions"), facts)
 
 
 def _installed(distribution: str) -> str:
     try:
         return installed(distribution)
     except PackageNotFoundError:
-        return "not installed"
+        return say("not installed")
 
 
 def gateway_runs(session: Session) -> bool:
@@ -220,4 +234,4 @@ def tokens(number: int | None) -> str:
 
 def yes_no(value: bool) -> str:
     """For a table."""
-    return "yes" if value else "no"
+    return say("yes") if value else say("no")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.front import Front
@@ -20,14 +21,15 @@ def ask_secret(front: Front, prompt: str, variables: Sequence[str] = ()) -> Secr
     Raises LoginRequired where nobody can be asked (its hint names `variables`), UsageError for no answer.
     """
     if not can_be_asked(front):
-        ways = f"set {' or '.join(variables)} in the environment" if variables else "run this in a notebook"
-        raise LoginRequired("there is nobody to ask for the key", hint=ways)
+        set_them = say("set {variables} in the environment", variables=say(" or ").join(variables))
+        ways = set_them if variables else say("run this in a notebook")
+        raise LoginRequired(say("there is nobody to ask for the key"), hint=ways)
     try:
         # ipykernel puts its own getpass there, which asks the front end
         return Secret(getpass.getpass(prompt).strip())
     except EOFError:
         pass
-    raise UsageError("nothing was entered; nothing was written")
+    raise UsageError(say("nothing was entered; nothing was written"))
 
 
 def can_be_asked(front: Front) -> bool:

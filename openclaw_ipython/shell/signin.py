@@ -26,6 +26,7 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.shell.bridge import TICK, Bridge
 from openclaw_ipython.sign_ins import LoggedIn
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.accounts import LoginOutcome
@@ -143,7 +144,7 @@ class SignIn:
         """What it ended with: the outcome, or its error raised."""
         if self.state.outcome is not None:
             return self.state.outcome
-        raise self.state.error or LoginCancelled("the sign-in was cancelled", hint="%openclaw login")
+        raise self.state.error or LoginCancelled(say("the sign-in was cancelled"), hint="%openclaw login")
 
     def _end(self, _: Future[None]) -> None:
         self._answered.set()
@@ -167,7 +168,7 @@ class SignIn:
                             self._tell(phase="signed in", outcome=outcome, prompt=None)
         except asyncio.CancelledError:
             if not self.state.over:  # else it came too late: the login is written, or another took its place
-                error = LoginCancelled("the sign-in was cancelled", hint="%openclaw login")
+                error = LoginCancelled(say("the sign-in was cancelled"), hint="%openclaw login")
                 self._tell(phase="cancelled", error=error, prompt=None)
             raise
         except OpenClawError as error:
@@ -176,7 +177,9 @@ class SignIn:
             # A fault of ours must still end the panel; the traceback is for the log only.
             log.exception("sign-in failed")
             self._tell(
-                phase="failed", error=ServiceError(f"the sign-in broke: {type(error).__name__}"), prompt=None
+                phase="failed",
+                error=ServiceError(say("the sign-in broke: {kind}", kind=type(error).__name__)),
+                prompt=None,
             )
         finally:
             ticking.cancel()
@@ -213,18 +216,21 @@ def ending(state: State) -> str:
     """The sentence a sign-in ends with."""
     match state.phase:
         case "signed in" if state.outcome is not None:
-            model = f" · default model {state.outcome.default}" if state.outcome.default else ""
-            return f"Signed in to {state.label} as {state.outcome.profile_id}{model}"
+            model = (
+                say(" · default model {model}", model=state.outcome.default) if state.outcome.default else ""
+            )
+            done = say("Signed in to {label} as {login}", label=state.label, login=state.outcome.profile_id)
+            return done + model
         case "cancelled" if state.instead:
             return state.instead
         case "denied":
-            return "Denied: the sign-in was refused on the approval page"
+            return say("Denied: the sign-in was refused on the approval page")
         case "expired":
-            return "Expired: the code was not confirmed in time"
+            return say("Expired: the code was not confirmed in time")
         case "cancelled":
-            return "Cancelled: nothing was written"
+            return say("Cancelled: nothing was written")
         case "failed" if state.unavailable:
             said = str(state.error)
-            return f"{said[:1].upper()}{said[1:]}."
+            return say("{sentence}.", sentence=f"{said[:1].upper()}{said[1:]}")
         case _:
-            return f"Failed: {state.error}" if state.error else "Failed"
+            return say("Failed: {error}", error=state.error) if state.error else say("Failed")

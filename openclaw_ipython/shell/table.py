@@ -15,6 +15,7 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.shell.arguments import Option, Positional, Spec
 from openclaw_ipython.shell.session import Session
 from openclaw_ipython.shell.views import View
+from openclaw_ipython.words import say
 
 Run = Callable[[Session, dict[str, Any]], View | None]
 
@@ -94,7 +95,7 @@ def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
     if begins(typed):
         follows = next_words(typed)
         raise UsageError(
-            f"%openclaw {' '.join(typed)} needs one of: {', '.join(follows)}",
+            say("%openclaw {words} needs one of: {next}", words=" ".join(typed), next=", ".join(follows)),
             suggestions=follows,
             hint=f"%openclaw help {' '.join(typed)}",
         )
@@ -105,7 +106,7 @@ def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
     near = suggest(wrong, next_words(start))
     meant = did_you_mean(tuple(" ".join([*start, word]) for word in near))
     raise UsageError(
-        f"unknown command {' '.join([*start, wrong])!r}{meant}",
+        say("unknown command {words!r}{meant}", words=" ".join([*start, wrong]), meant=meant),
         suggestions=near,
         hint="%openclaw help",
     )

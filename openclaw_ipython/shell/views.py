@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import html
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from openclaw_ipython.safe.terminal import safe_text
+from openclaw_ipython.words import say
 
 _GREY = "color: var(--jp-ui-font-color2, #777)"
 _CODE = "font-family: var(--jp-code-font-family, monospace)"
@@ -75,9 +77,9 @@ class Table(View):
         if not self.rows:
             return "\n".join([safe_text(self.empty), *([f"→ {safe_text(self.then)}"] if self.then else [])])
         table = [[safe_text(cell) for cell in row] for row in (self.headings, *self.rows)]
-        widths = [max(len(row[i]) for row in table) for i in range(len(self.headings))]
+        widths = [max(_columns(row[i]) for row in table) for i in range(len(self.headings))]
         return "\n".join(
-            "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table
+            "  ".join(_padded(c, w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table
         )
 
     def html(self) -> str:
@@ -102,8 +104,8 @@ class Facts(View):
 
     def text(self) -> str:
         """Aligned lines."""
-        width = max((len(name) for name, _ in self.facts), default=0)
-        lines = [self.title, *(f"  {name.ljust(width)}  {value}" for name, value in self.facts)]
+        width = max((_columns(name) for name, _ in self.facts), default=0)
+        lines = [self.title, *(f"  {_padded(name, width)}  {value}" for name, value in self.facts)]
         if self.commands:
             width = max(len(command) for command, _ in self.commands)
             lines += ["", *(f"  {command.ljust(width)}  {what}" for command, what in self.commands)]
@@ -151,6 +153,15 @@ def _escaped(character: str) -> str:
     return json.dumps(character)[1:-1] if ord(character) > 0x7F else f"\\u{ord(character):04x}"
 
 
+def _columns(text: str) -> int:
+    """How wide a text is in a terminal: a Chinese character takes two columns (UAX #11)."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _padded(text: str, columns: int) -> str:
+    return text + " " * (columns - _columns(text))
+
+
 def _escape(text: str) -> str:
     return html.escape(safe_text(text))
 
@@ -159,12 +170,12 @@ def duration(seconds: float) -> str:
     """`42 s`, `3 min 20 s`, `5 h 12 min`, `12 days`: two units at most."""
     whole = max(0, int(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return say("{seconds} s", seconds=whole)
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
+        return say("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
     if whole < 2 * 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} days"
+        return say("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
+    return say("{days} days", days=whole // 86400)
 
 
 def short(path: Path) -> str:

@@ -17,6 +17,7 @@ from openclaw_ipython.shell.key_panel import heading, quiet
 from openclaw_ipython.shell.prompts import qr_svg
 from openclaw_ipython.shell.signin import State, ending
 from openclaw_ipython.shell.views import duration
+from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.device_flow import Prompt
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # (https or localhost), else by the selection.
 _COPY = (
     "const c=this.previousElementSibling,b=this,"
-    "d=()=>{b.textContent='Copied';setTimeout(()=>b.textContent='Copy',1500)};"
+    "d=()=>{b.textContent='COPIED';setTimeout(()=>b.textContent='COPY',1500)};"
     "const s=()=>{const r=document.createRange();r.selectNodeContents(c);const g=getSelection();"
     "g.removeAllRanges();g.addRange(r);document.execCommand('copy');d()};"
     "navigator.clipboard?navigator.clipboard.writeText(c.textContent).then(d,s):s()"
@@ -41,7 +42,7 @@ class SignInPanel:
     """
 
     def __init__(self, label: str, cancel: Callable[[], None], other: Any) -> None:
-        self._title = w.HTML(heading(f"Sign in to {label}"))
+        self._title = w.HTML(heading(say("Sign in to {label}", label=label)))
         self._code = w.HTML("")
         self._link = w.HTML("")
         self._qr = w.HTML("")
@@ -49,15 +50,17 @@ class SignInPanel:
             value=1.0, min=0.0, max=1.0, bar_style="info", layout=w.Layout(width="100%", height="10px")
         )
         self._time = w.HTML("")
-        self._status = w.HTML(quiet(f"Asking {label} for a code …"))
-        self._cancel = w.Button(description="Cancel", tooltip="Stop this sign-in; nothing is written")
+        self._status = w.HTML(quiet(say("Asking {label} for a code …", label=label)))
+        self._cancel = w.Button(
+            description=say("Cancel"), tooltip=say("Stop this sign-in; nothing is written")
+        )
         self._cancel.on_click(lambda _: cancel())
         words = w.VBox(
             [self._title, self._code, self._link, self._left, self._time, self._status, self._cancel],
             layout=w.Layout(width="380px", overflow="hidden"),
         )
         self._other = w.Accordion(
-            [other], titles=("Other ways to sign in",), layout=w.Layout(margin="10px 0 0")
+            [other], titles=(say("Other ways to sign in"),), layout=w.Layout(margin="10px 0 0")
         )
         self._top = w.HBox([words, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
         self.widget: Any = w.VBox(
@@ -80,28 +83,32 @@ class SignInPanel:
             if state.prompt != self._prompt:
                 self._ask(state.prompt)
             self._left.value = state.left / state.prompt.expires_in
-            self._time.value = quiet(f"{duration(state.left)} left")
-            self._status.value = quiet(state.trouble or "Waiting for your approval …")
+            self._time.value = quiet(say("{time} left", time=duration(state.left)))
+            self._status.value = quiet(state.trouble or say("Waiting for your approval …"))
 
     def _ask(self, prompt: Prompt) -> None:
         self._prompt = prompt
         code, link = html.escape(prompt.user_code), html.escape(prompt.link)
+        copy = _COPY.replace("COPIED", say("Copied")).replace("COPY", say("Copy"))
         big = (
             "font: 600 28px/1.4 var(--jp-code-font-family, monospace); letter-spacing: 3px; user-select: all; "
             "color: var(--jp-ui-font-color0, #000)"
         )
         self._code.value = (
             f'<div style="display: flex; align-items: center; gap: 14px">'
-            f'<span style="{big}" title="click to select">{code}</span>'
-            f'<button class="jupyter-button" style="width: 84px" onclick="{html.escape(_COPY)}">Copy</button></div>'
+            f'<span style="{big}" title="{say("click to select")}">{code}</span>'
+            f'<button class="jupyter-button" style="width: 84px" onclick="{html.escape(copy)}">'
+            f"{say('Copy')}</button></div>"
         )
         self._link.value = (
             f'<a class="jupyter-button mod-primary" style="width: auto; padding: 0 16px; text-decoration: none; '
-            f'display: inline-block" href="{link}" target="_blank" rel="noopener noreferrer">Open the sign-in page</a>'
+            f'display: inline-block" href="{link}" target="_blank" rel="noopener noreferrer">'
+            f"{say('Open the sign-in page')}</a>"
         )
         self._qr.value = (
-            f'<div style="text-align: center"><img alt="the link as a QR code" src="{html.escape(qr_svg(prompt))}">'
-            f"{quiet('or scan it with a phone')}</div>"
+            f'<div style="text-align: center"><img alt="{say("the link as a QR code")}" '
+            f'src="{html.escape(qr_svg(prompt))}">'
+            f"{quiet(say('or scan it with a phone'))}</div>"
         )
 
     def _end(self, state: State) -> None:

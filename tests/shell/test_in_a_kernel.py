@@ -499,6 +499,23 @@ def test_five_thousand_pieces_are_a_few_messages(signed_in):
     assert cell.size <= 4 * 25_000
 
 
+def test_a_key_set_in_a_cell_is_seen_by_the_next_one(notebook):
+    notebook.portal.accepts_key("sk-set-in-a-cell-0001")
+    assert notebook.run("%%qwen\nhi").ename == "LoginRequired"
+    path = notebook.state / "openclaw.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    entry = {
+        "baseUrl": f"{notebook.origin}/v1",
+        "api": "openai-completions",
+        "models": [{"id": "coder-model"}],
+    }
+    path.write_text(json.dumps({"models": {"providers": {"mine": {**entry, "apiKey": "${MINE_KEY}"}}}}))
+    assert notebook.run("%%qwen mine/coder-model\nhi").ename == "LoginRequired"
+    notebook.run("import os; os.environ['MINE_KEY'] = 'sk-set-in-a-cell-0001'")
+    assert "not a model" in notebook.run("%%qwen mine/coder-model\nhi").text
+    notebook.run("del os.environ['MINE_KEY']")
+
+
 def test_the_model_for_a_question_can_be_chosen_and_is_kept(signed_in):
     signed_in.run("%openclaw models set qwen-portal/vision-model")
     signed_in.run("%reload_ext openclaw_ipython")
