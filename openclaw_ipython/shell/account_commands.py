@@ -25,7 +25,7 @@ LOGIN_OPTIONS = (
     Option(("--profile",), "the name of the login, `default` if not given", "NAME", kind="profile"),
     Option(
         ("--method",),
-        "device, api-key or import; the service's own if not given",
+        "device, api-key, token or import; the service's own if not given",
         "M",
         choice(*METHODS),
         "method",
@@ -48,7 +48,13 @@ NEVER_TYPED = (
 def login_short(session: Session, values: dict[str, Any]) -> View | None:
     """Sign in: by link and code, with an API key, to a local server, or with what is there already."""
     values["provider"] = values["provider"] or values["service"]
-    return login(session, values, enables_plugin=True)
+    return _login(session, values, enables_plugin=True)
+
+
+def _login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> View | None:
+    if values["method"] == "token":  # nobody is asked but the person: as `models auth paste-token`
+        return _store_key(session, values, "token")
+    return login(session, values, enables_plugin=enables_plugin)
 
 
 @command(
@@ -66,7 +72,7 @@ def logout(session: Session, values: dict[str, Any]) -> View | None:
 @command("models auth login", *LOGIN_OPTIONS)
 def login_long(session: Session, values: dict[str, Any]) -> View | None:
     """The long form of `login`, as in OpenClaw."""
-    return login(session, values, enables_plugin=False)
+    return _login(session, values, enables_plugin=False)
 
 
 @command("models auth list", PROVIDER, JSON, PLAIN)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers import Provider
     from openclaw_ipython.shell.session import Session
 
-METHODS = ("device", "api-key", "import")
+METHODS = ("device", "api-key", "token", "import")
 
 ANSWER_SECONDS = 15.0  # how long a notebook's cell waits for the code before it returns all the same
 

@@ -79,11 +79,14 @@ def test_image_fallbacks_are_kept_apart_and_must_read_images(signed_in):
 # -- keys by hand ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("word", "kind"), [("add", "api_key"), ("paste-token", "token")])
-def test_a_key_is_asked_for_hidden_stored_and_in_no_output(signed_in, word, kind):
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [("models auth add", "api_key"), ("models auth paste-token", "token"), ("login --method token", "token")],
+)
+def test_a_key_is_asked_for_hidden_stored_and_in_no_output(signed_in, words, kind):
     prompts = []
     cell = signed_in.run(
-        f"%openclaw models auth {word} --provider qwen-portal", during=answering(signed_in, KEY, prompts)
+        f"%openclaw {words} --provider qwen-portal", during=answering(signed_in, KEY, prompts)
     )
     assert not cell.ename, cell.traceback
     ((prompt, hidden),) = prompts
