@@ -101,9 +101,21 @@ def _without_device(
 
 
 def _follow(session: Session, signin: SignIn, *, wait: bool) -> View | None:
-    """Show a sign-in: as a panel with a plain copy below, or as text where one waits for it."""
-    if session.front.kind == "terminal":
-        return _follow_in_terminal(signin)
+    """Show a sign-in until it is over, or until its code is there. An interrupt, wherever it hits, cancels it."""
+    try:
+        if session.front.kind == "terminal":
+            return _follow_in_terminal(signin)
+        _follow_in_notebook(session, signin, wait=wait)
+    except KeyboardInterrupt:
+        signin.cancel()
+        raise LoginCancelled(
+            say("the sign-in was cancelled; nothing was written"), hint="%openclaw login"
+        ) from None
+    return None
+
+
+def _follow_in_notebook(session: Session, signin: SignIn, *, wait: bool) -> None:
+    """A panel with a plain copy below it."""
     surface = JupyterSurface()
     _wait_for_code(signin, 1.0, let_pass=session.front.attended)
     if session.front.attended:
@@ -121,10 +133,9 @@ def _follow(session: Session, signin: SignIn, *, wait: bool) -> View | None:
 
     signin.watch(copy)
     if wait:
-        _waited(signin)
+        signin.wait()
     else:
         _wait_for_code(signin, ANSWER_SECONDS)
-    return None
 
 
 def _wait_for_code(signin: SignIn, seconds: float, *, let_pass: bool = False) -> None:
@@ -132,11 +143,7 @@ def _wait_for_code(signin: SignIn, seconds: float, *, let_pass: bool = False) ->
 
     `let_pass`: not where the sign-in is not offered any more, since the panel has the other ways.
     """
-    try:
-        signin.answered(seconds)
-    except KeyboardInterrupt:
-        signin.cancel()
-        raise
+    signin.answered(seconds)
     if signin.ended() and signin.state.phase == "failed" and not (let_pass and signin.state.unavailable):
         signin.result()
 
@@ -171,19 +178,10 @@ def _follow_in_terminal(signin: SignIn) -> View | None:
             sys.stdout.write(f"{state.trouble}\n")
 
     signin.watch(tell)
-    _waited(signin)
+    signin.wait()
     outcome = signin.state.outcome
     more = [say("written to {path}", path=short(path)) for path in outcome.written] if outcome else []
     return Said(ending(signin.state), more=(*more, *(outcome.notes if outcome else ())))
-
-
-def _waited(signin: SignIn) -> None:
-    try:
-        signin.wait()
-    except KeyboardInterrupt:
-        raise LoginCancelled(
-            say("the sign-in was cancelled; nothing was written"), hint="%openclaw login"
-        ) from None
 
 
 def join(session: Session, notice: Any) -> None:

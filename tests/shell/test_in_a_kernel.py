@@ -111,10 +111,13 @@ def test_link_and_code_are_gone_from_every_output_and_widget_once_it_is_over(not
 def test_the_panel_shows_code_link_qr_and_time(notebook):
     cell = notebook.run("%openclaw login")
     code = code_in(cell)
-    shown = notebook.run(
-        "from ipywidgets.widgets.widget import _instances\n"
-        "print([(getattr(w, 'value', ''), getattr(w, 'description', '')) for w in _instances.values()])"
-    ).stdout
+    for _ in range(50):  # the panel is filled in by the bridge, a moment after the cell is back
+        shown = notebook.run(
+            "from ipywidgets.widgets.widget import _instances\n"
+            "print([(getattr(w, 'value', ''), getattr(w, 'description', '')) for w in _instances.values()])"
+        ).stdout
+        if code in shown and "min" in shown:
+            break
     assert code in shown
     assert "Open the sign-in page" in shown
     assert "data:image/svg+xml" in shown
