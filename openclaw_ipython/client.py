@@ -1,6 +1,6 @@
 """Client: joins configuration, tokens, providers and chat. Async only; the front door for programs.
 
-`auth` and `chat` do not know each other: this is where a stream gets an `httpx.Auth` that carries the login.
+What it joins is carried out elsewhere: questions are delivered by `delivery`, sign-ins by `sign_ins`.
 """
 
 from __future__ import annotations
@@ -12,36 +12,34 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
 from openclaw_ipython.accounts import Accounts, LoginOutcome
-from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
+from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.auth.token_homes import StoreProfile
-from openclaw_ipython.auth.tokens import StoredTokens
 from openclaw_ipython.catalogue import Catalogue
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.messages import (
     ChatEvent,
     ChatRequest,
     Message,
-    Notice,
     Reply,
-    TextDelta,
 )
-from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
+from openclaw_ipython.chat.stream import Patience
 from openclaw_ipython.config.paths import Home, here
 from openclaw_ipython.config.refs import Ref
 from openclaw_ipython.config.store import Store
-from openclaw_ipython.errors import OpenClawError, StreamBroken, UsageError
+from openclaw_ipython.delivery import Delivery
+from openclaw_ipython.errors import UsageError
 from openclaw_ipython.http import make_client
 from openclaw_ipython.models import Models
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.questions import Questions
-from openclaw_ipython.routing import Question, Routing, reason_of
+from openclaw_ipython.routing import Question
 from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
@@ -71,15 +69,6 @@ class World:
     random_bytes: Callable[[int], bytes] = secrets.token_bytes
 
 
-@dataclass
-class _Heard:
-    """What has come of an answer: whether anything, its text, whether all."""
-
-    begun: bool = False
-    complete: bool = False
-    pieces: list[str] = field(default_factory=list)
-
-
 class Client:
     """Talks to the models that OpenClaw's configuration names.
 
@@ -106,12 +95,20 @@ class Client:
         self._transport = transport
         self._patience = patience or Patience()
         self._http: httpx.AsyncClient | None = None
-        self._sources: dict[str, StoredTokens] = {}
-        self._warnings: list[str] = []
         self._catalogue = Catalogue(self._store.home.catalogue, self._world.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self._world.environ, self._world.clock)
         self._questions = Questions(self.models, self.accounts, self._providers)
+        self._delivery = Delivery(
+            self.accounts,
+            http=self._open,
+            explained=lambda error, question: self._sign_ins.explained(error, question.credential),
+            clock=self._world.clock,
+            pulse=self._world.pulse,
+            sleep=self._world.sleep,
+            jitter=self._world.jitter,
+            patience=self._patience,
+        )
 
     @cached_property
     def keys(self) -> KeyLogins:
@@ -157,7 +154,7 @@ class Client:
             environ=self._world.environ,
             clock=self._world.clock,
             pulse=self._world.pulse,
-            outside=Outside(self._open, self._questions.by_each_login, self._exchange),
+            outside=Outside(self._open, self._questions.by_each_login, self._delivery.exchange),
         )
 
     @property
@@ -173,10 +170,8 @@ class Client:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        http, sources = self._http, self._sources
-        self._http, self._sources = None, {}
-        for source in sources.values():
-            await source.aclose()
+        http, self._http = self._http, None
+        await self._delivery.aclose()
         if http is not None:
             await http.aclose()
 
@@ -218,23 +213,9 @@ class Client:
         ProtocolError, RefreshRejected; StreamBroken (its `.partial` is the text so far) when the answer ends early.
         """
         question = prompt if isinstance(prompt, Question) else self.question(prompt, **options)
-        routing, text = Routing(question), _Heard()
-        while not text.complete:
-            try:
-                async with aclosing(self._attempt(routing, text)) as events:
-                    async for event in events:
-                        yield event
-            except OpenClawError as error:
-                await self._note_failure(routing.at, error)
-                if isinstance(error, StreamBroken):
-                    error.partial = "".join(text.pieces)
-                if text.begun:  # it may have been paid for, and partly read
-                    raise
-                if not routing.goes_on(error):
-                    raise self._sign_ins.explained(routing.error(error), routing.at.credential) from None
-        await self._note_success(routing)
-        while self._warnings:
-            yield Notice(self._warnings.pop(0))
+        async with aclosing(self._delivery.stream(question)) as events:
+            async for event in events:
+                yield event
 
     async def ask(self, prompt: Prompt | Question, **options: Any) -> Reply:
         """Ask, and return the whole answer. Options and errors as for `stream`."""
@@ -287,10 +268,7 @@ class Client:
     async def logout(self, provider: str, profile: str | None = None) -> Forgotten:
         """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""
         profile_id = self.upkeep.logins.meant(provider, profile)
-        # A refresh that goes on would write the login back.
-        source = self._sources.pop(StoreProfile(self._store, profile_id).name, None)
-        if source is not None:
-            await source.aclose()
+        await self._delivery.forget(StoreProfile(self._store, profile_id).name)
         return self.upkeep.logins.forget(provider, profile_id)
 
     # -- what services list --
@@ -300,7 +278,7 @@ class Client:
         found = self.models.checked_provider(provider)
         question = self._questions.by_each_login(Ref(found, ""), ChatRequest("", ()))[0]
         base_url = question.url.removesuffix("/chat/completions")
-        auth = BearerAuth(self._tokens(question))
+        auth = BearerAuth(self._delivery.tokens(question))
         from openclaw_ipython.catalogue import Door, fetch_models
 
         at = Door(self._open(), base_url, auth, found, self._providers.get(found), question.wrong_key)
@@ -327,67 +305,7 @@ class Client:
 
     # -- inside --
 
-    async def _attempt(self, routing: Routing, heard: _Heard) -> AsyncGenerator[ChatEvent, None]:
-        """One question to whoever is to be asked now; at its first word, who it is and why."""
-        async with aclosing(stream_chat(self._exchange(routing.at), routing.at.request)) as events:
-            async for event in events:
-                if not heard.begun and not isinstance(event, Notice):
-                    heard.begun = True
-                    for said in routing.opening():
-                        yield said
-                if isinstance(event, TextDelta):
-                    heard.pieces.append(event.text)
-                yield event
-        heard.complete = True
-
-    def _exchange(self, question: Question) -> Exchange:
-        return Exchange(
-            http=self._open(),
-            url=question.url,
-            name=question.ref.provider,
-            auth=BearerAuth(self._tokens(question)),
-            sleep=self._world.sleep,
-            clock=self._world.pulse,
-            wall=self._world.clock,
-            jitter=self._world.jitter,
-            patience=self._patience,
-            dialect=question.dialect,
-            wrong_key=question.wrong_key,
-        )
-
-    async def _note_failure(self, question: Question, error: OpenClawError) -> None:
-        reason, used = reason_of(error), question.credential
-        if reason is not None and used.has_secret:
-            await self.accounts.standing.failed(used.id, used.provider, reason, self._world.sleep)
-
-    async def _note_success(self, routing: Routing) -> None:
-        used = routing.at.credential
-        if used.has_secret:
-            await self.accounts.standing.worked(
-                used.id, used.provider, self._world.sleep, competes=routing.competes
-            )
-
     def _open(self) -> httpx.AsyncClient:
         if self._http is None:
             self._http = make_client(self._transport)
         return self._http
-
-    def _tokens(self, question: Question) -> TokenSource:
-        credential = question.credential
-        if credential.key is not None:
-            return FixedToken(credential.key)
-        if credential.profile is None:
-            return NoToken()
-        home = self.accounts.token_home(credential)
-        if home.name not in self._sources:
-            self._sources[home.name] = StoredTokens(
-                home,
-                token_url=question.token_url,
-                client_id=question.client_id,
-                http=self._open(),
-                clock=self._world.clock,
-                pulse=self._world.pulse,
-                sleep=self._world.sleep,
-                warn=self._warnings.append,
-            )
-        return self._sources[home.name]

@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from openclaw_ipython.bridge import Bridge
 from openclaw_ipython.client import Client, World
 from openclaw_ipython.doctor.files import FileFact, check_files, look
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.shell.arguments import words
-from openclaw_ipython.shell.bridge import Bridge
 from openclaw_ipython.shell.commands import dispatch, find
 from openclaw_ipython.shell.front import Front
 

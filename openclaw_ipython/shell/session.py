@@ -10,8 +10,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.bridge import Bridge
 from openclaw_ipython.client import Client
-from openclaw_ipython.shell.bridge import Bridge
 from openclaw_ipython.shell.front import Front, detect
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from openclaw_ipython.auth.login import Prompted, Waiting
+from openclaw_ipython.bridge import TICK, Bridge
 from openclaw_ipython.errors import (
     LoginCancelled,
     LoginDenied,
@@ -24,7 +25,6 @@ from openclaw_ipython.errors import (
     OpenClawError,
     ServiceError,
 )
-from openclaw_ipython.shell.bridge import TICK, Bridge
 from openclaw_ipython.sign_ins import LoggedIn
 from openclaw_ipython.words import say
 

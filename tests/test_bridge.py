@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from openclaw_ipython.shell.bridge import Bridge
+from openclaw_ipython.bridge import Bridge
 
 
 @pytest.fixture
