@@ -1,4 +1,7 @@
-"""`python -m benchmarks`: measure everything, print the table, keep the figures."""
+"""`python -m benchmarks`: measure, print the tables, keep the figures, write them and their chart into the docs.
+
+`python -m benchmarks chart` draws again what is kept, without measuring.
+"""
 
 from __future__ import annotations
 
@@ -13,50 +16,61 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+from benchmarks import kept, mapping, peers
+from benchmarks.endurance import Endurance
 from benchmarks.kernels import Kernel
 from benchmarks.measures import Measures, Pair, warm_up
-from benchmarks.rows import Row, table
+from benchmarks.rows import Row, beside, table
+from benchmarks.scaling import Scaling
+from benchmarks.sides import HAND, OURS, PEERS
 from openclaw_ipython import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = Path(__file__).resolve().parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run takes place: the environment of its kernels, a folder that is thrown away, the server."""
+
+    environ: dict[str, str]
+    folder: Path
+    url: str
+
+    @contextmanager
+    def pair(self, *, ours_first: bool = True) -> Iterator[Pair]:
+        """A fresh kernel for each side."""
+        with (
+            Kernel(self.environ, self.folder, "ours") as ours,
+            Kernel(self.environ, self.folder, "hand") as hand,
+        ):
+            yield Pair(ours, hand, ours_first, self.url)
 
 
 def main() -> int:
     options = _options()
-    seconds = 60.0 if options.full else options.seconds
-    measures = Measures()
-    with (
-        tempfile.TemporaryDirectory(prefix="openclaw-bench-", ignore_cleanup_errors=True) as folder,
-        _server() as url,
-    ):
-        environ = _signed_in(Path(folder), url)
-        measures.weigh()
-        _say("a pair that does not count, to fill caches")
-        with _pair(environ, Path(folder), url, ours_first=True) as pair:
-            warm_up(pair)
-        for number in range(options.runs):
-            _say(f"pair {number + 1} of {options.runs}")
-            with _pair(environ, Path(folder), url, ours_first=number % 2 == 0) as pair:
-                measures.load_and_first_answer(pair)
-                measures.tiny_requests(pair, options.requests)
-                measures.first_text(pair, 3)
-                measures.deltas(pair)
-                measures.interrupts(pair)
-        for number in range(options.long_runs):
-            _say(f"long answer, {seconds:.0f} s on each side, {number + 1} of {options.long_runs}")
-            with _pair(environ, Path(folder), url, ours_first=number % 2 == 0) as pair:
-                measures.load_and_first_answer(pair)
-                measures.long_answer(pair, seconds)
-    return _report(measures, options.runs, options.save)
+    if options.do == "chart":
+        return _write_docs()
+    noise = _noise()
+    with _place() as place:
+        parts: dict[str, list[Row]] = {}
+        about: dict[str, object] = {}
+        if not options.only_endurance:
+            parts["rows"], about = _rows(place, options)
+            parts["scaling"] = _scaling(place)
+        if options.endurance or options.only_endurance:
+            parts["endurance"] = _endurance(place)
+    return _report(parts, _about(options, noise) | about, options.save)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("do", nargs="?", choices=("measure", "chart"), default="measure")
     parser.add_argument("--runs", type=int, default=5, help="pairs of fresh kernels (default %(default)s)")
     parser.add_argument(
         "--requests", type=int, default=15, help="tiny requests in each (default %(default)s)"
@@ -70,6 +84,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--full", action="store_true", help="the 1 MiB answer over 60 s, as the limit is stated"
     )
+    parser.add_argument("--peers", action="store_true", help="the peers too; they are installed on first use")
+    parser.add_argument(
+        "--peer-runs", type=int, default=3, help="fresh kernels of each (default %(default)s)"
+    )
+    parser.add_argument("--endurance", action="store_true", help="a long day as well: ten minutes more")
+    parser.add_argument("--only-endurance", action="store_true", help="nothing but the long day")
     parser.add_argument("--no-save", dest="save", action="store_false", help="print only")
     return parser.parse_args()
 
@@ -78,10 +98,111 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+# -- the parts ---------------------------------------------------------------------------------
+
+
+def _rows(place: Place, options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
+    seconds = 60.0 if options.full else options.seconds
+    measures = Measures()
+    measures.weigh()
+    _say("a pair that does not count, to fill caches")
+    with place.pair() as pair:
+        warm_up(pair)
+    for number in range(options.runs):
+        _say(f"pair {number + 1} of {options.runs}")
+        with place.pair(ours_first=number % 2 == 0) as pair:
+            measures.load_and_first_answer(pair)
+            measures.tiny_requests(pair, options.requests)
+            measures.first_text(pair, 3)
+            measures.deltas(pair)
+            measures.interrupts(pair)
+        with place.pair(ours_first=number % 2 == 0) as pair:
+            measures.first_real_answer(pair)
+    about: dict[str, object] = {}
+    if options.peers:
+        about["peers"] = _peers(place, measures, options)
+    for number in range(options.long_runs):
+        _say(f"long answer, {seconds:.0f} s on each side, {number + 1} of {options.long_runs}")
+        with place.pair(ours_first=number % 2 == 0) as pair:
+            measures.load_and_first_answer(pair)
+            measures.long_answer(pair, seconds)
+    if mapping.there():
+        _map(measures, options.runs)
+    else:
+        _say("oc.map: not in this version, no row")
+    return list(measures), about
+
+
+def _peers(place: Place, measures: Measures, options: argparse.Namespace) -> dict[str, str]:
+    """Measure every peer that can be; the release of each, or why it could not."""
+    told = {}
+    for peer in PEERS:
+        _say(f"{peer.side.name}: {options.peer_runs + 1} kernels, the first does not count")
+        try:
+            python = peers.python_of(peer)
+            environ = peers.environ_of(peer, place.environ)
+            for number in range(options.peer_runs + 1):
+                with Kernel(environ, place.folder, peer.slug, python) as kernel:
+                    into = measures if number else Measures()
+                    into.peer(kernel, peer.side, place.url, 5)
+            measures.weigh_peer(peer.side, peers.weigh(peer))
+            told[peer.side.name] = peers.release(peer)
+        except (peers.NotThere, RuntimeError, TimeoutError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+            told[peer.side.name] = f"not measured: {reason[:200]}"
+            _say(told[peer.side.name])
+    return told
+
+
+def _map(measures: Measures, runs: int) -> None:
+    with _place("--crowd") as place:
+        for number in range(runs):
+            _say(f"oc.map, {number + 1} of {runs}")
+            ours, hand = (mapping.share_of_ideal(place.environ, place.folder, side) for side in (OURS, HAND))
+            measures.map_rate.add(ours, hand)
+
+
+def _scaling(place: Place) -> list[Row]:
+    scaling = Scaling()
+    _say("answers from 1 kB to 10 MB")
+    with place.pair() as pair:
+        scaling.measure(pair)
+    return list(scaling)
+
+
+def _endurance(place: Place) -> list[Row]:
+    endurance = Endurance(place.environ, place.folder, place.url)
+    _say("1,000 questions")
+    endurance.many_questions()
+    _say("a notebook of 5,000 outputs")
+    endurance.long_notebook()
+    if hasattr(os, "fork"):
+        endurance.fork()
+    if mapping.there():
+        _say("100,000 items")
+        with _place("--crowd") as crowd:
+            endurance.many_items(crowd.environ, crowd.folder)
+    _say("50 kernels")
+    endurance.many_kernels()
+    return list(endurance)
+
+
+# -- where it takes place ----------------------------------------------------------------------
+
+
 @contextmanager
-def _server() -> Iterator[str]:
+def _place(*door: str) -> Iterator[Place]:
+    with (
+        tempfile.TemporaryDirectory(prefix="openclaw-bench-", ignore_cleanup_errors=True) as folder,
+        _server(*door) as url,
+    ):
+        yield Place(_signed_in(Path(folder), url), Path(folder), url)
+
+
+@contextmanager
+def _server(*door: str) -> Iterator[str]:
     """The other side in a process of its own; the address."""
-    command = [sys.executable, "-m", "benchmarks.server"]
+    command = [sys.executable, "-m", "benchmarks.server", *door]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -115,9 +236,10 @@ def _signed_in(folder: Path, url: str) -> dict[str, str]:
 
 
 async def _sign_in(environ: Mapping[str, str]) -> None:
-    from openclaw_ipython.client import Client, World
+    from openclaw_ipython.client import Client
     from openclaw_ipython.config.paths import locate
     from openclaw_ipython.config.store import Store
+    from openclaw_ipython.world import World
 
     home = locate(environ, Path.home(), Path.exists)
     async with Client(store=Store(home, environ=environ), world=World(environ)) as client:
@@ -125,33 +247,40 @@ async def _sign_in(environ: Mapping[str, str]) -> None:
             pass  # the server approves by itself
 
 
-@contextmanager
-def _pair(environ: Mapping[str, str], folder: Path, url: str, *, ours_first: bool) -> Iterator[Pair]:
-    with Kernel(environ, folder, "ours") as ours, Kernel(environ, folder, "hand") as hand:
-        yield Pair(ours, hand, ours_first, url)
+# -- what came of it ---------------------------------------------------------------------------
 
 
-def _report(measures: Measures, runs: int, save: bool) -> int:
-    rows = list(measures)
-    about = _about(runs)
-    print("\n" + table(rows))
-    print("\n" + "\n".join(f"{row.what}: {row.note}" for row in rows if row.note))
+def _report(parts: Mapping[str, list[Row]], about: dict[str, Any], save: bool) -> int:
+    for rows in parts.values():
+        print("\n" + table(rows))
+        if others := beside(rows, OURS.name):
+            print("\n" + others)
+    print("\n" + "\n".join(f"{row.what}: {row.note}" for rows in parts.values() for row in rows if row.note))
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
     if save:
-        RESULTS.mkdir(exist_ok=True)
-        kept = about | {"rows": [row.as_json() for row in rows]}
-        path = RESULTS / f"{__version__}.json"
-        path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        print(f"kept in {path.relative_to(ROOT)}")
-    return 1 if _missed(rows) else 0
+        kept.keep(__version__, parts, about)
+        _write_docs()
+    return 1 if any(row.met is False for rows in parts.values() for row in rows) else 0
 
 
-def _missed(rows: list[Row]) -> list[Row]:
-    return [row for row in rows if row.met is False]
+def _write_docs() -> int:
+    from benchmarks import chart, page
+
+    figures = kept.latest()
+    page.write(figures)
+    print(f"written: {page.PAGE.relative_to(ROOT)}")
+    try:
+        chart.draw(figures, page.CHART)
+    except ImportError:
+        print("no chart: it needs matplotlib, the extra `plot`")
+        return 1
+    print(f"written: {page.CHART.relative_to(ROOT)}")
+    return 0
 
 
-def _about(runs: int) -> dict[str, object]:
+def _about(options: argparse.Namespace, noise: float) -> dict[str, Any]:
     packages = {name: version(name) for name in ("ipython", "ipykernel", "ipywidgets", "httpx")}
+    busy = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     return {
         "openclaw_ipython": __version__,
         "date": datetime.now(UTC).date().isoformat(),
@@ -159,8 +288,9 @@ def _about(runs: int) -> dict[str, object]:
         **packages,
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
-        "runs": runs,
-        "noise": f"{_noise():.0%}",
+        "runs": options.runs,
+        "noise": f"{noise:.0%} before, {_noise():.0%} after",
+        "load at the end": busy,
     }
 
 

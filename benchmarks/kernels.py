@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import psutil
+from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 SHOWN = frozenset(
@@ -65,12 +68,16 @@ class Cell:
 
 
 class Kernel:
-    """A kernel that runs while a `with` block does."""
+    """A kernel that runs while a `with` block does, of this Python or of the one at `python`."""
 
-    def __init__(self, environ: Mapping[str, str], folder: Path, name: str) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], folder: Path, name: str, python: str = sys.executable
+    ) -> None:
         self._environ = dict(environ)
         self._manager = KernelManager(
-            kernel_name="python3", connection_file=str(folder / f"{name}-{time.monotonic_ns()}.json")
+            kernel_name=_registered(folder, name, python),
+            kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(folder)], ensure_native_kernel=False),
+            connection_file=str(folder / f"{name}-{time.monotonic_ns()}.json"),
         )
         self._folder = folder
 
@@ -126,6 +133,15 @@ class Kernel:
         """Resident memory of the kernel in MiB."""
         return float(self._process.memory_info().rss) / MIB
 
+    def handles(self) -> int:
+        """Open file descriptors of the kernel; handles where the system calls them so."""
+        count = getattr(self._process, "num_fds", None) or self._process.num_handles
+        return int(count())
+
+    def threads(self) -> int:
+        """Threads of the kernel."""
+        return int(self._process.num_threads())
+
     def ports_to(self, port: int) -> set[int]:
         """The local ports of its open connections to `port`."""
         return {
@@ -162,3 +178,13 @@ class Kernel:
             if value["status"] != "ok":
                 raise RuntimeError(f"{name}: {value['ename']}: {value['evalue']}")
             cell.values[name] = ast.literal_eval(value["data"]["text/plain"])
+
+
+def _registered(folder: Path, name: str, python: str) -> str:
+    """The name under which a kernel of that Python is found in `folder`."""
+    place = folder / f"kernel-{name}"
+    place.mkdir(exist_ok=True)
+    command = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": name, "language": "python"}
+    (place / "kernel.json").write_text(json.dumps(spec), "utf-8")
+    return place.name

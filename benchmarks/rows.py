@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 Judged = Literal["ours", "ratio", "difference"]
 
@@ -15,7 +15,8 @@ class Row:
     """One line of the table.
 
     `ours` and `hand` are samples, the nth of one belonging to the nth of the other. `judged` says what is compared with
-    `limit`: the median of ours, of the ratios pair by pair, or of the differences pair by pair.
+    `limit`: the median of ours, of the ratios pair by pair, or of the differences pair by pair. `others` are the
+    samples of peers by name; they are not compared with anything.
     """
 
     what: str
@@ -25,6 +26,7 @@ class Row:
     at_least: bool = False
     ours: list[float] = field(default_factory=list)
     hand: list[float] = field(default_factory=list)
+    others: dict[str, list[float]] = field(default_factory=dict)
     note: str = ""
 
     def add(self, ours: float, hand: float | None = None) -> None:
@@ -32,6 +34,10 @@ class Row:
         self.ours.append(ours)
         if hand is not None:
             self.hand.append(hand)
+
+    def add_other(self, name: str, value: float) -> None:
+        """One more sample of a peer."""
+        self.others.setdefault(name, []).append(value)
 
     @property
     def judged_samples(self) -> list[float]:
@@ -59,7 +65,13 @@ class Row:
         fields = asdict(self)
         for name in ("ours", "hand"):
             fields[name] = [round(value, 4) for value in fields[name]]
+        fields["others"] = {name: [round(v, 4) for v in values] for name, values in self.others.items()}
         return fields | {"measured": round(self.measured, 4), "met": self.met}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The row that was written by `as_json`."""
+        return cls(**{name: value for name, value in fields.items() if name not in ("measured", "met")})
 
 
 HEADINGS = ("what", "limit", "measured", "met", "spread", "ours", "by hand")
@@ -69,27 +81,44 @@ def cells(row: Row) -> tuple[str, ...]:
     """The row as text, in the order of `HEADINGS`."""
     unit = {"ratio": "×", "difference": row.unit, "ours": row.unit}[row.judged]
     samples = row.judged_samples
-    limit = "–" if row.limit is None else f"{'≥' if row.at_least else '≤'} {_number(row.limit)} {unit}"
+    limit = "–" if row.limit is None else f"{'≥' if row.at_least else '≤'} {number(row.limit)} {unit}"
     return (
         row.what,
         limit,
-        f"{'+' if row.judged == 'difference' and row.measured > 0 else ''}{_number(row.measured)} {unit}",
+        f"{'+' if row.judged == 'difference' and row.measured > 0 else ''}{number(row.measured)} {unit}",
         {True: "yes", False: "NO", None: "–"}[row.met],
-        f"{_number(min(samples))}–{_number(max(samples))}" if len(samples) > 1 else "–",
-        f"{_number(median(row.ours))} {row.unit}",
-        f"{_number(median(row.hand))} {row.unit}" if row.hand else "–",
+        f"{number(min(samples))}–{number(max(samples))}" if len(samples) > 1 else "–",
+        f"{number(median(row.ours))} {row.unit}",
+        f"{number(median(row.hand))} {row.unit}" if row.hand else "–",
     )
 
 
 def table(rows: Iterable[Row]) -> str:
     """A Markdown table that can be read in a terminal as well."""
-    lines = [HEADINGS, *(cells(row) for row in rows)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(HEADINGS))]
+    return _drawn([HEADINGS, *(cells(row) for row in rows)])
+
+
+def beside(rows: Iterable[Row], ours: str) -> str:
+    """The medians of every side in one table: `ours`, by hand, and each peer that did the same."""
+    compared = [row for row in rows if row.others]
+    names = list(dict.fromkeys(name for row in compared for name in row.others))
+    lines = [("what", ours, "by hand", *names)]
+    for row in compared:
+        samples = [row.ours, row.hand, *(row.others.get(name, []) for name in names)]
+        lines.append(
+            (row.what, *(f"{number(median(each))} {row.unit}".strip() if each else "–" for each in samples))
+        )
+    return _drawn(lines) if compared else ""
+
+
+def _drawn(lines: Sequence[tuple[str, ...]]) -> str:
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
     drawn = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines]
     return "\n".join([drawn[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *drawn[1:]])
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits that say something."""
     if value == int(value) and abs(value) < 100_000:
         return str(int(value))
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -2,14 +2,18 @@
 its standard input ends.
 
 Sign-in, the checks of every request and the HTTP door are the practice portal's. The answers are not: they are
-encoded before they are asked for, since composing them would make the portal the slower side. The first word
-of the prompt chooses the answer.
+encoded before they are asked for, since composing them would make the portal the slower side. A few words
+of the prompt choose the answer. `GET /bench` tells which clients hung up, and on how many connections there
+were questions. With `--crowd` the door is one for many short questions at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -24,68 +28,83 @@ TICK = 0.02  # seconds between two bursts of a paced answer
 PIECE = 64  # characters in one delta of a paced answer
 _MINUTES = 3_000  # deltas of an answer that nobody waits for
 
+# Some peers add instructions of their own to a prompt, so it is searched.
+_WANTED = re.compile(r"\b(two|stamp|prose|mixed|paced|endless|after)\b((?: [0-9.]+)*)")
+_USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+
+Script = Iterable[str | Pause]
+"""An answer as it is written: pieces of text and the silences between them."""
+
 
 class BenchDesk:
-    """The portal with prepared answers; `GET /bench` tells which clients hung up, and when (monotonic)."""
+    """The portal with prepared answers."""
 
     def __init__(self) -> None:
         self._portal = Portal(keep=10).approve_after(0).interval(1, enforced=0)
         self._hang_ups: list[dict[str, float]] = []
+        self._askers: set[threading.Thread] = set()  # the door has a thread for each connection
 
     def handle(self, request: Request) -> Response:
         """Answer one request."""
         if request.path == "/bench":
-            return json_response(200, {"hang_ups": self._hang_ups})
+            return json_response(200, {"hang_ups": self._hang_ups, "connections": len(self._askers)})
         response = self._portal.handle(request)
         if request.path != "/v1/chat/completions" or response.status != 200:
             return response
-        prompt = request.json()["messages"][-1]["content"].split()
-        return replace(response, body=answer(prompt[0], *prompt[1:]))
+        self._askers.add(threading.current_thread())
+        body = request.json()
+        wanted = _WANTED.search(_text(body["messages"][-1]["content"]))
+        if wanted is None:
+            return response
+        kind, numbers = wanted[1], wanted[2].split()
+        if body.get("stream"):
+            return replace(response, body=streamed(kind, *numbers))
+        return replace(response, body=whole(kind, *numbers))
 
     def noticed_hang_up(self, request: Request, sent: int) -> None:
-        """A client went away after `sent` chunks."""
+        """A client went away after `sent` chunks (monotonic time)."""
         self._hang_ups.append({"time": time.monotonic(), "sent": sent})
 
 
-def answer(kind: str, *words: str) -> Iterable[Step]:
-    """The steps of the answer called `kind`; `words` are its numbers."""
+def streamed(kind: str, *numbers: str) -> Iterable[Step]:
+    """The steps of the answer called `kind`, delta by delta."""
+    if kind in ("prose", "mixed"):
+        return _prepared(kind, *map(int, numbers[:2]))
+    return _encoded(_script(kind, *numbers))
+
+
+def whole(kind: str, *numbers: str) -> Iterable[Step]:
+    """The same answer in one document, when all of it is written."""
+    if kind in ("prose", "mixed"):
+        return (_document(_long(kind, *map(int, numbers[:2]))),)
+    return _at_the_end(_script(kind, *numbers))
+
+
+def _script(kind: str, *numbers: str) -> Script:
     match kind:
         case "two":
-            return _complete(("Two ", "words."))
+            return ("Two ", "words.")
+        case "after":
+            return (Pause(float(numbers[0])), "Two ", "words.")
         case "stamp":
             return _stamped()
-        case "prose" | "mixed":
-            count, size = map(int, words)
-            return _prepared(kind, count, size)
         case "paced":
-            return _paced(int(words[0]), float(words[1]))
+            return _paced(int(numbers[0]), float(numbers[1]))
         case "endless":
             return _endless()
     raise ValueError(f"no such answer: {kind}")
 
 
-@cache
-def _prepared(kind: str, count: int, size: int) -> tuple[bytes, ...]:
-    write = texts.prose if kind == "prose" else texts.mixed
-    return _complete(texts.cut(write(count * size), size))
-
-
-def _stamped() -> Iterator[Step]:
+def _stamped() -> Iterator[str | Pause]:
     """The first text is the time at which it leaves."""
-    yield _delta(role="assistant", content="")
     yield Pause(SETTLE)
-    yield _delta(content=f"@{time.monotonic_ns()}@")
+    yield f"@{time.monotonic_ns()}@"
     yield Pause(SETTLE)
-    yield from _complete((" end",))
+    yield " end"
 
 
-@cache
-def _pieces(size: int) -> tuple[bytes, ...]:
-    return tuple(_delta(content=piece) for piece in texts.cut(texts.prose(size), PIECE))
-
-
-def _paced(size: int, seconds: float) -> Iterator[Step]:
-    pieces = _pieces(size)
+def _paced(size: int, seconds: float) -> Iterator[str | Pause]:
+    pieces = texts.cut(texts.prose(size), PIECE)
     started = time.monotonic()
     sent = 0
     while sent < len(pieces):
@@ -93,28 +112,49 @@ def _paced(size: int, seconds: float) -> Iterator[Step]:
         due = min(len(pieces), int(len(pieces) * (time.monotonic() - started) / seconds) + 1)
         yield from pieces[sent:due]
         sent = max(sent, due)
-    yield from _complete(())
 
 
-def _endless() -> Iterator[Step]:
+def _endless() -> Iterator[str | Pause]:
     for piece in texts.cut(texts.prose(_MINUTES * 10), 10):
-        yield _delta(content=piece)
+        yield piece
         yield Pause(TICK)
-    yield from _complete(())
 
 
-def _complete(pieces: Iterable[str]) -> tuple[bytes, ...]:
-    usage = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
-    return (
-        *(_delta(content=piece) for piece in pieces),
-        _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}),
-        _event({"choices": [], "usage": usage}),
-        b"data: [DONE]\n\n",
-    )
+def _long(kind: str, count: int, size: int) -> str:
+    return (texts.prose if kind == "prose" else texts.mixed)(count * size)
 
 
-def _delta(**delta: str) -> bytes:
-    return _event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
+@cache
+def _prepared(kind: str, count: int, size: int) -> tuple[Step, ...]:
+    return tuple(_encoded(texts.cut(_long(kind, count, size), size)))
+
+
+def _encoded(script: Script) -> Iterator[Step]:
+    for step in script:
+        yield _delta(step) if isinstance(step, str) else step
+    yield _event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+    yield _event({"choices": [], "usage": _USAGE})
+    yield b"data: [DONE]\n\n"
+
+
+def _at_the_end(script: Script) -> Iterator[Step]:
+    pieces: list[str] = []
+    for step in script:
+        if isinstance(step, str):
+            pieces.append(step)
+        else:
+            yield step
+    yield _document("".join(pieces))
+
+
+def _document(text: str) -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+    heading = {"id": "bench", "object": "chat.completion", "created": 1, "model": "coder-model"}
+    return json.dumps(heading | {"choices": [choice], "usage": _USAGE}).encode()
+
+
+def _delta(content: str) -> bytes:
+    return _event({"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": None}]})
 
 
 def _event(fields: dict[str, object]) -> bytes:
@@ -122,9 +162,26 @@ def _event(fields: dict[str, object]) -> bytes:
     return b"data: " + json.dumps(heading | fields).encode() + b"\n\n"
 
 
+def _text(content: object) -> str:
+    """The text of a message, which is a string or a list of parts."""
+    return content if isinstance(content, str) else json.dumps(content)
+
+
+async def _crowd() -> None:
+    from benchmarks.door import serve
+
+    server, url = await serve(BenchDesk())
+    print(url, flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    server.close()
+
+
 def main() -> None:
     from openclaw_ipython.practice.server import Served
 
+    if "--crowd" in sys.argv:
+        asyncio.run(_crowd())
+        return
     with Served(BenchDesk(), 0) as url:
         print(url, flush=True)
         sys.stdin.read()

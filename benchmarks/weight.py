@@ -1,8 +1,14 @@
-"""What `pip install openclaw-ipython` adds to a machine that has ipykernel and ipywidgets."""
+"""What an installation adds to a machine that has ipykernel and ipywidgets.
+
+`python weight.py NAME…` prints it as JSON for the environment of the Python that runs it, so that the same
+count is made in a peer's environment: nothing of this project may be imported at the top.
+"""
 
 from __future__ import annotations
 
+import json
 import marshal
+import sys
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -12,26 +18,26 @@ from packaging.utils import canonicalize_name
 MIB = 1024 * 1024
 
 
-def added() -> dict[str, float]:
-    """Distributions that come in addition, ours among them, with their MiB on disk in this environment."""
-    present = _closure("ipykernel") | _closure("ipywidgets")
-    return {name: _size(name) / MIB for name in sorted(_closure("openclaw-ipython") - present)}
+def added(*roots: str) -> dict[str, float]:
+    """Distributions that come in addition, `roots` among them, with their MiB on disk in this environment."""
+    present = _closure("ipykernel", "ipywidgets")
+    return {name: _size(name) / MIB for name in sorted(_closure(*roots) - present)}
 
 
-def _closure(root: str) -> set[str]:
-    """`root` and everything it needs here, extras left out."""
-    found: set[str] = set()
-    waiting = [root]
+def _closure(*roots: str) -> set[str]:
+    """`roots` and everything they need here; of the extras only those that something asks for."""
+    found: set[tuple[str, str]] = set()
+    waiting = [(canonicalize_name(root), "") for root in roots]
     while waiting:
-        name = canonicalize_name(waiting.pop())
-        if name in found:
+        name, extra = waiting.pop()
+        if (name, extra) in found:
             continue
-        found.add(name)
+        found.add((name, extra))
         for text in distribution(name).requires or ():
-            requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                waiting.append(requirement.name)
-    return found
+            needed = Requirement(text)
+            if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                waiting += [(canonicalize_name(needed.name), each) for each in ("", *needed.extras)]
+    return {str(name) for name, _ in found}
 
 
 def _size(name: str) -> int:
@@ -50,3 +56,7 @@ def _size_of_ours() -> int:
     sources = [path for path in files if path.suffix == ".py"]
     bytecode = sum(len(marshal.dumps(compile(path.read_bytes(), path.name, "exec"))) for path in sources)
     return sum(path.stat().st_size for path in files) + bytecode
+
+
+if __name__ == "__main__":
+    print(json.dumps(added(*sys.argv[1:])))

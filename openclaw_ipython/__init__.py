@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython._version import __version__
 
 if TYPE_CHECKING:
+    from openclaw_ipython.api import ask
+    from openclaw_ipython.batch import map  # noqa: A004 - its name for people: oc.map
     from openclaw_ipython.chat.messages import (
+        Answered,
         Answering,
         ChatEvent,
         Finished,
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
         ReasoningDelta,
         Reply,
         TextDelta,
+        Timed,
+        ToolCall,
+        ToolResult,
         Usage,
         UsageReport,
     )
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.errors import AuthError, ConfigError, OpenClawError, ServiceError, UsageError
 
 __all__ = [
+    "Answered",
     "Answering",
     "AuthError",
     "ChatEvent",
@@ -40,15 +47,20 @@ __all__ = [
     "Reply",
     "ServiceError",
     "TextDelta",
+    "Timed",
+    "ToolCall",
+    "ToolResult",
     "Usage",
     "UsageError",
     "UsageReport",
     "__version__",
+    "ask",
     "load_ipython_extension",
+    "map",
     "unload_ipython_extension",
 ]
 
-_HOMES = {"Client": "client"} | dict.fromkeys(
+_HOMES = {"Client": "client", "ask": "api", "map": "batch"} | dict.fromkeys(
     ("AuthError", "ConfigError", "OpenClawError", "ServiceError", "UsageError"), "errors"
 )
 

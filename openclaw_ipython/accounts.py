@@ -6,7 +6,6 @@ Reads and writes only through the store; no network.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +20,7 @@ from openclaw_ipython.config.refs import Ref, did_you_mean, suggest
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.http import https_host, is_loopback
 from openclaw_ipython.neighbours import QwenCode
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ PROXY_VARIABLE = "DASHSCOPE_PROXY_BASE_URL"
 ProfileStatus = Literal["ok", "expiring", "expired", "static"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoginOutcome:
     """What a finished login changed, for the person to read."""
 
@@ -51,7 +51,7 @@ class LoginOutcome:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PluginRow:
     """A provider's plugin as OpenClaw's configuration has it; `enabled` None when nothing is written."""
 
@@ -60,7 +60,7 @@ class PluginRow:
     enabled: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProfileRow:
     """One stored login. Times in epoch ms and ms from now, None where they do not apply."""
 

@@ -3,7 +3,8 @@
 Magics are plain functions called while the kernel's own loop runs, so the network lives on a private loop
 in a daemon thread. Two rules make it sound: network on the bridge's loop, painting on the caller's
 thread (a stray thread paints under the wrong cell); and leaving a `batches` block, for whatever reason,
-cancels its task, which closes the connection.
+cancels its task, which closes the connection. An interrupt may hit between any two steps of the cell's thread,
+so whether work begins and whether it is over is decided on the loop's thread, where none hits.
 """
 
 from __future__ import annotations
@@ -14,40 +15,51 @@ import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
-TICK = 0.2  # seconds; the longest wait without looking, so that an interrupt is seen on every platform
+TICK = 0.2  # seconds; the longest wait without telling that time has passed
 _CLOSING = 2.0
+_EARLY = 0.05  # seconds; the first time this is told, since then there is time to prepare for what will come
+_MOMENT = 0.002  # seconds after the first item in which a short answer ends, to be shown in one go
+_SLICE = 0.04  # seconds; on Windows an interrupt is seen between two waits only
+
+
+def wait(event: threading.Event, seconds: float) -> bool:
+    """`event.wait(seconds)`, interruptible on every platform."""
+    if os.name != "nt":
+        return event.wait(seconds)
+    while seconds > _SLICE:
+        if event.wait(_SLICE):
+            return True
+        seconds -= _SLICE
+    return event.wait(max(seconds, 0.0))
 
 
 class Bridge:
     """The loop and its thread. Started at the first use, and again after a fork."""
 
     def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._pid = 0
+        # By process: a forked child has this object but not the thread. No lock: an interrupt, or a fork, while it
+        # is held would leave it so; what `dict` does at one stroke is enough.
+        self._running: dict[int, tuple[asyncio.AbstractEventLoop, threading.Thread]] = {}
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Start `work` on the loop and return at once. Cancelling the future cancels the work."""
-        return asyncio.run_coroutine_threadsafe(work, self._started())
+        return asyncio.run_coroutine_threadsafe(work, self.loop())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Start `work` and wait for its result, interruptibly; an interrupt cancels it."""
-        future = self.submit(work)
-        try:
-            while True:
-                try:
-                    return future.result(timeout=TICK)
-                except TimeoutError:
-                    if future.done():
-                        return future.result()  # the work itself raised TimeoutError
-        finally:
-            future.cancel()
+
+        async def once() -> AsyncGenerator[T, None]:
+            yield await work
+
+        with self.batches(once, 0.0) as batches:
+            (result,) = (item for batch in batches for item in batch)
+        return result
 
     def batches(self, make: Callable[[], AsyncGenerator[T, None]], interval: float) -> Batches[T]:
         """Iterate an async iterator from ordinary code, in batches; see Batches."""
@@ -55,20 +67,28 @@ class Bridge:
 
     def close(self) -> None:
         """Cancel what runs and end the thread. A later use starts a new one."""
-        loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
-        if loop is None or thread is None or self._pid != os.getpid():
+        loop, thread = self._running.pop(os.getpid(), (None, None))
+        if loop is None or thread is None:
             return
         asyncio.run_coroutine_threadsafe(_end(loop), loop)
         if thread is not threading.current_thread():
             thread.join(_CLOSING)
 
-    def _started(self) -> asyncio.AbstractEventLoop:
-        if self._loop is None or self._pid != os.getpid():  # a forked child has the object but not the thread
-            self._loop = asyncio.new_event_loop()
-            self._pid = os.getpid()
-            self._thread = threading.Thread(target=_serve, args=(self._loop,), name="openclaw", daemon=True)
-            self._thread.start()
-        return self._loop
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop, running; everything on it is done by its own thread."""
+        pid = os.getpid()
+        running = self._running.get(pid)
+        if running is not None:
+            return running[0]
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=_serve, args=(loop,), name="openclaw", daemon=True)
+        try:
+            thread.start()
+            return self._running.setdefault(pid, (loop, thread))[0]
+        finally:
+            kept, _ = self._running.get(pid, (None, None))
+            if kept is not loop:  # another thread was quicker, or an interrupt came
+                loop.call_soon_threadsafe(loop.stop)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -103,32 +123,57 @@ class Batches(Generic[T]):
         self._items: deque[T] = deque()
         self._some = threading.Event()
         self._over = threading.Event()
-        self._future: Future[None] | None = None
+        self._error: BaseException | None = None
+        self._left = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None  # known to the loop's thread only
 
     def __enter__(self) -> Self:
-        self._future = self._bridge.submit(self._pump())
-        return self
+        return self  # nothing has begun: an interrupt before the block needs no undoing
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._future is not None:
-            self._future.cancel()
+        self._leave()
 
     def __iter__(self) -> Iterator[list[T]]:
-        while True:
-            came = self._some.wait(TICK)
-            over = self._over.is_set()  # read before the items: what comes after it is nothing
-            self._some.clear()
-            batch = [self._items.popleft() for _ in range(len(self._items))]
-            if batch or not came:
-                yield batch
-            if over:
-                if self._future is not None:
-                    self._future.result()
-                return
-            if batch:
-                self._over.wait(self._interval)
+        """To be called once."""
+        self._loop = self._bridge.loop()
+        self._loop.call_soon_threadsafe(self._begin)
+        patience, has_begun = _EARLY, False
+        try:
+            while True:
+                came, patience = wait(self._some, patience), TICK
+                if came and not has_begun:
+                    has_begun = True
+                    wait(self._over, _MOMENT)
+                over = self._over.is_set()  # read before the items: what comes after it is nothing
+                self._some.clear()
+                batch = [self._items.popleft() for _ in range(len(self._items))]
+                if batch or not came:
+                    yield batch
+                if over:
+                    if self._error is not None:
+                        raise self._error
+                    return
+                if batch:
+                    wait(self._over, self._interval)
+        finally:
+            self._leave()  # here as well: the next interrupt may hit before `__exit__` has done its work
+
+    def _leave(self) -> None:
+        self._left = True
+        if self._loop is not None and not self._over.is_set():  # then there is nothing left to cancel
+            with suppress(RuntimeError):  # the loop is closed, and what ran there with it
+                self._loop.call_soon_threadsafe(self._end)
+
+    def _begin(self) -> None:
+        if not self._left:
+            self._task = asyncio.create_task(self._pump())
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
     async def _pump(self) -> None:
         some = self._some
@@ -138,6 +183,10 @@ class Batches(Generic[T]):
                     self._items.append(item)
                     if not some.is_set():
                         some.set()
+        except BaseException as error:
+            self._error = error
+            if not isinstance(error, Exception):  # a cancellation is for the loop as well
+                raise
         finally:
             self._over.set()
             some.set()

@@ -6,7 +6,7 @@ Reads through the store, the environment, and files that secret references name;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.auth.keys import Key, is_live, keys_of
@@ -16,6 +16,7 @@ from openclaw_ipython.config.views import ProviderEntry, is_marker
 from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.http import is_loopback
 from openclaw_ipython.providers.entries import entry_of
+from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.cooldown import Rest
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.safe.secrets import Secret
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Credential:
     """What would be used for a provider. One of `profile`, `key` is set, or neither (no login needed).
 

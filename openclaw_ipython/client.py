@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
-import secrets
-import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,9 +18,11 @@ import httpx
 from openclaw_ipython.accounts import Accounts, LoginOutcome
 from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.auth.token_homes import StoreProfile
+from openclaw_ipython.bookkeeping import Bookkeeping, Keeping
 from openclaw_ipython.catalogue import Catalogue
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.messages import (
+    Answered,
     ChatEvent,
     ChatRequest,
     Message,
@@ -38,12 +37,18 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.http import make_client
 from openclaw_ipython.models import Models
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
-from openclaw_ipython.questions import Questions
+from openclaw_ipython.questions import Questions, messages_of
 from openclaw_ipython.routing import Question
 from openclaw_ipython.words import say
+from openclaw_ipython.world import World
 
 if TYPE_CHECKING:
+    from openclaw_ipython.answers.rounds import Ask
+    from openclaw_ipython.answers.tools import Functions
+    from openclaw_ipython.auth.bearer import TokenSource
     from openclaw_ipython.catalogue import Refreshed
+    from openclaw_ipython.chat.stream import Exchange
+    from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.importing import Importing
     from openclaw_ipython.key_login import KeyLogins
     from openclaw_ipython.logins import Forgotten
@@ -54,21 +59,6 @@ if TYPE_CHECKING:
 Prompt = str | Sequence[Message]
 
 
-@dataclass(frozen=True, slots=True)
-class World:
-    """What a client takes from outside: time, randomness, the environment. Tests pass their own.
-
-    `clock` is epoch seconds, `pulse` monotonic seconds.
-    """
-
-    environ: Mapping[str, str]
-    clock: Callable[[], float] = time.time
-    pulse: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    jitter: Callable[[], float] = random.random
-    random_bytes: Callable[[int], bytes] = secrets.token_bytes
-
-
 class Client:
     """Talks to the models that OpenClaw's configuration names.
 
@@ -77,7 +67,9 @@ class Client:
             async for event in client.stream("And at sunset?", model="qwen"):
                 ...
 
-    It belongs to the event loop it is first used in. The arguments replace what would be taken from this machine.
+    It belongs to the event loop it is first used in. With `cache` the same request is sent once; its answer is kept in
+    the journal, or in the file that `cache` names. With `journal=False` nothing is written down of what is asked. The
+    other arguments replace what would be taken from this machine.
     """
 
     def __init__(
@@ -88,26 +80,32 @@ class Client:
         transport: httpx.AsyncBaseTransport | None = None,
         world: World | None = None,
         patience: Patience | None = None,
+        journal: bool = True,
+        cache: bool | str | os.PathLike[str] = False,
     ) -> None:
-        self._world = world or World(os.environ)  # live: a key set in a cell is seen by the next one
+        self.world = world or World(os.environ)  # live: a key set in a cell is seen by the next one
         self._providers = providers if providers is not None else built_in()
-        self._store = store or Store(here(), environ=self._world.environ)
+        self._store = store or Store(here(), environ=self.world.environ)
         self._transport = transport
         self._patience = patience or Patience()
         self._http: httpx.AsyncClient | None = None
-        self._catalogue = Catalogue(self._store.home.catalogue, self._world.clock)
+        self.keeping = Keeping(journal=journal, cache=cache)
+        self.books = Bookkeeping(self._store.home.journal, self.keeping, self._providers, self.world.clock)
+        self._catalogue = Catalogue(self._store.home.catalogue, self.world.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
-        self.accounts = Accounts(self._store, self._providers, self._world.environ, self._world.clock)
+        self.accounts = Accounts(self._store, self._providers, self.world.environ, self.world.clock)
         self._questions = Questions(self.models, self.accounts, self._providers)
         self._delivery = Delivery(
             self.accounts,
             http=self._open,
             explained=lambda error, question: self._sign_ins.explained(error, question.credential),
-            clock=self._world.clock,
-            pulse=self._world.pulse,
-            sleep=self._world.sleep,
-            jitter=self._world.jitter,
+            clock=self.world.clock,
+            pulse=self.world.pulse,
+            sleep=self.world.sleep,
+            jitter=self.world.jitter,
             patience=self._patience,
+            record=self.books.note,
+            remarks=self.books.warnings,
         )
 
     @cached_property
@@ -115,14 +113,14 @@ class Client:
         """Sign-in by API key: which products, which address, what is written."""
         from openclaw_ipython.key_login import KeyLogins  # as all below: not loaded by a question
 
-        return KeyLogins(self._store, self._providers, self._world.environ)
+        return KeyLogins(self._store, self._providers, self.world.environ)
 
     @cached_property
     def importing(self) -> Importing:
         """What other programs left that can be used here."""
         from openclaw_ipython.importing import Importing
 
-        return Importing(self._store.home, self._providers, self._world.environ, self.keys)
+        return Importing(self._store.home, self._providers, self.world.environ, self.keys)
 
     @cached_property
     def _sign_ins(self) -> SignIns:
@@ -134,9 +132,9 @@ class Client:
             self.accounts,
             self.keys,
             http=self._open,
-            sleep=self._world.sleep,
-            pulse=self._world.pulse,
-            random_bytes=self._world.random_bytes,
+            sleep=self.world.sleep,
+            pulse=self.world.pulse,
+            random_bytes=self.world.random_bytes,
             today=self._catalogue.today,
             patience=self._patience.idle,
         )
@@ -151,9 +149,9 @@ class Client:
             self.models,
             self.accounts,
             providers=self._providers,
-            environ=self._world.environ,
-            clock=self._world.clock,
-            pulse=self._world.pulse,
+            environ=self.world.environ,
+            clock=self.world.clock,
+            pulse=self.world.pulse,
             outside=Outside(self._open, self._questions.by_each_login, self._delivery.exchange),
         )
 
@@ -174,6 +172,8 @@ class Client:
         await self._delivery.aclose()
         if http is not None:
             await http.aclose()
+        if self.books.opened:
+            await asyncio.to_thread(self.books.close)
 
     # -- asking --
 
@@ -188,43 +188,119 @@ class Client:
         max_tokens: int | None = None,
         stream: bool = True,
         thinking: str | None = None,
+        images: Sequence[Any] = (),
         extra: Mapping[str, Any] | None = None,
+        answer_schema: Mapping[str, Any] | None = None,
+        cache: bool | None = None,
+        notes: Sequence[str] = (),
+        timeout: float | None = None,
     ) -> Question:
         """Decide to whom a prompt goes, and to whom instead. Sends nothing.
 
         `model` is an alias or `provider/model`; None is the default, and then its fallbacks stand in where it
         cannot answer. `thinking` is `off`, `on`, `low`, `medium` or `high`, None for the model's own way.
+        `images` are files, `https` addresses, bytes, figures, arrays, PIL images.
+        `answer_schema` is what the host is asked to hold the answer to, as `ChatRequest.schema`; nothing is checked.
+        A question with pictures and no `model` goes to the model for pictures where the default reads text only.
+        `notes` are told along with the answer; after `timeout` seconds it is given up.
+        `cache` is whether an answer that was given before will do; None for what the client was made with.
         Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError, DocumentError; UsageError for what the
         host cannot do at once.
         """
-        messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        messages = messages_of(prompt, images)
         if system:
             messages = (Message("system", system), *messages)
-        request = ChatRequest("", messages, temperature, top_p, max_tokens, stream, extra or {}, thinking)
+        request = ChatRequest(
+            "", messages, temperature, top_p, max_tokens, stream, extra or {}, thinking, schema=answer_schema
+        )
         with self._store.steady():
-            return self._questions.to(model, request)
+            question = self.books.question(cache, self._questions, model, request)
+        return replace(question.told(notes), timeout=timeout)
 
-    async def stream(self, prompt: Prompt | Question, **options: Any) -> AsyncGenerator[ChatEvent, None]:
-        """Ask, and yield what comes as it comes. `options` are those of `question`.
+    async def stream(
+        self, prompt: Prompt | Question, *, schema: Any = None, tools: Functions = (), **options: Any
+    ) -> AsyncGenerator[ChatEvent, None]:
+        """Ask, and yield what comes as it comes. The other `options` are those of `question`.
 
         As long as nothing was yielded of an answer, another key, login or fallback model stands in for one that
         fails; a Notice says so, and Answering says who it is.
+
+        With `schema` (a pydantic model, dataclass, TypedDict, `list[…]` of those, or a JSON schema) the answer has to
+        fit it, and is asked for once more where it does not. `tools` are functions the model may call without further
+        question: coroutines run in this loop, side by side; ordinary functions in a thread, one after another. A
+        ToolCall says that one is called, a ToolResult what came of it. With either, the last event is Answered.
+
         Raises what `question` raises, and RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
-        ProtocolError, RefreshRejected; StreamBroken (its `.partial` is the text so far) when the answer ends early.
+        ProtocolError, RefreshRejected; StreamBroken (its `.partial` is the text so far) when the answer ends early;
+        SchemaMismatch and TooManyRounds (their `.reply` is the answer as it came).
         """
-        question = prompt if isinstance(prompt, Question) else self.question(prompt, **options)
-        async with aclosing(self._delivery.stream(question)) as events:
+        if schema is not None or tools:
+            events = self._in_rounds(prompt, schema, tools, options)
+        else:
+            question = prompt if isinstance(prompt, Question) else self.question(prompt, **options)
+            events = self._answer(question)
+        async with aclosing(events):
             async for event in events:
                 yield event
 
-    async def ask(self, prompt: Prompt | Question, **options: Any) -> Reply:
-        """Ask, and return the whole answer. Options and errors as for `stream`."""
-        question = prompt if isinstance(prompt, Question) else self.question(prompt, **options)
-        collector = Collector(str(question.ref), self._world.pulse())
-        async with aclosing(self.stream(question)) as events:
+    async def ask(
+        self, prompt: Prompt | Question, *, schema: Any = None, tools: Functions = (), **options: Any
+    ) -> Reply:
+        """Ask, and return the whole answer; `.parsed` is the object that fits `schema`. As `stream` otherwise."""
+        in_rounds = schema is not None or bool(tools)
+        if not in_rounds and not isinstance(prompt, Question):
+            prompt = self.question(prompt, **options)
+        collector = Collector(str(prompt.ref) if isinstance(prompt, Question) else "", self.world.pulse())
+        async with aclosing(self.stream(prompt, schema=schema, tools=tools, **options)) as events:
             async for event in events:
-                collector.add(event, self._world.pulse())
-        return collector.reply(self._world.pulse())
+                if isinstance(event, Answered):
+                    return event.reply
+                collector.add(event, self.world.pulse())
+        return collector.reply(self.world.pulse())
+
+    def _in_rounds(
+        self, prompt: Prompt | Question, schema: Any, tools: Functions, options: dict[str, Any]
+    ) -> AsyncGenerator[ChatEvent, None]:
+        from openclaw_ipython.answers.exchange import steps_for, streamed
+
+        if isinstance(prompt, Question):
+            raise UsageError(say("a question that was made ready takes no schema and no tools any more"))
+        steps = steps_for(messages_of(prompt, options.pop("images", ())), schema, tools)
+        extra = options.pop("extra", None) or {}
+
+        def put(step: Ask) -> tuple[str, AsyncGenerator[ChatEvent, None]]:
+            question = self.question(
+                step.messages, extra={**extra, **step.fields}, answer_schema=step.schema, **options
+            )
+            return str(question.ref), self._answer(question)
+
+        return streamed(steps, put, self.world.pulse)
+
+    # -- asking much at once: who does so looks after pace, retries and stand-ins itself --
+
+    def sibling(self, *, patience: Patience | None = None) -> Client:
+        """Another client of the same home, for another event loop, that keeps what this one keeps."""
+        other = Client(
+            store=self._store,
+            providers=self._providers,
+            transport=self._transport,
+            world=self.world,
+            patience=patience or self._patience,
+        )
+        vars(other.keeping).update(vars(self.keeping))
+        return other
+
+    def exchange(self, question: Question) -> Exchange:
+        """Where and how a question is sent. Nobody stands in, and how its login fares is not written down."""
+        return self._delivery.exchange(question)
+
+    def tokens(self, question: Question) -> TokenSource:
+        """The login of a question, renewed where needed."""
+        return self._delivery.tokens(question)
+
+    async def noted(self, question: Question, error: OpenClawError | None) -> None:
+        """Write down, as after a single question, that a login failed with `error` or worked."""
+        await self._delivery.noted(question, error)
 
     # -- signing in --
 
@@ -304,6 +380,14 @@ class Client:
         return self._providers[found]
 
     # -- inside --
+
+    def _answer(self, question: Question) -> AsyncGenerator[ChatEvent, None]:
+        events = self.books.answer(question, self._delivery.stream)
+        if question.timeout is None:
+            return events
+        from openclaw_ipython.chat.deadline import within
+
+        return within(question.timeout, events)
 
     def _open(self) -> httpx.AsyncClient:
         if self._http is None:

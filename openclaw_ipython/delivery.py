@@ -7,15 +7,16 @@ Who is asked was decided before (`questions`), and who stands in is decided else
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
 from openclaw_ipython.auth.tokens import StoredTokens
-from openclaw_ipython.chat.messages import ChatEvent, Notice, TextDelta
+from openclaw_ipython.chat.messages import ChatEvent, Notice, TextDelta, UsageReport
 from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
 from openclaw_ipython.errors import OpenClawError, StreamBroken
 from openclaw_ipython.routing import Question, Routing, reason_of
+from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -23,9 +24,24 @@ if TYPE_CHECKING:
     import httpx
 
     from openclaw_ipython.accounts import Accounts
+    from openclaw_ipython.chat.messages import Usage
 
 
-@dataclass
+class Sent(NamedTuple):
+    """One request as it went, for who keeps the books: `at` in epoch seconds, spans in seconds.
+
+    `outcome` is `ok`, `interrupted`, `ended early`, `cache` (nothing was sent), or the name of the error.
+    """
+
+    question: Question
+    at: float
+    seconds: float
+    outcome: str
+    usage: Usage | None = None
+    first_text: float | None = None
+
+
+@dataclass()
 class _Heard:
     """What has come of an answer: whether anything, its text, whether all."""
 
@@ -38,7 +54,9 @@ class Delivery:
     """Carries questions out over one HTTP client.
 
     `http` opens that client at the first use; `explained` may turn the last error into one that says more, given
-    the credential it met. `clock` is epoch seconds, `pulse` monotonic seconds, `jitter` gives 0 to 1.
+    the credential it met. `clock` is epoch seconds, `pulse` monotonic seconds, `jitter` gives 0 to 1. `record` is told
+    of every request when it is over, however it ended; `remarks` are what is to be said by the way of a provider that
+    has answered. Both must neither raise nor take time.
     """
 
     def __init__(
@@ -52,6 +70,8 @@ class Delivery:
         sleep: Callable[[float], Awaitable[None]],
         jitter: Callable[[], float],
         patience: Patience,
+        record: Callable[[Sent], None] | None = None,
+        remarks: Callable[[str], list[str]] = lambda provider: [],
     ) -> None:
         self._accounts = accounts
         self._http = http
@@ -61,6 +81,8 @@ class Delivery:
         self._sleep = sleep
         self._jitter = jitter
         self._patience = patience
+        self._record = record
+        self._remarks = remarks
         self._sources: dict[str, StoredTokens] = {}
         self._warnings: list[str] = []
 
@@ -93,21 +115,36 @@ class Delivery:
                 if not routing.goes_on(error):
                     raise self._explained(routing.error(error), routing.at) from None
         await self._note_success(routing)
+        self._warnings += self._remarks(routing.at.ref.provider)
         while self._warnings:
             yield Notice(self._warnings.pop(0))
 
     async def _attempt(self, routing: Routing, heard: _Heard) -> AsyncGenerator[ChatEvent, None]:
         """One question to whoever is to be asked now; at its first word, who it is and why."""
-        async with aclosing(stream_chat(self.exchange(routing.at), routing.at.request)) as events:
-            async for event in events:
-                if not heard.begun and not isinstance(event, Notice):
-                    heard.begun = True
-                    for said in routing.opening():
-                        yield said
-                if isinstance(event, TextDelta):
-                    heard.pieces.append(event.text)
-                yield event
-        heard.complete = True
+        asked, at, since = routing.at, self._clock(), self._pulse()
+        outcome, usage, first_text = "interrupted", None, None
+        try:
+            async with aclosing(stream_chat(self.exchange(asked), asked.request)) as events:
+                async for event in events:
+                    if not heard.begun and not isinstance(event, Notice):
+                        heard.begun = True
+                        for said in routing.opening():
+                            yield said
+                    if isinstance(event, TextDelta):
+                        if first_text is None:
+                            first_text = self._pulse() - since
+                        heard.pieces.append(event.text)
+                    elif isinstance(event, UsageReport):
+                        usage = priced(event.usage, asked)
+                        event = UsageReport(usage)  # noqa: PLW2901 - the same, with what it costs
+                    yield event
+            heard.complete, outcome = True, "ok"
+        except OpenClawError as error:
+            outcome = "ended early" if isinstance(error, StreamBroken) else type(error).__name__
+            raise
+        finally:
+            if self._record is not None:
+                self._record(Sent(asked, at, self._pulse() - since, outcome, usage, first_text))
 
     def exchange(self, question: Question) -> Exchange:
         """Where and how `question` is sent."""
@@ -146,6 +183,13 @@ class Delivery:
             )
         return self._sources[home.name]
 
+    async def noted(self, question: Question, error: OpenClawError | None) -> None:
+        """Write down how the login of `question` fared, for who carries out many exchanges by it and notes once."""
+        if error is None:
+            await self._note_success(Routing(question))
+        else:
+            await self._note_failure(question, error)
+
     async def _note_failure(self, question: Question, error: OpenClawError) -> None:
         reason, used = reason_of(error), question.credential
         if reason is not None and used.has_secret:
@@ -157,3 +201,11 @@ class Delivery:
             await self._accounts.standing.worked(
                 used.id, used.provider, self._sleep, competes=routing.competes
             )
+
+
+def priced(usage: Usage, question: Question) -> Usage:
+    """`usage` with what it costs, where the price of the model that was asked is known."""
+    price = question.price
+    if price is None or usage.input_tokens is None or usage.output_tokens is None:
+        return usage
+    return replace(usage, cost=price.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens or 0))

@@ -9,7 +9,7 @@ Each family answers one question of the person in front of the cell: *what can I
     │   ├── UnknownModel          .suggestions
     │   └── UnknownProvider       .suggestions
     ├── AuthError                 sign in
-    │   ├── LoginRequired         there is no usable login
+    │   ├── LoginRequired         .status .code .request_id    there is no usable login
     │   ├── LoginDenied           the person (or the service) said no
     │   ├── LoginExpired          the code was not used in time
     │   ├── LoginCancelled        the person pressed Cancel or interrupted
@@ -22,7 +22,9 @@ Each family answers one question of the person in front of the cell: *what can I
     │   ├── RequestRejected       the service understood and refused
     │   ├── ServiceUnavailable    not reachable, or failing
     │   ├── ProtocolError         it answered something that is not the protocol
-    │   └── StreamBroken          .partial   the answer ended early; what had arrived
+    │   ├── StreamBroken          .partial   the answer ended early; what had arrived
+    │   ├── SchemaMismatch        .reply     it does not fit what was asked for; the answer as it came
+    │   └── TooManyRounds         .reply     the model went on calling functions
     └── UsageError                .suggestions    retype the command
 
 `str(error)` is one sentence for people, without secrets; `hint` is what to type or do.
@@ -92,7 +94,24 @@ class AuthError(OpenClawError):
 
 
 class LoginRequired(AuthError):
-    """There is no usable login for the provider."""
+    """There is no usable login for the provider.
+
+    Where the service said so, `status`, `code` and `request_id` are as in ServiceError; else None and empty.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
 
 
 class LoginDenied(AuthError):
@@ -185,6 +204,22 @@ class StreamBroken(ServiceError):
     """The answer ended before it was finished. `partial` is the text that had arrived."""
 
     partial: str = ""
+
+
+class SchemaMismatch(ServiceError):
+    """The answer does not fit the schema, and did not when asked again either. `reply` is the answer as it came."""
+
+    def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reply = reply
+
+
+class TooManyRounds(ServiceError):
+    """The model goes on calling functions instead of answering. `reply` is what it said so far."""
+
+    def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reply = reply
 
 
 # -- retype --------------------------------------------------------------------------------

@@ -8,19 +8,20 @@ however tightly they are packed.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 import zlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
 
 from openclaw_ipython._version import __version__
+from openclaw_ipython.connections import Connections
 from openclaw_ipython.errors import ConfigError, OpenClawError, ProtocolError, ServiceUnavailable
 from openclaw_ipython.safe.secrets import redact
 from openclaw_ipython.words import say
@@ -33,6 +34,31 @@ PIECE = 64 * 1024
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
+class _NoCookies(httpx.Cookies):
+    """Keeps none and sends none, without taking every answer apart in search of them."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """None."""
+
+    def set_cookie_header(self, request: httpx.Request) -> None:
+        """None."""
+
+
+class _Client(httpx.AsyncClient):
+    """httpx's client without cookies."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None, whatever was set."""
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, cookies: object) -> None: ...
+
+
+_NO_COOKIES = _NoCookies()
+
+
 def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
     """A client for everything this package sends. `transport` is for tests and other doors.
 
@@ -40,15 +66,15 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
     """
     mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in _LOOPBACK}
     if transport is None and not getproxies():  # httpx looks at the proxies only if it makes the transport
-        transport = _OnDemand()
+        transport = Connections(_certificates)
     try:
-        return httpx.AsyncClient(
+        return _Client(
             transport=transport,
             mounts=None if transport else mounts,
             headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             follow_redirects=False,
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+            event_hooks={} if transport else {"request": [_watch_handshake]},
         )
     except ImportError:
         raise ConfigError(
@@ -64,31 +90,32 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
         ) from None
 
 
-class _OnDemand(httpx.AsyncBaseTransport):
-    """httpx's own transport, except that the CA certificates are read with the first https request.
+def _certificates() -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError:
+        raise _no_ca_file() from None
 
-    Reading them takes longer than everything else before a first question, and plain http to a server on this
-    machine needs none. The context for plain http trusts nobody: https through it would fail, not pass.
+
+async def _watch_handshake(request: httpx.Request) -> None:
+    if request.url.scheme == "https":
+        request.extensions["trace"] = _Handshake()
+
+
+class _Handshake:
+    """Closes the connection of a TLS handshake that was interrupted; httpcore (1.0) would leave it open.
+
+    It is httpx's `trace` extension: called with the name of each step and what the step is about.
     """
 
     def __init__(self) -> None:
-        self._plain = httpx.AsyncHTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-        self._secure: httpx.AsyncHTTPTransport | None = None
+        self._line: Any = None  # the stream of the plain connection, once it is there
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.scheme == "http":
-            return await self._plain.handle_async_request(request)
-        if self._secure is None:
-            try:
-                self._secure = httpx.AsyncHTTPTransport()
-            except OSError:
-                raise _no_ca_file() from None
-        return await self._secure.handle_async_request(request)
-
-    async def aclose(self) -> None:
-        await self._plain.aclose()
-        if self._secure is not None:
-            await self._secure.aclose()
+    async def __call__(self, step: str, about: Mapping[str, Any]) -> None:
+        if step.endswith("connect_tcp.complete"):
+            self._line = about["return_value"]
+        elif step.endswith("start_tls.failed") and self._line is not None:
+            await self._line.aclose()
 
 
 def _no_ca_file() -> ConfigError:
@@ -204,6 +231,29 @@ async def read_capped(response: httpx.Response, limit: int = BODY_LIMIT) -> byte
             if len(body) >= limit:
                 break
     return bytes(body[:limit])
+
+
+async def discard(response: httpx.Response, limit: int = BODY_LIMIT, within: float = 1.0) -> None:
+    """Let go of a body that nobody reads, before httpx reads all of it in order to send the request again.
+
+    A short one is taken in, so that the connection can be used again; at more than `limit` bytes, or after
+    `within` seconds, it is closed instead.
+    """
+    body, response.stream = response.stream, httpx.ByteStream(b"")
+    response.headers.pop("content-encoding", None)
+    if not isinstance(body, httpx.AsyncByteStream):
+        return
+    size = 0
+    try:
+        async with asyncio.timeout(within):
+            async for piece in body:
+                size += len(piece)
+                if size > limit:
+                    break
+    except (TimeoutError, httpx.HTTPError):
+        pass  # then it is closed as it is
+    finally:
+        await body.aclose()
 
 
 def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:

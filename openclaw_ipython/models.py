@@ -7,7 +7,7 @@ up (unless `models.mode` is `replace`). Reads and writes only through the store;
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,8 @@ from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.providers.spec import Price, Source
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
@@ -26,11 +28,12 @@ if TYPE_CHECKING:
     from openclaw_ipython.config.store import Store
 
 COMPLETIONS = "openai-completions"
+OWN = Source("models.providers in openclaw.json", "")
 UNKNOWN_CONTEXT = 200_000
 """What OpenClaw takes for the context window of a model that says nothing about it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelRow:
     """One model in a list. `tags` as OpenClaw prints them: default, image, fallback#1, configured, alias:qwen."""
 
@@ -43,7 +46,7 @@ class ModelRow:
     missing: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """Where one question goes: `base_url` has no trailing slash; `model` is None for an id nobody listed.
 
@@ -56,7 +59,7 @@ class Target:
     limit: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chosen:
     """A choice that was written, and where."""
 
@@ -119,6 +122,18 @@ class Models:
     def aliases(self) -> dict[str, str]:
         """Alias → ref, sorted by alias."""
         return dict(sorted(self._view().aliases.items()))
+
+    def reads_images(self, ref: Ref) -> bool | None:
+        """Whether a model takes pictures, by the configuration, a list or its name; None where nothing is known."""
+        specs = self._specs(ref.provider, self._view())
+        spec = next((s for s in specs if s.id == ref.model), None) or guessed(ref.model)
+        return None if spec is None else "image" in spec.input
+
+    def eyes(self, ref: Ref) -> Ref | None:
+        """Who looks at pictures in place of `ref`: the image model, else that of the same service. None: nobody."""
+        provider = self._providers.get(ref.provider)
+        own = Ref(provider.id, provider.image_model) if provider and provider.image_model else None
+        return self.image_default() or (own if own and self.reads_images(own) else None)
 
     def target(self, ref: Ref) -> Target:
         """Where questions to `ref` go. Raises LoginRequired when the provider was never set up."""
@@ -349,6 +364,7 @@ def _spec(entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None
         context_window=entry.context_window or (of and of.context_window) or base.context_window,
         max_tokens=entry.max_tokens or (of and of.max_tokens) or base.max_tokens,
         reasoning=base.reasoning if entry.reasoning is None else entry.reasoning,
+        price=base.price if entry.cost is None else Price(*entry.cost[:2], OWN, entry.cost[2]),
     )
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.auth.keys import key_variable
 from openclaw_ipython.chat.dialects import shaped
+from openclaw_ipython.chat.messages import Message
 from openclaw_ipython.errors import ConfigError, LoginRequired
 from openclaw_ipython.http import https_host, is_loopback
 from openclaw_ipython.providers.addresses import wrong_key
@@ -37,11 +38,41 @@ class Questions:
     def to(self, word: str | None, request: ChatRequest) -> Question:
         """The question to the model that `word` stands for; None is the default, with its fallbacks behind it.
 
+        A request with pictures goes to a model that takes them, unless another one is named.
         The model of `request` is filled in. Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError.
         """
         if word:
             return self._routed(self._models.resolve(word), (), request)
+        if has_pictures(request):
+            return self._with_pictures(request)
         return self._routed(self._default(), self._models.fallbacks(), request)
+
+    def _with_pictures(self, request: ChatRequest) -> Question:
+        """The question to the default model and those fallbacks that take pictures, or else to the image model."""
+        models = self._models
+        default = models.default() or models.image_default() or self._default()
+        if models.reads_images(default) is not False:
+            able = [ref for ref in models.fallbacks() if models.reads_images(ref) is not False]
+            return self._routed(default, able, request)
+        eyes = models.eyes(default)
+        if eyes is None:
+            able = [row.ref for row in models.rows(everything=True) if "image" in row.input]
+            raise ConfigError(
+                say("{ref} reads text only, and no model for pictures is chosen", ref=default),
+                hint=f"%openclaw models set-image {able[0] if able else 'REF'}",
+            )
+        note = say("{ref} reads text only; pictures go to {eyes}", ref=default, eyes=eyes)
+        return self._routed(eyes, models.image_fallbacks(), request).told([note])
+
+    def meant(self, word: str | None, request: ChatRequest) -> Ref:
+        """The model that `to` would ask first, whether or not there is a login for it. Raises UnknownModel."""
+        models = self._models
+        if word:
+            return models.resolve(word)
+        if not has_pictures(request):
+            return self._default()
+        default = models.default() or models.image_default() or self._default()
+        return default if models.reads_images(default) is not False else models.eyes(default) or default
 
     def _default(self) -> Ref:
         ref = self._models.default()
@@ -76,6 +107,8 @@ class Questions:
         if target.limit is not None and request.max_tokens is not None and request.max_tokens > target.limit:
             request = replace(request, max_tokens=target.limit)
             notes = (say("{ref} answers with at most {count} tokens", ref=ref, count=target.limit),)
+        if has_pictures(request) and self._models.reads_images(ref) is False:
+            notes += (say("{ref} reads text only; the picture was sent all the same", ref=ref),)
         credentials = self._accounts.credentials(ref.provider)
         if not credentials:
             raise self._no_login(ref.provider)
@@ -89,7 +122,8 @@ class Questions:
         url = checked_base_url(base_url, ref.provider) + "/chat/completions"
         provider = self._providers.get(ref.provider)
         dialect = self._accounts.dialect(ref.provider, base_url)
-        shape = shaped(request, dialect, target.model.thinking if target.model else "")
+        family = target.model.thinking if target.model else ""
+        shape = shaped(request, dialect, family)
         question = Question(
             ref,
             url,
@@ -98,6 +132,9 @@ class Questions:
             notes=(*notes, *about, *shape.notes),
             dialect=dialect,
             wrong_key=self._wrong_key(credential, base_url),
+            asked=request,
+            family=family,
+            price=target.model.price if target.model else None,
         )
         if credential.profile is None or provider is None or provider.device_login is None:
             return question
@@ -129,6 +166,16 @@ class Questions:
         return LoginRequired(f"{error}: {why}" if why else str(error), hint=hint)
 
 
+def has_pictures(request: ChatRequest) -> bool:
+    """Whether a picture goes along."""
+    return any(
+        part.get("type") == "image_url"
+        for message in request.messages
+        if not isinstance(message.content, (str, type(None)))
+        for part in message.content
+    )
+
+
 def checked_base_url(base_url: str, provider: str) -> str:
     """A login goes out over https, or to this machine."""
     if https_host(base_url) is None and not is_loopback(base_url):
@@ -137,3 +184,17 @@ def checked_base_url(base_url: str, provider: str) -> str:
             hint=say("models.providers.{provider}.baseUrl in openclaw.json", provider=provider),
         )
     return base_url
+
+
+def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> tuple[Message, ...]:
+    """The turns that `prompt` is, with `images` (files, addresses, values) in the last one. Raises UsageError."""
+    messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+    if not images or not messages:
+        return messages
+    from openclaw_ipython.context.images import of_values
+    from openclaw_ipython.context.pictures import ORDINARY
+
+    *before, last = messages
+    shown = [{"type": "image_url", "image_url": {"url": p.url}} for p in of_values(images, ORDINARY)]
+    said = [{"type": "text", "text": last.content}] if isinstance(last.content, str) else last.content
+    return (*before, replace(last, content=[*shown, *said]))

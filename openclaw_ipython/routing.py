@@ -5,9 +5,9 @@ Pure: it decides after an error and words what the reader is told. Nothing is se
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.messages import Answering, Notice
@@ -22,17 +22,20 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StreamBroken,
 )
+from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.cooldown import Reason
     from openclaw_ipython.candidates import Credential
     from openclaw_ipython.chat.messages import ChatEvent, ChatRequest
+    from openclaw_ipython.chat.thinking import Family
     from openclaw_ipython.config.refs import Ref
+    from openclaw_ipython.providers.spec import Price
 
 Scope = Literal["login", "limit", "model"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Passed:
     """A way that was not taken, or led nowhere: which model by which login, and why, in a few words."""
 
@@ -41,13 +44,17 @@ class Passed:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """A question made ready: to whom, where, and with which login. Nothing was sent yet.
 
     `others` are the ways to go when this one fails, best first; `passed` those that were left out before, and
     `notes` what the reader should know if this is the one that answers. `dialect` is the host's manner, in which
-    `request` already is; `wrong_key` is what to do should it refuse the key.
+    `request` already is; `wrong_key` is what to do should it refuse the key. `asked` is the request before it was put
+    into that manner, and `family` how the model's thinking is switched: enough to ask the same model something else.
+    `price` is what its tokens cost, `kind` what it is for (`ask`, or `map`: one of many). `key` is what the answer may
+    be kept under, empty where it may not; `kept` is the answer that is there already: then nothing is sent. `timeout`
+    is after how many seconds it is given up, None for never.
     """
 
     ref: Ref
@@ -61,6 +68,18 @@ class Question:
     notes: tuple[str, ...] = ()
     dialect: Dialect = PLAIN
     wrong_key: str = ""
+    asked: ChatRequest | None = None
+    family: Family = ""
+    price: Price | None = None
+    kind: str = "ask"
+    key: str = ""
+    kept: Mapping[str, Any] | None = None
+    timeout: float | None = None
+
+    def told(self, notes: Sequence[str]) -> Question:
+        """The same question, of which the reader is told `notes` whoever answers it."""
+        others = tuple(other.told(notes) for other in self.others) if notes else self.others
+        return replace(self, notes=(*notes, *self.notes), others=others)
 
     @property
     def meant(self) -> Ref:

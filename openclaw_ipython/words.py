@@ -50,6 +50,11 @@ def speak(language: str) -> None:
     _spoken = language
 
 
+def spoken() -> str:
+    """The language that is spoken now."""
+    return _spoken
+
+
 def language_for(wanted: str, environ: Mapping[str, str]) -> str:
     """The language for what was asked for: `wanted` where it is set, else the locale of `environ`, else the system's.
 

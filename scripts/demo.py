@@ -131,8 +131,8 @@ def execute(client, source: str, origin: str) -> tuple[list[str], bool]:
             shown[f"stream{len(shown)}"] = content["text"]
         elif kind in {"display_data", "update_display_data"}:
             shown[key] = content["data"].get("text/plain", "")
-        elif kind == "execute_result":  # a reply is a str: its text/plain is the repr of one
-            shown[key] = str(ast.literal_eval(content["data"]["text/plain"]))
+        elif kind == "execute_result":
+            shown[key] = as_said(content["data"]["text/plain"])
         elif kind == "error":
             shown[key] = "\n".join(content["traceback"])
             ok = False
@@ -142,6 +142,14 @@ def execute(client, source: str, origin: str) -> tuple[list[str], bool]:
     if press_approve("\n".join(texts), origin):
         texts.append("(here the demo opened that page and pressed Approve)")
     return texts, ok
+
+
+def as_said(result: str) -> str:
+    """The text of a result; of a string, such as a reply, without its quotes."""
+    try:
+        return str(ast.literal_eval(result))
+    except (SyntaxError, ValueError):
+        return result
 
 
 def press_approve(text: str, origin: str) -> bool:

@@ -94,6 +94,15 @@ def test_the_first_items_come_at_once_and_later_ones_together(bridge):
     assert len(sizes) < 30
 
 
+def test_what_is_over_at_once_comes_in_one_batch(bridge):
+    def batches():
+        with bridge.batches(lambda: numbers(3), 10.0) as came:
+            return list(came)
+
+    # on a busy machine a moment may pass between any two steps
+    assert any(batches() == [[0, 1, 2]] for _ in range(50))
+
+
 def test_an_error_is_raised_after_the_items_before_it(bridge):
     async def broken():
         yield 1

@@ -38,6 +38,36 @@ def test_every_openclaw_command_in_the_docs_exists(page):
             find(words)
 
 
+HABITS = ROOT / "docs" / "from-jupyter-ai.md"
+
+
+def _ours(page: Path) -> list[str]:
+    """What a page says to type here: the second column of its tables, and the prose around them."""
+    told = []
+    for line in page.read_text("utf-8").splitlines():
+        columns = re.split(r"(?<!\\)\|", line)
+        text = " ".join(columns[2:]) if line.startswith("|") else line
+        told += re.findall(r"`(%%?(?:qwen|openclaw|config OpenClaw)\b[^`]*)`", text)
+    return told
+
+
+@pytest.mark.parametrize("typed", sorted(set(_ours(HABITS))))
+def test_every_habit_is_given_something_that_can_be_typed(typed):
+    from openclaw_ipython.shell.arguments import parse, words
+    from openclaw_ipython.shell.asking import CELL
+    from openclaw_ipython.shell.commands import find
+    from openclaw_ipython.shell.magics import OpenClaw
+
+    magic, _, rest = typed.partition(" ")
+    if magic in ("%%qwen", "%qwen"):
+        parse(words(rest), CELL)
+    elif magic == "%openclaw" and rest:
+        command, arguments = find(words(rest))
+        parse(arguments, command.spec)
+    elif magic == "%config":
+        assert rest.partition(".")[2].partition(" ")[0] in OpenClaw.class_own_traits(config=True)
+
+
 def test_every_make_target_in_the_readme_exists():
     makefile = (ROOT / "Makefile").read_text()
     for target in re.findall(r"\bmake ([a-z]+)", (ROOT / "README.md").read_text("utf-8")):

@@ -442,3 +442,66 @@ def test_a_service_that_cannot_be_reached_is_found(signed_in):
     found = [f for f in asyncio.run(client.upkeep.examine(probe=True)) if f.check == "endpoint"]
     assert [(f.severity, f.where) for f in found] == [("error", "http://127.0.0.1:8642/v1")]
     assert "qwen-portal cannot be reached" in found[0].what
+
+
+# -- the journal -------------------------------------------------------------------------------
+
+
+def journal_of(house):
+    from openclaw_ipython.journal.journal import Journal
+
+    journal = Journal(house.home.journal)
+    journal.answers.put("k", "p/m", {"text": "a" * 9_000})
+    return journal
+
+
+def test_a_sound_journal_is_no_finding(signed_in):
+    journal_of(signed_in).close()
+    assert faults(signed_in) == []
+
+
+def test_a_journal_in_use_is_no_finding(signed_in):
+    journal = journal_of(signed_in)
+    assert faults(signed_in) == []
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda data: b"damaged " * 2048, "the journal is damaged"),
+        (lambda data: data[:8192] + b"\xff" * (len(data) - 8192), "the journal is damaged"),
+    ],
+)
+def test_a_damaged_journal_is_found_and_left_as_it_is(signed_in, damage, what):
+    journal_of(signed_in).close()
+    path = signed_in.home.journal
+    path.write_bytes(damage(path.read_bytes()))
+    before = seen(signed_in)
+    (found,) = faults(signed_in)
+    assert (found.check, found.severity) == ("journal", "warning")
+    assert what in found.what
+    assert seen(signed_in) == before
+
+
+def test_a_journal_of_a_later_release_is_found(signed_in):
+    import sqlite3
+
+    journal_of(signed_in).close()
+    with sqlite3.connect(signed_in.home.journal) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    (found,) = faults(signed_in)
+    assert "a later release's database" in found.what
+
+
+def test_the_database_of_another_program_is_found(signed_in):
+    import sqlite3
+
+    signed_in.home.own_dir.mkdir(mode=0o700, exist_ok=True)
+    with sqlite3.connect(signed_in.home.journal) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    signed_in.home.journal.chmod(0o600)
+    (found,) = faults(signed_in)
+    assert "another program's database" in found.what

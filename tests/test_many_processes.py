@@ -173,7 +173,9 @@ def test_many_threads_of_one_program_make_one_refresh(shared):
         environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": shared.url}
 
         async def work():
-            async with Client(store=Store(home, environ=environ), world=World(environ)) as client:
+            async with Client(
+                store=Store(home, environ=environ), world=World(environ), journal=False
+            ) as client:
                 barrier.wait()
                 answers.append(await client.ask("hi", model="qwen-portal/coder-model"))
 

@@ -16,6 +16,8 @@ from openclaw_ipython.practice import Portal
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+REPLAY = ROOT / "notebooks" / "replay.ipynb"
+"""The one that is kept with its outputs: they come out of the cache beside it, the same every time."""
 
 pytestmark = pytest.mark.kernel
 
@@ -54,7 +56,34 @@ def test_a_notebook_runs(notebook, tmp_path):
     assert done.returncode == 0, done.stdout[-4000:]
 
 
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda p: p.stem)
+def test_the_replay_gives_the_same_outputs_without_login_or_network_and_leaves_its_cache_as_it_is(tmp_path):
+    work = tmp_path / "notebooks"
+    work.mkdir()
+    for name in (REPLAY.name, "replay-cache.sqlite"):
+        shutil.copy(REPLAY.with_name(name), work)
+    before = (work / "replay-cache.sqlite").read_bytes()
+    environ = os.environ | {
+        "OPENCLAW_HOME": str(tmp_path / "nobody"),
+        "OPENCLAW_IPYTHON_OAUTH_ORIGIN": "http://127.0.0.1:9",  # nobody listens there
+        "IPYTHONDIR": str(tmp_path / "ip"),
+    }
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-kernel-name=python3",
+        "-c", os.devnull, f"--rootdir={work}", str(work / REPLAY.name),
+    ]  # fmt: skip
+    done = subprocess.run(command, env=environ, cwd=work, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert (work / "replay-cache.sqlite").read_bytes() == before
+    assert {file.name for file in work.iterdir()} == {REPLAY.name, "replay-cache.sqlite"}
+
+
+def test_the_replay_is_kept_with_outputs_that_say_where_they_are_from():
+    text = REPLAY.read_text("utf-8")
+    assert text.count('"text/markdown"') == 3
+    assert text.count("from the cache)") == 3
+
+
+@pytest.mark.parametrize("notebook", [path for path in NOTEBOOKS if path != REPLAY], ids=lambda p: p.stem)
 def test_a_notebook_is_kept_without_outputs(notebook):
     import nbformat
 
@@ -78,6 +107,23 @@ def test_the_same_cell_is_answered_by_the_portal_a_key_service_and_a_local_serve
         "answered by vllm/Qwen/Qwen3-8B",
     ):
         assert answered in shown
+
+
+def test_functions_are_called_and_answers_become_objects():
+    shown = demo("--notebook", "tools.ipynb")
+    for part in (
+        '→ mean_mass({"species": "Gentoo"})  = 5076.0',
+        "✗ LookupError: no penguin is a 'Emu'; there are Adelie, Chinstrap, Gentoo",
+        '→ station_temperature({"island": "Biscoe"})  = -3.5',
+        "Penguin(species='Chinstrap', grams=3733.1)",
+    ):
+        assert part in shown
+
+
+def test_a_table_is_put_into_objects_of_a_class():
+    shown = demo("--notebook", "data.ipynb")
+    for part in ("attached penguins", "Chinstrap    68  195.8 mm  3733.1 g", "['Gentoo', 'Adelie']"):
+        assert part in shown
 
 
 def test_the_demo_runs_the_quickstart_and_prints_every_cell_with_its_answer():

@@ -6,13 +6,14 @@ A source is asked for each request. Renewing a stored login is in `tokens`; noth
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from typing import Protocol
 
 import httpx
 
 from openclaw_ipython.errors import AuthError, OpenClawError
+from openclaw_ipython.http import discard
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.values import dataclass
 
 
 class TokenSource(Protocol):
@@ -25,7 +26,7 @@ class TokenSource(Protocol):
         """Another one, after the service answered 401 to `rejected`; None when there is no other."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FixedToken:
     """An API key, or a token from the environment: it is what it is."""
 
@@ -40,7 +41,7 @@ class FixedToken:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NoToken:
     """A server that wants no login."""
 
@@ -75,6 +76,7 @@ class BearerAuth(httpx.Auth):
             return  # renewing failed for another reason: the 401 itself is what there is to report
         if other is not None:
             self.renewed = True
+            await discard(response)
             self._apply(request, other)
             yield request
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, Self
+
+from openclaw_ipython.values import dataclass
 
 Reason = Literal["rate_limit", "billing", "auth"]
 Record = Mapping[str, Any]
@@ -27,7 +28,7 @@ _WORDS = {
 _FAILING = ("failureCounts", "lastFailureAt", "cooldownUntil", "disabledUntil", "disabledReason")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Backoff:
     """How long is rested where that can be configured. Milliseconds.
 
@@ -55,7 +56,7 @@ class Backoff:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rest:
     """A login that should not be used now: for how many seconds yet, and why, in words."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from openclaw_ipython.errors import ProtocolError
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 REFRESH_MARGIN = 300.0  # seconds before expiry at which a token is renewed
@@ -15,7 +15,7 @@ UNKNOWN_LIFETIME = 900  # seconds assumed when the service does not say
 LONGEST_LIFETIME = 366 * 86400
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeviceEndpoints:
     """One service's device login. `hosts` are the host names its links may have (whole labels;
     `qwen.ai` allows `chat.qwen.ai`). `loopback` allows plain-http links to this machine, for a
@@ -30,7 +30,7 @@ class DeviceEndpoints:
     loopback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TokenGrant:
     """A successful answer of the token endpoint (RFC 6749 §5.1).
 

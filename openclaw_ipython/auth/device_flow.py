@@ -27,6 +27,7 @@ from openclaw_ipython.errors import (
     RefreshRejected,
     ServiceUnavailable,
 )
+from openclaw_ipython.safe.characters import visible
 from openclaw_ipython.safe.secrets import Secret, redact
 from openclaw_ipython.words import say
 
@@ -322,7 +323,7 @@ def _said(parsed: dict[str, Any]) -> str:
     text = (
         parsed.get("error_description") or parsed.get("error") or parsed.get("message") or "no reason given"
     )
-    return redact(" ".join(str(text).split()))[:200]
+    return visible(redact(" ".join(str(text)[:2000].split())))[:200]
 
 
 def _not_offered(error: OpenClawError) -> OpenClawError:

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from openclaw_ipython.config.views import is_marker
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.values import dataclass
 
-_SEPARATORS = re.compile(r"[,;\s]+")
-_DIGITS = re.compile(r"(\d+)")
+_SEPARATORS = pattern(r"[,;\s]+")
+_DIGITS = pattern(r"(\d+)")
 _NOT_KEYS = ("_FILE", "_PATH")  # by convention these name a file that holds the key
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Key:
     """One key and the variable it stands in, `X_API_KEYS #2` for the second of a list."""
 

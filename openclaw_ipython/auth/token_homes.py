@@ -6,11 +6,11 @@ long a refresh may take, what a refusal means. Reading and writing is the busine
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from openclaw_ipython.auth.credentials import REFRESH_MARGIN
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import translatable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.config.store import Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manners:
     """How a login is renewed where it lives. Times in seconds.
 

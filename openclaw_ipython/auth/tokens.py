@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -27,6 +27,7 @@ from openclaw_ipython.errors import (
     StoreBusy,
 )
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ def _life(profile: StoredProfile) -> _Life:
     return profile.access, profile.expires
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Unstored:
     """A renewed login that is in memory only; `origin` is the refresh token that the file still holds."""
 

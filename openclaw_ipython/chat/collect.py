@@ -9,6 +9,7 @@ from openclaw_ipython.chat.messages import (
     ReasoningDelta,
     Reply,
     TextDelta,
+    Timed,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -28,6 +29,7 @@ class Collector:
         self._calls: list[tuple[int, str, list[str], list[str]]] = []  # index, id, names, argument pieces
         self._usage: Usage | None = None
         self._finish = ""
+        self._took: Timed | None = None
 
     def add(self, event: ChatEvent, now: float) -> None:
         """Take one event in. `now` is of the same clock as `started`."""
@@ -46,6 +48,8 @@ class Collector:
                 self._finish = reason
             case Answering(model):
                 self._model = model
+            case Timed():
+                self._took = event
             case _:
                 pass
 
@@ -58,8 +62,8 @@ class Collector:
             model=self._model,
             finish_reason=finish_reason or self._finish or "ended early",
             tool_calls=tuple(ToolCall(i, "".join(n), "".join(a)) for _, i, n, a in self._calls),
-            seconds=now - self._started,
-            first_text=self._first_text,
+            seconds=now - self._started if self._took is None else self._took.seconds,
+            first_text=self._first_text if self._took is None else self._took.first_text,
         )
 
     def _add_call(self, piece: ToolCallDelta) -> None:

@@ -64,7 +64,17 @@ def encoded(request: ChatRequest) -> bytes:
 
 def _message(message: Message) -> dict[str, Any]:
     turn = {"role": message.role, "content": _content(message.content)}
-    return {**turn, "reasoning_content": message.reasoning} if message.reasoning else turn
+    if message.reasoning:
+        turn["reasoning_content"] = message.reasoning
+    if message.tool_call_id:
+        turn["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        turn["content"] = turn["content"] or None  # what the service's own client sends beside calls
+        turn["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in message.tool_calls
+        ]
+    return turn
 
 
 def _content(content: Any) -> Any:
@@ -129,7 +139,7 @@ def decode_event(event: ServerEvent, *known: Secret) -> list[ChatEvent]:
             failure = Failure("the service reported an error without a reason")
         if failure is not None:
             raise error_for(_status_in(event.comment), failure)
-    return list(_chunk_events(parsed, "delta", known))
+    return _chunk_events(parsed, "delta", known)
 
 
 def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
@@ -143,7 +153,7 @@ def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
         raise error_for(None, failure)
     match parsed.get("choices"):
         case [{"message": dict()}, *_]:
-            events = list(_chunk_events(parsed, "message", known))
+            events = _chunk_events(parsed, "message", known)
         case _:
             hint = say("check the base URL with %openclaw models status")
             raise ProtocolError(say("the answer has no choices"), hint=hint)
@@ -163,14 +173,15 @@ def _parse(text: str) -> dict[str, Any]:
     return parsed
 
 
-def _chunk_events(chunk: Mapping[str, Any], part: str, known: tuple[Secret, ...]) -> Iterator[ChatEvent]:
-    choices = chunk.get("choices")
+def _chunk_events(chunk: Mapping[str, Any], part: str, known: tuple[Secret, ...]) -> list[ChatEvent]:
+    choices, usage = chunk.get("choices"), chunk.get("usage")
+    events: list[ChatEvent] = []
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and choice.get("index", 0) in (0, None):
-            yield from _choice_events(choice, part, known)
-    usage = chunk.get("usage")
+            events += _choice_events(choice, part, known)
     if isinstance(usage, dict):
-        yield UsageReport(read_usage(usage))
+        events.append(UsageReport(read_usage(usage)))
+    return events
 
 
 def _choice_events(choice: Mapping[str, Any], part: str, known: tuple[Secret, ...]) -> Iterator[ChatEvent]:

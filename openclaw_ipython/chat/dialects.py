@@ -1,7 +1,8 @@
 """How hosts differ in what they take: a question → the request one host accepts. Pure.
 
 Facts about the Qwen hosts from Qwen Code 0.24.4 and OpenClaw's Qwen provider 2026.9.4 (2026-09), from Model Studio help
-("error-code", "deep-thinking", "context cache") and from users' reports of refusals; about thinking see `thinking`.
+("error-code", "deep-thinking", "context cache", "structured output") and from users' reports of refusals; about
+thinking see `thinking`.
 What identifies us is no dialect: the `User-Agent` is the same everywhere, and no host is told of another client.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from openclaw_ipython.chat.thinking import (
@@ -35,6 +36,7 @@ from openclaw_ipython.chat.turns import (
 )
 from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.errors import OpenClawError, RequestRejected, UsageError
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ class Dialect(NamedTuple):
 
     `thinking` is how it is told to think; `strict`: it knows no role `developer` and wants one system message, in
     front; `dashscope`: it has DashScope's own fields and its rules; `marked`: it refuses requests that do not open
-    with a system message of parts marked for its prompt cache.
+    with a system message of parts marked for its prompt cache. `answers` is what it may be held to: a JSON schema, or
+    just some JSON object.
     """
 
     name: str
@@ -54,17 +57,18 @@ class Dialect(NamedTuple):
     strict: bool = True
     dashscope: bool = False
     marked: bool = False
+    answers: Literal["schema", "object"] = "schema"
 
 
 PLAIN = Dialect("", strict=False)
-PORTAL = Dialect("portal", "dashscope", dashscope=True)
+PORTAL = Dialect("portal", "dashscope", dashscope=True, answers="object")
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
         PLAIN,
         PORTAL,
-        Dialect("dashscope", "dashscope", dashscope=True),
-        Dialect("modelscope", "dashscope"),
+        Dialect("dashscope", "dashscope", dashscope=True, answers="object"),
+        Dialect("modelscope", "dashscope", answers="object"),
         Dialect("openrouter", "reasoning", strict=False),
         Dialect("fireworks", "effort"),
         Dialect("ollama", "effort"),
@@ -75,15 +79,15 @@ DIALECTS: Mapping[str, Dialect] = {
 
 # Qwen Code's test for "DashScope", and the hosts of the services with a manner of their own.
 _HOSTS = (
-    (re.compile(r"(.+\.)?dashscope(-intl|-us)?\.aliyuncs\.com"), "dashscope"),
-    (re.compile(r"token-plan\.(.+\.)?maas\.aliyuncs\.com"), "dashscope"),
-    (re.compile(r".+\.(alibaba-inc|aliyun-inc|alicloudapi)\.com"), "dashscope"),
-    (re.compile(r"(.+\.)?qwen\.ai"), "portal"),
-    (re.compile(r"(.+\.)?openrouter\.ai"), "openrouter"),
-    (re.compile(r"(.+\.)?fireworks\.ai"), "fireworks"),
-    (re.compile(r"api-inference\.modelscope\.(cn|ai)"), "modelscope"),
+    (pattern(r"(.+\.)?dashscope(-intl|-us)?\.aliyuncs\.com"), "dashscope"),
+    (pattern(r"token-plan\.(.+\.)?maas\.aliyuncs\.com"), "dashscope"),
+    (pattern(r".+\.(alibaba-inc|aliyun-inc|alicloudapi)\.com"), "dashscope"),
+    (pattern(r"(.+\.)?qwen\.ai"), "portal"),
+    (pattern(r"(.+\.)?openrouter\.ai"), "openrouter"),
+    (pattern(r"(.+\.)?fireworks\.ai"), "fireworks"),
+    (pattern(r"api-inference\.modelscope\.(cn|ai)"), "modelscope"),
 )
-_PORTAL_HOST = re.compile(r"(.+\.)?qwen\.ai")
+_PORTAL_HOST = pattern(r"(.+\.)?qwen\.ai")
 
 
 def dialect_of(base_url: str, declared: str = "", proxies: Iterable[str] = ()) -> Dialect:
@@ -130,6 +134,7 @@ def shaped(request: ChatRequest, dialect: Dialect, family: Family = "") -> Shape
     messages = _spoken(request, dialect, family)
     thinking, notes = _thinking(request, dialect, family)
     ours: dict[str, Any] = {**thinking, **_media(request.model, messages, dialect)}
+    ours |= _format(request, dialect, family, {**ours, **request.extra})
     extra = {**ours, **request.extra}
     dropped = _not_taken(request, dialect)
     extra = {name: value for name, value in extra.items() if name not in dropped}
@@ -238,9 +243,31 @@ def _warm_enough(
     return temperature
 
 
+# -- the form of the answer ----------------------------------------------------------------
+
+
+def _format(
+    request: ChatRequest, dialect: Dialect, family: Family, fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The host's own way of holding the answer to a schema. The prompt says it in words as well.
+
+    Not together with thinking on DashScope: most models refuse that, and Qwen 3.8 then answers something else than
+    it thought. Not together with functions: held to a schema, a model cannot call them.
+    """
+    if request.schema is None or (fields.get("tools") and fields.get("tool_choice") != "none"):
+        return {}
+    if dialect.dashscope and family in {*FLAGGED, "always", "kimi"}:
+        thinks = fields.get("enable_thinking") is not False and fields.get("reasoning_effort") != "none"
+        if thinks:
+            return {}
+    if dialect.answers == "object":
+        return {"response_format": {"type": "json_object"}}
+    return {"response_format": {"type": "json_schema", "json_schema": dict(request.schema)}}
+
+
 # -- images and the prompt cache -----------------------------------------------------------
 
-_SEES_FINELY = re.compile(r"coder-model$|qwen-vl|qwen3-vl-plus|qwen3\.[567]-plus")
+_SEES_FINELY = pattern(r"coder-model$|qwen-vl|qwen3-vl-plus|qwen3\.[567]-plus")
 _WORTH_KEEPING = 4_096  # characters: the cache takes prompts of 1,024 tokens and more
 
 
@@ -290,6 +317,10 @@ def _cached(request: ChatRequest, dialect: Dialect) -> ChatRequest:
 # -- a refusal → the request once more -----------------------------------------------------
 
 
+# What refusals call a field, other than by its name.
+_CALLED = {"response_format": ("json mode", "json_schema", "json_object", "structured output")}
+
+
 class Mended(NamedTuple):
     """A request that may be accepted where another was refused, and what is different, for the reader."""
 
@@ -310,7 +341,7 @@ def mended(request: ChatRequest, error: OpenClawError, dialect: Dialect) -> Mend
         return _flag_turned(request, said)
     if dialect.name == "portal" and not has_marks(request.messages[:1]) and "bad request" in said:
         return Mended(replace(request, messages=opened(request.messages)), "")
-    refused = {name for name in ours if name in said}
+    refused = {name for name in ours if name in said or any(w in said for w in _CALLED.get(name, ()))}
     if not refused:
         return None
     left = {name: value for name, value in request.extra.items() if name not in refused}

@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -25,27 +24,29 @@ from openclaw_ipython.errors import (
     RequestRejected,
     ServiceUnavailable,
 )
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.characters import visible
 from openclaw_ipython.safe.secrets import Secret, redact
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 EXCERPT = 300
 _YEAR = 366 * 86400
-_QUOTA = re.compile(
+_QUOTA = pattern(
     r"free allocated quota exceeded|will reset at|insufficient balance|quota.{0,40}used up", re.I
 )
-_BROKEN_INSIDE = re.compile(
+_BROKEN_INSIDE = pattern(
     r"internal|system_?error|server_?error|service_?unavailable|modelservingerror|modelunavailable|"
     r"overloaded|5\d\d$",
     re.I,
 )
-_OVERDUE = re.compile(r"access denied.{0,80}(overdue|good standing)", re.I)
-_PLAN_ONLY = re.compile(r"only available for coding agents", re.I)
-_NO_SUCH_MODEL = re.compile(r"model .{0,120}(is not supported|does not exist|not found)", re.I)
-_CODE_FIRST = re.compile(r"([A-Za-z][\w.]{2,60}):")
+_OVERDUE = pattern(r"access denied.{0,80}(overdue|good standing)", re.I)
+_PLAN_ONLY = pattern(r"only available for coding agents", re.I)
+_NO_SUCH_MODEL = pattern(r"model .{0,120}(is not supported|does not exist|not found)", re.I)
+_CODE_FIRST = pattern(r"([A-Za-z][\w.]{2,60}):")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Failure:
     """An error answer taken apart: what the service said of itself, without secrets and shortened."""
 
@@ -117,7 +118,9 @@ def error_for(status: int | None, failure: Failure, *, retry_after: float | None
         return _page(status, about)
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
         return LoginRequired(
-            say("the service does not accept the login: {said}", said=said), hint="%openclaw login --force"
+            say("the service does not accept the login: {said}", said=said),
+            hint="%openclaw login --force",
+            **about,
         )
     if code == "allocationquota.freetieronly":
         hint = say(

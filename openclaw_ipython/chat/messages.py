@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Self
 
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.values import dataclass, field
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Message:
     """One turn. `content` is text, or a sequence of content parts as the completions API has them.
 
-    `reasoning` is the thinking of an assistant's turn, for the models that want it back.
+    `reasoning` is the thinking of an assistant's turn, for the models that want it back. `tool_calls` are what an
+    assistant's turn wants called; each is followed by a turn of the role `tool` whose `tool_call_id` is its id.
     """
 
     role: str
     content: str | Sequence[Mapping[str, Any]]
     reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChatRequest:
     """One question to one model. `model` is the id as the service knows it, not a `provider/model` ref.
 
@@ -28,6 +33,8 @@ class ChatRequest:
     request fields, sent as they are. `thinking` is what was asked for (`off`, `on`, `low`, `medium`, `high`, None
     for nothing); the host's dialect makes fields of it. `headers` are further request headers; `optional` names
     the fields of `extra` that nobody asked for in so many words, which may be left out where a host refuses them.
+    `schema` is what the answer has to fit, `{"name": …, "schema": a JSON schema}`; the dialect makes of it what the
+    host takes. Functions on offer are the field `tools` of `extra`.
     """
 
     model: str
@@ -40,19 +47,24 @@ class ChatRequest:
     thinking: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    schema: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usage:
-    """Tokens of one exchange as the service counted them; None where it did not say."""
+    """Tokens of one exchange as the service counted them; None where it did not say.
+
+    `cost` is what they cost in US dollars by the prices known here, None where there are none.
+    """
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cost: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolCall:
     """A function the model wants called. `arguments` is the JSON text as it came."""
 
@@ -64,7 +76,7 @@ class ToolCall:
 # -- events, in the order a stream brings them ---------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Notice:
     """Something the reader should know while waiting or afterwards: a retry, a refreshed login.
 
@@ -76,7 +88,7 @@ class Notice:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answering:
     """Another model answers than the one that was asked first. `model` is its ref, `provider/model`.
 
@@ -86,21 +98,35 @@ class Answering:
     model: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Timed:
+    """How long an answer took where it was given, which counts instead of when it is heard: it may be a kept one."""
+
+    seconds: float
+    first_text: float | None
+
+
+@dataclass(frozen=True)
 class TextDelta:
     """A piece of the answer."""
 
     text: str
 
+    def __init__(self, text: str) -> None:
+        self.__dict__["text"] = text  # as quick as can be: an answer has thousands of them
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class ReasoningDelta:
     """A piece of the model's thinking."""
 
     text: str
 
+    def __init__(self, text: str) -> None:
+        self.__dict__["text"] = text  # as in TextDelta
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class ToolCallDelta:
     """A piece of a tool call; pieces of one call share `index`."""
 
@@ -110,23 +136,60 @@ class ToolCallDelta:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UsageReport:
     """The service's count of tokens."""
 
     usage: Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Finished:
     """The service said why it stopped: `stop`, `length`, `tool_calls`, `content_filter`, …"""
 
     reason: str
 
 
-ChatEvent = Notice | Answering | TextDelta | ReasoningDelta | ToolCallDelta | UsageReport | Finished
+@dataclass(frozen=True)
+class ToolResult:
+    """A function was called, or was not: `text` is what the model is told about it.
 
-_FENCE = re.compile(r"^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S)
+    Comes after the `ToolCall` itself, which stands in the stream once its arguments are complete. `failed` says that
+    `text` is about an error: the function raised, does not exist, or was not allowed to run.
+    """
+
+    call: ToolCall
+    text: str
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The end of an answer that took several rounds (tools, a schema): all of it."""
+
+    reply: Reply
+
+
+ChatEvent = (
+    Notice
+    | Answering
+    | Timed
+    | TextDelta
+    | ReasoningDelta
+    | ToolCallDelta
+    | UsageReport
+    | Finished
+    | ToolCall
+    | ToolResult
+    | Answered
+)
+
+_FENCE = pattern(r"^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S)
+
+
+def code_blocks(text: str) -> list[tuple[str, str]]:
+    """The fenced code blocks in `text`, in order: the language as the fence names it, in lower case, and the code."""
+    return [((match.group(3).split() or [""])[0].lower(), match.group(4)) for match in _FENCE.finditer(text)]
 
 
 class Reply(str):
@@ -174,9 +237,12 @@ class Reply(str):
     @property
     def code(self) -> list[str]:
         """The fenced code blocks of the answer, in order, without their fences."""
-        return [match.group(4) for match in _FENCE.finditer(self)]
+        return [code for _, code in code_blocks(self)]
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from openclaw_ipython.safe.markdown import safe_markdown
 
-        return {"text/plain": str(self), "text/markdown": safe_markdown(str(self))}
+        text = str(self)
+        if self.parsed is not None and text.lstrip()[:1] in ("{", "[") and "```" not in text:
+            text = f"```json\n{text}\n```"
+        return {"text/plain": str(self), "text/markdown": safe_markdown(text)}

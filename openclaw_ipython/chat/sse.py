@@ -8,7 +8,7 @@ not enter here: it also splits at U+2028, U+0085 and others, which are data.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from openclaw_ipython.errors import ProtocolError
 from openclaw_ipython.words import say
@@ -17,8 +17,7 @@ EVENT_LIMIT = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerEvent:
+class ServerEvent(NamedTuple):
     """One event. `comment` is the last comment line inside it: some services put a status there."""
 
     data: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from functools import lru_cache
 
 import httpx
 
@@ -21,6 +21,7 @@ from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
     ProtocolError,
+    RateLimited,
     RequestRejected,
     StreamBroken,
 )
@@ -34,16 +35,18 @@ from openclaw_ipython.http import (
     undelivered,
 )
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.values import dataclass, field
 from openclaw_ipython.words import say
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Patience:
     """How long is waited and how often tried. Seconds.
 
     `idle` is the longest silence, before the answer and inside it. Only data breaks it: comments keep a
     connection open, not our patience. `ending` is how long the usage may take once the service has said why it
-    stopped, `parting` how long the connection may take to come free after `[DONE]`.
+    stopped, `parting` how long the connection may take to come free after `[DONE]`. `limits`: "too many requests" is
+    waited out as well; not where many requests share a pace, which has to hear of it.
     """
 
     retries: int = 2
@@ -52,9 +55,10 @@ class Patience:
     idle: float = 120.0
     ending: float = 5.0
     parting: float = 0.2
+    limits: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Exchange:
     """Where and how one request is sent.
 
@@ -105,13 +109,14 @@ async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[Chat
                 await response.aclose()
             return
         wait = _wait(at, attempt, response.retry_after)
-        if attempt == at.patience.retries or wait > at.patience.longest_wait:
+        paced = isinstance(response.error, RateLimited) and not at.patience.limits
+        if paced or attempt == at.patience.retries or wait > at.patience.longest_wait:
             raise response.error
         yield Notice(f"{response.error} · trying again", seconds=wait)
         await at.sleep(wait)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Refused:
     """Not answered, and the same request may be sent again."""
 
@@ -145,7 +150,7 @@ async def _sent(at: Exchange, request: ChatRequest) -> httpx.Response | _Refused
 def _message(at: Exchange, request: ChatRequest) -> httpx.Request:
     return at.http.build_request(
         "POST",
-        at.url,
+        _address(at.url),
         content=encoded(request),
         headers={
             **request.headers,
@@ -154,6 +159,12 @@ def _message(at: Exchange, request: ChatRequest) -> httpx.Request:
         },
         timeout=httpx.Timeout(at.patience.idle, connect=CONNECT_SECONDS),
     )
+
+
+@lru_cache(maxsize=16)
+def _address(url: str) -> httpx.URL:
+    """Taken apart once: a thousand questions go to the same address."""
+    return httpx.URL(url)
 
 
 async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:

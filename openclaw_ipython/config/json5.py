@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
 from openclaw_ipython.config.json5_reader import MAX_DEPTH, Json5Error, read
+from openclaw_ipython.values import dataclass, field
 
 __all__ = ["REMOVE", "Document", "Edit", "Json5Error", "dotted", "edit", "parse", "same"]
 
@@ -30,7 +30,7 @@ REMOVE: Final = _Remove.REMOVE
 """The value of an `Edit` that takes the member away."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Edit:
     """One change: the member at `path` (keys from the root) becomes `value`, or goes if that is `REMOVE`."""
 
@@ -38,7 +38,7 @@ class Edit:
     value: Any = field(repr=False)  # may be a token
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Document:
     """A parsed text. `value` is plain Python; of duplicate keys the last counts, as in JavaScript."""
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.values import dataclass
 
 MAX_DEPTH = 200
 """Objects and lists inside one another; no configuration comes near it."""
@@ -43,7 +45,7 @@ class Member(NamedTuple):
     node: Node
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Node:
     """One value and the half-open range of characters `start`, `end` it is written in.
 
@@ -59,22 +61,22 @@ class Node:
 
 _SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 # Possessive (`*+`): what was read as a comment is never tried again as something else.
-_TRIVIA = re.compile(rf"(?:[{_SPACE}]++|//[^\n\r\u2028\u2029]*+|/\*(?s:.*?)\*/)*+")
-_NUMBER = re.compile(
+_TRIVIA = pattern(rf"(?:[{_SPACE}]++|//[^\n\r\u2028\u2029]*+|/\*(?s:.*?)\*/)*+")
+_NUMBER = pattern(
     r"[+-]?(?:(?P<hex>0[xX][0-9a-fA-F]++)|(?P<word>Infinity|NaN)"
     r"|(?P<int>0|[1-9][0-9]*+)(?![.eE0-9])"
     r"|(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)(?![\w$.\\])"
 )
 _STRINGS = {
-    quote: re.compile(rf"{quote}((?:[^{quote}\\\n\r]++|\\(?:\r\n|[\s\S]))*+){quote}") for quote in ('"', "'")
+    quote: pattern(rf"{quote}((?:[^{quote}\\\n\r]++|\\(?:\r\n|[\s\S]))*+){quote}") for quote in ('"', "'")
 }
 _HIGH, _LOW = r"[dD][89abAB][0-9a-fA-F]{2}", r"[dD][c-fC-F][0-9a-fA-F]{2}"
-_ESCAPE = re.compile(
+_ESCAPE = pattern(
     rf"\\(?:u({_HIGH})\\u({_LOW})|u([0-9a-fA-F]{{4}})|x([0-9a-fA-F]{{2}})|(\r\n|[\s\S]))", re.DOTALL
 )
-_NAME = re.compile(rf"(?:[A-Za-z0-9_$]|\\u[0-9a-fA-F]{{4}}|[^\x00-\x7f{_SPACE}])++")
-_PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
-_LINE_END = re.compile(r"\r\n|[\n\r\u2028\u2029]")
+_NAME = pattern(rf"(?:[A-Za-z0-9_$]|\\u[0-9a-fA-F]{{4}}|[^\x00-\x7f{_SPACE}])++")
+_PLAIN_NAME = pattern(r"[A-Za-z_$][A-Za-z0-9_$]*")
+_LINE_END = pattern(r"\r\n|[\n\r\u2028\u2029]")
 _LITERALS = (("true", True), ("false", False), ("null", None))
 _SIMPLE_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _NAME_START = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl"})

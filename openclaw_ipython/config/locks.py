@@ -19,13 +19,13 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from openclaw_ipython.config.files import OS, FileSystem, make_folder
 from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 STALE_SECONDS = 30.0
@@ -79,7 +79,7 @@ else:
         return True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """A lock that is there: who says to hold it since when, and which file it is.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from openclaw_ipython.errors import ConfigError
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 _STATE_NAMES = (".openclaw", ".clawdbot", ".moldbot")
@@ -19,7 +19,7 @@ _CONFIG_NAMES = ("openclaw.json", "clawdbot.json", "moldbot.json")
 _UNSET = frozenset({"", "undefined", "null"})  # what scripts write when a variable has no value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Home:
     """The folders and files of one OpenClaw installation, and the Qwen Code folder next to it.
 

@@ -7,11 +7,11 @@ keeps every key it does not know. Tokens are `Secret`s from the moment they are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from openclaw_ipython.config.json5 import REMOVE, Document, Edit, edit, parse
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.values import dataclass, field
 
 TYPES = ("oauth", "api_key", "token")
 _SECRETS = {"access": "access", "refresh": "refresh", "key": "key", "token": "token"}
@@ -20,7 +20,7 @@ _KNOWN = frozenset({"type", "provider", "expires", "email", *_SECRETS})
 _OLD_NAMES = {"mode": "type", "apiKey": "key"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StoredProfile:
     """One stored login. `expires` is epoch milliseconds.
 
@@ -51,7 +51,7 @@ class StoredProfile:
         return Secret(value) if value else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profiles:
     """What one credentials file says. `problems` are sentences about profiles that had to be left out.
 

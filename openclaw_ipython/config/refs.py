@@ -6,18 +6,17 @@ part keeps it; a bare word is an alias (ignoring case), then a model of the defa
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from openclaw_ipython.errors import UnknownModel, UnknownProvider, UsageError
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
-_ALIAS = re.compile(r"[\w.:-]{1,64}")
+_ALIAS = pattern(r"[\w.:-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True)
 class Ref:
     """One model of one provider. `str(ref)` is how it is written, always in full."""
 
@@ -27,6 +26,9 @@ class Ref:
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
 
+    def __lt__(self, other: Ref) -> bool:
+        return (self.provider, self.model) < (other.provider, other.model)
+
     @classmethod
     def parse(cls, text: str) -> Ref | None:
         """The ref in `text`, or None when it has no `/` or an empty half. The provider is lower-cased."""
@@ -34,7 +36,7 @@ class Ref:
         return cls(provider.lower(), model) if slash and provider and model else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Known:
     """What a word is resolved against.
 
@@ -109,6 +111,8 @@ def suggest(word: str, among: Iterable[str]) -> tuple[str, ...]:
     """The nearest of `among`, best first, at most three; empty when nothing is near."""
     choices = list(dict.fromkeys(among))
     lowered = {choice.lower(): choice for choice in choices}
+    import difflib  # only mistakes need it
+
     near = difflib.get_close_matches(word.lower(), list(lowered), n=3, cutoff=0.6)
     return tuple(lowered[match] for match in near)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.config.files import OS, FileSystem
 from openclaw_ipython.errors import ConfigError
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.secrets import Secret
 from openclaw_ipython.words import say
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 """OpenClaw's limit for a file of secrets; `maxBytes` of the provider may lower it."""
 
-_VARIABLE = re.compile(r"\$(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))")
-_ARRAY_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+_VARIABLE = pattern(r"\$(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))")
+_ARRAY_INDEX = pattern(r"0|[1-9][0-9]{0,8}")
 
 
 def variable_of(text: str) -> str | None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
@@ -25,6 +24,8 @@ from openclaw_ipython.config.json5 import Json5Error, parse
 from openclaw_ipython.config.profiles import Profiles, read_profiles
 from openclaw_ipython.config.views import is_marker
 from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.values import dataclass, field
 from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ _TABLES = {  # table → the rows that count; where none of them is there, all
     "auth_profile_state": ("primary",),
 }
 _EXACT = frozenset({"config_machine_state"})  # tables whose other rows are about something else
-_KEY_COLUMN = re.compile(r"(?:.*_)?(?:key|id|name)", re.I)
-_JSON_COLUMN = re.compile(r"(?:.*_)?(?:json|value|document|data)", re.I)
+_KEY_COLUMN = pattern(r"(?:.*_)?(?:key|id|name)", re.I)
+_JSON_COLUMN = pattern(r"(?:.*_)?(?:json|value|document|data)", re.I)
 
 _BUSY_SECONDS = 0.25
 _ATTEMPTS = 3
@@ -49,7 +50,7 @@ _MAX_ROWS = 1000
 _STEPS, _ROUNDS = 10_000, 100  # of SQLite's machine: far more than 300 tables take, and a blink
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DatabaseLogins:
     """What the databases of a home hold. `sources` is profile id → the database it stands in.
 

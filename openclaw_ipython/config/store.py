@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,6 +40,7 @@ from openclaw_ipython.config.reading import Reading, parsed, unreadable
 from openclaw_ipython.config.sqlite_logins import DatabaseLogins, databases, read_logins, watched
 from openclaw_ipython.config.views import ConfigView, ProviderEntry
 from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:
     from openclaw_ipython.config.paths import Home
@@ -51,7 +51,7 @@ Plan = Callable[[ConfigView], Sequence[Edit]]
 _MERGES = 3  # how often a change is merged again when somebody else keeps writing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """What the files said at one moment.
 
@@ -70,7 +70,7 @@ class Snapshot:
     problems: tuple[DocumentError, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Rewrite:
     """A file as it will be. `expect` is what it was based on."""
 
@@ -80,7 +80,7 @@ class _Rewrite:
     expect: Stamp | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Config:
     """The configuration as it stands: `base` is OpenClaw's with its includes, `overlay` ours (SQLite era)."""
 

@@ -7,18 +7,21 @@ notebook should work as far as it can. Writing is in `patches`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import field, replace
+from functools import cached_property
 from typing import Any
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.values import dataclass
 
-_REFERENCE = re.compile(r"\$?\$\{([A-Z_][A-Z0-9_]*)\}")
-_SHORT_REFERENCE = re.compile(r"\$([A-Z][A-Z0-9_]{0,127})")  # as a whole key, `$NAME` is `${NAME}`
-_VERSION = re.compile(r"(\d{4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
+_REFERENCE = pattern(r"\$?\$\{([A-Z_][A-Z0-9_]*)\}")
+_SHORT_REFERENCE = pattern(r"\$([A-Z][A-Z0-9_]{0,127})")  # as a whole key, `$NAME` is `${NAME}`
+_VERSION = pattern(r"(\d{4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
 _SQLITE_SINCE = (2026, 6, 5)  # the first OpenClaw release that keeps credentials in SQLite
 _MARKERS = frozenset({"qwen-oauth", "secretref-managed"})
-_VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)")
+_VARIABLE_NAME = pattern(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)")
 
 
 def is_marker(value: str | Secret) -> bool:
@@ -43,9 +46,12 @@ def has_reference(text: str) -> bool:
     return any(not match[0].startswith("$$") for match in _REFERENCE.finditer(text))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelEntry:
-    """One model as listed under a provider. What the entry does not say is empty or None."""
+    """One model as listed under a provider. What the entry does not say is empty or None.
+
+    `cost` is what a million tokens cost in US dollars: read, written, read from the prompt cache.
+    """
 
     id: str
     name: str = ""
@@ -53,9 +59,10 @@ class ModelEntry:
     context_window: int | None = None
     max_tokens: int | None = None
     reasoning: bool | None = None
+    cost: tuple[float, float, float | None] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProviderEntry:
     """One entry of `models.providers`.
 
@@ -81,7 +88,7 @@ class ProviderEntry:
         return self.key_marker is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ConfigView:
     """OpenClaw's configuration, read-only. `${NAME}` is resolved when a value is read, never written back."""
 
@@ -90,7 +97,13 @@ class ConfigView:
 
     def get(self, path: tuple[str, ...]) -> Any:
         """The value at a path, references resolved; None where there is none."""
-        return self._resolved(self.raw(path))
+        value = self.raw(path)
+        return self._resolved(value) if self._refers else value
+
+    @cached_property
+    def _refers(self) -> bool:
+        """Whether there is any reference: most files have none, and every question looks at them a dozen times."""
+        return any("${" in text for text in _texts_in(self.config))
 
     def raw(self, path: tuple[str, ...]) -> Any:
         """The value at a path as it is typed; None where there is none."""
@@ -221,6 +234,19 @@ class ConfigView:
         return value
 
 
+def _texts_in(value: Any) -> Iterator[str]:
+    """All texts in a value, however deep, that `${NAME}` may stand in."""
+    left = [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+
+
 def _provider(provider_id: str, entry: Mapping[str, Any], environ: Mapping[str, str]) -> ProviderEntry:
     key, marker = _key(entry.get("apiKey"), environ)
     models = entry.get("models")
@@ -306,7 +332,22 @@ def _model(model_id: str, entry: Mapping[str, Any]) -> ModelEntry:
         context_window=_count(entry.get("contextWindow")),
         max_tokens=_count(entry.get("maxTokens")),
         reasoning=reasoning if isinstance(reasoning, bool) else None,
+        cost=_cost(entry.get("cost")),
     )
+
+
+def _cost(value: Any) -> tuple[float, float, float | None] | None:
+    """A model's prices; all of them zero is what OpenClaw writes where it knows none."""
+    if not isinstance(value, Mapping):
+        return None
+    into, out, kept = (_price(value.get(name)) for name in ("input", "output", "cacheRead"))
+    return (into, out, kept) if into is not None and out is not None and (into or out) else None
+
+
+def _price(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
+        return None
+    return float(value)
 
 
 def _text(value: Any) -> str | None:

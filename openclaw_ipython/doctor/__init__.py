@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.doctor.choices import ChoiceFacts, check_choices, check_environment, check_era
 from openclaw_ipython.doctor.files import check_files, look
 from openclaw_ipython.doctor.findings import Finding, Severity, by_severity, unreadable
+from openclaw_ipython.doctor.journal import check_journal
 from openclaw_ipython.doctor.logins import LoginFacts, check_logins
 from openclaw_ipython.errors import DocumentError, OpenClawError
 
@@ -50,6 +51,7 @@ class Doctor:
         home = self._store.home
         files = look(home)
         found = [*check_files(files, self._clock(), windows=self._windows), *check_environment(self._environ)]
+        found += check_journal(home, windows=self._windows)
         try:
             snapshot = self._store.load()
             found += map(unreadable, snapshot.problems)

@@ -65,7 +65,7 @@ def squares(n: int) -> list[int]:
 def compose(prompt: Prompt) -> Answer:
     """The answer to a prompt nobody has scripted an answer for."""
     if prompt.tool_results:
-        return _said(_about_results(prompt), prompt)
+        return _said(_json(prompt) if prompt.wants_json else _about_results(prompt), prompt)
     calls = tuple(_calls(prompt))
     if calls:
         return Answer((), _thoughts(prompt), calls, "tool_calls")
@@ -206,7 +206,8 @@ def _about_results(prompt: Prompt) -> str:
 
 def _json(prompt: Prompt) -> str:
     if prompt.schema is not None:
-        value = sample(prompt.schema, prompt.text)
+        words = [*(result for _, result in prompt.tool_results), prompt.text]
+        value = sample(prompt.schema, "\n".join(words))
     else:
         value = {"note": NOT_A_MODEL, "messages": prompt.messages, "characters": len(prompt.text)}
     return json.dumps(value, ensure_ascii=False)

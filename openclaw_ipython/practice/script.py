@@ -185,10 +185,23 @@ class Scripted:
         """Queue an answer of `count` equal deltas, for measuring clients."""
         return self.says(*[text] * count)
 
-    def calls(self, name: str, arguments: Mapping[str, Any] | str) -> Self:
-        """Queue an answer that calls a tool; arguments as a string are sent as they are, broken or not."""
-        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        return self._planned(Plan(Answer(calls=(Call("call_1", name, text),), finish="tool_calls")))
+    def calls(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | str,
+        *others: tuple[str, Mapping[str, Any] | str],
+        finish: str = "tool_calls",
+    ) -> Self:
+        """Queue an answer that calls a tool, and `others`.
+
+        Arguments as a string are sent as they are, broken or not.
+        """
+        called = [(name, arguments), *others]
+        calls = (
+            Call(f"call_{at}", name, given if isinstance(given, str) else json.dumps(given))
+            for at, (name, given) in enumerate(called, 1)
+        )
+        return self._planned(Plan(Answer(calls=tuple(calls), finish=finish)))
 
     def raw_stream(self, *chunks: bytes, content_type: str = EVENT_STREAM) -> Self:
         """Queue exactly these bytes as the body of the next answer, each in a chunk of its own."""

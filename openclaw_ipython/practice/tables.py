@@ -59,11 +59,11 @@ def _cells(line: str) -> tuple[str, ...]:
 
 
 def _is_header(cells: tuple[str, ...]) -> bool:
-    """Names, all different, none a number, none a sentence. One may be empty: an index column."""
+    """Names, all different, none a number, none a sentence, none with its value. One may be empty: an index column."""
     return (
         len(set(cells)) == len(cells)
         and sum(not cell for cell in cells) <= 1
-        and all(_number(cell) is None and len(cell.split()) <= 4 for cell in cells)
+        and all(_number(cell) is None and len(cell.split()) <= 4 and ": " not in cell for cell in cells)
     )
 
 

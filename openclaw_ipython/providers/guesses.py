@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from openclaw_ipython.chat.thinking import family_of
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.providers.spec import ModelSpec
 
 _MILLION, _QUARTER = 1_000_000, 262_144
@@ -19,7 +20,7 @@ _LIMITS: tuple[tuple[str, int, int], ...] = (
     (r"qwen3-coder-(plus|flash)", _MILLION, 65_536),
     (r"qwen", _QUARTER, 32_768),
 )
-_IMAGES = re.compile(
+_IMAGES = pattern(
     r"qwen3[.p][567]-plus|qwen3[.p]8-|qwen3?-vl-|qwen2(\.5)?-vl-|qwen3[.p]6-35b|.*omni|coder-model|vision-model"
 )
 

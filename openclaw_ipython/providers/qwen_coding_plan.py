@@ -6,8 +6,10 @@ Its gateway may refuse other programs with a 405. That is said, not worked aroun
 from __future__ import annotations
 
 from openclaw_ipython.providers.qwen_models import HELP, OPENCLAW, QWEN_CODE, pick
-from openclaw_ipython.providers.spec import KeyLogin, Provider, Region
+from openclaw_ipython.providers.spec import KeyLogin, Provider, Quota, Region, Source
 from openclaw_ipython.words import translatable
+
+PRO = Source("Coding Plan Pro, as its users report it", "2026-03")
 
 PROVIDER = Provider(
     id="qwen-coding-plan",
@@ -33,6 +35,7 @@ PROVIDER = Provider(
         "The Coding Plan's terms allow interactive coding tools only, and its gateway may refuse this one (405);"
         " a key used otherwise can be suspended."
     ),
+    quotas=(Quota(6_000, 5 * 3600, PRO), Quota(45_000, 7 * 86_400, PRO), Quota(90_000, 30 * 86_400, PRO)),
     notes=("qwen3.6-plus needs the Pro plan.",),
     sources={
         "address": HELP, "variables": QWEN_CODE, "models": OPENCLAW, "login": HELP, "dialect": QWEN_CODE, "terms": HELP,

@@ -10,10 +10,10 @@ for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openclaw_ipython.config.refs import Ref
+from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.thinking import Family
@@ -51,7 +51,7 @@ class Price(NamedTuple):
         return ((input_tokens - cached) * into + cached * kept + output_tokens * out) / 1e6
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelSpec:
     """One model as the provider's table has it. Limits in tokens.
 
@@ -77,7 +77,7 @@ class Region(NamedTuple):
     base_url: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeviceLogin:
     """Sign-in by device code: where, as whom, and which hosts may get the token.
 
@@ -102,6 +102,14 @@ class KeyLogin(NamedTuple):
     page: str = ""
 
 
+class Quota(NamedTuple):
+    """How many requests a service takes within `seconds`, and where that is from."""
+
+    requests: int
+    seconds: float
+    source: Source
+
+
 class LocalServer(NamedTuple):
     """A server on this machine that needs no key. Paths are below its origin, not below the base URL.
 
@@ -115,7 +123,7 @@ class LocalServer(NamedTuple):
     start: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Provider:
     """One service.
 
@@ -125,8 +133,8 @@ class Provider:
     that a first login sets up. `regions` are its addresses, the default one first; `base_url` is that one's.
     `closed`: it has no models but the listed ones. `dialect` names its manner of speaking (`chat.dialects`); empty
     is plain OpenAI. `terms` is said once, before a key is saved. `base_url_from` turns what the sign-in returned as
-    `resource_url` into a base URL. `sources` says for each group of facts (`address`, `variables`, `models`,
-    `dialect`, …) where they are from.
+    `resource_url` into a base URL. `quotas` are its limits that everybody has. `sources` says for each group of facts
+    (`address`, `variables`, `models`, `dialect`, …) where they are from.
     """
 
     id: str
@@ -149,6 +157,7 @@ class Provider:
     key_login: KeyLogin | None = None
     local: LocalServer | None = None
     terms: str = ""
+    quotas: tuple[Quota, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def ref(self, model: str) -> Ref:

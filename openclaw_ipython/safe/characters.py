@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from openclaw_ipython.patterns import pattern
+
 # C0 without tab and newline, DEL, C1, soft hyphen, grapheme joiner, Arabic letter mark, fillers, bidi
 # marks, embeddings, overrides and isolates, zero-width space, word joiner and the invisible operators,
 # line and paragraph separators, BOM, interlinear annotations, tags, supplementary variation selectors.
@@ -19,8 +21,8 @@ HIDDEN = (
 )
 SURROGATES = "\ud800-\udfff"
 
-_HIDDEN = re.compile(f"[{HIDDEN}]")
-_SURROGATE = re.compile(f"[{SURROGATES}]")
+_HIDDEN = pattern(f"[{HIDDEN}]")
+_SURROGATE = pattern(f"[{SURROGATES}]")
 
 
 def visible(text: str) -> str:
@@ -35,7 +37,7 @@ def visible(text: str) -> str:
 
 def paired(text: str) -> str:
     """`text` with surrogate pairs joined and lone surrogates replaced, so that it can be encoded."""
-    if _SURROGATE.search(text) is None:
+    if text.isascii() or _SURROGATE.search(text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from openclaw_ipython.patterns import pattern
+
 CLOSERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
 """How a formula is opened in text, and what closes it."""
 
@@ -18,7 +20,7 @@ MAX_DEPTH = 60
 # Commands that act outside their formula: links, HTML attributes, styles, files, other extensions,
 # definitions (a later formula could be built from them), references (ids of the page), raw characters.
 # The lists of MathJax (ui/safe, html, action, bbox, require, newcommand, mathtools) and of KaTeX ("trust").
-_DENIED = re.compile(
+_DENIED = pattern(
     r"""\\(?:
         href|url|nolinkurl|hyperref|class|cssId|style|data|html\w*|mmlToken|bbox|toggle|mathtip|texttip|tooltip
       | require|include\w*|input|import|special|write\w*|read|openin|openout|catcode|immediate
@@ -28,20 +30,20 @@ _DENIED = re.compile(
     )(?![A-Za-z])""",
     re.X,
 )
-_LABEL = re.compile(r"\\label\s*\{[^{}]*\}")  # means nothing here, and is an error when painted a second time
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*")
-_TOKEN = re.compile(r"\\.|[{}$]", re.S)
-_REFUSED = re.compile(r"`|://|www\.|(?<!\\)\$|\\\\\$|\\\Z", re.I)
+_LABEL = pattern(r"\\label\s*\{[^{}]*\}")  # means nothing here, and is an error when painted a second time
+_COMMENT = pattern(r"(?<!\\)((?:\\\\)*)%[^\n]*")
+_TOKEN = pattern(r"\\.|[{}$]", re.S)
+_REFUSED = pattern(r"`|://|www\.|(?<!\\)\$|\\\\\$|\\\Z", re.I)
 _SHIELDED = (
-    (re.compile(r"<"), r"\\lt "),
-    (re.compile(r">"), r"\\gt "),
-    (re.compile(r"&(?=[#\w])"), "& "),  # would be an entity to a Markdown reader
-    (re.compile(r"!(?=\[)"), "! "),
-    (re.compile(r"\](?=[(\[:])"), "] "),  # a link, or the definition of one
-    (re.compile(r"\\\\(?=[{}$(\[])"), r"\\\\ "),  # readers differ on what the second backslash belongs to
-    (re.compile(r"@@"), "@ @"),  # how JupyterLab marks where a formula was
+    (pattern(r"<"), r"\\lt "),
+    (pattern(r">"), r"\\gt "),
+    (pattern(r"&(?=[#\w])"), "& "),  # would be an entity to a Markdown reader
+    (pattern(r"!(?=\[)"), "! "),
+    (pattern(r"\](?=[(\[:])"), "] "),  # a link, or the definition of one
+    (pattern(r"\\\\(?=[{}$(\[])"), r"\\\\ "),  # readers differ on what the second backslash belongs to
+    (pattern(r"@@"), "@ @"),  # how JupyterLab marks where a formula was
 )
-_BAR = re.compile(r"\\\||(?<!\\)\|")
+_BAR = pattern(r"\\\||(?<!\\)\|")
 
 
 def safe_formula(tex: str, *, in_table: bool = False) -> str | None:
@@ -53,8 +55,8 @@ def safe_formula(tex: str, *, in_table: bool = False) -> str | None:
     if len(tex) > MAX_LENGTH:
         return None
     tex = _LABEL.sub("", _COMMENT.sub(r"\1", tex))
-    for pattern, replacement in _SHIELDED:
-        tex = pattern.sub(replacement, tex)
+    for sign, replacement in _SHIELDED:
+        tex = sign.sub(replacement, tex)
     if in_table:
         tex = _BAR.sub(lambda match: r"\Vert " if len(match[0]) > 1 else r"\vert ", tex)
     tex = " ".join(tex.split())

@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.formulas import CLOSERS
 
 MAX_NESTING = 48
@@ -22,12 +23,12 @@ MAX_BRACKETS = 3000
 MAX_FORMULA = 4000
 MAX_FORMULA_LINES = 200
 
-_NEXT_DOLLAR = re.compile(r"[^$\\]*(?:\\.[^$\\]*)*\$", re.S)
-_ENVIRONMENT = re.compile(
+_NEXT_DOLLAR = pattern(r"[^$\\]*(?:\\.[^$\\]*)*\$", re.S)
+_ENVIRONMENT = pattern(
     r"\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|cases|split)\*?)\}"
 )
-_TEX_SIGN = re.compile(r"[\\^_={}]")
-_WORD = re.compile(r"[ \n][A-Za-z]{2}")
+_TEX_SIGN = pattern(r"[\\^_={}]")
+_WORD = pattern(r"[ \n][A-Za-z]{2}")
 
 
 class TooComplex(Exception):

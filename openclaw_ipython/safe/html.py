@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from html import escape
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.characters import visible
 
 DOLLAR = "<span>&#36;</span>"
 BACKSLASH = "<span>&#92;</span>"
 
-_TEX = re.compile(r"\$|\\")
+_TEX = pattern(r"\$|\\")
 _CODE = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "\\": "&#92;", "`": "&#96;"})
-_BLANK_LINE = re.compile(r"^([ \t]*)\n", re.M)
-_LINE_START = re.compile(r"^([ \t]*)(\[|~)", re.M)
+_BLANK_LINE = pattern(r"^([ \t]*)\n", re.M)
+_LINE_START = pattern(r"^([ \t]*)(\[|~)", re.M)
 
 
 def html_text(text: str) -> str:

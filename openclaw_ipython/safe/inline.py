@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from html import escape
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.characters import visible
 from openclaw_ipython.safe.formulas import CLOSERS, safe_formula
 from openclaw_ipython.safe.html import BACKSLASH, DOLLAR
 from openclaw_ipython.safe.links import safe_link
+from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -25,18 +26,18 @@ MAX_DEPTH = 24
 """Emphasis within emphasis; what is deeper loses its marks, not its text."""
 
 # A backslash before a letter is a path more often than TeX; only these words mean something without dollars.
-_PATH_WORD = re.compile(r"(?!begin|end|eqref|ref)[A-Za-z]")
-_SIGNS = re.compile(r"[&<>`*|~\[\]$\\]|(?<![^\W_])_|_(?![^\W_])|[\n\t]")
+_PATH_WORD = pattern(r"(?!begin|end|eqref|ref)[A-Za-z]")
+_SIGNS = pattern(r"[&<>`*|~\[\]$\\]|(?<![^\W_])_|_(?![^\W_])|[\n\t]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": DOLLAR, "\\": BACKSLASH, "\n": " ", "\t": " "}
-_CODE_SIGNS = re.compile(r"[&<>`*|~\[\]$\\!#_:@\n]|www\.")
-_ADDRESS = re.compile(r"(?i)(?:(?:https?|ftp)://|www\.)[^\s<>]*")
-_ADDRESS_SIGN = re.compile(r"(?i)(www)\.")
+_CODE_SIGNS = pattern(r"[&<>`*|~\[\]$\\!#_:@\n]|www\.")
+_ADDRESS = pattern(r"(?i)(?:(?:https?|ftp)://|www\.)[^\s<>]*")
+_ADDRESS_SIGN = pattern(r"(?i)(www)\.")
 _TRAILING = ".,:;!?'\"*_~)]}"
-_LINE_START = re.compile(r"[#=:]|[-+](?![A-Za-z0-9])|(?<=\A)[0-9]{1,9}[.)]")
+_LINE_START = pattern(r"[#=:]|[-+](?![A-Za-z0-9])|(?<=\A)[0-9]{1,9}[.)]")
 _MARKS = {"em": ("*", "em"), "strong": ("**", "strong"), "s": ("~~", "del")}
 
 
-@dataclass(slots=True)
+@dataclass()
 class _Span:
     """An open emphasis or link (or the whole run): what it is and what it holds so far."""
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.characters import HIDDEN, SURROGATES
 
 MAX_LENGTH = 4096
 """Characters; longer addresses are shown as text. Front ends and people give up well before."""
 
 # Anything that browsers skip, turn into a slash, or that ends an address early (WHATWG URL §4.4).
-_FORBIDDEN = re.compile(rf"[\s\\<>\"{HIDDEN}{SURROGATES}]")
-_WEB = re.compile(r"(?i)(https?)://([^/?#]+)(.*)", re.S)
-_HOST = re.compile(r"(?i)(?=[^:]*[a-z0-9])[a-z0-9_](?:[a-z0-9._-]*[a-z0-9._])?(:[0-9]{1,5})?")
-_MAIL = re.compile(r"(?i)mailto:([a-z0-9.!#%&'*+/=?^_{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*)(\?[^#]*)?")
-_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_FORBIDDEN = pattern(rf"[\s\\<>\"{HIDDEN}{SURROGATES}]")
+_WEB = pattern(r"(?i)(https?)://([^/?#]+)(.*)", re.S)
+_HOST = pattern(r"(?i)(?=[^:]*[a-z0-9])[a-z0-9_](?:[a-z0-9._-]*[a-z0-9._])?(:[0-9]{1,5})?")
+_MAIL = pattern(r"(?i)mailto:([a-z0-9.!#%&'*+/=?^_{|}~-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)*)(\?[^#]*)?")
+_STRAY_PERCENT = pattern(r"%(?![0-9A-Fa-f]{2})")
 
 # Everything else is percent-encoded: quotes, brackets, `$`, `*`, `|`, backtick and non-ASCII could mean
 # something to the Markdown, table, math or HTML reader that the address passes through.

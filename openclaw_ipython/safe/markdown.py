@@ -8,22 +8,22 @@ belongs here: where and how often it is shown is decided elsewhere.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.characters import visible
 from openclaw_ipython.safe.html import html_code, preformatted
+from openclaw_ipython.values import dataclass
 
 MAX_LENGTH = 400_000
 """Characters; a longer text in one piece is shown as plain text."""
 
 # One line of words between single spaces: letters of any script that has no other meaning here, and the marks of
 # ordinary prose. The first words of most answers are that, and are shown before the parser has been imported.
-_PLAIN_WORDS = re.compile(r"[^\W\d_](?:[^\W_]|[,;?'()%，。] ?|\.(?= |$)| (?! ))*(?<! )")
+_PLAIN_WORDS = pattern(r"[^\W\d_](?:[^\W_]|[,;?'()%，。] ?|\.(?= |$)| (?! ))*(?<! )")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """A top-level block: its kind (markdown-it's token type), first line (from 0) and safe Markdown."""
 
@@ -53,6 +53,13 @@ def safe_blocks(text: str, *, growing: bool = False) -> list[Block]:
         return list(_read(text, growing))
     except Exception:  # a fault of the parser must not cost the reader the answer
         return [plain_block(text)]
+
+
+def prepare() -> None:
+    """Load the parser, which the first Markdown would wait for otherwise: tens of milliseconds."""
+    from openclaw_ipython.safe.grammar import parser
+
+    parser()
 
 
 def plain_block(text: str) -> Block:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, NoReturn
+
+from openclaw_ipython.patterns import pattern
 
 
 class Secret:
@@ -49,14 +50,18 @@ class Secret:
         return self
 
 
-_BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
-_NAMED = re.compile(
+_BEARER = pattern(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
+_NAMED = pattern(
     r"(?i)([\"']?(?:access_token|refresh_token|id_token|device_code|code_verifier|api[_-]?key|authorization|"
     r"password|secret)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]{4,}"
 )
-_KEY_SHAPED = re.compile(r"\b(?:sk|fw|pk|hf|gsk|xai|ms)[-_][A-Za-z0-9_-]{12,}")
-_JWT = re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?")
-_URL_PASSWORD = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@]+@")
+_KEY_SHAPED = pattern(r"\b(?:sk|fw|pk|hf|gsk|xai|ms)[-_][A-Za-z0-9_-]{12,}")
+# Each run of a token's characters is looked at once, from its beginning: linear also for hostile text.
+_JWT = pattern(
+    r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{4})([A-Za-z0-9_-]*?)"
+    r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{4,}+(?:\.[A-Za-z0-9_-]*)?"
+)
+_URL_PASSWORD = pattern(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@]+@")
 
 
 def redact(text: str, *known: Secret) -> str:
@@ -71,7 +76,7 @@ def redact(text: str, *known: Secret) -> str:
     text = _BEARER.sub(r"\1 …", text)
     text = _NAMED.sub(r"\1…", text)
     text = _KEY_SHAPED.sub("…", text)
-    text = _JWT.sub("…", text)
+    text = _JWT.sub(r"\1…", text)
     return _URL_PASSWORD.sub(r"\1…@", text)
 
 

@@ -6,16 +6,15 @@ address behind a link (OSC 8). They are taken out whole (ECMA-48 §5 and §8, xt
 
 from __future__ import annotations
 
-import re
-
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.characters import HIDDEN, SURROGATES, paired, visible
 
-_PLAIN = re.compile(rf"[^{HIDDEN}{SURROGATES}]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_PLAIN = pattern(rf"[^{HIDDEN}{SURROGATES}]+")
+_CONTROL = pattern(r"[\x00-\x1f\x7f-\x9f]")
 
 # States of the reader of sequences. A sequence never goes past a newline: a stray introducer in an answer
 # hides the rest of its line at most.
-_TEXT, _ESCAPE, _CONTROL_SEQUENCE, _STRING, _STRING_ESCAPE = range(5)
+_TEXT, _ESCAPE, _CONTROL_SEQUENCE, _STRING = range(4)
 _STRING_INTRODUCERS = "]PX^_"  # OSC, DCS, SOS, PM, APC after ESC
 _STRING_INTRODUCERS_8BIT = "\x9d\x90\x98\x9e\x9f"
 
@@ -68,12 +67,12 @@ class TerminalFilter:
             self._state = _TEXT
             return False
         if char == "\x1b":
-            self._state = _STRING_ESCAPE if self._state == _STRING else _ESCAPE
+            self._state = _ESCAPE  # inside a string as well: that is how one ends
             return False
         if self._state == _STRING:
             self._state = _TEXT if char in "\x07\x9c" else _STRING
             return False
-        if self._state in (_ESCAPE, _STRING_ESCAPE):
+        if self._state == _ESCAPE:
             return self._after_escape(char)
         if self._state == _CONTROL_SEQUENCE:
             return self._in_control_sequence(char)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.formulas import CLOSERS
 from openclaw_ipython.safe.highlight import highlighted
 from openclaw_ipython.safe.html import html_code, preformatted
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WIDE_TABLE = 20
 """Columns; wider tables go out without the empty cells that the parser adds, which could be most of them."""
 
-_LANGUAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+#.-]{0,39}")
+_LANGUAGE = pattern(r"[A-Za-z0-9][A-Za-z0-9_+#.-]{0,39}")
 _ALIGNMENTS = {"text-align:left": ":--", "text-align:center": ":-:", "text-align:right": "--:"}
 _TIGHT_AFTER = frozenset({"paragraph_open", "fence", "code_block"})
 

@@ -7,26 +7,32 @@ Mistakes become UsageError, one line with a suggestion. Two ways in: `parse` for
 from __future__ import annotations
 
 import io
+import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.errors import UsageError
+from openclaw_ipython.values import dataclass
 from openclaw_ipython.words import say
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Option:
-    """`--name VALUE`, or a flag when `metavar` is empty. `kind` says what completes the value."""
+    """`--name VALUE`, or a flag when `metavar` is empty. `kind` says what completes the value.
+
+    `repeat`: it may be given several times; the value is a tuple. `convert` may look at the quotes, as for Positional.
+    """
 
     names: tuple[str, ...]
     help: str
     metavar: str = ""
     convert: Callable[[str], Any] = str
     kind: str = ""
+    repeat: bool = False
 
     @property
     def key(self) -> str:
@@ -34,7 +40,7 @@ class Option:
         return max(self.names, key=len).lstrip("-").replace("-", "_")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Positional:
     """A word by its place. `choices` restricts it, `kind` says what completes it, `rest` takes all that follow.
 
@@ -50,24 +56,34 @@ class Positional:
     convert: Callable[[str], str] = str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spec:
     """What one command takes. `name` as typed, e.g. `%openclaw models set`.
 
-    `leftover` is said instead of naming a word too many, where that word may be a secret.
+    `leftover` is said instead of naming a word too many, where that word may be a secret. `manual` is what to type to
+    read about it, where the usage is too long for a hint.
     """
 
     name: str
     options: tuple[Option, ...] = ()
     positionals: tuple[Positional, ...] = ()
     leftover: str = ""
+    manual: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What helps after a mistake."""
+        return self.manual or self.usage
 
     @property
     def usage(self) -> str:
         """The command with its arguments, on one line."""
         names = [(p, p.name.upper() + (" …" if p.rest else "")) for p in self.positionals]
         places = [name if p.required else f"[{name}]" for p, name in names]
-        flags = [f"[{max(o.names, key=len)}{' ' + o.metavar if o.metavar else ''}]" for o in self.options]
+        flags = [
+            f"[{max(o.names, key=len)}{' ' + o.metavar if o.metavar else ''}]{' …' if o.repeat else ''}"
+            for o in self.options
+        ]
         return " ".join([self.name, *places, *flags])
 
     def option(self, word: str) -> Option | None:
@@ -111,6 +127,54 @@ def identifier(text: str) -> str:
     if not text.isidentifier():
         raise ValueError("the name of a variable")
     return text
+
+
+def quoted(text: str, separator: str = os.sep) -> str:
+    """A converter for what may name something in the notebook, as in `d["key"]`: quotes inside it stay.
+
+    Where folders are separated by backslashes, these stay, too.
+    """
+    typed = str(getattr(text, "typed", text))
+    if separator == "\\" and separator in typed and not set(typed) & {"'", '"'}:
+        return typed
+    return quotes_kept(text)
+
+
+def seconds(text: str) -> float:
+    """A converter for a time in seconds, above nought."""
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise ValueError("a number of seconds")
+    return value
+
+
+def field(text: str) -> tuple[str, Any]:
+    """A converter for `KEY=VALUE`, a request field: the value is JSON where it can be read as such, else text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ValueError("KEY=VALUE")
+    if name in ("model", "messages", "stream"):
+        raise ValueError("another field: model, messages and stream are set otherwise")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def cells(text: str) -> str:
+    """A converter for which cells: `3`, `2-5`, `4-`, `1,3-5`, `-4` (the last four) or `all`."""
+    word = text.strip().lower()
+    if not re.fullmatch(r"all|-\d+|\d+(?:-\d*)?(?:,\d+(?:-\d*)?)*", word):
+        raise ValueError("3, 2-5, -4 (the last four) or all")
+    return word
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A converter for names of the notebook, with commas between them; a name may lead to an attribute by dots."""
+    found = tuple(name for part in text.split(",") if (name := part.strip()))
+    if not found or not all(part.isidentifier() for name in found for part in name.split(".")):
+        raise ValueError("names with commas between them")
+    return found
 
 
 class Word(str):
@@ -160,11 +224,11 @@ def parse(typed: Sequence[str], spec: Spec) -> dict[str, Any]:
             place = places.pop(0)
             values[place.name] = _placed(word, place, spec)
         else:
-            raise UsageError(spec.leftover or f"{spec.name}: {word!r} is one word too many", hint=spec.usage)
+            raise UsageError(spec.leftover or f"{spec.name}: {word!r} is one word too many", hint=spec.hint)
     missing = next((p for p in places if p.required and not values[p.name]), None)
     if missing is not None:
         raise UsageError(
-            say("{name} needs {wanted}", name=spec.name, wanted=missing.name.upper()), hint=spec.usage
+            say("{name} needs {wanted}", name=spec.name, wanted=missing.name.upper()), hint=spec.hint
         )
     return values
 
@@ -190,30 +254,34 @@ def parse_prompt(line: str, spec: Spec) -> tuple[dict[str, Any], str]:
 
 
 def _empty(spec: Spec) -> dict[str, Any]:
-    values: dict[str, Any] = {o.key: None if o.metavar else False for o in spec.options}
+    values: dict[str, Any] = {o.key: () if o.repeat else None if o.metavar else False for o in spec.options}
     values.update({p.name: () if p.rest else None for p in spec.positionals})
     return values
 
 
 def _take_option(word: str, rest: list[str], spec: Spec, values: dict[str, Any]) -> None:
     name, equals, value = word.partition("=")
+    if equals and isinstance(word, Word):
+        value = Word(value)
+        value.typed = word.typed.partition("=")[2]
     option = spec.option(name)
     if option is None:
         _unknown(name, spec)
         return
     if not option.metavar:
         if equals:
-            raise UsageError(say("{name} takes no value", name=name), hint=spec.usage)
+            raise UsageError(say("{name} takes no value", name=name), hint=spec.hint)
         values[option.key] = True
         return
     if not equals:
         if not rest:
-            raise UsageError(say("{name} needs {wanted}", name=name, wanted=option.metavar), hint=spec.usage)
+            raise UsageError(say("{name} needs {wanted}", name=name, wanted=option.metavar), hint=spec.hint)
         value = rest.pop(0)
     try:
-        values[option.key] = option.convert(value)
+        converted = option.convert(value)
     except ValueError as error:
-        raise UsageError(f"{name} {value}: {_wanted(error, option)}", hint=spec.usage) from None
+        raise UsageError(f"{name} {value}: {_wanted(error, option)}", hint=spec.hint) from None
+    values[option.key] = (*values[option.key], converted) if option.repeat else converted
 
 
 def _wanted(error: ValueError, option: Option) -> str:
@@ -226,14 +294,14 @@ def _unknown(word: str, spec: Spec) -> None:
     raise UsageError(
         say("{name} has no option {word}{meant}", name=spec.name, word=word, meant=did_you_mean(near)),
         suggestions=near,
-        hint=spec.usage,
+        hint=spec.hint,
     )
 
 
 def _placed(word: str, place: Positional, spec: Spec) -> str:
     if place.choices and word not in place.choices:
         near = suggest(word, place.choices) or place.choices[:3]
-        raise UsageError(f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.usage)
+        raise UsageError(f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.hint)
     return place.convert(word)
 
 
@@ -242,7 +310,9 @@ def _first_word(text: str) -> tuple[str, str]:
     match = re.match(r"""((?:"[^"]*"|'[^']*'|[^\s"'])+)\s*""", text)
     if match is None:
         raise UsageError(say("a quote is not closed"))
-    return "".join(words(match.group(1))), text[match.end() :]
+    word = Word("".join(words(match.group(1))))
+    word.typed = match.group(1)
+    return word, text[match.end() :]
 
 
 def _is_number(word: str) -> bool:

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.shell import account_commands, home_commands, model_commands, reports
+from openclaw_ipython.shell import (
+    account_commands,
+    home_commands,
+    journal_commands,
+    model_commands,
+    repair_commands,
+    reports,
+)
 from openclaw_ipython.shell.arguments import parse
 from openclaw_ipython.shell.table import COMMANDS, Command, arrange, find, longest, next_words
 from openclaw_ipython.words import say
@@ -20,7 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Command", "dispatch", "find", "longest", "next_words"]
 
-arrange([module.__name__ for module in (account_commands, model_commands, home_commands)])
+arrange(
+    [
+        module.__name__
+        for module in (account_commands, model_commands, repair_commands, journal_commands, home_commands)
+    ]
+)
 
 _FIRST = (("login",), ("models", "set"), ("models", "list"), ("models", "status"), ("help",))
 

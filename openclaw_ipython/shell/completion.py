@@ -9,7 +9,8 @@ from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
 from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell.asking import CELL, LINE
+from openclaw_ipython.shell import journal_commands, naming
+from openclaw_ipython.shell.asking import CELL, FORMATS, LINE
 from openclaw_ipython.shell.commands import longest, next_words
 from openclaw_ipython.shell.login import METHODS
 
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.arguments import Option, Spec
     from openclaw_ipython.shell.session import Session
 
+_FIXED = {"method": METHODS, "thinking": LEVELS, "format": FORMATS, "by": ("day", "model", "provider")}
+
 
 def matches(session: Session, before: str) -> SimpleMatcherResult:
     """The answer for IPython's completer: `before` is the line up to the cursor."""
-    fragment, found = candidates(session, before)
+    if before.lstrip().startswith("%qwen ") and naming.open_brace(before) is not None:
+        return references(session, before)
+    return _result(*candidates(session, before))
+
+
+def _result(fragment: str, found: Sequence[str]) -> SimpleMatcherResult:
     if not found:
         return SimpleMatcherResult(completions=[], suppress=False)
     return SimpleMatcherResult(
@@ -29,6 +37,13 @@ def matches(session: Session, before: str) -> SimpleMatcherResult:
         matched_fragment=fragment,
         ordered=True,
     )
+
+
+def references(session: Session, before: str) -> SimpleMatcherResult:
+    """The same within the body of a `%%qwen` cell: the names that may stand in a brace that is open."""
+    fragment = naming.open_brace(before)
+    found = naming.variables(session.notebook, fragment) if fragment is not None else []
+    return _result(fragment or "", [word for word in found if word.startswith(fragment or "")])
 
 
 def candidates(session: Session, before: str) -> tuple[str, list[str]]:
@@ -55,7 +70,7 @@ def candidates(session: Session, before: str) -> tuple[str, list[str]]:
 def _command_words(session: Session, typed: Sequence[str], fragment: str) -> list[str]:
     helping = typed[:1] == ["help"]
     start = tuple(typed[1:] if helping else typed)
-    follows = list(next_words(start))
+    follows = [*next_words(start), *(["qwen"] if helping and not start else [])]
     found = longest(start)
     if found is not None and not helping:
         follows += _argument_words(session, found.spec, start[len(found.words) :], fragment)
@@ -63,12 +78,12 @@ def _command_words(session: Session, typed: Sequence[str], fragment: str) -> lis
 
 
 def _argument_words(session: Session, spec: Spec, typed: Sequence[str], fragment: str) -> list[str]:
-    name, equals, _ = fragment.partition("=")
+    name, equals, value = fragment.partition("=")
     if equals:
-        return _values(session, spec.option(name))
+        return _values(session, spec.option(name), value)
     before = spec.option(typed[-1]) if typed else None
     if before is not None and before.metavar:
-        return _values(session, before)
+        return _values(session, before, fragment)
     if fragment.startswith("-"):
         return [
             max(o.names, key=len) if fragment.startswith("--") else n
@@ -101,12 +116,18 @@ def _bare(spec: Spec, typed: Iterable[str]) -> list[str]:
     return bare
 
 
-def _values(session: Session, option: Option | None) -> list[str]:
+def _values(session: Session, option: Option | None, fragment: str) -> list[str]:
+    if option is not None and option.kind in naming.KINDS:
+        return naming.names(session.notebook, option.kind, fragment)
     return _named(session, option.kind) if option is not None else []
 
 
 def _named(session: Session, kind: str) -> list[str]:
-    """The things of one kind that the configuration knows. A broken file completes to nothing."""
+    """The things of one kind that there are here. A broken file completes to nothing."""
+    if kind in _FIXED:
+        return list(_FIXED[kind])
+    if kind == "chat":
+        return journal_commands.chat_names(session)
     client = session.client
     try:
         match kind:
@@ -117,12 +138,8 @@ def _named(session: Session, kind: str) -> list[str]:
                 return list(client.models.aliases())
             case "provider":
                 return sorted({row.ref.provider for row in client.models.rows(everything=True)})
-            case "method":
-                return list(METHODS)
             case "region":
                 return sorted({region.id for p in client.keys.products() for region in p.regions})
-            case "thinking":
-                return list(LEVELS)
             case "plugin":
                 return [row.id for row in client.accounts.plugins()]
             case "profile":

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from openclaw_ipython.values import dataclass
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Front:
     """`kind`: a terminal or a Jupyter kernel. `attended`: somebody is there to act on what is shown.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.safe.terminal import safe_text
 from openclaw_ipython.shell import checks, reports
-from openclaw_ipython.shell.arguments import Option, Positional, quotes_kept
+from openclaw_ipython.shell.arguments import Option, Positional, Spec, quotes_kept
 from openclaw_ipython.shell.table import COMMANDS, JSON, begins, command, find
 from openclaw_ipython.shell.views import Facts, Raw, Said, Table, View, as_json, short
 from openclaw_ipython.words import say
@@ -127,12 +127,20 @@ def help_(session: Session, values: dict[str, Any]) -> View | None:
         return Facts(
             say("%openclaw commands"), (), [*commands, *((c.line, say(c.help)) for c in COMMANDS.values())]
         )
+    if typed[0].lstrip("%") == "qwen":
+        from openclaw_ipython.shell.asking import CELL
+
+        what = say("ask: the cell is the prompt")
+        return Facts("%%qwen [MODEL] [options]", [("", what)], _arguments(CELL))
     if typed not in COMMANDS and begins(typed):
         group = [c for words, c in COMMANDS.items() if words[: len(typed)] == typed]
         return Facts(f"%openclaw {' '.join(typed)} …", (), [(c.line, say(c.help)) for c in group])
     found, _ = find(typed)
-    options = [
-        (f"{', '.join(o.names)}{' ' + o.metavar if o.metavar else ''}", o.help) for o in found.spec.options
-    ]
-    places = [(p.name.upper(), p.help) for p in found.spec.positionals if p.help]
-    return Facts(found.spec.usage, [("", say(found.help))], [*places, *options])
+    return Facts(found.spec.usage, [("", say(found.help))], _arguments(found.spec))
+
+
+def _arguments(spec: Spec) -> list[tuple[str, str]]:
+    """What a command takes, each with what it means."""
+    places = [(p.name.upper(), p.help) for p in spec.positionals if p.help]
+    options = [(f"{', '.join(o.names)}{' ' + o.metavar if o.metavar else ''}", o.help) for o in spec.options]
+    return [*places, *options]

@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleMatcherResult, context_matcher
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from traitlets import Bool, Enum, Float, Unicode
+from traitlets import Bool, Enum, Float, Int, Unicode
 
 from openclaw_ipython.errors import OpenClawError
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
+    from openclaw_ipython.shell.shown import Shown
 
 _ATTRIBUTE = "_openclaw_ipython"
 
@@ -44,7 +46,20 @@ class OpenClaw(Magics):
     language = Unicode(
         "", help="Language of panels, status and hints: en or zh_CN; empty: that of the locale"
     ).tag(config=True)
+    journal = Bool(True, help="Keep usage, conversations and jobs; False: write nothing down").tag(
+        config=True
+    )
+    cache = Bool(False, help="Send the same request once; as %openclaw cache on").tag(config=True)
+    cache_file = Unicode(
+        "", help="Keep cached answers in this file, to be passed on with a notebook; empty: in the journal"
+    ).tag(config=True)
+    daily_limit = Int(
+        0, min=0, help="Requests a day that your plan with a provider allows, to be warned in time; 0: none"
+    ).tag(config=True)
     debug = Bool(False, help="Full tracebacks, and the steps taken in the log").tag(config=True)
+    context_limit = Int(
+        100_000, min=1, help="Most characters that {name}, --attach and --cells add to a question together"
+    ).tag(config=True)
 
     shell: Any  # IPython types it as possibly None; a loaded extension always has one
 
@@ -55,6 +70,10 @@ class OpenClaw(Magics):
         @context_matcher(identifier="openclaw_ipython")
         def matcher(context: Any) -> SimpleMatcherResult:
             before = context.line_with_cursor[: context.cursor_position]
+            if context.cursor_line and context.full_text.lstrip().startswith("%%qwen"):
+                from openclaw_ipython.shell.completion import references
+
+                return references(self.session, before)
             if not before.lstrip().startswith(("%openclaw", "%qwen", "%%qwen")):
                 return SimpleMatcherResult(completions=[], suppress=False)
             from openclaw_ipython.shell.completion import matches
@@ -71,6 +90,17 @@ class OpenClaw(Magics):
 
             self._session = Session(self.shell, self)
         return self._session
+
+    @cached_property
+    def shown(self) -> Shown:
+        """What cells displayed, kept since the extension was loaded; made when the first one displays something."""
+        from openclaw_ipython.shell.shown import Shown
+
+        return Shown(self.shell)
+
+    def _displayed(self, message: Any) -> Any:
+        """Called by the kernel for each display on its way out."""
+        return self.shown.heard(message)
 
     # no_var_expand: IPython would otherwise evaluate what stands in braces on the line
     @no_var_expand
@@ -100,7 +130,7 @@ class OpenClaw(Magics):
         """Ask a model. `%%qwen [MODEL] [options]` sends the cell, `%qwen [options] PROMPT` the line.
 
         The answer is streamed below the cell; `_qwen` holds it afterwards, and `-o NAME` binds it too.
-        `%openclaw help` lists the options; `%openclaw models set REF` chooses the model.
+        `%openclaw help qwen` lists the options; `%openclaw models set REF` chooses the model.
         """
 
         def run() -> None:
@@ -136,11 +166,18 @@ class OpenClaw(Magics):
             speak(ENGLISH)
             self.shell.user_ns.pop("_qwen", None)
 
+    def _hook(self, act: str) -> None:
+        """Begin or end to hear of displays, where that is possible: in a kernel."""
+        hook = getattr(self.shell.display_pub, act, None)
+        if hook is not None:
+            hook(self._displayed)
+
     def register(self) -> None:
         """Put the magics, the completion and the rule for question marks into the shell."""
         self.shell.register_magics(self)
         self.shell.input_transformers_cleanup.append(questions)
         self.shell.Completer.custom_matchers.append(self._matcher)
+        self._hook("register_hook")
 
     def unregister(self) -> None:
         """Take out everything that `register`, and `Magics` itself, put into the shell."""
@@ -150,6 +187,7 @@ class OpenClaw(Magics):
                 if getattr(manager.magics[kind].get(name), "__self__", None) is self:
                     del manager.magics[kind][name]
         manager.registry.pop(type(self).__name__, None)
+        self._hook("unregister_hook")
         if self._matcher in self.shell.Completer.custom_matchers:
             self.shell.Completer.custom_matchers.remove(self._matcher)
         if questions in self.shell.input_transformers_cleanup:
@@ -196,8 +234,12 @@ def unload(shell: Any) -> None:
 
 def _lines(error: OpenClawError) -> list[str]:
     from openclaw_ipython.safe.terminal import safe_text
+    from openclaw_ipython.words import say
 
     first = f"{type(error).__name__}: {safe_text(str(error))}"
+    request_id = getattr(error, "request_id", "")  # what the service wants to be told when one asks it why
+    if request_id:
+        first += " · " + say("request {id}", id=safe_text(request_id))
     return [first, f"→ {safe_text(error.hint)}"] if error.hint else [first]
 
 

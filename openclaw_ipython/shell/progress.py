@@ -102,7 +102,7 @@ def mark_text(reply: Reply) -> str:
 
 
 def footer_text(reply: Reply, notes: Sequence[str] = ()) -> str:
-    """One line about the answer: `model · 3.2 s · 120→45 tokens (30 cached, 12 thinking) · notes`.
+    """One line about the answer: `model · 3.2 s · 120→45 tokens (30 cached, 12 thinking) · $0.0013 · notes`.
 
     Begins with why it is incomplete, when it is. Not escaped: the renderer does that for where it goes.
     """
@@ -111,6 +111,7 @@ def footer_text(reply: Reply, notes: Sequence[str] = ()) -> str:
         reply.model,
         duration(reply.seconds),
         _tokens(reply.usage),
+        money(reply.usage.cost) if reply.usage is not None and reply.usage.cost else "",
         *dict.fromkeys(notes),
     ]
     return " · ".join(" ".join(part.split()) for part in parts if part)
@@ -128,7 +129,21 @@ def _tokens(usage: Usage | None) -> str:
     return f"{counts} tokens" + (f" ({', '.join(details)})" if details else "")
 
 
+def money(dollars: float) -> str:
+    """`$12.40`, `$0.031`, `$0.00042`: two digits at least, however small."""
+    if dollars >= 0.1 or dollars <= 0:
+        return f"${dollars:,.2f}"
+    digits = next(n for n in range(2, 12) if round(dollars, n) * 10**n >= 10 or n == 11)
+    return f"${dollars:.{digits}f}"
+
+
 def call_text(name: str, arguments: str, limit: int = 200) -> str:
     """A tool call as one short line."""
     words = " ".join(arguments.split())
     return f"→ {name}({words if len(words) <= limit else words[:limit] + '…'})"
+
+
+def result_text(text: str, *, failed: bool, limit: int = 200) -> str:
+    """What came of a tool call, as one short line."""
+    words = " ".join(text.split())
+    return f"{'✗' if failed else '='} {words if len(words) <= limit else words[:limit] + '…'}"

@@ -16,12 +16,22 @@ from openclaw_ipython.chat.messages import (
     ReasoningDelta,
     Reply,
     TextDelta,
+    ToolCall,
     ToolCallDelta,
+    ToolResult,
 )
 from openclaw_ipython.safe.characters import visible
 from openclaw_ipython.safe.html import html_code, html_text, preformatted
+from openclaw_ipython.safe.markdown import prepare
 from openclaw_ipython.safe.terminal import TerminalFilter, safe_text
-from openclaw_ipython.shell.progress import Progress, call_text, duration, footer_text, mark_text
+from openclaw_ipython.shell.progress import (
+    Progress,
+    call_text,
+    duration,
+    footer_text,
+    mark_text,
+    result_text,
+)
 from openclaw_ipython.shell.sections import Piece, Sections
 from openclaw_ipython.shell.surfaces import Handle, JupyterSurface, Surface, TerminalSurface
 
@@ -94,6 +104,7 @@ class MarkdownRenderer:
         self._progress = Progress(clock)
         self._sections = Sections()
         self._calls: dict[int, tuple[str, str]] = {}
+        self._called: dict[str, Handle | None] = {}  # calls that were shown, and where
         self._reasoning: list[str] = []
         self._last: Handle | None = None  # the output that may still change
         self._is_status = False
@@ -106,6 +117,8 @@ class MarkdownRenderer:
 
     def feed(self, events: Sequence[ChatEvent]) -> None:
         """One message for what is new in the growing section, one more when a section closes."""
+        if not events and not self._seen_text:
+            prepare()  # there is time now, and none to lose once the first word is here
         text: list[str] = []
         for event in events:
             if isinstance(event, TextDelta):
@@ -119,12 +132,12 @@ class MarkdownRenderer:
     def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Fold the thinking, complete the last section, add the footer."""
         if not self._seen_reasoning and not self._seen_text and reply.reasoning:
-            self._take(ReasoningDelta(reply.reasoning))
+            self._reasoning.append(reply.reasoning)  # nobody has watched it: how long it took is not known
         if not self._seen_text and reply:
-            self._take_text([str(reply)])
+            self._take_whole(reply)
         self._end_thinking()
         self._end_calls(reply)
-        self._end_section()
+        self._end_section(at_once=reply.finish_reason == "interrupted")
         line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
         if line or self._last is not None:  # a status line must not stay
             self._show(_footer_bundle(line, mark_text(reply)))
@@ -149,6 +162,26 @@ class MarkdownRenderer:
             self._calls[event.index] = (name or event.name, arguments + event.arguments)
         elif isinstance(event, Notice):
             self._progress.notice(event)
+        elif isinstance(event, ToolCall):
+            self._take_call(event)
+        elif isinstance(event, ToolResult):
+            self._take_result(event)
+
+    def _take_call(self, call: ToolCall) -> None:
+        """A call on a line of its own, below what was said before it."""
+        self._calls.clear()
+        self._end_thinking()
+        self._end_section()
+        self._show_piece(_call_piece(call_text(call.name, call.arguments)))
+        self._called[call.id], self._last = self._last, None
+
+    def _take_result(self, result: ToolResult) -> None:
+        """What came of a call, on the line of the call."""
+        handle = self._called.get(result.call.id)
+        if handle is not None:
+            line = call_text(result.call.name, result.call.arguments)
+            came = result_text(result.text, failed=result.failed)
+            handle.update(_call_piece(f"{line}  {came}").bundle)
 
     def _take_text(self, pieces: list[str]) -> None:
         text = "".join(pieces)
@@ -162,6 +195,15 @@ class MarkdownRenderer:
             self._sections.add(text[start : start + _SLICE])
             if start + _SLICE < len(text):
                 self._paint()
+
+    def _take_whole(self, reply: Reply) -> None:
+        """An answer of which nothing was shown yet; whoever interrupted it does not wait for it to be painted."""
+        if reply.finish_reason != "interrupted":
+            MarkdownRenderer._take_text(self, [str(reply)])
+            return
+        self._seen_text = True
+        self._end_thinking()
+        self._sections.add(str(reply))
 
     # -- painting ----------------------------------------------------------------------------
 
@@ -179,11 +221,11 @@ class MarkdownRenderer:
             return
         if not self._is_status:
             self._end_section()
-        self._show_piece(Piece(f'<span style="{_GREY}">{html_text(status)}</span>', safe_text(status)))
-        self._is_status = True
+        grey = f'<span style="{_GREY}">{html_text(status)}</span>'
+        self._show_piece(Piece(grey, safe_text(status)), is_status=True)
 
-    def _end_section(self) -> None:
-        piece = self._sections.finish()
+    def _end_section(self, *, at_once: bool = False) -> None:
+        piece = self._sections.finish(at_once=at_once)
         if piece is not None:
             self._show_piece(piece)
             self._last = None
@@ -198,16 +240,17 @@ class MarkdownRenderer:
         self._last = None
 
     def _end_calls(self, reply: Reply) -> None:
-        calls = list(self._calls.values()) or [(call.name, call.arguments) for call in reply.tool_calls]
+        shown = bool(self._called)
+        calls = list(self._calls.values()) or [(c.name, c.arguments) for c in reply.tool_calls if not shown]
         self._calls.clear()
         for name, arguments in calls:
             self._sections.add(f"\n\n{_code_span(call_text(name, arguments))}\n\n")
 
-    def _show_piece(self, piece: Piece) -> None:
+    def _show_piece(self, piece: Piece, *, is_status: bool = False) -> None:
+        self._is_status = is_status  # before it is shown: an interrupt may hit right after
         if piece != self._painted or self._last is None:
             self._show(piece.bundle)
             self._painted = piece
-        self._is_status = False
 
     def _show(self, bundle: dict[str, str]) -> None:
         if self._last is None:
@@ -239,7 +282,7 @@ class PlainRenderer:
         self._show_reasoning = show_reasoning
         self._filter = TerminalFilter()
         self._at_line_start = True
-        self._seen_text = self._seen_reasoning = False
+        self._seen_text = self._seen_reasoning = self._called = False
 
     def open(self, label: str) -> None:
         """Begin to count the time."""
@@ -247,19 +290,28 @@ class PlainRenderer:
 
     def feed(self, events: Sequence[ChatEvent]) -> None:
         """Write what is new, in one go."""
-        self._write("".join(piece for event in events for piece in self._written(event)))
+        pieces: list[str] = []
+        for event in events:
+            if isinstance(event, ToolCall | ToolResult):
+                self._write("".join([*pieces, *self._end_thinking(), self._filter.close()]))
+                pieces.clear()
+                self._write_call(event)
+            else:
+                pieces += self._written(event)
+        self._write("".join(pieces))
 
     def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Write what was held back, and the footer in parentheses."""
         pieces: list[str] = []
         if not self._seen_text and not self._seen_reasoning and reply.reasoning:
-            pieces += self._written(ReasoningDelta(reply.reasoning))
+            shown = reply.reasoning if self._show_reasoning else ""
+            pieces += ["thinking…\n", self._filter.feed(shown), self._filter.close(), "\n"]
         if not self._seen_text and reply:
             pieces += self._written(TextDelta(str(reply)))
         pieces += self._end_thinking()
         pieces.append(self._filter.close())
         self._write("".join(pieces))
-        for call in reply.tool_calls:
+        for call in () if self._called else reply.tool_calls:
             self._write_line(call_text(call.name, call.arguments))
         line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
         self._write_line(f"({line})" if line else "")
@@ -286,6 +338,13 @@ class PlainRenderer:
             if event.seconds is not None:
                 yield f"({safe_text(event.text)}, {duration(event.seconds)})\n"
 
+    def _write_call(self, event: ToolCall | ToolResult) -> None:
+        self._called = True
+        if isinstance(event, ToolCall):
+            self._write_line(call_text(event.name, event.arguments))
+        else:
+            self._write_line(f"  {result_text(event.text, failed=event.failed)}")
+
     def _end_thinking(self) -> Iterator[str]:
         if self._progress.is_thinking:
             yield self._filter.close() + ("\n" if self._show_reasoning else "")
@@ -304,8 +363,9 @@ class PlainRenderer:
 def _folded_thinking(thoughts: str, seconds: str) -> Piece:
     """The thinking behind a line that unfolds it, as one HTML block for every Markdown reader."""
     words = preformatted(html_code(visible(thoughts)), style="white-space:pre-wrap")
-    summary = html_text(f"Thinking · {seconds}")
-    return Piece(f"<details><summary>{summary}</summary>{words}</details>", f"[thinking, {seconds}]")
+    summary = html_text(f"Thinking · {seconds}" if seconds else "Thinking")
+    plain = f"[thinking, {seconds}]" if seconds else "[thinking]"
+    return Piece(f"<details><summary>{summary}</summary>{words}</details>", plain)
 
 
 def _footer_bundle(line: str, mark: str) -> dict[str, str]:
@@ -315,6 +375,13 @@ def _footer_bundle(line: str, mark: str) -> dict[str, str]:
         f"<strong>{html_text(mark)}</strong>{html_text(line.removeprefix(mark))}" if mark else html_text(line)
     )
     return {"text/html": f'<div style="{_GREY}">{html}</div>', "text/plain": safe_text(f"({line})")}
+
+
+def _call_piece(line: str) -> Piece:
+    """What is said of a call; its words are the model's and the function's."""
+    from openclaw_ipython.safe.markdown import safe_markdown
+
+    return Piece(safe_markdown(visible(_code_span(line))), safe_text(line))
 
 
 def _code_span(line: str) -> str:

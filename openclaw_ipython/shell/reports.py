@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython._version import __version__
 from openclaw_ipython.errors import CheckFailed, LoginRequired
 from openclaw_ipython.neighbours import QwenCode
+from openclaw_ipython.shell.usage import today
 from openclaw_ipython.shell.views import Facts, View, duration, short
 from openclaw_ipython.words import say
 
@@ -35,6 +36,7 @@ def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
             or say("no image model yet: %openclaw models set-image"),
         ),
     ]
+    facts.append((say("today"), today(session)))
     asking = [("%%qwen", say("ask: the cell is the prompt"))]
     return Facts(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
 

@@ -8,11 +8,12 @@ itself is too long, at the end of a line. Only text is decided here: nothing is 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from openclaw_ipython.patterns import pattern
 from openclaw_ipython.safe.characters import visible
-from openclaw_ipython.safe.markdown import Block, safe_blocks
+from openclaw_ipython.safe.markdown import Block, plain_block, safe_blocks
 from openclaw_ipython.safe.terminal import safe_text
+from openclaw_ipython.values import dataclass
 
 SOFT_LIMIT = 4_000
 """Characters of Markdown an output may have before it is closed at the next end of a block."""
@@ -20,11 +21,11 @@ SOFT_LIMIT = 4_000
 HARD_LIMIT = 8_000
 """Characters a single block may have before it is cut."""
 
-_FENCE = re.compile(r"^((?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*)(`{3,}|~{3,})[^`\n]*$", re.M)
-_ITEM = re.compile(r"^(?: {0,3})(?:[-+*]|[0-9]{1,9}[.)])[ \t]", re.M)
+_FENCE = pattern(r"^((?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*)(`{3,}|~{3,})[^`\n]*$", re.M)
+_ITEM = pattern(r"^(?: {0,3})(?:[-+*]|[0-9]{1,9}[.)])[ \t]", re.M)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Piece:
     """What one output shows: inert Markdown, and the text itself for those who show no Markdown."""
 
@@ -64,9 +65,15 @@ class Sections:
             return closed_early, self._piece(safe_blocks(visible(self._reopened + self._tail), growing=True))
         return None, self._piece(blocks)
 
-    def finish(self) -> Piece | None:
-        """The last piece, complete. What comes next begins a new one."""
-        piece = self._piece(safe_blocks(visible(self._reopened + self._tail)))
+    def finish(self, *, at_once: bool = False) -> Piece | None:
+        """The last piece, complete. What comes next begins a new one.
+
+        `at_once`: somebody waits for the end of the cell, so much text that came in one go is shown as it is.
+        """
+        if at_once and len(self._tail) > HARD_LIMIT:
+            piece = self._piece([plain_block(visible(self._tail))])
+        else:
+            piece = self._piece(safe_blocks(visible(self._reopened + self._tail), growing=at_once))
         self._close_done()
         self._tail = self._reopened = ""
         return piece

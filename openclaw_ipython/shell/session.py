@@ -15,6 +15,10 @@ from openclaw_ipython.client import Client
 from openclaw_ipython.shell.front import Front, detect
 
 if TYPE_CHECKING:
+    from openclaw_ipython.context.sources import Failure
+    from openclaw_ipython.shell.below import Below
+    from openclaw_ipython.shell.conversing import Memory
+    from openclaw_ipython.shell.notebook import NotebookView
     from openclaw_ipython.shell.signin import SignIn
     from openclaw_ipython.shell.views import View
 
@@ -28,6 +32,10 @@ class Session:
         self.bridge = Bridge()
         self.pulse = time.monotonic
         self.signin: SignIn | None = None
+        self.failure: Failure | None = None
+        """The failure that `%openclaw fix` or `explain` was asked about last."""
+        self._below: Below | None = None
+        self._memory: Memory | None = None
         self._client: Client | None = None
         self._pid = os.getpid()
 
@@ -37,7 +45,33 @@ class Session:
         if self._client is None or self._pid != os.getpid():
             self._client = Client()
             self._pid = os.getpid()
+        self._client.keeping.follow(self.options)
         return self._client
+
+    @property
+    def memory(self) -> Memory:
+        """What this kernel remembers of its questions."""
+        if self._memory is None:
+            from openclaw_ipython.shell.conversing import Memory
+
+            self._memory = Memory()
+        return self._memory
+
+    @property
+    def notebook(self) -> NotebookView:
+        """The names, cells and failures of this shell."""
+        from openclaw_ipython.shell.notebook import NotebookView
+
+        return NotebookView(self.shell, self.options.shown)
+
+    @property
+    def below(self) -> Below:
+        """Puts cells below the running one."""
+        if self._below is None:
+            from openclaw_ipython.shell.below import Below
+
+            self._below = Below(self.shell)
+        return self._below
 
     @property
     def front(self) -> Front:
@@ -62,6 +96,8 @@ class Session:
 
     def close(self) -> None:
         """Stop what runs and close what is open."""
+        if self._below is not None:
+            self._below.forget()
         if self.signin is not None:
             self.signin.cancel()
         client, self._client = self._client, None

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from openclaw_ipython.auth.login import Prompted, Waiting
-from openclaw_ipython.bridge import TICK, Bridge
+from openclaw_ipython.bridge import TICK, Bridge, wait
 from openclaw_ipython.errors import (
     LoginCancelled,
     LoginDenied,
@@ -124,16 +124,16 @@ class SignIn:
 
     def answered(self, seconds: float) -> bool:
         """Whether the service has answered (with a code, or with a refusal), after waiting for up to `seconds`."""
-        return self._answered.wait(seconds)
+        return wait(self._answered, seconds)
 
     def ended(self, seconds: float = 0.0) -> bool:
         """Whether it has ended, after waiting for up to `seconds`; an interrupt is let through."""
-        return self._ended.wait(seconds)
+        return wait(self._ended, seconds)
 
     def wait(self) -> LoginOutcome:
         """Block until it has ended. An interrupt cancels it. Raises what it ended with."""
         try:
-            while not self._ended.wait(TICK):
+            while not self.ended(TICK):
                 pass
         except KeyboardInterrupt:
             self.cancel()

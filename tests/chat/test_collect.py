@@ -13,6 +13,7 @@ from openclaw_ipython.chat.messages import (
     ReasoningDelta,
     Reply,
     TextDelta,
+    Timed,
     ToolCall,
     ToolCallDelta,
     Usage,
@@ -122,3 +123,15 @@ def test_a_reply_survives_copying_and_pickling():
 )
 def test_the_code_of_a_reply(text, blocks):
     assert Reply(text).code == blocks
+
+
+def test_an_object_is_shown_as_the_json_it_came_as():
+    shown = Reply('{"a": "<b>"}', parsed={"a": "<b>"})._repr_mimebundle_()
+    assert shown["text/plain"] == '{"a": "<b>"}'
+    assert shown["text/markdown"] != Reply('{"a": "<b>"}')._repr_mimebundle_()["text/markdown"]
+    assert "<b>" not in shown["text/markdown"]
+
+
+def test_the_times_of_where_an_answer_was_given_count_more_than_when_it_is_heard():
+    reply = collected(Timed(3.25, None), TextDelta("kept"), Finished("stop"))
+    assert (reply.seconds, reply.first_text) == (3.25, None)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.chat.completions import encode
 from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, Dialect, dialect_of, mended, shaped
-from openclaw_ipython.chat.messages import ChatRequest, Message
+from openclaw_ipython.chat.messages import ChatRequest, Message, ToolCall
 from openclaw_ipython.chat.thinking import LEVELS, LOW_BUDGET, MEDIUM_BUDGET, family_of
 from openclaw_ipython.errors import RequestRejected, ServiceUnavailable, UsageError
 
@@ -443,6 +443,92 @@ def test_the_portal_is_asked_again_with_marks_once():
     assert "cache_control" in better.request.messages[0].content[0]
     assert mended(better.request, refusal("bad request"), portal) is None
     assert mended(made, refusal("bad request"), DASHSCOPE) is None
+
+
+# -- the form of the answer ----------------------------------------------------------------
+
+NAMED = {"name": "Bird", "schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "kind"),
+    [
+        ("", "gpt-9", "json_schema"),
+        ("openrouter", "qwen/qwen3.7-plus", "json_schema"),
+        ("fireworks", "accounts/fireworks/models/qwen3p7-plus", "json_schema"),
+        ("ollama", "qwen3:8b", "json_schema"),
+        ("lmstudio", "qwen3-8b", "json_schema"),
+        ("vllm", "Qwen/Qwen3-8B", "json_schema"),
+        ("modelscope", "Qwen/Qwen3-8B", "json_object"),
+        ("portal", "coder-model", "json_object"),
+        ("dashscope", "qwen3-coder-plus", "json_object"),
+        ("dashscope", "qwen3.7-plus", None),  # it may think, and is then refused or goes astray
+        ("dashscope", "qwen3.8-max", None),
+        ("dashscope", "kimi-k3", None),
+    ],
+)
+def test_each_host_is_asked_for_json_in_its_own_way(name, model, kind):
+    sent = body(ask(model, schema=NAMED), DIALECTS[name]).get("response_format")
+    assert (sent["type"] if sent else None) == kind
+    if kind == "json_schema":
+        assert sent["json_schema"] == NAMED
+
+
+@pytest.mark.parametrize("model", ["qwen3.7-plus", "qwen3.8-max", "deepseek-v4-pro"])
+def test_without_thinking_dashscope_is_held_to_json(model):
+    made = shaped(ask(model, schema=NAMED, thinking="off"), DASHSCOPE).request
+    assert made.extra["response_format"] == {"type": "json_object"}
+    made = shaped(ask(model, schema=NAMED, thinking="on"), DASHSCOPE).request
+    assert "response_format" not in made.extra
+
+
+def test_a_model_that_may_call_functions_is_not_held_to_a_schema():
+    may = ask("gpt-9", schema=NAMED, extra={"tools": TOOLS})
+    must_not = ask("gpt-9", schema=NAMED, extra={"tools": TOOLS, "tool_choice": "none"})
+    assert "response_format" not in body(may, PLAIN)
+    assert body(must_not, PLAIN)["response_format"]["type"] == "json_schema"
+
+
+def test_a_response_format_of_the_persons_own_stays():
+    own = {"type": "text"}
+    made = shaped(ask("gpt-9", schema=NAMED, extra={"response_format": own}), PLAIN).request
+    assert made.extra["response_format"] == own
+    assert mended(made, refusal("response_format is not supported"), PLAIN) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "response_format is not supported",
+        "<400> InternalError.Algo.InvalidParameter: Json mode response is not supported when enable_thinking is true",
+        "'type' must be one of text, json_object, not json_schema",
+        "This model does not support structured output.",
+    ],
+)
+def test_a_host_that_refuses_the_response_format_is_asked_without_it(said):
+    made = shaped(ask("gpt-9", schema=NAMED), PLAIN).request
+    better = mended(made, refusal(said), PLAIN)
+    assert better.request.extra == {}
+    assert "response_format" in better.note
+
+
+def test_turns_with_calls_keep_them_on_every_host():
+    call = ToolCall("call_1", "f", "{}")
+    turns = [
+        Message("user", "hi"),
+        Message("assistant", "", tool_calls=(call,)),
+        Message("tool", "5", tool_call_id="call_1"),
+        Message("system", "be brief"),
+    ]
+    for dialect in DIALECTS.values():
+        sent = body(ask("glm-5", messages=turns, extra={"tools": TOOLS}), dialect)
+        roles = {turn["role"]: turn for turn in sent["messages"]}
+        assert roles["assistant"]["tool_calls"] == [
+            {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+        ]
+        assert roles["assistant"]["content"] is None
+        assert roles["tool"]["tool_call_id"] == "call_1"
 
 
 def test_a_dialect_is_a_value():

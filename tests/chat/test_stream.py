@@ -550,11 +550,11 @@ def test_one_connection_serves_one_question_after_another(line, portal):
 
     async def ask_thrice(url):
         async with make_client() as http:
-            pool = http._transport_for_url(httpx.URL(url))._plain._pool
+            unused = http._transport._unused
             for _ in range(3):
                 heard = await at_the_door(line, url).hear(http=http)
                 assert heard.error is None
-                connections.extend(pool.connections)
+                connections.extend(one for kept in unused.values() for one in kept)
 
     with portal.serve() as url:
         asyncio.run(ask_thrice(url))

@@ -86,7 +86,10 @@ def test_tables_are_found(text, columns):
     assert table.columns == columns
 
 
-@pytest.mark.parametrize("text", ["", "a,b\n1,2", "1,2\n3,4\n5,6", "a,a\n1,2\n3,4", "a,b\n1,2,3\n4,5"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "a: int, x\nb: int, y\nc: str, z", "a,b\n1,2", "1,2\n3,4\n5,6", "a,a\n1,2\n3,4", "a,b\n1,2,3\n4,5"],
+)
 def test_other_texts_are_no_tables(text):
     assert find_table(text) is None
 
@@ -198,6 +201,27 @@ def test_results_of_functions_are_passed_on(ask):
     ).said
     assert said.startswith(DISCLAIMER)
     assert "`add` returned:\n\n```text\n5\n```" in said
+
+
+def test_results_of_functions_fill_the_schema_that_is_demanded(ask):
+    call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
+    schema = {"type": "object", "properties": {"total": {"type": "integer"}}}
+    said = ask.chat(
+        "add 2 and 3",
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "5"},
+        tools=[ADD],
+        response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+    ).said
+    assert json.loads(said) == {"total": 5}
+
+
+def test_several_calls_can_be_scripted_at_once(ask, portal):
+    portal.calls("add", {"a": 1}, ("add", '{"a"'), finish="length")
+    choice = ask.chat("go", tools=[ADD]).json()["choices"][0]
+    calls = [(call["id"], call["function"]["arguments"]) for call in choice["message"]["tool_calls"]]
+    assert calls == [("call_1", '{"a": 1}'), ("call_2", '{"a"')]
+    assert choice["finish_reason"] == "length"
 
 
 def test_json_is_answered_when_demanded(ask):

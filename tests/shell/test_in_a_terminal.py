@@ -124,6 +124,22 @@ def test_control_sequences_of_a_model_do_not_reach_the_terminal(terminal):
     assert "\x07" not in answer
 
 
+def test_json_is_laid_out_and_a_repair_is_shown_as_text(terminal):
+    terminal.portal.approve_after(0)
+    terminal.type("%openclaw login")
+    terminal.portal.says('{"a":', "[1]}")
+    assert '{\n  "a": [\n    1\n  ]\n}\n(qwen-portal/coder-model' in terminal.type(
+        "%qwen -f json -o data give me json"
+    )
+    assert "[1]" in terminal.type("data['a']")
+    terminal.type("1 / zero")
+    terminal.portal.says("It has no value.\n\n```python\n1 / 2\n```")
+    repaired = terminal.type("%openclaw fix")
+    assert "It has no value." in repaired
+    assert "What changes:\n-1 / zero\n+1 / 2" in repaired
+    assert "<" not in repaired
+
+
 def test_views_and_errors_are_plain_text(terminal):
     assert "not signed in" in terminal.type("%openclaw")
     error = terminal.type("%qwen hi")
@@ -131,3 +147,37 @@ def test_views_and_errors_are_plain_text(terminal):
     assert "→ %openclaw login" in error
     assert "Traceback" not in error
     assert "did you mean" in terminal.type("%openclaw lgin")
+
+
+def test_functions_are_asked_about_and_coroutines_run_on_the_loop_that_cells_await_on(terminal):
+    terminal.portal.approve_after(0)
+    terminal.type("%openclaw login")
+    terminal.type("import asyncio; lock = asyncio.Lock(); await lock.acquire()")
+    terminal.type(
+        "async def later(a: int): await asyncio.sleep(0); lock.release(); return asyncio.get_running_loop()"
+    )
+    terminal.type("%qwen --tools later later 7", until="Enter: no >")
+    shown = terminal.type("y")
+    assert "= <" in shown  # the loop, as it prints
+    assert "`later` returned" in shown
+    assert "False True" in terminal.type("print(lock.locked(), await lock.acquire())")
+    terminal.type("%qwen --tools later later 7", until="Enter: no >")
+    assert "✗ The person did not allow this call." in terminal.type("")
+    terminal.type("%qwen --tools later later 7", until="Enter: no >")
+    terminal.child.sendintr()
+    terminal.child.expect(r"In \[\d+\]: ", timeout=20)
+    assert "Traceback" not in terminal.child.before
+    assert "2" in terminal.type("1 + 1")
+
+
+def test_what_a_prompt_holds_goes_along_and_a_dry_run_is_text(terminal):
+    terminal.portal.approve_after(0)
+    terminal.type("%openclaw login")
+    terminal.type("import pathlib; held = {'a': 1}; pathlib.Path('/nowhere')")
+    assert "inserted held" in terminal.type("%qwen --cells -2 -a held what is {held}?")
+    sent = terminal.portal.requests[-1].json()["messages"][-1]["content"]
+    assert sent.endswith("what is {'a': 1}?")
+    assert "PosixPath('/nowhere')" in sent
+    shown = terminal.type("%qwen --dry-run what is {held}?")
+    assert "Nothing was sent." in shown
+    assert "--- user ---\nwhat is {'a': 1}?" in shown

@@ -101,3 +101,16 @@ def test_one_endless_word_is_cut_as_well():
     pieces = shown("x" * (4 * HARD_LIMIT), 1000)
     assert "".join(piece.plain for piece in pieces) == "x" * (4 * HARD_LIMIT)
     assert len(pieces) > 2
+
+
+def test_much_text_that_came_in_one_go_is_shown_as_it_is_when_somebody_waits_for_the_end():
+    text = "Some *words* of `code`, and a [link](https://example.org/).\n\n" * 500
+    sections = Sections()
+    sections.add(text)
+    piece = sections.finish(at_once=True)
+    assert piece.plain == text.strip("\n")
+    assert piece.markdown.startswith("<pre")
+    assert "https://example.org/" in piece.markdown
+    assert sections.finish() is None
+    sections.add("*short*")
+    assert sections.finish(at_once=True).markdown == "*short*"

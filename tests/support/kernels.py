@@ -51,10 +51,15 @@ class Kernel:
         self.displays: dict[str, dict] = {}  # every output ever shown, by display id, in its last state
         self.traffic: list[str] = []
 
-    def run(self, code: str, *, attended: bool = True, timeout: float = 20, during=None) -> Cell:
-        """Execute `code`; `during(cell)` is called after every message and between them."""
+    def run(
+        self, code: str, *, attended: bool = True, timeout: float = 20, during=None, cell_id: str = ""
+    ) -> Cell:
+        """Execute `code`; `during(cell)` is called after every message and between them.
+
+        `cell_id` is what JupyterLab and VS Code tell of the cell that runs.
+        """
         started = time.monotonic()
-        sent = self.client.execute(code, allow_stdin=attended)
+        sent = self._send(code, attended, cell_id)
         cell = Cell()
         while True:
             if time.monotonic() - started > timeout:
@@ -77,6 +82,14 @@ class Kernel:
         cell.status = reply["content"]["status"]
         cell.payload = reply["content"].get("payload", [])
         return cell
+
+    def _send(self, code: str, attended: bool, cell_id: str) -> str:
+        if not cell_id:
+            return self.client.execute(code, allow_stdin=attended)
+        content = {"code": code, "allow_stdin": attended, "store_history": True, "user_expressions": {}}
+        message = self.client.session.msg("execute_request", content, metadata={"cellId": cell_id})
+        self.client.shell_channel.send(message)
+        return message["header"]["msg_id"]
 
     def _take(self, message, cell: Cell, mine: bool) -> None:
         kind, content = message["msg_type"], message["content"]
@@ -119,6 +132,22 @@ class Kernel:
         cell = self.run(f"print(repr({expression}))")
         assert not cell.ename, cell.traceback
         return eval(cell.stdout)
+
+    def answering(self, *answers: str, asked: list[str] | None = None):
+        """For `during`: give `answers` to the questions a cell asks, in order; the questions are put into `asked`."""
+        left = list(answers)
+
+        def during(cell: Cell) -> None:
+            try:
+                message = self.client.get_stdin_msg(timeout=0)
+            except Empty:
+                return
+            if message["msg_type"] == "input_request":
+                if asked is not None:
+                    asked.append(message["content"]["prompt"])
+                self.client.input(left.pop(0))
+
+        return during
 
     def complete(self, code: str) -> list[str]:
         sent = self.client.complete(code, len(code))

@@ -89,7 +89,7 @@ async def asker() -> None:
     """A kernel: one client that lives long, and asks whenever it is told to."""
     from openclaw_ipython.client import Client
 
-    async with Client() as client:
+    async with Client(journal=False) as client:
         say(ready=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             count = json.loads(line).get("questions", 1)
@@ -138,7 +138,7 @@ def _live(*, act: str, dies_at: int = 0, later: float = 0.0) -> dict:
 
     async def run() -> dict:
         world = World(dict(os.environ), clock, time.monotonic, sleep)
-        async with Client(store=store, world=world) as client:
+        async with Client(store=store, world=world, journal=False) as client:
             if act == "ask":
                 return await _ask(client)
             async for _ in client.login():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import assert_type
 
 import openclaw_ipython as oc
@@ -26,6 +28,55 @@ async def ask() -> None:
                     assert_type(usage, oc.Usage)
                 case oc.Finished(reason):
                     assert_type(reason, str)
+                case _:
+                    pass
+
+
+@dataclass
+class Label:
+    name: str
+
+
+def look_up(name: str) -> int:
+    return len(name)
+
+
+async def search(words: list[str]) -> str:
+    return " ".join(words)
+
+
+def ask_at_once() -> None:
+    reply = oc.ask("Label {this}", schema=Label, tools=[look_up, search], images=["a.png"], temperature=0.1)
+    assert_type(reply, oc.Reply)
+    assert_type(reply.tool_calls, tuple[oc.ToolCall, ...])
+    label: Label = reply.parsed
+    print(label.name)
+    oc.ask([oc.Message("user", "hi")], tools={"find": look_up}, schema=list[Label], cache=True, raw=True)
+    oc.ask("hi", schema={"type": "object"}, extra={"seed": 1}, timeout=3.0)
+
+
+def ask_about_many() -> None:
+    oc.map(["a", "b"], "Label: {item}", schema=Label, concurrency=8, tokens_per_minute=1e6)
+    oc.map(
+        (str(n) for n in range(3)), on_error=lambda error, item: (error.hint, item), cache=True, table=False
+    )
+    with ThreadPoolExecutor() as pool:
+        oc.map(["a"], system="Be brief.", executor=pool, workers=2, resume=False, progress=False)
+
+
+async def ask_in_rounds() -> None:
+    async with oc.Client() as client:
+        async for event in client.stream("hi", tools=[look_up, search], schema=Label):
+            match event:
+                case oc.ToolCall(_, name, arguments):
+                    assert_type(name, str)
+                    assert_type(arguments, str)
+                case oc.ToolResult(call, text, failed):
+                    assert_type(call, oc.ToolCall)
+                    assert_type(failed, bool)
+                    print(text)
+                case oc.Answered(reply):
+                    assert_type(reply, oc.Reply)
                 case _:
                     pass
 

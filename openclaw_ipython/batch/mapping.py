@@ -1,0 +1,265 @@
+"""The call `oc.map`: its arguments made into a plan, carried out, and returned as a table or a list.
+
+Blocks its caller, whose thread paints the progress; the network runs on a loop of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Literal
+
+from openclaw_ipython.batch.asking import PATIENCE
+from openclaw_ipython.batch.here import Here
+from openclaw_ipython.batch.interrupted import Interrupted
+from openclaw_ipython.batch.pacing import Limits, Pacer
+from openclaw_ipython.batch.plan import Errand, Memory, Plan
+from openclaw_ipython.batch.progress import progress_for
+from openclaw_ipython.batch.results import Results, table_library
+from openclaw_ipython.batch.rows import Items, Row, items_of
+from openclaw_ipython.batch.templates import Template
+from openclaw_ipython.bridge import Bridge
+from openclaw_ipython.client import Client
+from openclaw_ipython.errors import OpenClawError, UsageError
+from openclaw_ipython.words import say
+
+if TYPE_CHECKING:
+    from openclaw_ipython.batch.cached import Cached
+    from openclaw_ipython.batch.elsewhere import Executor
+    from openclaw_ipython.batch.here import Landed
+    from openclaw_ipython.batch.plan import Pictures
+    from openclaw_ipython.context.pictures import Picture
+    from openclaw_ipython.routing import Question
+
+OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
+
+_INTERVAL = 0.1  # seconds between two looks at what came
+
+
+def map_items(
+    items: Iterable[Any],
+    prompt: str = "{item}",
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    schema: Any = None,
+    images: str | Callable[[Any], Any] | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    max_tokens: int | None = None,
+    thinking: str | None = None,
+    concurrency: int = 32,
+    requests_per_minute: float | None = None,
+    tokens_per_minute: float | None = None,
+    on_error: OnError = "value",
+    cache: bool | None = None,
+    resume: bool = True,
+    executor: Executor | None = None,
+    workers: int | None = None,
+    progress: bool = True,
+    table: bool | None = None,
+    client: Client | None = None,
+) -> Any:
+    """Ask the same about every item, many at once: `oc.map(df["text"], "Label: {item}", schema=Label)`.
+
+    `items` is a list, a Series, a DataFrame (pandas or polars) or any other iterable, which is pulled as needed. In
+    `prompt`, `{item}` is the item, or `{column}` a column of its row; other braces stay. `images` names the column
+    with the picture of a row, or is a function that gives the picture (or pictures) of an item.
+
+    At most `concurrency` requests are under way, and no more a minute than the other two limits say. When the service
+    says "too many requests", all of them step back together and come back gently. An item that fails has an error for
+    an answer (`on_error="value"`); `"raise"` ends the batch instead, a function is called with the error and
+    the item, and gives what stands there. An error that every item would meet (no login, no quota) ends the batch.
+
+    Interrupted or ended early, it keeps what was done: the same call goes on where it was (`resume=False` starts
+    anew). What is complete is forgotten, so that the same call later asks again; with `cache=True` it does not, nor
+    does another call for any item that was asked in the same words.
+
+    `executor` is any `concurrent.futures.Executor`: its `workers` (as many as it has) ask, with a share of the limits
+    each. The login travels to them in memory only.
+
+    Returns a DataFrame where the items came in one, or pandas is installed: the items, then `answer` (or the fields of
+    `schema`), `error`, `model`, `tokens_in`, `tokens_out`, `seconds`. Else, and with `table=False`, a sequence of
+    replies and errors with `.tally`, `.errors` and `.table()`.
+
+    Raises UsageError for a prompt that names nothing of the items, what `Client.question` raises, and the error that
+    ended the batch; Interrupted, a KeyboardInterrupt with the `.results` so far.
+    """
+    given = items_of(items)
+    library = table_library(given) if table is not False else ""
+    if table and not library:
+        raise UsageError(say("a table needs pandas"), hint="pip install 'openclaw-ipython[pandas]'")
+    if not callable(on_error) and on_error not in ("value", "raise"):
+        raise UsageError(say("on_error is 'value', 'raise' or a function"))
+    limits = _limits(concurrency, requests_per_minute, tokens_per_minute)
+    options = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking}
+    plan = Plan(
+        Template(prompt), prompt, model, system, _schema(schema), _pictures(images), options,
+        pictured=images if isinstance(images, str) else "",
+    )  # fmt: skip
+    batch = _Batch(plan, given, limits, on_error, resume, _client(client), cache)
+    results = batch.carried_out(executor, workers, wanted=progress)
+    return results.table(library) if library else results
+
+
+def _client(given: Client | None) -> Client:
+    """The client to ask with. In a notebook the person's preferences for the journal and the cache count here too."""
+    if given is not None:
+        return given
+    client = Client()
+    client.keeping.follow_notebook()
+    return client
+
+
+def _terms(client: Client, question: Question) -> list[str]:
+    """What a service's terms say, where that may be about batches: some plans are for interactive use only."""
+    try:
+        terms = client.provider(question.ref.provider).terms
+    except UsageError:  # an entry of the person's own
+        return []
+    return [say(terms)] if terms else []
+
+
+def _limits(concurrency: int, requests: float | None, tokens: float | None) -> Limits:
+    for name, value in (
+        ("concurrency", concurrency),
+        ("requests_per_minute", requests),
+        ("tokens_per_minute", tokens),
+    ):
+        if value is not None and not value > 0:
+            raise UsageError(say("{name} must be more than 0", name=name))
+    return Limits(int(concurrency), requests, tokens)
+
+
+def _schema(wanted: Any) -> Any:
+    if wanted is None:
+        return None
+    from openclaw_ipython.answers.schemas import schema_of
+
+    return schema_of(wanted)
+
+
+def _pictures(images: str | Callable[[Any], Any] | None) -> Pictures | None:
+    if images is None:
+        return None
+    from openclaw_ipython.context.images import of_values
+    from openclaw_ipython.context.pictures import ORDINARY
+
+    def look(row: Row) -> Any:
+        if callable(images):
+            return images(row.item)
+        if images not in row.names:
+            raise UsageError(
+                say("no column {name} for the pictures", name=images), suggestions=tuple(row.names)
+            )
+        return row.names[images]
+
+    def pictures(row: Row) -> tuple[Picture, ...]:
+        found = look(row)
+        if found is None:
+            return ()
+        several = isinstance(found, Sequence) and not isinstance(found, (str, bytes))
+        return tuple(of_values(list(found) if several else [found], ORDINARY))
+
+    return pictures
+
+
+@dataclass
+class _Batch:
+    """One call, from its first row to its results."""
+
+    plan: Plan
+    items: Items
+    limits: Limits
+    on_error: OnError
+    resume: bool
+    client: Client
+    cache: bool | None
+    pause: Callable[[], float] = lambda: 0.0
+
+    def carried_out(self, executor: Executor | None, workers: int | None, *, wanted: bool) -> Results:
+        results = Results(self.items, self.on_error if callable(self.on_error) else None)
+        rows = self.items.rows()
+        first = next(rows, None)
+        if first is None:
+            return results
+        self._check(first)
+        bridge = Bridge()
+        client = self.client.sibling(patience=PATIENCE)
+        shown = progress_for(self.items.size, wanted=wanted)
+        memory = Memory(self.plan, None)
+        complete = False
+        try:
+            question = self.plan.question(client, self.plan.messages(first))
+            memory = self._memory(client, question)
+            stops, cached = self.on_error == "raise", self._cached(client)
+            results.notes += [*question.notes, *_terms(client, question)]
+            errand = Errand(
+                self.plan, chain([first], rows), question, client, memory, stops, cached, results.notes.append
+            )
+            landed = (
+                self._here(errand, bridge)
+                if executor is None
+                else self._elsewhere(errand, bridge, executor, workers)
+            )
+            with closing(landed):
+                for batch in landed:
+                    for outcome, item in batch:
+                        results.add(outcome, item)
+                    shown.update(results.tally, self.pause())
+            complete = not results.tally.errors
+        except KeyboardInterrupt:
+            raise Interrupted(self._stopped(results), results) from None
+        except OpenClawError as error:
+            if results.tally.done:
+                error.args = (f"{error} · {self._stopped(results)}",)
+            raise
+        finally:
+            memory.close(complete=complete)
+            summary = [results.tally.summary(self.items.size)] if results.tally.done else []
+            shown.close(" · ".join([*summary, *dict.fromkeys(results.notes)]))
+            with suppress(KeyboardInterrupt, RuntimeError):
+                bridge.run(client.aclose())
+            bridge.close()
+        return results
+
+    def _check(self, first: Row) -> None:
+        if self.plan.pictures is None:
+            self.plan.template.check(first.names)
+
+    def _memory(self, client: Client, question: Question) -> Memory:
+        kept = self.resume and client.keeping.journal
+        return Memory(self.plan, client.books.journal.jobs.open(self.plan.key(question)) if kept else None)
+
+    def _cached(self, client: Client) -> Cached | None:
+        if not (client.keeping.cache if self.cache is None else self.cache):
+            return None
+        from openclaw_ipython.batch.cached import Cached
+
+        return Cached(client.books.answers)
+
+    def _stopped(self, results: Results) -> str:
+        done = results.tally.done - results.tally.errors
+        if not (self.resume and self.client.keeping.journal):
+            return say("{done:,} answered", done=done)
+        return say("{done:,} answered; the same call goes on from there", done=done)
+
+    def _here(self, errand: Errand, bridge: Bridge) -> Generator[list[Landed], None, None]:
+        world = errand.client.world
+        pacer = Pacer(self.limits, world.pulse(), world.jitter)
+        self.pause = lambda: pacer.pause(world.pulse())
+        with bridge.batches(Here(errand, pacer).outcomes, _INTERVAL) as batches:
+            yield from batches
+
+    def _elsewhere(
+        self, errand: Errand, bridge: Bridge, executor: Executor, workers: int | None
+    ) -> Generator[list[Landed], None, None]:
+        from openclaw_ipython.batch.elsewhere import Elsewhere, workers_of
+
+        count = workers or workers_of(executor)
+        run = Elsewhere(
+            errand, self.limits, bridge=bridge, executor=executor, workers=count, size=self.items.size
+        )
+        return run.outcomes()

@@ -1,0 +1,64 @@
+"""What `--attach` names: a variable or a text file, as a block of the prompt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openclaw_ipython.config.refs import did_you_mean, suggest
+from openclaw_ipython.context.blocks import fenced
+from openclaw_ipython.context.files import existing, read_text
+from openclaw_ipython.context.sources import Broken, find, is_path
+from openclaw_ipython.context.values import Readable, readable
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.words import say
+
+if TYPE_CHECKING:
+    from openclaw_ipython.context.allowance import Allowance
+    from openclaw_ipython.context.sources import Notebook
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """One attachment: the block it is in the prompt, and for the footer its name, its length, whether it was cut."""
+
+    name: str
+    block: str
+    characters: int
+    capped: bool
+
+
+def attach(word: str, notebook: Notebook, allowance: Allowance) -> Attached:
+    """What `word` names: a variable first, then a file. Raises UsageError, with suggestions, for neither."""
+    if is_path(word):
+        try:
+            value = find(word, notebook)
+        except KeyError:
+            pass
+        except Broken as error:
+            raise UsageError(say("{word} leads nowhere ({why})", word=word, why=error)) from None
+        else:
+            if isinstance(value, Path):
+                return _file(value, allowance)
+            shown = readable(value, allowance.left, notebook.inputs)
+            allowance.spend(shown.text)
+            return _block(word, shown)
+    path = existing(word)
+    if path is not None:
+        return _file(path, allowance)
+    near = suggest(word, [name for name in notebook.nameable() if not name.startswith("_")])
+    raise UsageError(
+        say("{word} is no variable and no file{meant}", word=word, meant=did_you_mean(near)), suggestions=near
+    )
+
+
+def _file(path: Path, allowance: Allowance) -> Attached:
+    found = read_text(path, allowance.left)
+    text, cut = allowance.take(found.text, found.total)
+    return _block(path.name, Readable(text, "file", cut, found.language))
+
+
+def _block(name: str, found: Readable) -> Attached:
+    block = f"{name} ({found.what}):\n{fenced(found.text, found.language)}"
+    return Attached(name, block, len(found.text), found.capped)

@@ -1,0 +1,177 @@
+"""Tables and arrays as text: what they are, how they begin, what is in them. They tell their library themselves.
+
+pandas, polars, numpy and torch are never imported from here: a value of theirs brings its own methods.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator
+from math import isnan
+from typing import Any, NamedTuple
+
+_HEAD = 8  # rows
+_COLUMNS = 100
+_CELL = 2_000  # characters of a line of the head
+_MOST = 2_000_000  # values: a larger table is summed up by its first rows
+_CORNER = 6
+_NUMBERS = frozenset("biufc")
+
+
+class Library(NamedTuple):
+    """How values of one type are described: in a few words, and as text."""
+
+    what: Callable[[Any], str]
+    text: Callable[[Any], str]
+
+
+def library_of(value: Any) -> Library | None:
+    """The entry for the type of `value` or of one it inherits from."""
+    for kind in type(value).__mro__:
+        if found := _LIBRARIES.get((kind.__module__.partition(".")[0], kind.__name__)):
+            return found
+    return None
+
+
+def _rows_and_columns(value: Any) -> str:
+    rows, columns = value.shape
+    return f"{type(value).__name__}, {rows:,} rows × {columns:,} columns"
+
+
+def _length(value: Any) -> str:
+    name = getattr(value, "name", None)
+    return f"{type(value).__name__}, {len(value):,} values" + (f", named {name}" if name is not None else "")
+
+
+def _lazy(value: Any) -> str:
+    return f"{type(value).__name__}, not computed"
+
+
+def _array(value: Any) -> str:
+    return f"{type(value).__name__}, shape {tuple(value.shape)}, {value.dtype}"
+
+
+# -- pandas ----------------------------------------------------------------------------------
+
+
+def _pandas_frame(frame: Any) -> str:
+    rows, columns = frame.shape
+    shown = frame.iloc[:, :_COLUMNS]
+    filled = shown.notna().sum()
+    lines = [_rows_and_columns(frame), "columns:"]
+    for at, name in enumerate(shown.columns):
+        lines.append(f"  {name}: {shown.dtypes.iloc[at]}, {rows - int(filled.iloc[at]):,} missing")
+    if columns > _COLUMNS:
+        lines.append(f"  … {columns - _COLUMNS:,} more columns")
+    plain_index = type(frame.index).__name__ == "RangeIndex"
+    head = shown.head(_HEAD).to_csv(index=not plain_index)
+    lines += [f"first {min(rows, _HEAD)} rows as CSV:", *_clipped(head)]
+    return "\n".join([*lines, *_pandas_summary(shown)])
+
+
+def _pandas_summary(shown: Any) -> Iterator[str]:
+    rows, columns = shown.shape
+    if not rows or not columns:
+        return
+    most = max(1, _MOST // columns)
+    about = "summary" if rows <= most else f"summary of the first {most:,} rows"
+    sample = shown if rows <= most else shown.head(most)
+    try:
+        described = sample.describe(include="all")
+    except (TypeError, ValueError):  # values that have no order, such as lists or complex numbers
+        return
+    yield f"{about} as CSV:"
+    names = [str(name) for name in described.columns]
+    columns_of = [[_figure(value) for value in described.iloc[:, at].tolist()] for at in range(len(names))]
+    written = io.StringIO()
+    csv.writer(written).writerow(["", *map(str, described.index)])
+    csv.writer(written).writerows([name, *row] for name, row in zip(names, columns_of, strict=True))
+    yield from _clipped(written.getvalue())
+
+
+def _figure(value: Any) -> str:
+    """A statistic with six digits; nothing where there is none."""
+    if isinstance(value, float):
+        return "" if isnan(value) else f"{value:.6g}"
+    return str(value)
+
+
+def _pandas_series(series: Any) -> str:
+    missing = int(series.isna().sum())
+    head = series.head(_HEAD).to_csv()
+    lines = [f"{_length(series)}, {series.dtype}, {missing:,} missing"]
+    lines += [f"first {min(len(series), _HEAD)} values as CSV:", *_clipped(head)]
+    return "\n".join([*lines, "summary:", series.head(_MOST).describe().to_string()])
+
+
+# -- polars ----------------------------------------------------------------------------------
+
+
+def _polars_frame(frame: Any) -> str:
+    rows, columns = frame.shape
+    shown = frame[:, :_COLUMNS]
+    missing = shown.null_count().row(0) if columns else ()
+    lines = [_rows_and_columns(frame), "columns:"]
+    lines += [
+        f"  {name}: {kind}, {n:,} missing"
+        for (name, kind), n in zip(shown.schema.items(), missing, strict=True)
+    ]
+    if columns > _COLUMNS:
+        lines.append(f"  … {columns - _COLUMNS:,} more columns")
+    lines += [f"first {min(rows, _HEAD)} rows as CSV:", *_clipped(_polars_csv(shown.head(_HEAD)))]
+    if rows and columns:
+        most = max(1, _MOST // columns)
+        lines.append("summary as CSV:" if rows <= most else f"summary of the first {most:,} rows as CSV:")
+        lines += _clipped(_polars_csv(shown.head(most).describe()))
+    return "\n".join(lines)
+
+
+def _polars_csv(frame: Any) -> str:
+    try:
+        return str(frame.write_csv())
+    except Exception:  # polars' own error: lists and structures have no place in CSV
+        return "\n".join(str(row) for row in frame.rows())
+
+
+def _polars_series(series: Any) -> str:
+    head = ", ".join(map(repr, series.head(_HEAD).to_list()))
+    lines = [f"{_length(series)}, {series.dtype}, {series.null_count():,} missing", f"first values: {head}"]
+    return "\n".join([*lines, "summary as CSV:", *_clipped(_polars_csv(series.head(_MOST).describe()))])
+
+
+def _polars_lazy(frame: Any) -> str:
+    schema = frame.collect_schema()
+    return "\n".join([_lazy(frame), "columns:", *(f"  {name}: {kind}" for name, kind in schema.items())])
+
+
+# -- arrays ----------------------------------------------------------------------------------
+
+
+def _array_text(array: Any) -> str:
+    if array.ndim == 0:
+        return f"{_array(array)}: {array}"
+    corner = array[tuple(slice(0, _CORNER) for _ in range(array.ndim))] if array.ndim <= 4 else None
+    lines = [_array(array)]
+    if getattr(array.dtype, "kind", "") in _NUMBERS - {"c"} and 0 < array.size <= _MOST * 4:
+        lines.append(f"smallest {array.min():.6g}, largest {array.max():.6g}, mean {array.mean():.6g}")
+    if corner is not None:
+        whole = tuple(corner.shape) == tuple(array.shape)
+        lines += ["values:" if whole else "the first of its values:", str(corner)]
+    return "\n".join(lines)
+
+
+def _clipped(table: str) -> Iterable[str]:
+    """The lines of a table, none of them very long."""
+    return [line if len(line) <= _CELL else f"{line[:_CELL]}…" for line in table.splitlines()]
+
+
+_LIBRARIES = {
+    ("pandas", "DataFrame"): Library(_rows_and_columns, _pandas_frame),
+    ("pandas", "Series"): Library(_length, _pandas_series),
+    ("polars", "DataFrame"): Library(_rows_and_columns, _polars_frame),
+    ("polars", "Series"): Library(_length, _polars_series),
+    ("polars", "LazyFrame"): Library(_lazy, _polars_lazy),
+    ("numpy", "ndarray"): Library(_array, _array_text),
+    ("torch", "Tensor"): Library(_array, _array_text),
+}

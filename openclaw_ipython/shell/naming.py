@@ -1,0 +1,73 @@
+"""The names of a notebook that may stand after an option, or within braces: for Tab. Nothing is called or read."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.context.sources import Broken, find
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.notebook import NotebookView
+
+KINDS = frozenset({"name", "source", "function", "schema"})
+"""What an option may want of the notebook: a variable; that or a file; functions; a class or a schema."""
+
+_OPEN = re.compile(r"\{([^\W\d]?[\w.]*)$")
+_MOST_FILES = 200
+
+
+def open_brace(before: str) -> str | None:
+    """What is typed of a reference that is still open at the end of `before`; None where none is."""
+    match = _OPEN.search(before)
+    return match[1] if match else None
+
+
+def names(notebook: NotebookView, kind: str, fragment: str) -> list[str]:
+    """The words that `fragment` may become, for one of KINDS."""
+    if kind == "source":
+        return [*variables(notebook, fragment), *_files(fragment)]
+    if kind == "function":  # several, with commas between them
+        done, comma, last = fragment.rpartition(",")
+        return [f"{done}{comma}{name}" for name in variables(notebook, last, callable)]
+    if kind == "schema":
+        return variables(notebook, fragment, lambda value: isinstance(value, (type, dict)))
+    return variables(notebook, fragment)
+
+
+def variables(
+    notebook: NotebookView, fragment: str, fits: Callable[[Any], bool] = lambda _: True
+) -> list[str]:
+    """The person's variables, or after a dot the attributes of what stands before it, without methods."""
+    owner, dot, _ = fragment.rpartition(".")
+    if not dot:
+        everything = notebook.nameable()
+        return [name for name in notebook.own_names() if fits(everything[name])]
+    try:
+        value = find(owner, notebook)
+        listed = dir(value)
+    except (Broken, KeyError):
+        return []
+    except Exception:  # an odd `__dir__`
+        return []
+    kind = type(value)
+    return [
+        f"{owner}.{name}"
+        for name in listed
+        if not name.startswith("_")
+        and not callable(getattr(kind, name, None))  # looked up on the type: runs nothing
+    ]
+
+
+def _files(fragment: str) -> list[str]:
+    """Files and folders below the working folder that go on as `fragment` begins."""
+    if not fragment:
+        return []
+    home = str(Path("~").expanduser()) if fragment.startswith("~") else ""
+    pattern = home + fragment[1:] if home else fragment
+    found = sorted(glob.glob(glob.escape(pattern) + "*"))[:_MOST_FILES]  # noqa: PTH207 - keeps the path as it was typed
+    found = [f"{name}/" if Path(name).is_dir() else name for name in found]
+    return [f"~{name[len(home) :]}" for name in found] if home else found

@@ -1,0 +1,158 @@
+"""What the notebook holds, as IPython has it: names, cells with their outputs, the last exception.
+
+The one place that knows where IPython keeps these. It reads, and decides nothing about what goes into a prompt.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.context.sources import Cell, Failure
+from openclaw_ipython.safe.terminal import safe_text
+from openclaw_ipython.shell.shown import PICTURES, running_cell
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from openclaw_ipython.shell.shown import Shown
+
+_RESULT = re.compile(r"_{1,3}|_\d+")
+_EMPTY_LINES = re.compile(r"\A(?:[ \t]*\n)+")
+
+
+class NotebookView:
+    """One shell's names, cells and failures. `shown` is what cells displayed since the extension was loaded."""
+
+    def __init__(self, shell: Any, shown: Shown | None = None) -> None:
+        self._shell = shell
+        self._shown = shown
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """The namespace, live."""
+        return self._shell.user_ns  # type: ignore[no-any-return]
+
+    def nameable(self) -> Mapping[str, Any]:
+        """The names that a person may mean: all but IPython's own, of which only the last results count."""
+        hidden = self._shell.user_ns_hidden
+        return {
+            name: value
+            for name, value in self.names.items()
+            if not (name in hidden and hidden[name] is value) or _RESULT.fullmatch(name)
+        }
+
+    def own_names(self) -> list[str]:
+        """The names that the person made, sorted: without IPython's own, and without those that begin with `_`."""
+        return sorted(name for name in self.nameable() if not name.startswith("_"))
+
+    @property
+    def running(self) -> int:
+        """The number of the cell that runs now."""
+        return running_cell(self._shell)
+
+    @property
+    def inputs(self) -> Sequence[str]:
+        """The sources of the cells as typed, by number; the one that runs now is the last."""
+        return self._shell.history_manager.input_hist_raw  # type: ignore[no-any-return]
+
+    @property
+    def results(self) -> Mapping[int, Any]:
+        """What cells returned, by number: `Out`."""
+        return self._shell.user_ns.get("_oh", {})  # type: ignore[no-any-return]
+
+    def cell(self, number: int) -> Cell:
+        """An earlier cell with its text output. Raises KeyError where there is none of that number."""
+        if not 1 <= number < len(self.inputs):
+            raise KeyError(number)
+        return Cell(number, self.inputs[number], self._output(number))
+
+    def pictures(self, number: int) -> list[tuple[str, bytes]]:
+        """The pictures that cell `number` displayed, in order: MIME type and bytes."""
+        found = []
+        for bundle in self._displays(number):
+            for kind in PICTURES:
+                if kind in bundle and (data := _bytes(bundle[kind])):
+                    found.append((kind, data))
+                    break
+        return found
+
+    def last_pictures(self) -> list[tuple[str, bytes]]:
+        """The pictures of the latest cell that displayed any."""
+        for number in range(self.running, 0, -1):
+            if found := self.pictures(number):
+                return found
+        return []
+
+    def last_failure(self) -> Failure | None:
+        """The last exception that ended a cell, with that cell. None when there was none yet."""
+        error = getattr(sys, "last_value", None)
+        if not isinstance(error, BaseException):
+            return None
+        number, line = self._where(error)
+        source = self.inputs[number] if number is not None and 0 < number < len(self.inputs) else ""
+        return Failure(error, number, _EMPTY_LINES.sub("", source), line)  # as IPython counts its lines
+
+    # -- inside --
+
+    def _where(self, error: BaseException) -> tuple[int | None, int | None]:
+        """Number and line of the cell that `error` came out of: the last of its frames that is in one."""
+        if isinstance(error, SyntaxError) and (number := self._number_of(error.filename)) is not None:
+            return number, error.lineno
+        found: tuple[int | None, int | None] = (None, None)
+        trace = error.__traceback__
+        while trace is not None:
+            code: CodeType = trace.tb_frame.f_code
+            number = self._number_of(code.co_filename)
+            if number is not None and (found[0] is None or number == found[0]):
+                found = (number, trace.tb_lineno)
+            trace = trace.tb_next
+        if found[0] is None:  # newer releases of IPython remember which cells failed
+            failed = getattr(self._shell.history_manager, "exceptions", None)
+            return (max(failed), None) if failed else (None, None)
+        return found
+
+    def _number_of(self, filename: str | None) -> int | None:
+        named = self._shell.compile.format_code_name(filename) if filename else None
+        match = re.fullmatch(r"In\[(\d+)\]", named[1]) if named else None
+        return int(match[1]) if match else None
+
+    def _displays(self, number: int) -> list[Mapping[str, Any]]:
+        if self._shown is not None and (kept := self._shown.outputs(number)):
+            return list(kept)
+        return [o.bundle for o in self._history(number) if o.output_type == "display_data"]
+
+    def _history(self, number: int) -> Sequence[Any]:
+        """What IPython remembers of outputs: from release 9 on what was printed, in a terminal also displays."""
+        outputs = getattr(self._shell.history_manager, "outputs", None) or {}
+        return outputs.get(number, ())  # type: ignore[no-any-return]
+
+    def _output(self, number: int) -> str:
+        manager = self._shell.history_manager
+        parts = ["".join(o.bundle["stream"]) for o in self._history(number) if o.output_type == "out_stream"]
+        parts += [str(bundle.get("text/plain", "")) for bundle in self._displays(number)]
+        parts.append(str(manager.output_hist_reprs.get(number, "")))
+        failed = (getattr(manager, "exceptions", None) or {}).get(number)
+        if failed:
+            parts.append(f"{failed['ename']}: {failed['evalue']}")
+        return "\n".join(said for part in parts if (said := _as_read(part)))
+
+
+def _as_read(text: str) -> str:
+    """Printed text as it stands in the end: no colours, and of a line that was overwritten the last state."""
+    lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
+    return safe_text("\n".join(lines)).strip("\n")
+
+
+def _bytes(data: Any) -> bytes:
+    """A picture in a MIME bundle: bytes in the process, base64 on the wire."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        return base64.b64decode(data)
+    except (binascii.Error, TypeError, ValueError):
+        return b""

@@ -1,0 +1,37 @@
+"""An answer that is there already, shown in its last state at once: nothing grows, and every run looks the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from openclaw_ipython.chat.messages import ChatEvent, Notice
+
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.messages import Reply
+    from openclaw_ipython.shell.renderers import Renderer
+
+
+class AtOnce:
+    """A renderer that is told of an answer only when it is complete. What is to be said goes into the footer."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self.interval = renderer.interval
+        self._renderer = renderer
+        self._notes: list[str] = []
+
+    def open(self, label: str) -> None:
+        """Nothing is waited for."""
+        self._renderer.open(label)
+
+    def feed(self, events: Sequence[ChatEvent]) -> None:
+        """Keep what belongs into the footer."""
+        self._notes += [event.text for event in events if isinstance(event, Notice) and event.seconds is None]
+
+    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """Show all of it."""
+        self._renderer.close(reply, [*self._notes, *notes])
+
+    def abandon(self) -> None:
+        """As the renderer does."""
+        self._renderer.abandon()

@@ -1,0 +1,63 @@
+"""Record `notebooks/replay.ipynb` anew: the answers into `replay-cache.sqlite` beside it, its outputs into itself.
+
+The notebook runs twice: first with the practice portal, which answers; then with the answers alone, in another home
+without a login. The outputs of the second run are what every run after it has to look like.
+"""
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from openclaw_ipython.client import Client
+from openclaw_ipython.config.paths import locate
+from openclaw_ipython.config.store import Store
+from openclaw_ipython.practice import Portal
+from openclaw_ipython.world import World
+
+NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "replay.ipynb"
+CACHE = NOTEBOOK.with_name("replay-cache.sqlite")
+
+
+async def sign_in(environ: dict[str, str], portal: Portal) -> None:
+    async def at_once(_: float) -> None:
+        await asyncio.sleep(0)
+
+    store = Store(locate(environ, None, Path.exists), environ=environ)
+    async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+        async for event in client.login():
+            if hasattr(event, "prompt"):
+                portal.approve(event.prompt.user_code)
+
+
+def run(home: Path, environ: dict[str, str]) -> nbformat.NotebookNode:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    os.environ |= environ | {"OPENCLAW_HOME": str(home), "IPYTHONDIR": str(home / "ipython")}
+    NotebookClient(
+        notebook, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOK.parent)}}
+    ).execute()
+    return notebook
+
+
+def main() -> None:
+    CACHE.unlink(missing_ok=True)
+    portal = Portal(pace=0.03)  # so that the times look like times
+    with tempfile.TemporaryDirectory() as folder, portal.serve() as origin:
+        environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
+        asyncio.run(sign_in({"OPENCLAW_HOME": folder, **environ}, portal))
+        run(Path(folder), environ)
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = run(Path(folder), {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": "http://127.0.0.1:9"})
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # when it ran
+    notebook.metadata.pop("language_info", None)  # which release of Python it was
+    nbformat.write(notebook, NOTEBOOK)
+    sys.stdout.write(f"{NOTEBOOK} and {CACHE} written\n")
+
+
+if __name__ == "__main__":
+    main()

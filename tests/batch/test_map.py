@@ -1,0 +1,421 @@
+"""oc.map from its call to its results: real files, the practice portal in this process, a clock moved by hand."""
+
+import _thread
+import asyncio
+import io
+import json
+from collections import Counter
+from dataclasses import dataclass
+
+import httpx
+import pandas
+import pytest
+from PIL import Image
+
+import openclaw_ipython as oc
+from openclaw_ipython.batch.interrupted import Interrupted
+from openclaw_ipython.errors import (
+    LoginRequired,
+    QuotaExceeded,
+    RequestRejected,
+    ServiceUnavailable,
+    UnknownModel,
+    UsageError,
+)
+
+
+@pytest.fixture
+def signed(house):
+    asyncio.run(house.login())
+    return house
+
+
+def ask(house, items, prompt="{item}", **options):
+    return oc.map(items, prompt, client=house.client, **{"progress": False, "table": False, **options})
+
+
+def sent(house):
+    """What was asked, in order: the last message of every chat request."""
+    chats = [r for r in house.portal.requests if r.path.endswith("/chat/completions")]
+    return [chat.json()["messages"][-1]["content"] for chat in chats]
+
+
+def test_every_item_is_asked_once_and_answered_in_its_place(signed):
+    replies = ask(signed, [f"item-{i:03d}" for i in range(100)], "Label {item}.", concurrency=16)
+    assert len(replies) == 100
+    for number, reply in enumerate(replies):
+        assert f"Label item-{number:03d}." in reply
+    assert Counter(sent(signed)) == Counter(f"Label item-{i:03d}." for i in range(100))
+    assert replies.tally.input_tokens > 0
+
+
+def test_options_and_system_go_with_every_request(signed):
+    ask(signed, ["a", "b"], system="Be brief.", temperature=0.5, max_tokens=7, model="qwen")
+    for request in signed.portal.requests[-2:]:
+        body = request.json()
+        assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+        assert (body["temperature"], body["max_tokens"], body["stream"]) == (0.5, 7, False)
+        assert body["model"] == "coder-model"
+
+
+def test_a_question_that_shall_think_is_streamed(signed):
+    ask(signed, ["a"], thinking="low")
+    assert signed.portal.requests[-1].json()["stream"] is True
+
+
+def test_no_items_are_no_requests_and_no_error(house):
+    assert list(ask(house, [])) == []
+    assert house.portal.requests == ()
+
+
+def test_a_column_becomes_a_table_with_its_index(signed):
+    series = pandas.Series(["x", "y"], index=[5, 6], name="text")
+    table = ask(signed, series, "Label {item}", table=None)
+    assert isinstance(table, pandas.DataFrame)
+    assert table.index.tolist() == [5, 6]
+    assert "Label y" in table.loc[6, "answer"]
+    assert table["model"].unique().tolist() == ["qwen-portal/coder-model"]
+
+
+def test_rows_of_a_frame_fill_their_columns_in(signed):
+    frame = pandas.DataFrame({"name": ["Ann", "Bob"], "age": [30, 40]})
+    ask(signed, frame, "{name} is {age}")
+    assert set(sent(signed)) == {"Ann is 30", "Bob is 40"}
+
+
+def test_no_more_rows_are_pulled_than_are_asked_about(signed):
+    behind = []
+
+    def rows():
+        for number in range(200):
+            behind.append(number + 1 - len(sent(signed)))
+            yield f"row {number}"
+
+    ask(signed, rows(), concurrency=4)
+    assert max(behind) <= 4 + 1
+
+
+@dataclass
+class Label:
+    mood: str
+    sure: float
+
+
+def test_a_schema_is_sent_checked_and_spread_over_columns(signed):
+    table = ask(signed, ["good", "bad"], "Label {item}", schema=Label, table=None)
+    assert list(table.columns)[:3] == ["item", "mood", "sure"]
+    assert table["error"].isna().all()
+    assert "mood" in json.dumps(signed.portal.requests[-1].json())
+
+
+def test_an_answer_that_does_not_fit_is_asked_for_once_more_and_then_an_error_of_its_item(signed):
+    signed.portal.says("no json").says("still none").says('{"mood": "good", "sure": 1}')
+    replies = ask(signed, ["a", "b"], schema=Label, concurrency=1)
+    assert type(replies[0]).__name__ == "SchemaMismatch"
+    assert replies[1].parsed == Label("good", 1.0)
+    assert len(sent(signed)) == 3
+
+
+# -- errors ----------------------------------------------------------------------------------
+
+
+def test_a_single_failure_becomes_a_value_and_the_rest_goes_on(signed):
+    signed.portal.fails_next(
+        "completions", 400, {"error": {"code": "data_inspection_failed", "message": "no"}}
+    )
+    replies = ask(signed, ["a", "b", "c"], concurrency=1)
+    assert isinstance(replies[0], RequestRejected)
+    assert "b" in replies[1]
+    assert "c" in replies[2]
+    assert replies.tally.errors == 1
+
+
+def test_on_error_raise_ends_the_batch_at_the_first_failure(signed):
+    signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
+    with pytest.raises(RequestRejected):
+        ask(signed, ["a", "b", "c"], concurrency=1, on_error="raise")
+    assert sent(signed) == ["a"]
+
+
+def test_on_error_may_be_a_function_of_the_error_and_the_item(signed):
+    signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
+    replies = ask(
+        signed, ["a", "b"], concurrency=1, on_error=lambda error, item: (type(error).__name__, item)
+    )
+    assert replies[0] == ("RequestRejected", "a")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (401, {"error": {"code": "invalid_api_key", "message": "no"}}, LoginRequired),
+        (429, {"error": {"code": "insufficient_quota", "message": "used up"}}, QuotaExceeded),
+        (404, {"error": {"code": "model_not_found", "message": "no"}}, RequestRejected),
+    ],
+)
+def test_an_error_that_every_item_would_meet_ends_the_batch_at_once(signed, status, body, error):
+    signed.portal.fails_next("completions", status, body, times=None)
+    signed.portal.revokes_refresh()
+    with pytest.raises((error, oc.AuthError)):
+        ask(signed, [str(i) for i in range(1000)], concurrency=8)
+    assert len(sent(signed)) <= 2 * 8
+
+
+def test_a_service_that_never_works_ends_the_batch_before_all_is_tried(signed):
+    signed.portal.fails_next("completions", 503, "gone", times=None)
+    with pytest.raises(ServiceUnavailable):
+        ask(signed, [str(i) for i in range(1000)], concurrency=4)
+    assert len(set(sent(signed))) <= 20
+
+
+def test_what_was_done_before_an_error_is_said_and_kept(signed):
+    signed.portal.says("one").says("two")
+    calls = []
+
+    def rows():
+        for number in range(9):
+            if number == 2:
+                signed.portal.fails_next("completions", 402, {"error": {"message": "no money"}}, times=None)
+            calls.append(number)
+            yield str(number)
+
+    with pytest.raises(QuotaExceeded, match="2 answered; the same call goes on from there"):
+        ask(signed, rows(), concurrency=1)
+
+
+def test_an_unknown_model_is_said_before_anything_is_sent(signed):
+    with pytest.raises(UnknownModel):
+        ask(signed, ["a"], model="qwen-portal/nothing")
+    assert sent(signed) == []
+
+
+def test_a_prompt_that_names_nothing_of_the_items_is_said_before_anything_is_sent(signed):
+    with pytest.raises(UsageError):
+        ask(signed, ["a"], "Label {itme}")
+    assert sent(signed) == []
+
+
+@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"requests_per_minute": 0}, {"tokens_per_minute": -1}])
+def test_limits_are_more_than_nothing(house, wrong):
+    with pytest.raises(UsageError, match=next(iter(wrong))):
+        ask(house, ["a"], **wrong)
+
+
+def test_on_error_is_one_of_a_few_things(house):
+    with pytest.raises(UsageError, match="on_error"):
+        ask(house, ["a"], on_error="ignore")
+
+
+def test_an_error_in_the_items_themselves_is_raised_as_it_is(signed):
+    def rows():
+        yield "a"
+        raise LookupError("the table is gone")
+
+    with pytest.raises(LookupError, match="the table is gone"):
+        ask(signed, rows())
+
+
+# -- too many requests -------------------------------------------------------------------------
+
+SLOW_DOWN = {"error": {"code": "limit_requests", "message": "slow down"}}
+
+
+class Busy(httpx.AsyncBaseTransport):
+    """Refuses every chat request that arrives in the first `seconds`, and answers the others in turn."""
+
+    def __init__(self, house, seconds):
+        self._house, self._until = house, house.clock.now + seconds
+        self._portal = house.portal.transport()
+
+    async def handle_async_request(self, request):
+        busy = self._until - self._house.clock.now
+        await asyncio.sleep(0)  # so that all of a round are under way together
+        if busy > 0:
+            return httpx.Response(429, headers={"retry-after": str(busy)}, json=SLOW_DOWN)
+        return await self._portal.handle_async_request(request)
+
+
+def test_all_step_back_together_when_the_service_says_too_many_requests(signed):
+    signed.client._transport = Busy(signed, 20)
+    books = signed.client.books
+    signed.clock.slept.clear()
+    replies = ask(signed, [str(i) for i in range(100)], concurrency=32)
+    assert replies.tally.errors == 0
+    assert Counter(sent(signed)) == Counter(str(i) for i in range(100))
+    assert 20 <= sum(signed.clock.slept) < 21  # one wait for all of them, not one each
+    books.flush()
+    rows = books.journal.database.read(
+        lambda c: c.execute("SELECT outcome, count(*) FROM usage GROUP BY 1").fetchall(), []
+    )
+    assert dict(rows) == {"ok": 100, "RateLimited": 32}
+
+
+def test_a_thousand_refusals_are_no_thousand_entries_in_openclaws_files(signed):
+    before = signed.files()
+    signed.portal.fails_next("completions", 429, SLOW_DOWN, times=40)
+    ask(signed, [str(i) for i in range(50)], concurrency=20)
+    after = {k: v for k, v in signed.files().items() if "journal" not in k}
+    assert after == {k: v for k, v in before.items() if "journal" not in k}
+
+
+def test_a_login_that_is_refused_for_good_is_written_down_once(signed):
+    signed.portal.fails_next("completions", 402, {"error": {"message": "no money"}}, times=None)
+    with pytest.raises(QuotaExceeded):
+        ask(signed, [str(i) for i in range(100)], concurrency=16)
+    stats = json.loads(signed.home.auth_profiles.read_text("utf-8"))["usageStats"]
+    assert stats["qwen-portal:default"]["errorCount"] == 1
+
+
+def test_a_fallback_goes_on_where_the_model_cannot(signed):
+    config = signed.config()
+    config["models"]["providers"]["qwen-portal"]["models"].append({"id": "ghost", "name": "ghost"})
+    config["agents"]["defaults"]["model"] = {
+        "primary": "qwen-portal/ghost",
+        "fallbacks": ["qwen-portal/vision-model"],
+    }
+    signed.write_config(config)
+    replies = ask(signed, [str(i) for i in range(30)], concurrency=8)
+    assert replies.tally.errors == 0
+    assert {reply.model for reply in replies} == {"qwen-portal/vision-model"}
+    (note,) = replies.notes
+    assert "qwen-portal/ghost" in note
+    assert "answered by qwen-portal/vision-model" in note
+
+
+def test_the_terms_of_a_plan_that_is_for_people_are_said(signed):
+    signed.environ["BAILIAN_CODING_PLAN_API_KEY"] = "sk-sp-practice-0123456789"
+    signed.portal.accepts_key("sk-sp-practice-0123456789").offers("qwen3.7-plus")
+    replies = ask(signed, ["a"], model="qwen-coding-plan/qwen3.7-plus")
+    assert any("terms" in note for note in replies.notes)
+
+
+def test_requests_a_minute_are_kept_to(signed):
+    started = signed.clock.now
+    ask(signed, [str(i) for i in range(31)], requests_per_minute=60)
+    assert signed.clock.now - started == pytest.approx(30, abs=1.5)
+
+
+# -- stopping and going on ---------------------------------------------------------------------
+
+
+def interrupted_at(number, count):
+    for item in range(count):
+        if item == number:
+            _thread.interrupt_main()
+        yield f"item {item}"
+
+
+@pytest.mark.parametrize("at", [1, 7, 23, 39])
+def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(signed, at):
+    with pytest.raises(Interrupted) as caught:
+        ask(signed, interrupted_at(at, 400), concurrency=5)
+    done = [reply for reply in caught.value.results if reply is not None]
+    assert "the same call goes on" in str(caught.value)
+    assert len(str(caught.value)) < 80
+    before = Counter(sent(signed))
+    replies = ask(signed, [f"item {i}" for i in range(400)], concurrency=5)
+    assert [f"item {i}" in reply for i, reply in enumerate(replies)] == [True] * 400
+    twice = Counter(sent(signed))
+    assert len(twice) == 400
+    assert max(twice.values()) <= 2
+    assert sum(n == 2 for n in twice.values()) <= 5  # those that were under way
+    assert replies.tally.remembered >= len(done)
+    assert sum(before.values()) >= len(done)
+
+
+def test_without_resume_nothing_is_kept_and_nothing_is_remembered(signed):
+    with pytest.raises(Interrupted):
+        ask(signed, interrupted_at(10, 300), resume=False)
+    replies = ask(signed, [f"item {i}" for i in range(20)], resume=False)
+    assert replies.tally.remembered == 0
+    kept = [f.read_bytes() for f in signed.home.journal.parent.glob("journal*")]
+    assert kept
+    assert not any(b"item 3" in content for content in kept)
+
+
+def test_what_is_complete_is_asked_again_next_time(signed):
+    ask(signed, ["a", "b"])
+    assert ask(signed, ["a", "b"]).tally.remembered == 0
+    assert len(sent(signed)) == 4
+
+
+def test_only_what_failed_is_asked_again(signed):
+    signed.portal.says("one").says("two").says("three")
+    signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
+    first = ask(signed, ["a", "b", "c", "d"], concurrency=1)
+    assert first.tally.errors == 1
+    second = ask(signed, ["a", "b", "c", "d"], concurrency=1)
+    assert second.tally.errors == 0
+    assert second.tally.remembered == 3
+    assert sent(signed)[4:] == ["a"]
+
+
+def test_another_prompt_model_or_option_does_not_take_old_answers(signed):
+    signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
+    ask(signed, ["a", "b"], concurrency=1)
+    assert ask(signed, ["a", "b"], "Say {item}").tally.remembered == 0
+    assert ask(signed, ["a", "b"], temperature=0.1).tally.remembered == 0
+    assert ask(signed, ["a", "b"], model="qwen-portal/vision-model").tally.remembered == 0
+    assert ask(signed, ["a", "b"]).tally.remembered == 1
+
+
+def test_schema_answers_are_remembered_as_objects(signed):
+    signed.portal.says('{"mood": "fine", "sure": 1}')
+    signed.portal.says("x").says("y")
+    ask(signed, ["a", "b"], schema=Label, concurrency=1)
+    again = ask(signed, ["a", "b"], schema=Label, concurrency=1)
+    assert again[0].parsed == Label("fine", 1.0)
+    assert again.tally.remembered == 1
+
+
+def test_with_the_cache_no_item_is_asked_twice_in_the_same_words(signed):
+    first = ask(signed, ["a", "b", "a"], cache=True, concurrency=1)
+    assert (first.tally.done, first.tally.remembered, len(sent(signed))) == (3, 1, 2)
+    again = ask(signed, ["b", "c"], cache=True)
+    assert (again.tally.remembered, len(sent(signed))) == (1, 3)
+    assert again[0] == first[1]
+    assert ask(signed, ["b"]).tally.remembered == 0  # it was not asked for
+
+
+def test_with_the_cache_a_repaired_answer_replays_as_it_was(signed):
+    signed.portal.says("no json").says('{"mood": "fine", "sure": 1}')
+    options = {"schema": Label, "cache": True, "concurrency": 1}
+    assert ask(signed, ["a"], **options)[0].parsed == ask(signed, ["a"], **options)[0].parsed
+    assert len(sent(signed)) == 2
+
+
+def test_a_client_that_keeps_no_journal_keeps_nothing_of_a_batch(signed):
+    signed.client.keeping.journal = False
+    with pytest.raises(Interrupted) as caught:
+        ask(signed, interrupted_at(10, 300))
+    assert "goes on" not in str(caught.value)
+    assert not signed.home.journal.exists()
+
+
+# -- where it runs -----------------------------------------------------------------------------
+
+
+def test_it_works_inside_a_running_loop(signed):
+    async def cell():
+        return ask(signed, ["a", "b"])
+
+    assert len(asyncio.run(cell())) == 2
+
+
+def test_each_request_is_in_the_books_as_one_of_many(signed):
+    ask(signed, ["a", "b", "c"])
+    rows = signed.client.books.journal.database.read(
+        lambda c: c.execute("SELECT kind, outcome FROM usage").fetchall(), []
+    )
+    assert rows == [("map", "ok")] * 3
+
+
+def test_a_picture_of_each_row_goes_along(signed):
+    into = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(into, "PNG")
+    png = into.getvalue()
+    frame = pandas.DataFrame({"name": ["a", "b"], "shot": [png, png]})
+    ask(signed, frame, "What is on {name}?", images="shot", model="qwen-portal/vision-model")
+    for request in signed.portal.requests[-2:]:
+        kinds = [part["type"] for part in request.json()["messages"][-1]["content"]]
+        assert kinds == ["image_url", "text"]

@@ -1,0 +1,101 @@
+"""What is seen of a batch: a meter while it runs, a line that stays."""
+
+import io
+
+import pytest
+
+from openclaw_ipython.batch.progress import Meter, Output, Silent, postfix, progress_for
+from openclaw_ipython.batch.results import Tally
+
+
+def tally(**changes):
+    return Tally(**({"done": 40, "input_tokens": 1500, "output_tokens": 500} | changes))
+
+
+@pytest.mark.parametrize(
+    ("state", "waiting", "text"),
+    [
+        (Tally(), 0, ""),
+        (tally(), 0, "2k tokens"),
+        (tally(cost=0.0123), 0, "2k tokens, $0.0123"),
+        (tally(errors=3), 0, "2k tokens, 3 failed"),
+        (tally(), 12.4, "2k tokens, too many requests: 12 s"),
+        (Tally(input_tokens=2_500_000), 0, "2.5M tokens"),
+    ],
+)
+def test_behind_the_meter_stand_tokens_cost_failures_and_pauses(state, waiting, text):
+    assert postfix(state, waiting) == text
+
+
+def test_a_notebook_output_is_updated_in_place_and_ends_as_a_line_without_widgets():
+    now, shown = [0.0], []
+    output = Output(100, shown.append, lambda: now[0])
+    for done in range(0, 101, 10):
+        output.update(tally(done=done), 0)
+        now[0] += 0.5
+    output.close("100 of 100 answered")
+    assert len(shown) == 12
+    assert "40/100" in shown[4]["text/plain"]
+    assert "<progress value='40' max='100'>" in shown[4]["text/html"]
+    assert shown[-1] == {
+        "text/plain": "100 of 100 answered",
+        "text/html": "<small>100 of 100 answered</small>",
+    }
+
+
+def test_a_notebook_output_is_drawn_a_few_times_a_second_at_most():
+    now, shown = [0.0], []
+    output = Output(None, shown.append, lambda: now[0])
+    for _ in range(1000):
+        output.update(tally(), 0)
+        now[0] += 0.001
+    assert len(shown) <= 6
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_log_has_the_line_only():
+    log = io.StringIO()
+    meter = Meter(3, log)
+    meter.update(tally(done=3), 0)
+    meter.close("3 of 3 answered")
+    assert log.getvalue() == "3 of 3 answered\n"
+
+
+def test_nothing_is_said_where_nothing_was_done():
+    shown, log = [], io.StringIO()
+    Output(3, shown.append).close("")
+    Meter(3, log).close("")
+    assert shown == []
+    assert log.getvalue() == ""
+
+
+def test_a_terminal_has_tqdms_meter_and_then_the_line():
+    screen = Terminal()
+    meter = Meter(3, screen)
+    meter.update(tally(done=3), 0)
+    meter.close("3 of 3 answered")
+    assert screen.getvalue().endswith("3 of 3 answered\n")
+    assert "0/3" in screen.getvalue()
+
+
+def test_nothing_is_shown_when_nothing_is_wanted():
+    assert isinstance(progress_for(3, wanted=False), Silent)
+
+
+@pytest.mark.parametrize(
+    ("state", "line"),
+    [
+        (Tally(done=5), "5 of 5 answered"),
+        (tally(errors=2), "38 of 40 answered · 2 failed · 1,500 tokens in, 500 out"),
+        (
+            tally(remembered=10, cost=1.5),
+            "40 of 40 answered · 10 from an earlier run · 1,500 tokens in, 500 out · $1.5",
+        ),
+    ],
+)
+def test_the_line_at_the_end_sums_it_up(state, line):
+    assert state.summary() == line

@@ -1,0 +1,262 @@
+"""Where pictures come from: every kind of source that `--image` takes, and what it says to the others."""
+
+import base64
+import io
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from IPython.display import Image as Shown
+from matplotlib.figure import Figure
+from PIL import Image
+
+from openclaw_ipython.context.images import gather, of_values
+from openclaw_ipython.context.pictures import ORDINARY
+from openclaw_ipython.errors import UsageError
+
+mpl.use("agg")
+
+
+def png(size=(64, 48), colour="teal"):
+    into = io.BytesIO()
+    Image.new("RGB", size, colour).save(into, "PNG")
+    return into.getvalue()
+
+
+def figure():
+    drawn = Figure(figsize=(2, 1.5), dpi=100)
+    drawn.subplots().plot([1, 3, 2])
+    return drawn
+
+
+class Drawing:
+    def _repr_png_(self):
+        return png()
+
+
+class Encoded:
+    def _repr_jpeg_(self):
+        into = io.BytesIO()
+        Image.new("RGB", (30, 30)).save(into, "JPEG")
+        return base64.b64encode(into.getvalue()).decode(), {}
+
+
+def pixels(picture):
+    raw = base64.b64decode(picture.url.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(raw)))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").write_bytes(png())
+    return tmp_path
+
+
+FIGURE = figure()
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        (png(), (64, 48)),
+        (bytearray(png()), (64, 48)),
+        (memoryview(png()), (64, 48)),
+        (Image.new("RGB", (64, 48)), (64, 48)),
+        (Shown(data=png()), (64, 48)),
+        (Shown(data=png(), format="png", embed=True), (64, 48)),
+        (f"data:image/png;base64,{base64.b64encode(png()).decode()}", (64, 48)),
+        (np.zeros((48, 64)), (64, 48)),
+        (np.zeros((48, 64), bool), (64, 48)),
+        (np.zeros((48, 64, 1), "uint8"), (64, 48)),
+        (np.zeros((48, 64, 3), "uint8"), (64, 48)),
+        (np.zeros((48, 64, 4), "float32"), (64, 48)),
+        (np.zeros((3, 48, 64), "float32"), (64, 48)),
+        (Drawing(), (64, 48)),
+        (Encoded(), (30, 30)),
+        ([Image.new("RGB", (64, 48))], (64, 48)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_variable_with_a_picture_is_one(notebook, value, size):
+    (picture,) = gather(["p"], notebook(p=value), ORDINARY)
+    assert (picture.width, picture.height) == size
+    assert picture.name.startswith("p")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        FIGURE,
+        FIGURE.axes[0],
+        FIGURE.axes[0].lines,
+        FIGURE.axes[0].lines[0],
+        np.array([FIGURE.axes[0], FIGURE.axes[0]], dtype=object),
+        (FIGURE, FIGURE.axes[0]),
+        FIGURE.axes[0].hist([1, 2, 2]),
+    ],
+    ids=["figure", "axes", "lines", "line", "array of axes", "what subplots returns", "what hist returns"],
+)
+def test_whatever_belongs_to_a_figure_is_that_figure_once(notebook, part):
+    (picture,) = gather(["p"], notebook(p=part), ORDINARY)
+    assert picture.kind == "image/png"
+    assert 100 < picture.width < 300
+
+
+def test_part_of_a_figure_is_the_figure(notebook):
+    whole = Figure(figsize=(2, 2))
+    left, _ = whole.subfigures(1, 2)
+    axes = left.subplots()
+    assert len(gather(["f", "l", "a"], notebook(f=whole, l=left, a=axes), ORDINARY)) == 1
+
+
+@pytest.mark.parametrize("word", ["a.png", "./a.png", "path", "text", "d['where']"])
+def test_a_file_by_its_name_or_by_a_variable_with_it(folder, notebook, word):
+    held = notebook(path=folder / "a.png", text="a.png", d={"where": "a.png"})
+    (picture,) = gather([word], held, ORDINARY)
+    assert (picture.name, picture.width) == ("a.png", 64)
+
+
+@pytest.mark.parametrize("word", ["https://example.org/x.png", "url", "shown"])
+def test_an_https_address_is_passed_on_and_not_fetched(notebook, word):
+    held = notebook(url="https://example.org/x.png", shown=Shown(url="https://example.org/x.png"))
+    (picture,) = gather([word], held, ORDINARY)
+    assert picture.url == "https://example.org/x.png"
+
+
+def test_a_result_that_is_a_picture_goes_before_what_its_cell_displayed(cells):
+    held = cells({"_": 1}, results={2: Image.new("RGB", (20, 20)), 3: 5}, shown={2: [("image/png", png())]})
+    assert gather(["Out[2]"], held, ORDINARY)[0].width == 20
+
+
+def test_what_a_cell_displayed_stands_in_for_its_result(cells):
+    shown = {
+        1: [("image/png", png((30, 30)))],
+        3: [("image/png", png((40, 40))), ("image/png", png((50, 50)))],
+    }
+    held = cells({"_": [1, 2]}, results={3: "a text"}, shown=shown)
+    assert [p.width for p in gather(["Out[1]"], held, ORDINARY)] == [30]
+    assert [p.name for p in gather(["Out[3]"], held, ORDINARY)] == ["Out[3] (1)", "Out[3] (2)"]
+    assert [p.width for p in gather(["_"], held, ORDINARY)] == [40, 50]
+    assert [p.width for p in gather(["_"], cells(shown=shown), ORDINARY)] == [40, 50]
+
+
+def test_the_same_picture_is_sent_once(notebook):
+    assert len(gather(["a", "b", "a"], notebook(a=png(), b=png()), ORDINARY)) == 1
+
+
+def test_at_most_twenty_pictures_go_along(notebook):
+    held = notebook(many=[png(colour=(n, 0, 0)) for n in range(21)])
+    with pytest.raises(UsageError, match="at most 20 pictures"):
+        gather(["many"], held, ORDINARY)
+
+
+@pytest.mark.parametrize(
+    ("array", "corner"),
+    [
+        (np.array([[0.0, 1.0]] * 20).repeat(10, 1), 0),
+        (np.array([[-5.0, 5.0]] * 20).repeat(10, 1), 0),
+        (np.array([[100, 40_000]] * 20).repeat(10, 1), 0),
+        (np.array([[7, 200]] * 20).repeat(10, 1), 7),
+        (np.array([[np.nan, np.inf, 0.0, 1.0]] * 20).repeat(10, 1), 0),
+        (np.full((20, 20), 3.0), 0),
+        (np.full((20, 20), np.nan), 0),
+        (np.ones((20, 20), bool), 255),
+    ],
+)
+def test_numbers_become_grey_levels(notebook, array, corner):
+    (picture,) = gather(["a"], notebook(a=array), ORDINARY)
+    assert pixels(picture)[0, 0] == corner
+
+
+PLOTLY = go.Figure(go.Scatter(y=[1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (pd.DataFrame({"a": [1]}), "p is no picture (DataFrame)"),
+        (3, "p is no picture (int)"),
+        (None, "p is no picture (NoneType)"),
+        ([], "p is no picture (list)"),
+        ([1, "x"], "p is no picture (list)"),
+        ([[[[png()]]]], "p is no picture (list)"),
+        (np.zeros(5), "an array of shape (5,)"),
+        (np.zeros((2, 5, 5, 3)), "an array of shape (2, 5, 5, 3)"),
+        (np.zeros((5, 5, 2)), "an array of shape (5, 5, 2)"),
+        (np.array(["a"]), "an array of shape (1,)"),
+        (np.zeros((0, 5)), "an array of shape (0, 5)"),
+        (np.broadcast_to(np.uint8(0), (100_000, 100_000)), "too large"),
+        (b"no picture", "is not a picture that can be read"),
+        ("no such file.png", "names no file"),
+        ("http://example.org/x.png", "only https"),
+        (Shown(url="http://example.org/x.png"), "only https"),
+        (png, "p is no picture (function)"),
+        (Drawing, "p is no picture (type)"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_picture_is_said_in_one_sentence(notebook, value, said):
+    with pytest.raises(UsageError) as caught:
+        gather(["p"], notebook(p=value), ORDINARY)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_very_large_array_is_thinned_out_before_it_is_converted(notebook):
+    wide = np.broadcast_to(np.linspace(0, 1, 40_000), (2_000, 40_000))
+    (picture,) = gather(["a"], notebook(a=wide), ORDINARY)
+    assert picture.note.startswith("a 40000×2000 → 1568×")
+
+
+def test_a_plotly_figure_without_kaleido_says_what_to_install(notebook):
+    pytest.importorskip("plotly")
+    try:
+        import kaleido  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        pytest.skip("Kaleido is installed here")
+    with pytest.raises(UsageError, match="plotly needs Kaleido") as caught:
+        gather(["p"], notebook(p=PLOTLY), ORDINARY)
+    assert caught.value.hint == "pip install kaleido"
+
+
+def test_a_plotly_figure_is_drawn_by_plotly(notebook):
+    class Drawn(go.Figure):
+        def to_image(self, **options):
+            return png((70, 50)) if options == {"format": "png"} else b""
+
+    assert gather(["p"], notebook(p=Drawn()), ORDINARY)[0].width == 70
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("figg", "did you mean fig?"),
+        ("nothing.png", "is no variable and no file"),
+        ("fig.nope", "leads nowhere (AttributeError)"),
+        ("Out[9]", "returned and displayed no picture"),
+        ("_", "is no variable and no file"),
+        (".", "is a folder"),
+        ("http://example.org/x.png", "only https"),
+    ],
+)
+def test_an_unknown_source_is_said_with_suggestions(folder, notebook, word, said):
+    with pytest.raises(UsageError) as caught:
+        gather([word], notebook(fig=FIGURE), ORDINARY)
+    assert said in str(caught.value)
+
+
+def test_a_figure_that_cannot_be_drawn_is_said(notebook):
+    broken = figure()
+    broken.axes[0].set_title("$\\frac{1}{$")
+    with pytest.raises(UsageError, match="matplotlib could not draw the figure"):
+        gather(["p"], notebook(p=broken), ORDINARY)
+
+
+def test_values_of_a_program_are_taken_as_they_are(folder):
+    found = of_values([FIGURE, "a.png", "https://example.org/x.png"], ORDINARY)
+    assert [picture.name for picture in found] == ["image[0]", "a.png", "x.png"]

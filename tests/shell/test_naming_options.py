@@ -1,0 +1,106 @@
+"""Options that name things in a notebook: quotes inside a name stay, some are given several times."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.shell.arguments import (
+    Option,
+    Positional,
+    Spec,
+    cells,
+    field,
+    parse,
+    parse_prompt,
+    quoted,
+    words,
+)
+
+OPTIONS = (
+    Option(("-a", "--attach"), "", "SRC", quoted, repeat=True),
+    Option(("-p", "--param"), "", "KEY=VALUE", field, repeat=True),
+    Option(("--cells",), "", "SPEC", cells),
+)
+CELL = Spec("%%qwen", OPTIONS, (Positional("ref", required=False),))
+LINE = Spec("%qwen", OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("-a x", ("x",)),
+        ("-a x -a y --attach=z", ("x", "y", "z")),
+        ('-a d["key"]', ('d["key"]',)),
+        ("-a d['a key'][0]", ("d['a key'][0]",)),
+        ("--attach=d['key']", ("d['key']",)),
+        ("-a 'a file.txt'", ("a file.txt",)),
+        ('-a "a file.txt"', ("a file.txt",)),
+        ("-a Out[3]", ("Out[3]",)),
+        ("-a https://example.org/a?b=c", ("https://example.org/a?b=c",)),
+        ("", ()),
+    ],
+)
+def test_what_names_something_keeps_its_own_quotes_on_the_line_and_in_the_cell(typed, meant):
+    assert parse(words(typed), CELL)["attach"] == meant
+    assert parse_prompt(f"{typed} and the rest", LINE)[0]["attach"] == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "separator", "meant"),
+    [
+        (r"data\a.png", "\\", r"data\a.png"),
+        (r"'C:\a file.png'", "\\", r"C:\a file.png"),
+        (r"a\ file.png", "/", "a file.png"),
+        ("d['a']", "\\", "d['a']"),
+    ],
+)
+def test_a_backslash_separates_folders_where_it_does(typed, separator, meant):
+    (word,) = words(typed)
+    assert quoted(word, separator) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("seed=3", ("seed", 3)),
+        ("user=me", ("user", "me")),
+        ("stop='[\"a\"]'", ("stop", ["a"])),
+        ("flag=true", ("flag", True)),
+        ("none=null", ("none", None)),
+        ("text=a=b", ("text", "a=b")),
+        ("empty=", ("empty", "")),
+        ("'words=two words'", ("words", "two words")),
+        ("""'response_format={"type": "json_object"}'""", ("response_format", {"type": "json_object"})),
+    ],
+)
+def test_a_field_is_json_where_it_can_be_else_text(typed, meant):
+    assert parse(words(f"-p {typed}"), CELL)["param"] == (meant,)
+
+
+@pytest.mark.parametrize("typed", ["seed", "=3", "a-b=3", "model=x", "messages=[]", "stream=false"])
+def test_a_field_that_cannot_be_set_is_refused(typed):
+    with pytest.raises(UsageError, match="-p"):
+        parse(words(f"-p {typed}"), CELL)
+
+
+@pytest.mark.parametrize("typed", ["3", "2-5", "4-", "1,3-5", "-4", "all", "ALL"])
+def test_a_spec_of_cells_may_begin_with_a_dash(typed):
+    assert parse(words(f"--cells {typed} qwen"), CELL) | {"attach": ()} == {
+        "attach": (), "param": (), "cells": typed.lower(), "ref": "qwen"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("typed", ["x", "3--5", "-", "1;2", "--4", "2-5-7"])
+def test_a_spec_of_no_cells_says_what_it_may_be(typed):
+    with pytest.raises(UsageError, match="must be 3, 2-5, -4"):
+        parse(words(f"--cells {typed}"), CELL)
+
+
+@given(st.text(max_size=30))
+def test_no_field_makes_it_fail_otherwise(text):
+    try:
+        name, _ = field(text)
+    except ValueError:
+        return
+    assert name.isidentifier()

@@ -1,0 +1,235 @@
+"""What every way of showing an answer has to do: a class of tests to inherit, and a screen to look at."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from openclaw_ipython.chat.messages import (
+    Finished,
+    Notice,
+    ReasoningDelta,
+    Reply,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+    ToolResult,
+    Usage,
+    UsageReport,
+)
+
+
+class Ticks:
+    """Monotonic seconds, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Screen:
+    """A surface that keeps what is on it now, and counts what was sent to it."""
+
+    def __init__(self) -> None:
+        self.outputs: list[dict[str, str]] = []
+        self.written = ""
+        self.messages = 0
+        self.size = 0
+
+    def show(self, bundle):
+        self.outputs.append({})
+        handle = _Output(self, len(self.outputs) - 1)
+        handle.update(bundle)
+        return handle
+
+    def write(self, text):
+        self.messages += 1
+        self.size += len(text.encode())
+        self.written += text
+
+    def text(self) -> str:
+        """Everything the reader sees, in order, without markup."""
+        return self.written + "\n".join(output["text/plain"] for output in self.outputs)
+
+    def markdown(self) -> list[str]:
+        return [output["text/markdown"] for output in self.outputs if "text/markdown" in output]
+
+
+class _Output:
+    def __init__(self, screen: Screen, index: int) -> None:
+        self.screen, self.index = screen, index
+
+    def update(self, bundle):
+        self.screen.messages += 1
+        self.screen.size += len(json.dumps(bundle).encode())
+        self.screen.outputs[self.index] = dict(bundle)
+
+
+def reply(text="", **known):
+    return Reply(text, **{"model": "qwen-portal/coder-model", "seconds": 3.21, **known})
+
+
+class RendererContract:
+    """What holds for every way of showing an answer. Subclasses make the renderer."""
+
+    shows_text = True
+
+    @pytest.fixture
+    def clock(self):
+        return Ticks()
+
+    @pytest.fixture
+    def screen(self):
+        return Screen()
+
+    @pytest.fixture
+    def renderer(self, screen, clock):
+        renderer = self.make(screen, clock)
+        renderer.open("qwen-portal/coder-model")
+        return renderer
+
+    def make(self, screen, clock):
+        raise NotImplementedError
+
+    def sees(self, screen: Screen, *words: str) -> None:
+        """The reader sees these words, in this order."""
+        text, at = screen.text(), 0
+        for word in words if self.shows_text else ():
+            assert word in text[at:], (word, text)
+            at = text.index(word, at) + len(word)
+
+    def test_it_says_how_often_it_wants_to_be_fed(self, renderer):
+        assert 0.02 <= renderer.interval <= 1
+
+    def test_text_is_shown_whole_with_a_footer_below(self, renderer, screen):
+        renderer.feed([TextDelta("Hel")])
+        renderer.feed([TextDelta("lo"), Finished("stop"), UsageReport(Usage(1, 2))])
+        renderer.close(reply("Hello", usage=Usage(120, 45, 30, 12)), ["sent 1 image"])
+        self.sees(
+            screen,
+            "Hello",
+            "qwen-portal/coder-model · 3.2 s · 120→45 tokens (30 cached, 12 thinking) · sent 1 image",
+        )
+
+    def test_reasoning_stands_before_the_text(self, renderer, screen, clock):
+        renderer.feed([ReasoningDelta("let me ")])
+        clock.now += 12
+        renderer.feed([ReasoningDelta("see")])
+        renderer.feed([TextDelta("Answer")])
+        renderer.close(reply("Answer", reasoning="let me see"))
+        self.sees(screen, "thinking", "12", "Answer", "3.2 s")
+
+    def test_a_call_that_is_run_is_shown_once_with_what_came_of_it(self, renderer, screen):
+        call = ToolCall("call_1", "add", '{"a": 1}')
+        renderer.feed([TextDelta("Let me see.")])
+        renderer.feed([ToolCallDelta(0, "call_1", "add", '{"a": 1}'), Finished("tool_calls")])
+        renderer.feed([call])
+        renderer.feed([ToolResult(call, "3\n4")])
+        renderer.feed([TextDelta("It is 3.")])
+        renderer.close(reply("It is 3.", tool_calls=(call,)))
+        self.sees(screen, '→ add({"a": 1})', "= 3 4", "3.2 s")
+        assert screen.text().count("→ add(") == int(self.shows_text)
+
+    def test_a_call_that_failed_is_marked(self, renderer, screen):
+        call = ToolCall("call_1", "add", "{}")
+        renderer.feed([call, ToolResult(call, "ValueError: no", failed=True)])
+        renderer.close(reply("", tool_calls=(call,), finish_reason="interrupted"))
+        self.sees(screen, "→ add({})", "✗ ValueError: no", "interrupted")
+
+    def test_nothing_of_a_call_is_markup(self, renderer, screen):
+        call = ToolCall("call_1", "add<img src=x>", '{"a": "<script>`` \x1b[31m"}')
+        renderer.feed([call, ToolResult(call, "<b>`bold`</b>\x1b]52;c;AA\x07")])
+        renderer.close(reply("", tool_calls=(call,)))
+        for markdown in screen.markdown():
+            assert not re.search(r"<(img|script|b)\b", markdown)
+        assert "\x1b" not in screen.text()
+
+    def test_an_empty_reply_still_gets_its_footer(self, renderer, screen):
+        renderer.feed([])
+        renderer.close(reply())
+        self.sees(screen, "qwen-portal/coder-model")
+
+    def test_a_failure_before_anything_came_leaves_nothing_to_read(self, renderer, screen, clock):
+        clock.now += 5
+        renderer.feed([])
+        renderer.abandon()
+        assert "waiting" not in screen.text()
+        assert screen.text().strip() == ""
+
+    def test_an_answer_that_did_not_come_in_pieces_is_shown_at_the_end(self, renderer, screen):
+        renderer.close(reply("From the cache", reasoning="once thought"), ["cached"])
+        self.sees(screen, "thinking", "From the cache", "cached")
+
+    def test_an_error_in_the_middle_keeps_what_came_and_says_so(self, renderer, screen):
+        renderer.feed([TextDelta("Half an ans")])
+        renderer.close(reply("Half an ans", finish_reason="ended early"))
+        self.sees(screen, "Half an ans", "ended early")
+
+    def test_an_interruption_keeps_what_came_and_says_so(self, renderer, screen):
+        renderer.feed([TextDelta("Half")])
+        renderer.close(reply("Half", finish_reason="interrupted"))
+        self.sees(screen, "Half", "interrupted")
+
+    def test_an_interruption_while_thinking_is_complete_too(self, renderer, screen):
+        renderer.feed([ReasoningDelta("hm")])
+        renderer.close(reply("", reasoning="hm", finish_reason="interrupted"))
+        self.sees(screen, "thinking", "interrupted")
+
+    @pytest.mark.parametrize(
+        ("reason", "mark"),
+        [
+            ("length", "cut at the token limit"),
+            ("content_filter", "stopped by the content filter"),
+            ("", "ended early"),
+            ("ended early: the connection was lost", "ended early: the connection was lost"),
+            ("odd", "ended: odd"),
+        ],
+    )
+    def test_an_incomplete_answer_is_marked(self, renderer, screen, reason, mark):
+        renderer.feed([TextDelta("x")])
+        renderer.close(reply("x", finish_reason=reason))
+        self.sees(screen, "x", mark)
+
+    def test_a_wait_is_announced_and_other_notices_go_to_the_footer(self, renderer, screen):
+        renderer.feed([Notice("rate limited", seconds=30.0), Notice("retried once")])
+        if self.shows_text:
+            assert "rate limited" in screen.text()
+            assert "30" in screen.text()
+        renderer.feed([TextDelta("Now")])
+        renderer.close(reply("Now"), ["retried once"])
+        self.sees(screen, "Now", "retried once")
+        assert screen.text().count("retried once") == self.shows_text
+
+    def test_ten_thousand_deltas_arrive_whole(self, renderer, screen, clock):
+        words = [f"w{i} " for i in range(10_000)]
+        for start in range(0, len(words), 100):
+            clock.now += 0.1
+            renderer.feed([TextDelta(word) for word in words[start : start + 100]])
+        renderer.close(reply("".join(words)))
+        if self.shows_text:
+            assert re.findall(r"w\d+", screen.text()) == [word.strip() for word in words]
+
+    def test_tool_calls_are_short_lines(self, renderer, screen):
+        renderer.feed([ToolCallDelta(0, "1", "look_up", '{"a":'), ToolCallDelta(0, "", "", ' "b"}')])
+        call = ToolCall("1", "look_up", '{"a": "b"}')
+        renderer.close(reply("", finish_reason="tool_calls", tool_calls=(call,)))
+        self.sees(screen, '→ look_up({"a": "b"})')
+        assert screen.text().count("look_up") == self.shows_text
+
+    def test_what_the_server_says_cannot_act(self, renderer, screen):
+        hostile = "<img src=x onerror=alert(1)>\x1b[2J\u202e$\\href{a}{b}$"
+        renderer.feed(
+            [ReasoningDelta(hostile), Notice(hostile, seconds=5), ToolCallDelta(0, "", hostile, hostile)]
+        )
+        renderer.feed([TextDelta(hostile)])
+        renderer.close(reply(hostile, model=hostile, finish_reason=hostile), [hostile])
+        everything = screen.written + "".join(map(json.dumps, screen.outputs))
+        assert "\\u001b" not in everything and "\x1b" not in everything
+        assert "\u202e" not in everything and "\\u202e" not in everything
+        for output in screen.outputs:
+            assert "<img" not in output.get("text/markdown", "") + output.get("text/html", "")
+            assert "$" not in output.get("text/markdown", "") + output.get("text/html", "")

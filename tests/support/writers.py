@@ -1,0 +1,70 @@
+"""Programs that write one journal for as long as they live, and say after each commit what is in it.
+
+Run as a script (`writers.py PATH NAME`), it is such a program; imported, it starts them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+
+class Writer:
+    """A child process; `committed` is what it said it has written, `errors` what it wrote to standard error."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.committed: list[str] = []
+        self.errors = ""
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, str(path), name],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.begun = threading.Event()
+        self._readers = [threading.Thread(target=self._hear), threading.Thread(target=self._overhear)]
+        for reader in self._readers:
+            reader.start()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for reader in self._readers:
+            reader.join()
+
+    def _hear(self) -> None:
+        for line in self._process.stdout:
+            if line.endswith("\n"):  # a killed program may leave half a line
+                self.committed.append(line.strip())
+                self.begun.set()
+
+    def _overhear(self) -> None:
+        self.errors = self._process.stderr.read()
+
+
+# -- the child's side ------------------------------------------------------------------------
+
+
+def write(path: str, name: str) -> None:
+    from openclaw_ipython.journal.conversations import Turn
+    from openclaw_ipython.journal.journal import Journal
+    from openclaw_ipython.journal.usage import Request
+
+    journal = Journal(Path(path))
+    number = 0
+    while True:
+        number += 1
+        row = f"{name}-{number}"
+        journal.usage.add([Request(float(number), "ask", "p", row, "ok", 1, 2, seconds=0.1)])
+        kept = journal.conversations.keep("/n.ipynb", name, Turn(row, 1.0, "p/m", "?" * 500, "!" * 2000))
+        journal.answers.put(row, "p/m", {"text": "x" * 1000})
+        if journal.trouble is not None or not kept or journal.notices:
+            sys.exit(f"{row}: {journal.trouble!r} {journal.notices}")
+        sys.stdout.write(row + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    write(*sys.argv[1:])

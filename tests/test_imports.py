@@ -1,0 +1,102 @@
+"""What a first question imports: only what it needs, since a reader waits for all of it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from openclaw_ipython.client import Client, World
+from openclaw_ipython.config.paths import locate
+from openclaw_ipython.config.store import Store
+from openclaw_ipython.practice import Portal
+
+ASK = """
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+before = set(sys.modules)
+shell.extension_manager.load_extension("openclaw_ipython")
+shell._openclaw_ipython.renderer = "markdown"
+shell.run_cell("%%qwen\\nhello").raise_error()
+found = set(sys.modules) - before
+shell._openclaw_ipython.close()
+print("\\n" + " ".join(sorted(found)))
+"""
+MOST_OF_OURS = 120
+"""Modules of ours that a plain question may import; each costs a file to find and to read."""
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """The modules that loading the extension and asking one plain question added to an IPython."""
+    folder = tmp_path_factory.mktemp("home")
+    portal = Portal()
+    with portal.serve() as origin:
+        ours = {"OPENCLAW_HOME": str(folder), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
+        asyncio.run(sign_in(portal, ours))
+        environ = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+        environ |= ours | {"IPYTHONDIR": str(folder / "ipython")}
+        done = subprocess.run(
+            [sys.executable, "-c", ASK], env=environ, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "practice portal" in done.stdout
+    return frozenset(done.stdout.splitlines()[-1].split())
+
+
+async def sign_in(portal, environ):
+    async def at_once(_):
+        await asyncio.sleep(0)
+
+    store = Store(locate(environ, None, Path.exists), environ=environ)
+    async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+        async for event in client.login():
+            if hasattr(event, "prompt"):
+                portal.approve(event.prompt.user_code)
+
+
+def test_a_question_was_asked(imported):
+    assert {"httpx", "h11", "openclaw_ipython.client", "openclaw_ipython.shell.renderers"} <= imported
+
+
+@pytest.mark.parametrize(
+    "package", ["anyio", "httpcore", "ipywidgets", "msgspec", "nest_asyncio2", "tqdm", "segno"]
+)
+def test_a_question_does_without(imported, package):
+    assert package not in imported
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "answers", "api", "auth.device_flow", "auth.login", "batch", "config.json5_splice",
+        "config.json5_writer", "config.patches", "context", "doctor", "importing", "journal.database",
+        "journal.journal", "key_login", "logins", "practice", "replays", "scan", "settings",
+        "shell.commands", "shell.formats", "shell.journal_commands", "shell.login", "shell.rehearsal",
+        "shell.repairing", "shell.rounds", "shell.widgets", "sign_ins", "upkeep",
+    ],
+)  # fmt: skip
+def test_a_plain_question_leaves_the_other_rooms_alone(imported, module):
+    assert f"openclaw_ipython.{module}" not in imported
+
+
+def test_the_number_of_modules_stays_small(imported):
+    ours = {name for name in imported if name.startswith("openclaw_ipython.")}
+    assert len(ours) <= MOST_OF_OURS, sorted(ours)
+
+
+def test_the_parser_of_markdown_is_loaded_while_the_answer_is_awaited():
+    code = """
+import sys
+from openclaw_ipython.shell.renderers import MarkdownRenderer
+renderer = MarkdownRenderer(None, lambda: 0.0)
+renderer.open("m")
+before = "markdown_it" in sys.modules
+renderer.feed([])
+print(before, "markdown_it" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
