@@ -26,7 +26,7 @@ $(BIN)/python:
 
 $(VENV)/.lab: pyproject.toml | $(BIN)/python
 	@echo "setting up $(VENV) (a minute or two, once) …"
-	$(PIP) install -e '.[lab]'
+	$(PIP) install -e '.[lab,images,plot,pandas,schema]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python

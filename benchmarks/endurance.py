@@ -17,6 +17,7 @@ from benchmarks.sides import HAND, OURS
 
 WARM = 100  # questions before anything is counted: allocators and caches settle
 AT_A_TIME = 5  # kernels that start together
+_WRITING = "any(thread.name == 'openclaw-journal' for thread in __import__('threading').enumerate())"
 
 _FORK = """\
 import os as _os
@@ -178,6 +179,8 @@ def _state(kernel: Kernel, readings: int = 5) -> State:
     """What the kernel holds when it is left alone. The journal is written a moment after an answer, and IPython's
     history opens a file for a moment now and then."""
     kernel.run("import gc as _gc; _gc.collect();").completed()
+    while kernel.value(_WRITING):
+        time.sleep(0.1)
     time.sleep(1.0)
     handles = []
     for _ in range(readings):

@@ -12,7 +12,7 @@ from openclaw_ipython._version import __version__
 
 if TYPE_CHECKING:
     from openclaw_ipython.api import ask
-    from openclaw_ipython.batch import map  # noqa: A004 - its name for people: oc.map
+    from openclaw_ipython.batch import map as map  # noqa: A004 - its name for people: oc.map
     from openclaw_ipython.chat.messages import (
         Answered,
         Answering,
@@ -56,9 +56,12 @@ __all__ = [
     "__version__",
     "ask",
     "load_ipython_extension",
-    "map",
     "unload_ipython_extension",
 ]
+
+_NAMES = sorted(
+    [*__all__, "map"]
+)  # which `from openclaw_ipython import *` must not put over Python's own `map`
 
 _HOMES = {"Client": "client", "ask": "api", "map": "batch"} | dict.fromkeys(
     ("AuthError", "ConfigError", "OpenClawError", "ServiceError", "UsageError"), "errors"
@@ -66,7 +69,7 @@ _HOMES = {"Client": "client", "ask": "api", "map": "batch"} | dict.fromkeys(
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
@@ -74,7 +77,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return list(_NAMES)
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -21,6 +21,8 @@ from openclaw_ipython.client import Client
 from openclaw_ipython.questions import messages_of
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from openclaw_ipython.answers.rounds import Ask, Outcome, Run
     from openclaw_ipython.answers.tools import Functions
     from openclaw_ipython.chat.messages import Message, Reply
@@ -85,6 +87,10 @@ def ask(
     if schema is None and not tools:
         return line.ask(messages)
     return _in_rounds(line, messages, schema, tools)
+
+
+_COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
+"""What has a frame of its own up to Python 3.11, and is a part of the function it stands in all the same."""
 
 
 class _Line:
@@ -164,8 +170,14 @@ def _composed(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, r
 
 def _names_of_caller() -> Mapping[str, Any]:
     """What the code that called `ask` can see by name, its own first; a notebook's cell sees the notebook."""
-    frame = sys._getframe(2)
-    return ChainMap(dict(frame.f_locals), frame.f_globals)
+    frame: FrameType | None = sys._getframe(2)
+    scopes: list[dict[str, Any]] = []
+    while frame is not None:
+        scopes.append(dict(frame.f_locals))
+        if frame.f_code.co_name not in _COMPREHENSIONS:
+            return ChainMap(*scopes, frame.f_globals)
+        frame = frame.f_back
+    return ChainMap(*scopes)
 
 
 # -- what a process shares -----------------------------------------------------------------

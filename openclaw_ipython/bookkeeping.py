@@ -40,7 +40,7 @@ class Keeping:
     def __init__(self, *, journal: bool = True, cache: bool | str | os.PathLike[str] = False) -> None:
         self.journal = journal
         self.cache = bool(cache)
-        self.cache_file = None if isinstance(cache, bool) else Path(cache)
+        self.cache_file = None if isinstance(cache, bool) else Path(cache).expanduser()
         self.daily_limit = 0
 
     def follow_notebook(self) -> None:
@@ -54,7 +54,7 @@ class Keeping:
     def follow(self, options: Any) -> None:
         """Take over a notebook's preferences: `journal`, `cache`, `cache_file`, `daily_limit`."""
         self.journal, self.cache, self.daily_limit = options.journal, options.cache, options.daily_limit
-        self.cache_file = Path(options.cache_file) if options.cache_file else None
+        self.cache_file = Path(options.cache_file).expanduser() if options.cache_file else None
 
 
 class Bookkeeping:
@@ -75,7 +75,7 @@ class Bookkeeping:
     @property
     def opened(self) -> bool:
         """Whether there may be anything to write or to let go of."""
-        return self._behind is not None or self._journal is not None
+        return any(part is not None for part in (self._behind, self._journal, self._portable))
 
     @property
     def journal(self) -> Journal:
@@ -95,6 +95,7 @@ class Bookkeeping:
         if self._portable is None or self._portable[0] != path:
             from openclaw_ipython.journal.journal import portable_answers
 
+            self._let_go()
             self._portable = (path, portable_answers(path, self._clock))
         return self._portable[1]
 
@@ -161,8 +162,13 @@ class Bookkeeping:
     def close(self) -> None:
         """Write what is left, and let go of the files."""
         self.flush()
+        self._let_go()
         if self._journal is not None:
             self._journal.close()
+
+    def _let_go(self) -> None:
+        if self._portable is not None:
+            self._portable[1].close()
 
     def _write(self, sent: list[Sent]) -> None:
         from openclaw_ipython.journal.usage import Request

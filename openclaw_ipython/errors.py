@@ -42,6 +42,35 @@ class OpenClawError(Exception):
         super().__init__(message)
         self.hint = hint
 
+    @property
+    def hint(self) -> str:
+        """What to type or do; a traceback of Python ends with it too. Empty where there is nothing to say."""
+        return self._hint
+
+    @hint.setter
+    def hint(self, hint: str) -> None:
+        self._hint = hint
+        # For whoever sees it in a traceback: a script, a cell that calls `ask`.
+        self.__notes__ = [f"→ {hint}"] if hint else []
+
+
+class _Answered(OpenClawError):
+    """An error that may be a service's answer."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+
 
 # -- fix the file --------------------------------------------------------------------------
 
@@ -93,25 +122,11 @@ class AuthError(OpenClawError):
     """Signing in is what helps."""
 
 
-class LoginRequired(AuthError):
+class LoginRequired(_Answered, AuthError):
     """There is no usable login for the provider.
 
     Where the service said so, `status`, `code` and `request_id` are as in ServiceError; else None and empty.
     """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        status: int | None = None,
-        code: str = "",
-        request_id: str = "",
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-        self.code = code
-        self.request_id = request_id
 
 
 class LoginDenied(AuthError):
@@ -145,26 +160,12 @@ class CheckFailed(AuthError):
 # -- wait or report ------------------------------------------------------------------------
 
 
-class ServiceError(OpenClawError):
+class ServiceError(_Answered):
     """The other side failed or refused.
 
     `status` is the HTTP status or None, `code` the service's own error code, `request_id` what to
     quote when reporting it.
     """
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        status: int | None = None,
-        code: str = "",
-        request_id: str = "",
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-        self.code = code
-        self.request_id = request_id
 
 
 class RateLimited(ServiceError):

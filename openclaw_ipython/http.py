@@ -31,6 +31,7 @@ BODY_LIMIT = 64 * 1024
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 PIECE = 64 * 1024
+_PROXIED = {"http", "https", "all"}  # what a proxy may be named for; `no` alone names none
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -65,8 +66,8 @@ def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.Asyn
     Raises ConfigError when the proxy or the CA file that the environment names cannot be used.
     """
     mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in _LOOPBACK}
-    if transport is None and not getproxies():  # httpx looks at the proxies only if it makes the transport
-        transport = Connections(_certificates)
+    if transport is None and not _PROXIED & getproxies().keys():
+        transport = Connections(_certificates)  # httpx looks at the proxies only if it makes the transport
     try:
         return _Client(
             transport=transport,
@@ -204,7 +205,11 @@ def from_httpx(error: httpx.HTTPError, what: str) -> OpenClawError:
 
 
 def undelivered(error: httpx.HTTPError) -> bool:
-    """Whether the request may be sent again: no connection, or an idle one was closed under it."""
+    """Whether a question may be sent again after `error`, which came instead of an answer.
+
+    There was no connection, or it ended before a byte of the answer: an idle one closed under the request, as a rule.
+    That the service has not read it is likely, not certain.
+    """
     match error:
         case httpx.ConnectError():
             return not _untrusted(error)

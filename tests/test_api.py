@@ -113,6 +113,16 @@ def test_names_of_the_caller_are_put_in_and_every_other_brace_stays(client, port
     assert last_body(portal)["messages"][-1]["content"] == "{PLACE}"
 
 
+def test_names_around_a_comprehension_are_those_of_the_caller_too(client, portal):
+    table = "the table"  # noqa: F841
+    portal.says("1").says("2")
+    [oc.ask("{table}: {note}", client=client) for note in ("a", "b")]
+    assert [request.json()["messages"][-1]["content"] for request in questions(portal)[-2:]] == [
+        "the table: a",
+        "the table: b",
+    ]
+
+
 def test_what_is_put_in_is_not_looked_at_again(client, portal):
     text = "{PLACE}"  # noqa: F841
     oc.ask("{text}", client=client)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -350,3 +351,7 @@ def test_tools_and_schemas_are_replayed_too(house, client):
     sent = len(house.portal.requests)
     assert run(cached.ask("1 + 2?", tools=[add])) == first
     assert len(house.portal.requests) == sent
+
+
+def test_a_cache_file_is_where_a_shell_would_look_for_it():
+    assert Keeping(cache="~/answers.sqlite").cache_file == Path.home() / "answers.sqlite"

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from openclaw_ipython import connections
 from openclaw_ipython.connections import Connections
+from openclaw_ipython.practice import Portal
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -42,13 +44,13 @@ class Server:
 
 
 @asynccontextmanager
-async def served(script, *, idle=30.0, most_idle=100, **limits):
+async def served(script, *, idle=30.0, most_idle=100, wall=lambda: 0.0, **limits):
     """A server, and a client of it."""
     server = Server(script)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}/"
     timeout = httpx.Timeout(10, **limits)
-    transport = Connections(lambda: ssl.create_default_context(), idle=idle, most_idle=most_idle)
+    transport = Connections(lambda: ssl.create_default_context(), idle=idle, most_idle=most_idle, wall=wall)
     async with listening, httpx.AsyncClient(transport=transport, timeout=timeout) as http:
         yield server, http
 
@@ -187,6 +189,38 @@ def test_an_unused_connection_is_closed_after_a_while():
     run(scenario)
 
 
+def test_after_a_computer_has_slept_a_new_connection_is_opened():
+    """Timers stood still meanwhile, and the other side may have gone without a word."""
+    times = iter([0.0, 29.0, 29.0, 59.0, 59.0, 89.1, 89.1])
+
+    async def scenario():
+        async with served(always(OK), wall=lambda: next(times)) as (server, http):
+            for opened in (1, 1, 1, 2):
+                assert (await http.get(server.url)).text == "ok"
+                assert server.opened == opened
+
+    run(scenario)
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_a_connection_of_a_loop_that_is_over_is_not_used():
+    with Portal().serve() as url:
+        http = httpx.AsyncClient(transport=Connections(ssl.create_default_context), timeout=10)
+        for _ in range(2):
+            assert asyncio.run(http.get(url)).status_code == 200
+        asyncio.run(http.aclose())
+
+
+def test_what_is_still_read_when_the_client_closes_is_closed_afterwards():
+    async def scenario():
+        async with served(always(OK)) as (server, http), http.stream("GET", server.url) as response:
+            await http._transport.aclose()
+            assert await response.aread() == b"ok"
+            await server.closed.wait()
+
+    run(scenario)
+
+
 def test_closing_the_client_closes_what_is_kept():
     async def scenario():
         async with served(always(OK)) as (server, http):
@@ -288,6 +322,51 @@ def test_the_body_is_the_same_however_it_is_cut(parts, cuts, framing):
     asyncio.run(scenario())
 
 
+ANSWERS = [
+    CHUNKED + b"5\r\nhello\r\n0\r\nx: y\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n" + OK,
+    b"HTTP/1.1 204 No Content\r\n\r\n",
+    b"HTTP/1.1 304 Not Modified\r\ncontent-length: 10\r\n\r\n",
+    b"HTTP/1.0 200 OK\r\n\r\nbye",
+    b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\nabc",
+    b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello!",
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    CHUNKED + b"fffffffffffffffff\r\nhello",
+]
+PLACES = st.integers(min_value=0, max_value=120)
+
+
+@given(
+    st.sampled_from(ANSWERS),
+    st.lists(
+        st.tuples(PLACES, st.integers(0, 5), st.sampled_from([b"", b"\r\n", b"\0", b":", b"0"])), max_size=3
+    ),
+    st.sampled_from(["GET", "HEAD", "POST"]),
+    st.lists(PLACES, max_size=4),
+    st.booleans(),
+)
+def test_whatever_a_server_sends_is_an_answer_or_an_error_of_httpx(answer, damages, method, cuts, reset):
+    for place, dropped, put in damages:
+        answer = answer[:place] + put + answer[place + dropped :]
+    ends = [0, *sorted(min(cut, len(answer)) for cut in cuts), len(answer)]
+
+    async def scenario():
+        connection = connections._Connection()
+        connection.connection_made(Line())
+        await connection.send(httpx.Request(method, "http://host.example/", content=b"x"), None)
+        for start, end in pairwise(ends):
+            connection.data_received(answer[start:end])
+        connection.connection_lost(ConnectionResetError() if reset else None)
+        try:
+            assert (await connection.head(5)).status_code >= 200
+            body = b"".join([piece async for piece in connection.body(5)])
+            assert len(body) <= len(answer)
+        except httpx.HTTPError:
+            pass
+
+    asyncio.run(asyncio.wait_for(scenario(), 5))
+
+
 def test_a_reader_that_does_not_read_slows_the_server_down():
     async def scenario():
         connection, line = connections._Connection(), Line()
@@ -340,6 +419,27 @@ def test_an_answer_that_comes_before_the_request_is_through_counts():
         async with served(script) as (server, http):
             response = await http.post(server.url, content=bytes(10_000_000))
             assert response.status_code == 413
+            await server.closed.wait()
+
+    run(scenario)
+
+
+def test_an_answer_counts_also_where_the_rest_of_the_request_is_never_taken():
+    async def script(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        reader._transport.pause_reading()
+        writer.write(b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
+        await done.wait()
+        reader._transport.resume_reading()
+
+    done = asyncio.Event()
+
+    async def scenario():
+        async with served(script) as (server, http):
+            response = await http.post(server.url, content=bytes(30_000_000))
+            assert response.status_code == 413
+            assert not any(http._transport._unused.values())
+            done.set()
             await server.closed.wait()
 
     run(scenario)
@@ -419,6 +519,8 @@ def test_a_header_that_cannot_be_sent_is_a_mistake_of_ours():
         ("ftp://host.example/", httpx.UnsupportedProtocol),
         ("http:///path", httpx.UnsupportedProtocol),
         ("http://" + "a" * 70 + ".example/", (httpx.ConnectError, httpx.InvalidURL)),
+        ("http://127.0.0.1:65536/", httpx.InvalidURL),
+        ("http://localhost:99999/", httpx.InvalidURL),
     ],
 )
 def test_an_address_that_leads_nowhere(url, error):
@@ -430,15 +532,52 @@ def test_an_address_that_leads_nowhere(url, error):
     run(scenario)
 
 
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://portal.qwen.ai/v1", ("https", "portal.qwen.ai", 443)),
+        ("http://LOCALHOST:8000/", ("http", "localhost", 8000)),
+        ("https://[::1]:8443/", ("https", "::1", 8443)),
+        # not fass.de, which is another host: what Python makes of the name for people
+        ("https://xn--fa-hia.de/", ("https", "xn--fa-hia.de", 443)),
+        ("https://fa\xdf.de/", ("https", "xn--fa-hia.de", 443)),
+    ],
+)
+def test_the_host_that_the_address_names_is_the_one_that_is_connected_to(url, origin):
+    assert connections._origin(httpx.URL(url)) == origin
+
+
 def test_a_server_that_does_not_take_the_request_is_given_up():
     async def script(reader, writer):
         reader._transport.pause_reading()
-        await asyncio.sleep(5)
+        await done.wait()
+        reader._transport.resume_reading()
+
+    done = asyncio.Event()
 
     async def scenario():
         async with served(script, write=0.2) as (server, http):
             with pytest.raises(httpx.WriteTimeout):
                 await http.post(server.url, content=bytes(30_000_000))
+            done.set()
+            await server.closed.wait()
+
+    run(scenario)
+
+
+def test_a_head_that_trickles_in_is_given_up():
+    async def script(reader, writer):
+        await request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nx: ")
+        while not writer.is_closing():
+            writer.write(b"y")
+            await asyncio.sleep(0.01)
+
+    async def scenario():
+        async with served(script, read=0.2) as (server, http):
+            with pytest.raises(httpx.ReadTimeout):
+                await http.get(server.url)
+            await server.closed.wait()
 
     run(scenario)
 
@@ -476,6 +615,21 @@ def test_cancelling_closes_the_connection(stage):
             with pytest.raises(asyncio.CancelledError):
                 await asking
             await server.closed.wait()
+
+    run(scenario)
+
+
+def test_closing_counts_for_forked_children_too():
+    """They hold the same socket open, without knowing of it."""
+
+    async def scenario():
+        endless = once(CHUNKED, b"5\r\nhello\r\n", close=False)
+        async with served(endless) as (server, http), http.stream("GET", server.url) as response:
+            assert await anext(response.aiter_raw()) == b"hello"
+            line = response.stream._stream._connection._transport.get_extra_info("socket")
+            with line.dup():
+                await response.aclose()
+                await server.closed.wait()
 
     run(scenario)
 

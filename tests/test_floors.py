@@ -15,6 +15,7 @@ FLOORS = {
     "safe": 1,
     "words": 1,
     "bridge": 1,
+    "interrupts": 1,
     "connections": 1.5,
     "http": 2,
     "config": 2,

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -15,6 +16,7 @@ from importlib.util import find_spec
 import httpx
 import pytest
 
+from openclaw_ipython.connections import Connections
 from openclaw_ipython.errors import OpenClawError, ProtocolError, ServiceError, ServiceUnavailable
 from openclaw_ipython.http import (
     BODY_LIMIT,
@@ -217,6 +219,17 @@ def test_everything_else_is_reached_through_the_proxy_of_the_environment():
         assert "cannot be reached" in without.stderr
 
 
+def test_exceptions_from_a_proxy_alone_change_nothing():
+    """httpx's transport, which looks at proxies, takes long to import."""
+    code = "import sys; from openclaw_ipython.http import make_client as m; m(); print('httpcore' in sys.modules)"
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    for environ, loaded in (({"NO_PROXY": "localhost"}, "False"), ({"HTTP_PROXY": "http://a"}, "True")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=kept | environ, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == loaded
+
+
 def test_a_netrc_adds_no_login(tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password secret\n")
@@ -241,10 +254,8 @@ def test_settings_that_cannot_be_used_are_told_without_their_password(environ, s
     if said == "SOCKS" and find_spec("socksio"):
         pytest.skip("SOCKS proxies work here")
     done = run("https://model.invalid/", **environ)
-    last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith("openclaw_ipython.errors.ConfigError: ")
-    assert said in last
-    assert "password" not in last
+    assert re.search(rf"^openclaw_ipython\.errors\.ConfigError: .*{said}", done.stderr, re.M)
+    assert "password" not in done.stderr
 
 
 @pytest.fixture
@@ -285,6 +296,35 @@ def test_certificates_are_checked_and_an_own_ca_can_be_named(own_ca):
     assert "not trusted" in unknown.stderr
     assert trusted.stdout.split() == ["204"], trusted.stderr
     assert "not trusted" in misnamed.stderr
+
+
+def test_an_encrypted_connection_is_kept_and_carries_large_bodies_both_ways(own_ca):
+    cert, key = own_ca
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    opened = []
+
+    async def echo(reader, writer):
+        opened.append(1)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                body = await reader.readexactly(int(re.search(rb"content-length: (\d+)", head.lower())[1]))
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+                await writer.drain()
+        except asyncio.IncompleteReadError:
+            writer.close()
+
+    async def ask():
+        server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=context)
+        trusted = Connections(lambda: ssl.create_default_context(cafile=cert))
+        async with server, make_client(trusted) as http:
+            for body in (b"", bytes(range(256)) * 10_000, b"short"):
+                url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
+                assert (await http.post(url, content=body)).content == body
+
+    asyncio.run(asyncio.wait_for(ask(), 20))
+    assert opened == [1]
 
 
 # -- addresses -------------------------------------------------------------------------------

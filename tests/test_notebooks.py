@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,16 @@ def test_the_same_cell_is_answered_by_the_portal_a_key_service_and_a_local_serve
         "answered by vllm/Qwen/Qwen3-8B",
     ):
         assert answered in shown
+
+
+@pytest.mark.parametrize("name", ["batch", "data", "vision"])
+def test_a_notebook_runs_at_once_for_a_newcomer_who_signs_in_meanwhile(name):
+    assert "FAILED" not in demo("--notebook", f"{name}.ipynb")
+
+
+def test_the_demo_brings_what_its_notebooks_import():
+    extras = re.search(r"install -e '\.\[(.*lab.*)\]'", (ROOT / "Makefile").read_text("utf-8"))
+    assert {"lab", "plot", "pandas", "schema"} <= set(extras.group(1).split(","))
 
 
 def test_functions_are_called_and_answers_become_objects():

@@ -10,7 +10,8 @@ import json
 import re
 from collections.abc import Iterator
 
-_FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([\w+-]*)[^\n]*\n(.*?)^ {0,3}\1[`~]*[ \t]*$", re.M | re.S)
+from openclaw_ipython.chat.messages import code_blocks
+
 _OPENING = re.compile(r"[{\[]")
 _ATTEMPTS = 200  # openings that are tried; a text full of them is no JSON
 
@@ -26,7 +27,7 @@ def candidates(text: str) -> Iterator[str]:
 
 def _pieces(text: str) -> Iterator[str]:
     yield text.strip()
-    fences = [(match[2].lower(), match[3].strip()) for match in _FENCED.finditer(text)]
+    fences = [(language, body.strip()) for language, body in code_blocks(text)]
     yield from (body for language, body in fences if language in {"json", "json5", "jsonc"})
     yield from (body for language, body in fences if language not in {"json", "json5", "jsonc"})
     yield from sorted(_spans(text), key=len, reverse=True)

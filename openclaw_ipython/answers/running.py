@@ -55,15 +55,11 @@ class Caller:
             if planned.told or planned.tool is None:
                 yield at, Outcome(planned.told, failed=True)
                 continue
-            try:
-                value = planned.tool.function(*planned.places, **planned.names)
-            except (Exception, SystemExit) as error:
-                yield at, Outcome(error_text(error), failed=True)
-                continue
+            value = _called(planned.tool.function, planned)
             if inspect.isawaitable(value):
                 waiting[at] = value
             else:
-                yield at, Outcome(result_text(value))
+                yield at, _as_outcome(value)
         if waiting:
             yield from zip(waiting, self._awaited(list(waiting.values())), strict=True)
 
@@ -105,10 +101,22 @@ def _make_reentrant(loop: asyncio.AbstractEventLoop, values: Sequence[Awaitable[
         ) from None
 
 
+def _called(function: Callable[..., Any], planned: Planned) -> Any:
+    """What `function` returns; an Outcome where it raises. (A future cannot carry every exception: StopIteration.)"""
+    try:
+        return function(*planned.places, **planned.names)
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        return Outcome(error_text(error), failed=True)
+
+
+def _as_outcome(value: Any) -> Outcome:
+    return value if isinstance(value, Outcome) else Outcome(result_text(value))
+
+
 async def _outcome(value: Awaitable[Any]) -> Outcome:
     """What `value` comes to. Being cancelled from outside is none; raising the same error is one like any other."""
     try:
-        return Outcome(result_text(await value))
+        return _as_outcome(await value)
     except (Exception, SystemExit) as error:
         return Outcome(error_text(error), failed=True)
     except asyncio.CancelledError as error:
@@ -166,7 +174,7 @@ async def call_all(calls: Sequence[Planned]) -> list[Outcome]:
         if is_async(function):
             return await function(*planned.places, **planned.names)
         async with one_at_a_time:
-            value = await asyncio.to_thread(function, *planned.places, **planned.names)
+            value = await asyncio.to_thread(_called, function, planned)
         return await value if inspect.isawaitable(value) else value
 
     async def run(planned: Planned) -> Outcome:

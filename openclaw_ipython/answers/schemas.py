@@ -172,7 +172,7 @@ def _from_json_schema(wanted: Mapping[str, Any]) -> Schema:
     try:
         kind.check_schema(schema)
     except exceptions.SchemaError as error:
-        raise UsageError(say("this is no JSON schema: {why}", why=error.message)) from None
+        raise UsageError(say("this is no JSON schema: {why}", why=_mismatch(error.message))) from None
     checker = kind(schema, registry=Registry())  # an empty one: nothing that is referred to is fetched
 
     def read(text: str) -> Any:
@@ -182,7 +182,7 @@ def _from_json_schema(wanted: Mapping[str, Any]) -> Schema:
         except (
             Exception
         ) as unresolved:  # a reference that leads nowhere; the libraries name it in several ways
-            raise UsageError(say("this is no JSON schema: {why}", why=unresolved)) from None
+            raise UsageError(say("this is no JSON schema: {why}", why=_mismatch(unresolved))) from None
         if error is not None:
             raise _mismatch(f"{error.message} - at {error.json_path}")
         return value

@@ -6,6 +6,7 @@ function, on which thread or loop, is decided in `running`.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import json
@@ -220,7 +221,7 @@ def result_text(value: Any) -> str:
 
     try:
         text = msgspec.json.encode(value, enc_hook=_plain).decode()
-    except (TypeError, ValueError, RecursionError, OverflowError, NotImplementedError):
+    except Exception:  # no form in JSON, or a property that raises
         text = _printed(value)
     return capped(text, RESULT_LIMIT)
 
@@ -241,11 +242,12 @@ def _printed(value: Any) -> str:
     """A table in full where it is short enough; anything else, and a long table, as it would go into a prompt."""
     from openclaw_ipython.context.values import readable
 
-    to_csv = getattr(value, "to_csv", None) or getattr(value, "write_csv", None)
-    if callable(to_csv) and type(value).__module__.partition(".")[0] in {"pandas", "polars"}:
-        text = str(to_csv())
-        if len(text) <= RESULT_LIMIT:
-            return text
+    written = {"pandas": "to_csv", "polars": "write_csv"}.get(type(value).__module__.partition(".")[0], "")
+    if callable(to_csv := getattr(value, written, None) if written else None):
+        with contextlib.suppress(Exception):  # lists and structures have no place in CSV
+            text = str(to_csv())
+            if len(text) <= RESULT_LIMIT:
+                return text
     return readable(value, RESULT_LIMIT).text
 
 

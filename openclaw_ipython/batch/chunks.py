@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Chunk:
-    """Requests for one worker. `login` is None for a server that wants none; `window` is what the last chunk learned.
+    """Requests for one worker. `login` is None for a server that wants none.
 
-    `number` makes every chunk another one: some schedulers take equal calls for the same call.
+    `window` is what the last chunk learned, `rest` for how many seconds nobody asks at first: an earlier chunk has used
+    up that much of the limits. `number` makes every chunk another one: some schedulers take equal calls for the same.
     """
 
     number: str
@@ -45,6 +46,7 @@ class Chunk:
     limits: Limits
     window: float | None
     requests: tuple[ChatRequest, ...]
+    rest: float = 0.0
 
     def __repr__(self) -> str:
         return (
@@ -56,13 +58,15 @@ class Chunk:
 class Returned:
     """What came of a chunk: a reply or an error for each request, None for those that were not asked.
 
-    Some are not asked when an error would meet them all: `ended` is that error. `refusals` counts "too many requests".
+    Some are not asked when an error would meet them all: `ended` is that error. `refusals` counts "too many requests";
+    `owed` is the `rest` of the chunk that comes after this one.
     """
 
     came: tuple[Reply | OpenClawError | None, ...]
     ended: OpenClawError | None
     window: float
     refusals: int
+    owed: float = 0.0
 
     @property
     def spent(self) -> bool:
@@ -80,11 +84,12 @@ def carry_out(chunk: Chunk) -> Returned:
 
 
 async def _carried_out(chunk: Chunk) -> Returned:
-    pacer = Pacer(chunk.limits, time.monotonic(), random.random, chunk.window)
+    pacer = Pacer(chunk.limits, time.monotonic(), random.random, chunk.window, chunk.rest)
     async with make_client() as http:
         work = _Work(chunk, _exchange(chunk, http), Gate(pacer, time.monotonic, asyncio.sleep))
         await asyncio.gather(*(work.slot() for _ in range(chunk.limits.concurrency)))
-    return Returned(tuple(work.came), work.ended, pacer.window, pacer.refusals)
+    owed = pacer.owed(time.monotonic())
+    return Returned(tuple(work.came), work.ended, pacer.window, pacer.refusals, owed)
 
 
 class _Work:

@@ -82,6 +82,7 @@ class Elsewhere:
         self._routing = Routing(errand.question)
         self._manner = Manner(errand.question)
         self._window: float | None = None
+        self._rests: deque[float] = deque()  # monotonic; until when what came back has used its share up
         self._again: deque[Course] = deque()
         self._out: dict[Future[Any], _Sent] = {}
         self._back: SimpleQueue[Future[Any]] = SimpleQueue()
@@ -146,8 +147,7 @@ class Elsewhere:
 
     def _replayed(self, course: Course) -> bool:
         """Whether the cache had all that was to be asked about an item."""
-        cached = self._errand.cached
-        while cached is not None and (reply := cached.known(self._routing.at, course.ask)) is not None:
+        while (reply := self._errand.known(self._routing.at, course.ask)) is not None:
             try:
                 answer = course.takes(reply)
             except OpenClawError as error:
@@ -172,6 +172,7 @@ class Elsewhere:
             limits=self._limits,
             window=self._window,
             requests=tuple(_bare(self._manner.request(c.ask.messages, c.ask.schema)) for c in courses),
+            rest=max(0.0, self._rests.popleft() - time.monotonic()) if self._rests else 0.0,
         )
         try:
             future = self._executor.submit(carry_out, chunk)
@@ -204,6 +205,7 @@ class Elsewhere:
             return
         self._worked = True
         self._window = returned.window
+        self._rests.append(time.monotonic() + returned.owed)
         for _ in range(returned.refusals):
             self._book(sent, RateLimited.__name__, None)
         for course, came in zip(sent.courses, returned.came, strict=True):

@@ -28,6 +28,17 @@ Landed = tuple[Outcome, Any]
 """An outcome and the item it is of."""
 
 
+class Left(Exception):
+    """Code of the caller (an item's, a picture's) wants to leave, which would end the loop it runs on.
+
+    `way` is the SystemExit or KeyboardInterrupt that it raised, for the caller's own thread.
+    """
+
+    def __init__(self, way: BaseException) -> None:
+        super().__init__()
+        self.way = way
+
+
 class Here:
     """One run of an errand."""
 
@@ -65,8 +76,11 @@ class Here:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _slot(self, gate: Gate, land: Callable[[Landed], None]) -> None:
-        for row in self._errand.rows:
-            land((await self._outcome(row, gate), row.item))
+        try:
+            for row in self._errand.rows:
+                land((await self._outcome(row, gate), row.item))
+        except (SystemExit, KeyboardInterrupt) as way:
+            raise Left(way) from way
 
     async def _outcome(self, row: Row, gate: Gate) -> Outcome:
         try:
@@ -91,16 +105,13 @@ class Here:
     async def _reply(self, course: Course, gate: Gate) -> Reply:
         """The reply to what is to be asked next: one that was given before, or a new one."""
         cached, ask = self._errand.cached, course.ask
-        if cached is None:
-            course.asked = True
-            return await self._asked(ask, gate)
-        known = cached.known(self._routing.at, ask)
+        known = self._errand.known(self._routing.at, ask)
         if known is not None:
             await asyncio.sleep(0)
             return known
         course.asked = True
         reply = await self._asked(ask, gate)
-        if reply.model == str(self._routing.at.ref):
+        if cached is not None and reply.model == str(self._routing.at.ref):
             await asyncio.to_thread(cached.keep, self._routing.at, ask, reply)
         return reply
 

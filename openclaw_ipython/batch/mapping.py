@@ -6,36 +6,38 @@ Blocks its caller, whose thread paints the progress; the network runs on a loop 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from openclaw_ipython.batch.asking import PATIENCE
-from openclaw_ipython.batch.here import Here
+from openclaw_ipython.batch.here import Here, Left
 from openclaw_ipython.batch.interrupted import Interrupted
 from openclaw_ipython.batch.pacing import Limits, Pacer
-from openclaw_ipython.batch.plan import Errand, Memory, Plan
+from openclaw_ipython.batch.plan import Course, Errand, Memory, Plan
 from openclaw_ipython.batch.progress import progress_for
 from openclaw_ipython.batch.results import Results, table_library
 from openclaw_ipython.batch.rows import Items, Row, items_of
 from openclaw_ipython.batch.templates import Template
 from openclaw_ipython.bridge import Bridge
 from openclaw_ipython.client import Client
-from openclaw_ipython.errors import OpenClawError, UsageError
+from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.cached import Cached
     from openclaw_ipython.batch.elsewhere import Executor
     from openclaw_ipython.batch.here import Landed
-    from openclaw_ipython.batch.plan import Pictures
+    from openclaw_ipython.batch.plan import Ask, Pictures
     from openclaw_ipython.context.pictures import Picture
     from openclaw_ipython.routing import Question
 
 OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
 
 _INTERVAL = 0.1  # seconds between two looks at what came
+_CLOSING = 2.0  # seconds
 
 
 def map_items(
@@ -62,7 +64,12 @@ def map_items(
     table: bool | None = None,
     client: Client | None = None,
 ) -> Any:
-    """Ask the same about every item, many at once: `oc.map(df["text"], "Label: {item}", schema=Label)`.
+    """Ask the same about every item, many at once, and return a table.
+
+        import openclaw_ipython as oc
+
+        oc.map(["good", "bad"], "Translate into Chinese: {item}")
+        oc.map(df, "Label: {text}", schema=Label, concurrency=64, tokens_per_minute=1e6)
 
     `items` is a list, a Series, a DataFrame (pandas or polars) or any other iterable, which is pulled as needed. In
     `prompt`, `{item}` is the item, or `{column}` a column of its row; other braces stay. `images` names the column
@@ -99,9 +106,8 @@ def map_items(
         Template(prompt), prompt, model, system, _schema(schema), _pictures(images), options,
         pictured=images if isinstance(images, str) else "",
     )  # fmt: skip
-    batch = _Batch(plan, given, limits, on_error, resume, _client(client), cache)
-    results = batch.carried_out(executor, workers, wanted=progress)
-    return results.table(library) if library else results
+    batch = _Batch(plan, given, limits, on_error, resume, _client(client), cache, library)
+    return batch.carried_out(executor, workers, wanted=progress)
 
 
 def _client(given: Client | None) -> Client:
@@ -111,6 +117,14 @@ def _client(given: Client | None) -> Client:
     client = Client()
     client.keeping.follow_notebook()
     return client
+
+
+def _shut(bridge: Bridge, client: Client) -> None:
+    """Let go of connections and thread; a loop that somebody's slow generator holds up is not waited for."""
+    with suppress(KeyboardInterrupt, RuntimeError, TimeoutError):
+        bridge.submit(client.aclose()).result(_CLOSING)
+    with suppress(KeyboardInterrupt):  # all is done by now
+        bridge.close()
 
 
 def _terms(client: Client, question: Question) -> list[str]:
@@ -123,14 +137,13 @@ def _terms(client: Client, question: Question) -> list[str]:
 
 
 def _limits(concurrency: int, requests: float | None, tokens: float | None) -> Limits:
-    for name, value in (
-        ("concurrency", concurrency),
-        ("requests_per_minute", requests),
-        ("tokens_per_minute", tokens),
-    ):
-        if value is not None and not value > 0:
-            raise UsageError(say("{name} must be more than 0", name=name))
-    return Limits(int(concurrency), requests, tokens)
+    given: dict[str, Any] = {
+        "concurrency": concurrency, "requests_per_minute": requests, "tokens_per_minute": tokens,
+    }  # fmt: skip
+    for name, value in given.items():
+        if value is not None and not (isinstance(value, Real) and float(value) > 0):
+            raise UsageError(say("{name} must be a number above 0", name=name))
+    return Limits(max(1, int(concurrency)), requests, tokens)
 
 
 def _schema(wanted: Any) -> Any:
@@ -177,57 +190,84 @@ class _Batch:
     resume: bool
     client: Client
     cache: bool | None
+    library: str
     pause: Callable[[], float] = lambda: 0.0
 
-    def carried_out(self, executor: Executor | None, workers: int | None, *, wanted: bool) -> Results:
+    def carried_out(self, executor: Executor | None, workers: int | None, *, wanted: bool) -> Any:
+        """The results, as a table where that is wanted. Raises Interrupted, whenever it is interrupted."""
         results = Results(self.items, self.on_error if callable(self.on_error) else None)
+        try:
+            return self._carried_out(results, executor, workers, wanted=wanted)
+        except KeyboardInterrupt:
+            raise Interrupted(self._stopped(results), results) from None
+
+    def _carried_out(
+        self, results: Results, executor: Executor | None, workers: int | None, *, wanted: bool
+    ) -> Any:
         rows = self.items.rows()
         first = next(rows, None)
         if first is None:
-            return results
+            return self._made(results)
         self._check(first)
-        bridge = Bridge()
-        client = self.client.sibling(patience=PATIENCE)
-        shown = progress_for(self.items.size, wanted=wanted)
-        memory = Memory(self.plan, None)
         complete = False
-        try:
-            question = self.plan.question(client, self.plan.messages(first))
+        # Whatever raises where, an interrupt in the last of it too: what is done is kept, and the network ends.
+        with ExitStack() as after:
+            bridge = Bridge()
+            client = self.client.sibling(patience=PATIENCE)
+            after.callback(_shut, bridge, client)
+            cached = self._cached(client)
+            question, no_login = self._question(client, Course(self.plan, first).ask, cached)
             memory = self._memory(client, question)
-            stops, cached = self.on_error == "raise", self._cached(client)
+            after.callback(lambda: memory.close(complete=complete))
+            shown = progress_for(self.items.size, wanted=wanted)
+            after.callback(lambda: shown.close(self._line(results)))
             results.notes += [*question.notes, *_terms(client, question)]
             errand = Errand(
-                self.plan, chain([first], rows), question, client, memory, stops, cached, results.notes.append
-            )
-            landed = (
-                self._here(errand, bridge)
-                if executor is None
-                else self._elsewhere(errand, bridge, executor, workers)
-            )
-            with closing(landed):
-                for batch in landed:
-                    for outcome, item in batch:
-                        results.add(outcome, item)
-                    shown.update(results.tally, self.pause())
-            complete = not results.tally.errors
-        except KeyboardInterrupt:
-            raise Interrupted(self._stopped(results), results) from None
-        except OpenClawError as error:
-            if results.tally.done:
-                error.args = (f"{error} · {self._stopped(results)}",)
-            raise
-        finally:
-            memory.close(complete=complete)
-            summary = [results.tally.summary(self.items.size)] if results.tally.done else []
-            shown.close(" · ".join([*summary, *dict.fromkeys(results.notes)]))
-            with suppress(KeyboardInterrupt, RuntimeError):
-                bridge.run(client.aclose())
-            bridge.close()
-        return results
+                self.plan, chain([first], rows), question, client, memory, self.on_error == "raise",
+                cached, results.notes.append, no_login,
+            )  # fmt: skip
+            try:
+                landed = (
+                    self._here(errand, bridge)
+                    if executor is None
+                    else self._elsewhere(errand, bridge, executor, workers)
+                )
+                with closing(landed):
+                    for batch in landed:
+                        for outcome, item in batch:
+                            results.add(outcome, item)
+                        shown.update(results.tally, self.pause())
+                made = self._made(results)
+            except OpenClawError as error:
+                if results.tally.done:
+                    error.args = (f"{error} · {self._stopped(results)}",)
+                raise
+            complete = not results.tally.errors  # and only now: a table that cannot be made loses no answers
+        return made
+
+    def _made(self, results: Results) -> Any:
+        return results.table(self.library) if self.library else results
+
+    def _line(self, results: Results) -> str:
+        """What stands below when all is over."""
+        summary = [results.tally.summary(self.items.size)] if results.tally.done else []
+        return " · ".join([*summary, *dict.fromkeys(results.notes)])
 
     def _check(self, first: Row) -> None:
         if self.plan.pictures is None:
             self.plan.template.check(first.names)
+
+    def _question(
+        self, client: Client, ask: Ask, cached: Cached | None
+    ) -> tuple[Question, LoginRequired | None]:
+        """Who is asked; nobody, and why, where there is no login and the cache has answers all the same."""
+        try:
+            return self.plan.question(client, ask), None
+        except LoginRequired as error:
+            if cached is None:
+                raise
+            missing = error
+        return self.plan.question(client, ask, cache=True), missing
 
     def _memory(self, client: Client, question: Question) -> Memory:
         kept = self.resume and client.keeping.journal
@@ -250,8 +290,11 @@ class _Batch:
         world = errand.client.world
         pacer = Pacer(self.limits, world.pulse(), world.jitter)
         self.pause = lambda: pacer.pause(world.pulse())
-        with bridge.batches(Here(errand, pacer).outcomes, _INTERVAL) as batches:
-            yield from batches
+        try:
+            with bridge.batches(Here(errand, pacer).outcomes, _INTERVAL) as batches:
+                yield from batches
+        except Left as left:
+            raise left.way from None
 
     def _elsewhere(
         self, errand: Errand, bridge: Bridge, executor: Executor, workers: int | None

@@ -61,6 +61,11 @@ class Bucket:
         missing = min(1.0, self._most) - self._level
         return max(0.0, missing / self._rate)
 
+    def owed(self, now: float) -> float:
+        """Seconds until it is full, as a new one is."""
+        self._fill(now)
+        return (self._most - self._level) / self._rate
+
     def take(self, amount: float, now: float) -> None:
         """Spend; a negative amount is given back."""
         self._fill(now)
@@ -72,10 +77,18 @@ class Bucket:
 
 
 class Pacer:
-    """Says who may ask when. `jitter` gives 0 to 1; `window` is what an earlier pacer of the same job had learned."""
+    """Says who may ask when. `jitter` gives 0 to 1.
+
+    `window` is what an earlier pacer of the same job had learned, `rest` its `owed`: seconds in which nobody asks.
+    """
 
     def __init__(
-        self, limits: Limits, now: float, jitter: Callable[[], float], window: float | None = None
+        self,
+        limits: Limits,
+        now: float,
+        jitter: Callable[[], float],
+        window: float | None = None,
+        rest: float = 0.0,
     ) -> None:
         self.limits = limits
         self.window = min(float(limits.concurrency), max(1.0, window or limits.concurrency))
@@ -84,7 +97,7 @@ class Pacer:
         self._jitter = jitter
         self._requests = Bucket(limits.requests_per_minute, now) if limits.requests_per_minute else None
         self._tokens = Bucket(limits.tokens_per_minute, now) if limits.tokens_per_minute else None
-        self._paused_until = now
+        self._paused_until = now + rest
         self._given = 0
         self._cut_at = 0  # tickets of a lower number belong to a round that was cut already
         self._in_a_row = 0
@@ -102,6 +115,11 @@ class Pacer:
     def pause(self, now: float) -> float:
         """Seconds for which nobody asks, because the service wants that."""
         return max(0.0, self._paused_until - now)
+
+    def owed(self, now: float) -> float:
+        """The `rest` of a pacer that comes after this one, so that both together stay within the limits."""
+        buckets = [bucket.owed(now) for bucket in (self._requests, self._tokens) if bucket is not None]
+        return max(self.pause(now), *buckets, 0.0)
 
     def start(self, characters: int, now: float) -> Ticket:
         """One request is sent. `characters` is the length of its prompt, from which its tokens are guessed."""

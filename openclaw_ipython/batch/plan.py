@@ -13,6 +13,7 @@ from openclaw_ipython.batch.asking import is_about_all
 from openclaw_ipython.batch.outcomes import Outcome, item_key, job_key, kept, outcome_of, recalled
 from openclaw_ipython.chat.messages import Message
 from openclaw_ipython.context.prompt import Prompt
+from openclaw_ipython.delivery import Sent
 from openclaw_ipython.errors import OpenClawError, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.messages import Reply
     from openclaw_ipython.client import Client
     from openclaw_ipython.context.pictures import Picture
+    from openclaw_ipython.errors import LoginRequired
     from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.routing import Question
 
@@ -37,6 +39,9 @@ class Ask:
     messages: tuple[Message, ...]
     schema: Mapping[str, Any] | None = None
 
+
+_PICTURE = Message("user", ({"type": "image_url", "image_url": {"url": ""}},))
+"""Stands for the pictures of rows where it is decided who is asked, and is sent to nobody."""
 
 Talk = Generator[Ask, "Reply", "Reply"]
 
@@ -69,13 +74,19 @@ class Plan:
             return _once(messages)
         return _fitting(messages, self.schema)
 
-    def question(self, client: Client, messages: tuple[Message, ...]) -> Question:
-        """Who is asked, decided once for all rows, by the first of them. Raises what `Client.question` raises."""
+    def question(self, client: Client, first: Ask, *, cache: bool = False) -> Question:
+        """Who is asked, decided once for all rows, by the first of them. Raises what `Client.question` raises.
+
+        With `cache`, nobody, where the answer to that is kept.
+        """
         thinks = self.options.get("thinking") not in (None, "off")  # some hosts think only while they stream
-        named = self.schema.named if self.schema is not None else None
+        messages = first.messages
+        if self.pictures is not None and not cache:  # the first row may be one without
+            messages = (*messages, _PICTURE)
         question = client.question(
-            messages, model=self.model, stream=thinks, answer_schema=named, cache=False, **self.options
-        )
+            messages, model=self.model, stream=thinks, answer_schema=first.schema, cache=cache,
+            **self.options,
+        )  # fmt: skip
         return replace(question, kind="map", others=tuple(replace(o, kind="map") for o in question.others))
 
     def key(self, question: Question) -> str:
@@ -179,7 +190,7 @@ class Errand:
 
     `client` lives on the loop that does the asking. `stops_at_errors`: one item that fails ends the batch. `cached` are
     the answers that will do again, None where none shall; `note` is told what the reader should know: who stands in,
-    and why.
+    and why. With `no_login`, there are only those answers.
     """
 
     plan: Plan
@@ -190,6 +201,16 @@ class Errand:
     stops_at_errors: bool = False
     cached: Cached | None = None
     note: Callable[[str], None] = lambda _: None
+    no_login: LoginRequired | None = None
+
+    def known(self, question: Question, ask: Ask) -> Reply | None:
+        """The answer that the cache has. Raises LoginRequired where it has none and nobody can be asked."""
+        known = self.cached.known(question, ask) if self.cached is not None else None
+        if known is not None:
+            self.client.books.note(Sent(question, self.client.world.clock(), 0.0, "cache"))
+        elif self.no_login is not None:
+            raise self.no_login
+        return known
 
 
 class Breaker:

@@ -7,7 +7,7 @@ make a table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
@@ -53,13 +53,11 @@ class Tally:
 
     def summary(self, of: int | None = None) -> str:
         """In a line, for people."""
-        parts = [
-            say(
-                "{done:,} of {of:,} answered",
-                done=self.done - self.errors,
-                of=self.done if of is None else of,
-            )
-        ]
+        answered = self.done - self.errors
+        if of is None:
+            parts = [say("{done:,} answered", done=answered)]
+        else:
+            parts = [say("{done:,} of {of:,} answered", done=answered, of=of)]
         if self.errors:
             parts.append(say("{count:,} failed", count=self.errors))
         if self.remembered:
@@ -86,6 +84,7 @@ class Results(Sequence[Any]):
         self._given: list[Any] = []  # items that could not be pulled a second time
         self._outcomes: list[Outcome | None] = []
         self._replaced = replaced
+        self._instead: dict[int, Any] = {}  # what the function gave, which is called once for an error
         self.tally = Tally()
         self.notes: list[str] = []
 
@@ -128,8 +127,8 @@ class Results(Sequence[Any]):
         """The same as a DataFrame of pandas or polars.
 
         The item (or the columns it came with), then `answer`, or the fields of the schema, `error`, `model`,
-        `tokens_in`, `tokens_out`, `cost` (US dollars, where prices are known) and `seconds`. Where a column of that
-        name came in, ours gets a `_` behind it.
+        `tokens_in`, `tokens_out`, `cost` (US dollars, where prices are known) and `seconds`. Where a name is taken
+        already, the later column gets a `_` behind it.
         """
         columns = self._columns()
         if library == "polars":
@@ -154,7 +153,10 @@ class Results(Sequence[Any]):
         if outcome.error is not None:
             if self._replaced is None:
                 return outcome.error
-            return self._replaced(outcome.error, self._item(outcome.position))
+            at = outcome.position
+            if at not in self._instead:
+                self._instead[at] = self._replaced(outcome.error, self._item(at))
+            return self._instead[at]
         return outcome.reply
 
     def _item(self, position: int) -> Any:
@@ -167,15 +169,18 @@ class Results(Sequence[Any]):
         answers = [self._answer(o) for o in outcomes]
         columns = _spread(answers) or {"answer": answers}
         done = [o if o is not None and o.error is None else None for o in outcomes]
-        columns["error"] = [_error_text(o) for o in outcomes]
-        columns["model"] = [o.model if o else None for o in done]
-        columns["tokens_in"] = [o.usage.input_tokens if o and o.usage else None for o in done]
-        columns["tokens_out"] = [o.usage.output_tokens if o and o.usage else None for o in done]
-        costs = [o.usage.cost if o and o.usage else None for o in done]
-        if any(cost is not None for cost in costs):
-            columns["cost"] = costs
-        columns["seconds"] = [round(o.seconds, 3) if o else None for o in done]
-        return columns
+        ours: dict[str, list[Any]] = {
+            "error": [_error_text(o) for o in outcomes],
+            "model": [o.model if o else None for o in done],
+            "tokens_in": [o.usage.input_tokens if o and o.usage else None for o in done],
+            "tokens_out": [o.usage.output_tokens if o and o.usage else None for o in done],
+            "cost": [o.usage.cost if o and o.usage else None for o in done],
+            "seconds": [round(o.seconds, 3) if o else None for o in done],
+        }
+        if all(cost is None for cost in ours["cost"]):
+            del ours["cost"]
+        taken = set(columns)  # an answer may have a field of such a name
+        return columns | {_free(name, taken): values for name, values in ours.items()}
 
     def _answer(self, outcome: Outcome | None) -> Any:
         if outcome is None:
@@ -247,8 +252,9 @@ def _fields(value: Any) -> Mapping[str, Any] | None:
     if isinstance(value, dict):
         return value
     names = (
-        getattr(value, "__dataclass_fields__", None)
-        or getattr(type(value), "model_fields", None)
+        [field.name for field in fields(value)]
+        if is_dataclass(value)
+        else getattr(type(value), "model_fields", None)
         or getattr(value, "__struct_fields__", None)
         or getattr(value, "_fields", None)
     )

@@ -48,15 +48,25 @@ def items_of(given: Any) -> Items:
     """`given` as items. Raises UsageError for what is not many things: a text, a mapping, a number."""
     library, kind = _kind(given)
     if kind == "DataFrame":
-        return Items(given, len(given), library, tuple(map(str, given.columns)))
+        return Items(given, len(given), library, _columns(given))
     if kind == "Series":
         return Items(given, len(given), library)
-    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+    one = isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable)
+    if one or getattr(given, "shape", None) == ():  # an array without a dimension says it can be iterated
         raise UsageError(
             say("oc.map wants many items: a list, a Series, a DataFrame or another iterable"),
             hint=say("oc.ask asks once"),
         )
     return Items(given, len(given) if isinstance(given, Sized) else None)
+
+
+def _columns(frame: Any) -> tuple[str, ...]:
+    """The names of the columns. Raises UsageError where two have the same: a prompt could mean either."""
+    names = tuple(map(str, frame.columns))
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(say("two columns are called {name}: rename one", name=twice))
+    return names
 
 
 def _kind(given: Any) -> tuple[Library, str]:
@@ -81,6 +91,6 @@ def _values(items: Items) -> Iterator[Any]:
 
 
 def _names(item: Any) -> Mapping[str, Any]:
-    if isinstance(item, Mapping):
-        return {**{name: value for name, value in item.items() if isinstance(name, str)}, "item": item}
+    if isinstance(item, Mapping):  # a column of that name is what a prompt means by it
+        return {"item": item} | {name: value for name, value in item.items() if isinstance(name, str)}
     return {"item": item}

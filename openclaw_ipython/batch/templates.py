@@ -15,7 +15,7 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.words import say
 
 LIMIT = 100_000
-"""How many characters of one value are put in."""
+"""How many characters of a value are put in that is no text; where it is longer, that is said in its place."""
 
 _BRACED = re.compile(r"(?<!\{)\{([^{}\n]{1,200})\}(?!\})")
 
@@ -61,8 +61,8 @@ def _value(reference: str, names: Mapping[str, Any]) -> str | None:
 
 
 def _text(value: Any) -> str:
-    if type(value) is str:
-        return value[:LIMIT]
+    if isinstance(value, str):  # whole: what is too long for the model is for the service to say
+        return str(value)
     from openclaw_ipython.context.values import readable
 
     return readable(value, LIMIT).text

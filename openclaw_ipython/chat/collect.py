@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from openclaw_ipython.chat.messages import (
     Answering,
     ChatEvent,
@@ -17,6 +19,14 @@ from openclaw_ipython.chat.messages import (
 )
 
 
+class _Call(NamedTuple):
+    """A tool call so far: its name and its arguments in pieces. Some services repeat the name in every piece."""
+
+    id: str
+    names: dict[str, None]
+    arguments: list[str]
+
+
 class Collector:
     """Add events as they come; `reply()` is what they amount to so far."""
 
@@ -26,7 +36,8 @@ class Collector:
         self._first_text: float | None = None
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: list[tuple[int, str, list[str], list[str]]] = []  # index, id, names, argument pieces
+        self._calls: list[_Call] = []
+        self._latest: dict[tuple[int, str], _Call] = {}  # by index and id; by index alone with an empty id
         self._usage: Usage | None = None
         self._finish = ""
         self._took: Timed | None = None
@@ -61,17 +72,18 @@ class Collector:
             usage=self._usage,
             model=self._model,
             finish_reason=finish_reason or self._finish or "ended early",
-            tool_calls=tuple(ToolCall(i, "".join(n), "".join(a)) for _, i, n, a in self._calls),
+            tool_calls=tuple(ToolCall(c.id, "".join(c.names), "".join(c.arguments)) for c in self._calls),
             seconds=now - self._started if self._took is None else self._took.seconds,
             first_text=self._first_text if self._took is None else self._took.first_text,
         )
 
     def _add_call(self, piece: ToolCallDelta) -> None:
         """Join by index; a new id on a known index starts another call, as some services number them all 0."""
-        for index, call_id, name, arguments in reversed(self._calls):
-            if index == piece.index and piece.id in ("", call_id):
-                if piece.name not in name:  # some services repeat it in every piece
-                    name.append(piece.name)
-                arguments.append(piece.arguments)
-                return
-        self._calls.append((piece.index, piece.id, [piece.name], [piece.arguments]))
+        call = self._latest.get((piece.index, piece.id))
+        if call is None:
+            call = _Call(piece.id, {}, [])
+            self._calls.append(call)
+            self._latest[piece.index, piece.id] = call
+        self._latest[piece.index, ""] = call
+        call.names[piece.name] = None
+        call.arguments.append(piece.arguments)

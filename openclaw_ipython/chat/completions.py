@@ -25,7 +25,7 @@ from openclaw_ipython.chat.messages import (
 )
 from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
 from openclaw_ipython.chat.think_tags import ThinkTags
-from openclaw_ipython.errors import ProtocolError, StreamBroken, UsageError
+from openclaw_ipython.errors import OpenClawError, ProtocolError, StreamBroken, UsageError
 from openclaw_ipython.safe.characters import paired
 from openclaw_ipython.words import say
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DONE = "[DONE]"
 ANSWER_LIMIT = 64 * 1024 * 1024
+_PIECE_OF_CALL = 100  # characters that even an empty piece of a tool call counts as: each of them is kept
+_Text = TextDelta | ReasoningDelta
 
 
 def encode(request: ChatRequest) -> dict[str, Any]:
@@ -100,10 +102,14 @@ class AnswerDecoder:
         self._tags = ThinkTags()
 
     def feed(self, chunk: bytes) -> Iterator[ChatEvent]:
-        """What `chunk` completes, one by one: what comes before a damaged event is still given.
+        """What `chunk` completes, in order; neighbouring pieces of text that came in it are one.
 
-        Raises what `decode_event` raises; StreamBroken when more than `limit` characters were said.
+        What comes before a damaged event is still given. Raises what `decode_event` raises; StreamBroken when more
+        than `limit` characters were said.
         """
+        return joined(self._each(chunk))
+
+    def _each(self, chunk: bytes) -> Iterator[ChatEvent]:
         for event in self._decoder.feed(chunk):
             data = event.data.strip()
             if not data:
@@ -120,14 +126,41 @@ class AnswerDecoder:
         match said:
             case TextDelta(text) | ReasoningDelta(text):
                 self._size += len(text)
-            case ToolCallDelta(arguments=arguments):
-                self._size += len(arguments)
+            case ToolCallDelta(_, call_id, name, arguments):
+                self._size += _PIECE_OF_CALL + len(call_id) + len(name) + len(arguments)
             case Finished():
                 self.finished = True
         if self._size > self._limit:
             raise StreamBroken(
                 say("the answer is longer than {size} Mi characters; stopped reading", size=self._limit >> 20)
             )
+
+
+def joined(events: Iterator[ChatEvent]) -> Iterator[ChatEvent]:
+    """`events` with neighbours of the same kind of text as one; what came before an error is given first.
+
+    Each event costs some three hundred bytes until it is shown, and a step of every generator on the way: a fast
+    service sends hundreds at once, of a few characters each.
+    """
+    kind: type[_Text] = TextDelta
+    texts: list[str] = []
+    failure: OpenClawError | None = None
+    try:
+        for event in events:
+            if texts and type(event) is not kind:
+                yield kind("".join(texts))
+                texts.clear()
+            if isinstance(event, _Text):
+                kind = type(event)
+                texts.append(event.text)
+            else:
+                yield event
+    except OpenClawError as error:
+        failure = error
+    if texts:
+        yield kind("".join(texts))
+    if failure is not None:
+        raise failure
 
 
 def decode_event(event: ServerEvent, *known: Secret) -> list[ChatEvent]:

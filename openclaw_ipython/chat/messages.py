@@ -184,7 +184,7 @@ ChatEvent = (
     | Answered
 )
 
-_FENCE = pattern(r"^( {0,3})(`{3,}|~{3,})[ \t]*([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S)
+_FENCE = pattern(r"^( {0,3})(`{3,}+|~{3,}+)[ \t]*+([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S)
 
 
 def code_blocks(text: str) -> list[tuple[str, str]]:
@@ -241,8 +241,9 @@ class Reply(str):
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from openclaw_ipython.safe.markdown import safe_markdown
+        from openclaw_ipython.safe.terminal import safe_text
 
         text = str(self)
         if self.parsed is not None and text.lstrip()[:1] in ("{", "[") and "```" not in text:
             text = f"```json\n{text}\n```"
-        return {"text/plain": str(self), "text/markdown": safe_markdown(text)}
+        return {"text/plain": safe_text(str(self)), "text/markdown": safe_markdown(text)}

@@ -100,6 +100,8 @@ async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[Chat
                 yield Notice(better.note)
             response = await _sent(at, better.request)
         if isinstance(response, httpx.Response):
+            if attempt:
+                yield Notice(say("sent {count} times", count=attempt + 1))
             try:
                 with translated(at.name):
                     async with aclosing(_answer(at, response)) as events:

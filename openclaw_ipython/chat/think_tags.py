@@ -12,6 +12,7 @@ from typing import Literal
 from openclaw_ipython.chat.messages import ChatEvent, Finished, ReasoningDelta, TextDelta
 
 _OPEN, _CLOSE = "<think>", "</think>"
+_BLANK = 1_000  # characters of nothing but blanks after which no tag is waited for any more
 
 
 class ThinkTags:
@@ -48,14 +49,16 @@ class ThinkTags:
             begun = self._held.lstrip()
             if begun.startswith(_OPEN):
                 self._state, self._held = "opened", begun[len(_OPEN) :]
-            elif not _OPEN.startswith(begun):
+            elif not _OPEN.startswith(begun) or len(self._held) > _BLANK:
                 self._state = "text"
-        if self._state == "opened" and (begun := self._held.lstrip()):
-            self._state, self._held = "inside", begun
+        if self._state == "opened":
+            self._held = self._held.lstrip()
+            self._state = "inside" if self._held else "opened"
         if self._state == "inside":
             yield from self._thought()
-        if self._state == "after" and self._held.lstrip():
-            self._state, self._held = "text", self._held.lstrip()
+        if self._state == "after":
+            self._held = self._held.lstrip()
+            self._state = "text" if self._held else "after"
         if self._state == "text":
             yield from self.rest()
 

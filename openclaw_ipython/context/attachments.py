@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.config.refs import did_you_mean, suggest
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from openclaw_ipython.context.sources import Notebook
 
 
+_SHOWN = 80  # characters of a word that names nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Attached:
     """One attachment: the block it is in the prompt, and for the footer its name, its length, whether it was cut."""
@@ -31,25 +35,35 @@ class Attached:
 
 def attach(word: str, notebook: Notebook, allowance: Allowance) -> Attached:
     """What `word` names: a variable first, then a file. Raises UsageError, with suggestions, for neither."""
+    path = existing(word)
     if is_path(word):
         try:
-            value = find(word, notebook)
+            value = find(word, notebook, modules=True)
         except KeyError:
             pass
         except Broken as error:
-            raise UsageError(say("{word} leads nowhere ({why})", word=word, why=error)) from None
+            if path is None:  # else `data.csv`, where there is a variable `data`
+                raise UsageError(say("{word} leads nowhere ({why})", word=word, why=error)) from None
         else:
+            if isinstance(value, ModuleType):
+                raise UsageError(say("{word} is a module; name something in it", word=word))
             if isinstance(value, Path):
                 return _file(value, allowance)
             shown = readable(value, allowance.left, notebook.inputs)
             allowance.spend(shown.text)
             return _block(word, shown)
-    path = existing(word)
     if path is not None:
         return _file(path, allowance)
+    raise unknown(word, notebook)
+
+
+def unknown(word: str, notebook: Notebook) -> UsageError:
+    """What is said of a word that names nothing."""
     near = suggest(word, [name for name in notebook.nameable() if not name.startswith("_")])
-    raise UsageError(
-        say("{word} is no variable and no file{meant}", word=word, meant=did_you_mean(near)), suggestions=near
+    shown = word if len(word) <= _SHOWN else f"{word[:_SHOWN]}…"
+    return UsageError(
+        say("{word} is no variable and no file{meant}", word=shown, meant=did_you_mean(near)),
+        suggestions=near,
     )
 
 

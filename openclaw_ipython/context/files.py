@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 import stat
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,9 @@ MOST_PICTURE = 100 * 1024 * 1024
 """Bytes of a picture's file; larger ones are not read."""
 
 _WHOLE = 16 * 1024 * 1024  # bytes; of a larger file only the beginning is read, and its length guessed
+_BINARY = re.compile(
+    rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"
+)  # no text has these; a letter of any old encoding is none
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _LANGUAGES = {
     ".py": "python", ".json": "json", ".csv": "csv", ".md": "markdown", ".html": "html", ".sql": "sql",
@@ -34,7 +38,7 @@ def existing(word: str) -> Path | None:
     """The file that `word` names, from the working folder or the home folder (`~`); None where there is none."""
     try:
         path = Path(word).expanduser()
-        return path if path.exists() else None
+        return path if word and path.exists() else None
     except (OSError, RuntimeError, ValueError):  # a name that no file can have; nobody's home
         return None
 
@@ -46,6 +50,11 @@ def read_text(path: Path, limit: int) -> TextFile:
     try:
         text = codecs.getincrementaldecoder(encoding)().decode(data)  # it may be cut within a character
     except UnicodeDecodeError:
+        if not _BINARY.search(data):
+            raise UsageError(
+                say("{path} is not text in UTF-8", path=path),
+                hint=say("read it in a cell and attach the variable"),
+            ) from None
         text = "\0"
     if "\0" in text:
         raise UsageError(
@@ -73,7 +82,10 @@ def _read(path: Path, most: int) -> tuple[bytes, int]:
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
             raise UsageError(say("{path} is not a file that can be sent", path=path))
         with path.open("rb") as file:
-            return file.read(most), about.st_size
+            data = file.read(most)
+        return data, about.st_size if len(data) == most else len(
+            data
+        )  # some systems' own files say another size
     except OSError as error:
         raise UsageError(
             say("{path} cannot be read: {why}", path=path, why=error.strerror or type(error).__name__)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
 import io
 import re
 import sys
@@ -16,8 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.context import pictures
+from openclaw_ipython.context.attachments import unknown
 from openclaw_ipython.context.files import existing, read_bytes
 from openclaw_ipython.context.pictures import MOST, Limits, Picture, by_address
 from openclaw_ipython.context.sources import Broken, Names, Notebook, find, is_path
@@ -51,27 +50,28 @@ def of_values(values: Sequence[Any], limits: Limits) -> list[Picture]:
 def _named(word: str, notebook: Notebook, limits: Limits) -> list[Picture]:
     if word.startswith(("https://", "http://")):
         return [by_address(word)]
-    if is_path(word):
-        with contextlib.suppress(KeyError):
-            return _from_notebook(word, notebook, limits)
     path = existing(word)
+    if is_path(word):
+        try:
+            return _from_notebook(word, notebook, limits)
+        except KeyError:
+            pass
+        except Broken as error:
+            if path is None:  # else `fig.png`, where there is a variable `fig`
+                raise UsageError(say("{word} leads nowhere ({why})", word=word, why=error)) from None
     if path is not None:
         return [pictures.from_bytes(path.name, read_bytes(path), limits)]
-    near = suggest(word, [name for name in notebook.nameable() if not name.startswith("_")])
-    raise UsageError(
-        say("{word} is no variable and no file{meant}", word=word, meant=did_you_mean(near)),
-        suggestions=near,
-    )
+    raise unknown(word, notebook)
 
 
 def _from_notebook(word: str, notebook: Notebook, limits: Limits) -> list[Picture]:
-    """What a variable or a result holds; where that is no picture, what its cell displayed. Raises KeyError."""
+    """What a variable or a result holds; where that is no picture, what its cell displayed. Raises KeyError, Broken."""
     number = re.fullmatch(r"Out\[(\d+)\]", word)
     displayed = (
         notebook.pictures(int(number[1])) if number else notebook.last_pictures() if word == "_" else ()
     )
     try:
-        found = list(_from_value(word, find(word, notebook), limits, _DEEPEST))
+        found = _read(word, find(word, notebook, modules=True), limits)
     except KeyError:
         if not displayed:
             if number:
@@ -79,8 +79,6 @@ def _from_notebook(word: str, notebook: Notebook, limits: Limits) -> list[Pictur
                     say("{word}: that cell returned and displayed no picture", word=word)
                 ) from None
             raise
-    except Broken as error:
-        raise UsageError(say("{word} leads nowhere ({why})", word=word, why=error)) from None
     except NoPicture as what:
         if not displayed:
             raise UsageError(say("{word} is no picture ({what})", word=word, what=what)) from None
@@ -88,6 +86,17 @@ def _from_notebook(word: str, notebook: Notebook, limits: Limits) -> list[Pictur
         return found
     names = [word if len(displayed) == 1 else f"{word} ({at})" for at in range(1, len(displayed) + 1)]
     return [pictures.from_bytes(name, data, limits) for name, (_, data) in zip(names, displayed, strict=True)]
+
+
+def _read(name: str, value: Any, limits: Limits) -> list[Picture]:
+    """The pictures in `value`, whatever it does when it is looked at: a file that was cut, one that is closed."""
+    try:
+        return list(_from_value(name, value, limits, _DEEPEST))
+    except (NoPicture, UsageError):
+        raise
+    except Exception as error:
+        why = f" ({type(error).__name__})"
+        raise UsageError(say("{name} is not a picture that can be read{why}", name=name, why=why)) from None
 
 
 def _from_value(name: str, value: Any, limits: Limits, depth: int) -> Iterator[Picture]:
@@ -101,7 +110,7 @@ def _from_value(name: str, value: Any, limits: Limits, depth: int) -> Iterator[P
     elif _is_a(value, "PIL", "Image"):
         yield pictures.from_pillow(name, value, limits)
     elif (figure := _figure(value)) is not None:
-        yield pictures.from_bytes(name, _drawn(figure), limits)
+        yield pictures.from_bytes(name, _drawn(figure, limits), limits)
     elif _is_a(value, "plotly", "BaseFigure"):
         yield pictures.from_bytes(name, _plotted(value), limits)
     elif _is_a(value, "IPython", "Image"):
@@ -172,13 +181,19 @@ def _figure(value: Any) -> Any:
     return None
 
 
-def _drawn(figure: Any) -> bytes:
+def _drawn(figure: Any, limits: Limits) -> bytes:
     into = io.BytesIO()
     try:
-        figure.savefig(into, format="png", bbox_inches="tight")
+        most = (
+            2 * limits.edge / max(*figure.get_size_inches(), 1)
+        )  # of a poster fewer dots, it is scaled anyway
+        figure.savefig(into, format="png", bbox_inches="tight", dpi=min(figure.get_dpi(), most))
     except Exception as error:  # labels with broken TeX, a renderer that is missing
         raise UsageError(
-            say("matplotlib could not draw the figure: {why}", why=f"{type(error).__name__}: {error}"[:200])
+            say(
+                "matplotlib could not draw the figure: {why}",
+                why=" ".join(f"{type(error).__name__}: {error}".split())[:200],
+            )
         ) from None
     return into.getvalue()
 

@@ -109,7 +109,7 @@ def from_bytes(name: str, data: bytes, limits: Limits, *, pillow: Callable[[], b
         and _fits(image.size, limits)
         and not _is_transparent(image)
         and not getattr(image, "is_animated", False)
-        and not image.getexif()  # where and when a photo was taken is nobody's business
+        and not _tells_more(image)
     ):
         return _picture(name, data, kind, asked, image.size)
     photo = kind in ("image/jpeg", "image/webp")
@@ -210,6 +210,11 @@ def _is_transparent(image: Image) -> bool:
     return "transparency" in image.info
 
 
+def _tells_more(image: Image) -> bool:
+    """Whether where, when and by whom it was taken stands in the file, which is nobody's business."""
+    return bool(image.getexif()) or not {"xmp", "XML:com.adobe.xmp", "photoshop"}.isdisjoint(image.info)
+
+
 def _fits(size: tuple[int, int], limits: Limits) -> bool:
     return scaled_size(size, limits) == size and _padded_size(size, limits) == size
 
@@ -289,7 +294,7 @@ def _picture(name: str, data: bytes, kind: str, was: tuple[int, int], now: tuple
 
 
 def _as_it_is(name: str, data: bytes, kind: str) -> Picture:
-    note = say("{name} {size}, not scaled", name=name, size=size_text(len(data)))
+    note = say("{name} {size}, not scaled: no Pillow here", name=name, size=size_text(len(data)))
     return Picture(name, _data_url(data, kind), note, size=len(data), kind=kind)
 
 

@@ -1,7 +1,7 @@
 """What a word names in a notebook: `name`, `name.attribute`, `name["key"]`, `name[0]`, `In[3]`, `Out[3]`, `Err`.
 
 Nothing is evaluated: the word is taken apart, names are looked up, attributes and literal keys followed. No calls, no
-builtins, no modules, nothing that begins with an underscore behind a dot.
+builtins, nothing that begins with an underscore behind a dot; modules only where a word can be nothing but a name.
 """
 
 from __future__ import annotations
@@ -110,8 +110,10 @@ def is_path(word: str) -> bool:
     return _WHOLE.fullmatch(word) is not None
 
 
-def find(path: str, notebook: Notebook) -> Any:
-    """What `path` names.
+def find(path: str, notebook: Notebook, *, modules: bool = False) -> Any:
+    """What `path` names. `modules`: that may be a module, or something in one.
+
+    In a prompt it may not: `{json}` is a word more often than a wish, and `{os.environ}` may be somebody else's.
 
     Raises KeyError where nothing has that name, and Broken where something has and the rest leads nowhere.
     """
@@ -119,11 +121,13 @@ def find(path: str, notebook: Notebook) -> Any:
     if root is None:
         raise KeyError(path)
     value, rest = _rooted(root[0], path[root.end() :], notebook)
-    if isinstance(value, ModuleType):
-        raise KeyError(path)  # `{json}` is a word more often than a wish
+    if isinstance(value, ModuleType) and not modules:
+        raise KeyError(path)
     for step in _STEP.finditer(rest):
         value = _follow(value, step)
-    if rest and isinstance(value, _BUILT_IN_METHODS):
+    if isinstance(value, ModuleType) and not modules:
+        raise KeyError(path)
+    if rest and isinstance(value, _BUILT_IN_METHODS) and not isinstance(value.__self__, ModuleType):
         raise Broken("a method")  # there are no calls, and it has no source
     return value
 

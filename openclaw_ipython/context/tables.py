@@ -79,7 +79,7 @@ def _pandas_summary(shown: Any) -> Iterator[str]:
     sample = shown if rows <= most else shown.head(most)
     try:
         described = sample.describe(include="all")
-    except (TypeError, ValueError):  # values that have no order, such as lists or complex numbers
+    except Exception:  # values that have no order, such as lists or complex numbers; types of other libraries
         return
     yield f"{about} as CSV:"
     names = [str(name) for name in described.columns]

@@ -11,9 +11,12 @@ import dataclasses
 import re
 from collections import deque
 from collections.abc import Iterator, Sequence
+from datetime import date, time, timedelta
+from numbers import Number
 from pathlib import PurePath
 from types import FunctionType, MethodType
 from typing import Any
+from uuid import UUID
 
 from openclaw_ipython.context.allowance import more_characters
 from openclaw_ipython.context.definitions import source_of
@@ -25,6 +28,8 @@ _LINE = 100  # a container that fits into a line of so many characters stands in
 _SHORT = 16
 _DEEPEST = 12
 _BYTES = 64  # of binary data, shown as hexadecimal digits
+_PLAIN = (Number, date, time, timedelta, UUID, PurePath, type(None))
+"""What a person writes without saying of which type it is."""
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 
 
@@ -65,7 +70,7 @@ def _within(found: Readable, limit: int) -> Readable:
 def _described(value: Any, limit: int, cells: Sequence[str]) -> Readable:
     if isinstance(value, str):
         return Readable(str(value), "text" if type(value) is str else _type_name(value))
-    if isinstance(value, (bool, int, float, complex, type(None), PurePath)):
+    if isinstance(value, _PLAIN) or _is_scalar(value):
         return Readable(str(value), _type_name(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return Readable(
@@ -84,6 +89,11 @@ def _described(value: Any, limit: int, cells: Sequence[str]) -> Readable:
     counted = isinstance(value, (dict, list, tuple, set, frozenset, deque))
     what = f"{_type_name(value)} of {len(value):,}" if counted else _type_name(value)
     return Readable(text, what, cut, "python")
+
+
+def _is_scalar(value: Any) -> bool:
+    """Whether it is one of numpy's numbers, dates or truth values."""
+    return any(cls.__name__ == "generic" and cls.__module__ == "numpy" for cls in type(value).__mro__)
 
 
 def _type_name(value: Any) -> str:

@@ -66,6 +66,17 @@ class Answers:
             self._until_pruned = _PRUNED_EVERY
             self._shelf.keep(lambda c: _prune(c, self._most))
 
+    def begin(self) -> None:
+        """See to it that answers can be kept and looked up. Raises DocumentError, StoreBusy where they cannot."""
+        if self._shelf.database.path.exists():  # which may be for reading only: a replay needs no more
+            self.kept()
+        else:
+            self._shelf.database.write(lambda connection: None)
+
+    def close(self) -> None:
+        """Let go of the file. A later use opens it again."""
+        self._shelf.database.close()
+
     def kept(self) -> Kept:
         """How much there is. Raises DocumentError, StoreBusy."""
         query = "SELECT count(*), coalesce(sum(length(answer)), 0) FROM answers"

@@ -159,6 +159,15 @@ class Unwritten:
         self._chats[notebook, name] = list(kept.values())  # at the end: it is the latest now
         return False
 
+    def chats(self, notebook: str | None = None) -> list[Chat]:
+        """The conversations of a notebook (None: of all), the latest first."""
+        found = [
+            Chat(place, name, len(turns), max(turn.at for turn in turns), turns[0].prompt)
+            for (place, name), turns in self._chats.items()
+            if notebook in (None, place)
+        ]
+        return found[::-1]
+
     def clear(self, notebook: str, name: str | None = None) -> int:
         """Forget a conversation (None: all of the notebook); how many turns."""
         gone = [key for key in self._chats if key[0] == notebook and name in (None, key[1])]

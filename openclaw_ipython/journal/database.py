@@ -74,13 +74,16 @@ class Database:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._open: _Open | None = None
+        self._tried: os.stat_result | None = (
+            None  # the file that was opened last, whether or not that went well
+        )
         self._inherited: list[_Open] = []  # a parent's: to be neither used nor closed by its child
 
     def read(self, work: Work[T], otherwise: T) -> T:
         """What `work` finds; `otherwise` where there is no file yet. Raises DocumentError, StoreBusy."""
 
         def look() -> T:
-            if self._open is None and not self.path.exists():
+            if not self.path.exists():  # also one that was deleted since it was opened
                 return otherwise
             return work(self._connection())
 
@@ -172,6 +175,7 @@ class Database:
             self._shut()
         if not self.path.exists():
             _make(self.path, 0o666 if self._portable else 0o600)
+        self._tried = self._status()
         seconds = min(_TRY_SECONDS, self._patience)
         connection = sqlite3.connect(
             self.path, timeout=seconds, isolation_level=None, check_same_thread=False
@@ -221,10 +225,9 @@ class Database:
 
     def _set_aside(self) -> None:
         """Move the damaged file away, unless another process has done so already."""
-        opened = self._open
-        status = self._status()
         self._shut()
-        if status is None or (opened is not None and (status.st_dev, status.st_ino) != opened[1:]):
+        status, tried = self._status(), self._tried
+        if status is None or tried is None or not os.path.samestat(status, tried):
             return
         away = self.path.with_name(f"{self.path.name}.damaged")
         for suffix in reversed(_BESIDE):

@@ -7,6 +7,7 @@ says what arrived, computes the statistics of a table, calls the tools that are 
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -26,7 +27,9 @@ _PIECES = re.compile(r"\S+\s*|\s+")
 _WANTS_CODE = re.compile(r"\b(code|function|python|script|repair|fix)\b", re.I)
 _WANTS_TOUR = re.compile(r"\bshow me everything\b", re.I)
 _CODE_BLOCK = re.compile(r"^(`{3,})[ \t]*(?:python|py|ipython)?[ \t]*\n(.*?)^\1[ \t]*$", re.M | re.S)
+_FAILED_CELL = re.compile(r"^A cell of a notebook failed\.")
 _QUOTED_CHARACTERS = 200
+_ONE_THING = re.compile(r"\bone (JSON value|HTML page|formula in LaTeX) and nothing else\b", re.I)
 
 TOUR = r"""This page shows what an answer can look like.
 
@@ -71,7 +74,7 @@ def compose(prompt: Prompt) -> Answer:
         return Answer((), _thoughts(prompt), calls, "tool_calls")
     if prompt.wants_json:
         return _said(_json(prompt), prompt)
-    return _said(_report(prompt), prompt)
+    return _said(_one_thing(prompt) or _report(prompt), prompt)
 
 
 def _said(text: str, prompt: Prompt) -> Answer:
@@ -93,28 +96,53 @@ def _thoughts(prompt: Prompt) -> tuple[str, ...]:
     )
 
 
+# -- one thing and nothing else, where the instructions say so ------------------------------
+
+
+def _one_thing(prompt: Prompt) -> str:
+    """The answer in the form that the system message demands; empty where it demands none."""
+    demanded = _ONE_THING.search(prompt.instructions)
+    match demanded and demanded.group(1).casefold():
+        case "json value":
+            return _json(prompt)
+        case "html page":
+            return _page(prompt)
+        case "formula in latex":
+            return rf"\text{{{NOT_A_MODEL}: }} {len(prompt.text)}\ \text{{characters}}"
+    return ""
+
+
+def _page(prompt: Prompt) -> str:
+    words = html.escape(" ".join(prompt.text.split())[:_QUOTED_CHARACTERS])
+    return (
+        "<!doctype html>\n<title>practice</title>\n<style>body { font-family: sans-serif }</style>\n"
+        f"<h1>A page</h1>\n<p><em>I am the {NOT_A_MODEL}.</em> You asked for:</p>\n<blockquote>{words}</blockquote>\n"
+    )
+
+
 # -- a report of what arrived --------------------------------------------------------------
 
 
 def _report(prompt: Prompt) -> str:
     if _WANTS_TOUR.search(prompt.text):
         return f"{DISCLAIMER} {TOUR}"
-    table = find_table(prompt.text)
+    table = (
+        None if _FAILED_CELL.search(prompt.text) else find_table(prompt.text)
+    )  # a traceback has commas, too
     parts = [f"{DISCLAIMER} This is what I received:", "\n".join(_received(prompt)), _beginning(prompt.text)]
     if table is not None:
-        rows = len(table.rows)
-        parts += [f"Your table has {rows} rows, and these columns:", statistics_markdown(table)]
+        rows = _counted(len(table.rows), "row")
+        parts += [f"Your table has {rows}, and these columns:", statistics_markdown(table)]
     if _WANTS_CODE.search(prompt.text):
         parts.append(_code(prompt.text, table))
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _received(prompt: Prompt) -> Iterator[str]:
-    count = f"{prompt.messages} message{'s' * (prompt.messages != 1)}"
-    yield f"- {count} for the model `{prompt.model}`, about {prompt.tokens} tokens"
-    yield f"- the question: {len(prompt.text)} characters, {len(prompt.text.split())} words"
+    yield f"- {_counted(prompt.messages, 'message')} for the model `{prompt.model}`, about {prompt.tokens} tokens"
+    yield f"- the question: {_counted(len(prompt.text), 'character')}, {_counted(len(prompt.text.split()), 'word')}"
     if prompt.instructions:
-        yield f"- instructions (system message): {len(prompt.instructions)} characters"
+        yield f"- instructions (system message): {_counted(len(prompt.instructions), 'character')}"
     if prompt.earlier:
         yield f"- before that you asked {_inline(prompt.earlier[-1])}"
     for number, image in enumerate(prompt.images, 1):
@@ -123,6 +151,10 @@ def _received(prompt: Prompt) -> Iterator[str]:
         yield f"- {name} {value}"
     if prompt.tools:
         yield "- functions I may call: " + ", ".join(f"`{tool['name']}`" for tool in prompt.tools)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'s' * (count != 1)}"
 
 
 def _inline(text: str) -> str:

@@ -12,6 +12,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Sequence
+from keyword import iskeyword
 from typing import Any
 
 from openclaw_ipython.config.refs import did_you_mean, suggest
@@ -124,7 +125,7 @@ def choice(*words: str) -> Callable[[str], str]:
 
 def identifier(text: str) -> str:
     """A converter for the name of a Python variable."""
-    if not text.isidentifier():
+    if not text.isidentifier() or iskeyword(text):
         raise ValueError("the name of a variable")
     return text
 
@@ -164,7 +165,7 @@ def field(text: str) -> tuple[str, Any]:
 def cells(text: str) -> str:
     """A converter for which cells: `3`, `2-5`, `4-`, `1,3-5`, `-4` (the last four) or `all`."""
     word = text.strip().lower()
-    if not re.fullmatch(r"all|-\d+|\d+(?:-\d*)?(?:,\d+(?:-\d*)?)*", word):
+    if not re.fullmatch(r"all|-0*[1-9]\d*|\d+(?:-\d*)?(?:,\d+(?:-\d*)?)*", word):
         raise ValueError("3, 2-5, -4 (the last four) or all")
     return word
 

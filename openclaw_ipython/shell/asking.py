@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.messages import Notice, Reply
 from openclaw_ipython.chat.thinking import LEVELS
-from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel
+from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel, UsageError
 from openclaw_ipython.shell.arguments import (
     Option,
     Positional,
@@ -126,6 +126,11 @@ def ask(session: Session, line: str, cell: str | None) -> None:
         values, prompt = parse_prompt(line, LINE)
     else:
         values, prompt = parse(words(line), CELL), cell
+        if values["model"] and values["ref"] not in (None, values["model"]):
+            raise UsageError(
+                say("two models are named: {ref} and {model}", ref=values["ref"], model=values["model"]),
+                hint=_MANUAL,
+            )
     if not prompt.strip():
         from openclaw_ipython.shell.views import Said
 

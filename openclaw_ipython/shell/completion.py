@@ -42,7 +42,7 @@ def _result(fragment: str, found: Sequence[str]) -> SimpleMatcherResult:
 def references(session: Session, before: str) -> SimpleMatcherResult:
     """The same within the body of a `%%qwen` cell: the names that may stand in a brace that is open."""
     fragment = naming.open_brace(before)
-    found = naming.variables(session.notebook, fragment) if fragment is not None else []
+    found = naming.variables(session.notebook, fragment, modules=False) if fragment is not None else []
     return _result(fragment or "", [word for word in found if word.startswith(fragment or "")])
 
 

@@ -269,10 +269,10 @@ def fitting(turns: Sequence[Turn], room: int) -> int:
     """How many of the oldest turns have to be left out for the others to take at most `room` tokens."""
     from openclaw_ipython.chat.tokens import of_messages
 
-    for left_out in range(len(turns)):
-        if of_messages(as_messages(turns[left_out:])) <= room:
-            return left_out
-    return len(turns)
+    kept = len(turns)
+    while kept and (room := room - of_messages(as_messages(turns[kept - 1 : kept]))) >= 0:
+        kept -= 1
+    return kept
 
 
 def as_messages(turns: Sequence[Turn]) -> list[Message]:

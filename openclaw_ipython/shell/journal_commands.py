@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.config.refs import did_you_mean, suggest
-from openclaw_ipython.errors import UsageError
+from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.journal.export import as_json as exported_json
 from openclaw_ipython.journal.export import as_markdown, text_of
 from openclaw_ipython.safe.characters import visible
@@ -18,7 +19,7 @@ from openclaw_ipython.safe.terminal import safe_text
 from openclaw_ipython.shell.arguments import Option, Positional, choice, count
 from openclaw_ipython.shell.conversing import notebook_of, store_of
 from openclaw_ipython.shell.table import JSON, command
-from openclaw_ipython.shell.usage import DAYS, as_data, as_table, gathered, plotted
+from openclaw_ipython.shell.usage import DAYS, LONGEST, as_data, as_table, gathered, plotted
 from openclaw_ipython.shell.views import Facts, Said, Table, View, as_json, short
 from openclaw_ipython.words import say
 
@@ -35,7 +36,7 @@ _SNIPPET = 60  # characters of a first question in a list
 def chat_list(session: Session, values: dict[str, Any]) -> View | None:
     """The conversations of this notebook, the latest first."""
     here = notebook_of(session)
-    chats = session.client.books.journal.conversations.chats(None if values["all"] else here)
+    chats = store_of(session)[0].chats(None if values["all"] else here)
     if values["json"]:
         rows = [{"notebook": c.notebook, "name": c.name, "turns": c.turns, "at": c.at} for c in chats]
         return as_json({"chats": rows})
@@ -124,7 +125,7 @@ def _unknown(session: Session, store: Conversations | Unwritten, name: str) -> U
 
 def chat_names(session: Session) -> list[str]:
     """The names of this notebook's conversations, for completion."""
-    return [chat.name for chat in session.client.books.journal.conversations.chats(notebook_of(session))]
+    return [chat.name for chat in store_of(session)[0].chats(notebook_of(session))]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -175,7 +176,7 @@ def _snippet(content: Any) -> str:
 )
 def usage(session: Session, values: dict[str, Any]) -> View | None:
     """What was asked and what it took: requests, tokens, errors, time, and cost where prices are known."""
-    found = gathered(session, values["days"] or DAYS, values["by"] or "day")
+    found = gathered(session, min(values["days"] or DAYS, LONGEST), values["by"] or "day")
     if values["json"]:
         return as_json(as_data(found))
     return plotted(session, found) if values["plot"] else as_table(found)
@@ -198,8 +199,8 @@ def cache_status(session: Session, values: dict[str, Any]) -> View | None:
         say("Cache"),
         [
             (say("state"), say("on") if options.cache else say("off; --cache turns it on for one question")),
-            (say("answers"), f"{kept.answers:,} ({kept.characters / 1000:,.0f} kB)"),
-            (say("file"), _from_here(path)),
+            (say("answers"), f"{kept.answers:,} ({math.ceil(kept.characters / 1000):,} kB)"),
+            (say("file"), _place(path, books.keeping.cache_file)),
         ],
     )
 
@@ -210,17 +211,26 @@ def cache_status(session: Session, values: dict[str, Any]) -> View | None:
 )
 def cache_on(session: Session, values: dict[str, Any]) -> View | None:
     """Answer a request that was answered before from the cache, in this kernel; nothing is sent."""
+    options = session.options
     if values["file"]:
+        before = options.cache_file
         # Absolute: the notebook may change its working directory.
-        session.options.cache_file = str(Path(values["file"]).expanduser().absolute())
-    session.options.cache = True
-    books = session.client.books
+        options.cache_file = str(Path(values["file"]).expanduser().absolute())
+        try:
+            session.client.books.answers.begin()
+        except OpenClawError:
+            options.cache_file = before
+            raise
+    options.cache = True
+    books = session.client.books  # which follows the options
     if books.keeping.cache_file is None and not books.keeping.journal:
         return Said(
             say("The cache is on, but the journal is off: nothing is kept"), "%config OpenClaw.journal = True"
         )
     path = books.keeping.cache_file or books.journal.path
-    return Said(say("The cache is on; answers are kept in {path}", path=_from_here(path)))
+    return Said(
+        say("The cache is on; answers are kept in {path}", path=_place(path, books.keeping.cache_file))
+    )
 
 
 @command("cache off")
@@ -237,7 +247,7 @@ def cache_clear(session: Session, values: dict[str, Any]) -> View | None:
     return Said(say("answers deleted: {count}", count=f"{gone.answers:,}"))
 
 
-def _from_here(path: Path) -> str:
-    """A path as a notebook names it: what lies beside it by its name."""
+def _place(path: Path, own: Path | None) -> str:
+    """Where answers are kept. A file of the notebook's own has the name that the notebook has for it."""
     here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else short(path)
+    return str(path.relative_to(here)) if own and path.is_relative_to(here) else short(path)

@@ -236,7 +236,8 @@ def _lines(error: OpenClawError) -> list[str]:
     from openclaw_ipython.safe.terminal import safe_text
     from openclaw_ipython.words import say
 
-    first = f"{type(error).__name__}: {safe_text(str(error))}"
+    # What another library or a server said may have lines of its own.
+    first = f"{type(error).__name__}: {' '.join(safe_text(str(error)).split())}"
     request_id = getattr(error, "request_id", "")  # what the service wants to be told when one asks it why
     if request_id:
         first += " · " + say("request {id}", id=safe_text(request_id))

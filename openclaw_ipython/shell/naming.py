@@ -6,6 +6,7 @@ import glob
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.context.sources import Broken, find
@@ -32,22 +33,33 @@ def names(notebook: NotebookView, kind: str, fragment: str) -> list[str]:
         return [*variables(notebook, fragment), *_files(fragment)]
     if kind == "function":  # several, with commas between them
         done, comma, last = fragment.rpartition(",")
-        return [f"{done}{comma}{name}" for name in variables(notebook, last, callable)]
+        return [f"{done}{comma}{name}" for name in variables(notebook, last, _may_be_called)]
     if kind == "schema":
-        return variables(notebook, fragment, lambda value: isinstance(value, (type, dict)))
+        return variables(notebook, fragment, lambda value: isinstance(value, (type, dict, ModuleType)))
     return variables(notebook, fragment)
 
 
+def _may_be_called(value: Any) -> bool:
+    return callable(value) or isinstance(value, ModuleType)  # what is in it may be
+
+
 def variables(
-    notebook: NotebookView, fragment: str, fits: Callable[[Any], bool] = lambda _: True
+    notebook: NotebookView,
+    fragment: str,
+    fits: Callable[[Any], bool] = lambda _: True,
+    *,
+    modules: bool = True,
 ) -> list[str]:
-    """The person's variables, or after a dot the attributes of what stands before it, without methods."""
+    """The person's variables, or after a dot the attributes of what stands before it, without methods.
+
+    `modules`: also of a module.
+    """
     owner, dot, _ = fragment.rpartition(".")
     if not dot:
         everything = notebook.nameable()
         return [name for name in notebook.own_names() if fits(everything[name])]
     try:
-        value = find(owner, notebook)
+        value = find(owner, notebook, modules=modules)
         listed = dir(value)
     except (Broken, KeyError):
         return []

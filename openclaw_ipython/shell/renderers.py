@@ -17,9 +17,9 @@ from openclaw_ipython.chat.messages import (
     Reply,
     TextDelta,
     ToolCall,
-    ToolCallDelta,
     ToolResult,
 )
+from openclaw_ipython.interrupts import held
 from openclaw_ipython.safe.characters import visible
 from openclaw_ipython.safe.html import html_code, html_text, preformatted
 from openclaw_ipython.safe.markdown import prepare
@@ -103,7 +103,6 @@ class MarkdownRenderer:
         self._clock = clock
         self._progress = Progress(clock)
         self._sections = Sections()
-        self._calls: dict[int, tuple[str, str]] = {}
         self._called: dict[str, Handle | None] = {}  # calls that were shown, and where
         self._reasoning: list[str] = []
         self._last: Handle | None = None  # the output that may still change
@@ -157,9 +156,6 @@ class MarkdownRenderer:
             self._end_section()
             self._progress.think()
             self._reasoning.append(event.text)
-        elif isinstance(event, ToolCallDelta):
-            name, arguments = self._calls.get(event.index, ("", ""))
-            self._calls[event.index] = (name or event.name, arguments + event.arguments)
         elif isinstance(event, Notice):
             self._progress.notice(event)
         elif isinstance(event, ToolCall):
@@ -169,7 +165,6 @@ class MarkdownRenderer:
 
     def _take_call(self, call: ToolCall) -> None:
         """A call on a line of its own, below what was said before it."""
-        self._calls.clear()
         self._end_thinking()
         self._end_section()
         self._show_piece(_call_piece(call_text(call.name, call.arguments)))
@@ -240,17 +235,18 @@ class MarkdownRenderer:
         self._last = None
 
     def _end_calls(self, reply: Reply) -> None:
-        shown = bool(self._called)
-        calls = list(self._calls.values()) or [(c.name, c.arguments) for c in reply.tool_calls if not shown]
-        self._calls.clear()
-        for name, arguments in calls:
-            self._sections.add(f"\n\n{_code_span(call_text(name, arguments))}\n\n")
+        for call in reply.tool_calls:
+            if call.id not in self._called:
+                self._sections.add(f"\n\n{_code_span(call_text(call.name, call.arguments))}\n\n")
 
     def _show_piece(self, piece: Piece, *, is_status: bool = False) -> None:
-        self._is_status = is_status  # before it is shown: an interrupt may hit right after
-        if piece != self._painted or self._last is None:
-            self._show(piece.bundle)
-            self._painted = piece
+        with (
+            held()
+        ):  # an interrupt right after it was shown would find another output here than the reader sees
+            if piece != self._painted or self._last is None:
+                self._show(piece.bundle)
+                self._painted = piece
+            self._is_status = is_status
 
     def _show(self, bundle: dict[str, str]) -> None:
         if self._last is None:

@@ -27,7 +27,7 @@ def fix(session: Session, values: dict[str, Any]) -> View | None:
         return failure
     if not failure.source:
         return Said(say("The cell that failed is not known here"), "%openclaw explain")
-    case = to_repair(failure, session.notebook.names, " ".join(values["wish"]), spoken())
+    case = to_repair(failure, session.notebook.nameable(), " ".join(values["wish"]), spoken())
     repairing.ask_about(session, case, repairing.repair_renderer(session, failure, case), values["model"])
     return None
 
@@ -42,6 +42,6 @@ def explain(session: Session, values: dict[str, Any]) -> View | None:
     failure = repairing.failure_in(session)
     if isinstance(failure, Said):
         return failure
-    case = to_explain(failure, session.notebook.names, " ".join(values["wish"]), spoken())
+    case = to_explain(failure, session.notebook.nameable(), " ".join(values["wish"]), spoken())
     repairing.ask_about(session, case, renderer_for(session), values["model"])
     return None

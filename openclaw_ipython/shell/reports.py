@@ -29,22 +29,20 @@ def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
     facts = [
         (say("account"), _account(session, report)),
         (say("model"), report["resolvedDefault"] or say("none chosen yet")),
-        (
-            say("images"),
-            report["imageModel"]
-            or _reads_images(session)
-            or say("no image model yet: %openclaw models set-image"),
-        ),
+        (say("images"), _eyes(session) or say("no image model yet: %openclaw models set-image")),
     ]
     facts.append((say("today"), today(session)))
     asking = [("%%qwen", say("ask: the cell is the prompt"))]
     return Facts(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
 
 
-def _reads_images(session: Session) -> str:
-    default = session.client.models.default()
-    rows = session.client.models.rows(everything=True)
-    return next((str(row.ref) for row in rows if row.ref == default and "image" in row.input), "")
+def _eyes(session: Session) -> str:
+    """The model that a question with pictures goes to; nothing where there is none."""
+    models = session.client.models
+    default = models.default() or models.image_default()
+    if default is None:
+        return ""
+    return str(default if models.reads_images(default) else models.eyes(default) or "")
 
 
 def _account(session: Session, report: dict[str, Any]) -> str:

@@ -73,7 +73,7 @@ def _named(session: Session, path: str, option: str) -> Any:
     """What a name of the notebook stands for. Raises UsageError, with near names of the right kind."""
     notebook = session.notebook
     try:
-        return find(path, notebook)
+        return find(path, notebook, modules=True)
     except Broken as error:
         why = f"{option} {path}: {error}"
         raise UsageError(why) from None

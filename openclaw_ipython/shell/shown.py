@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 MOST = 8 * 1024 * 1024
-"""Characters that are kept in all; the oldest cells go first."""
+"""Characters that are kept in all; the oldest outputs go first."""
 
 MOST_TEXT = 64 * 1024
 """Characters of one output's text that are kept, from its beginning."""
@@ -25,6 +25,7 @@ class Shown:
         self._cells: dict[int, dict[str, dict[str, str]]] = {}
         self._places: dict[str, int] = {}  # display id → the cell that showed it
         self._size = 0
+        self._count = 0  # of displays without an id
 
     def outputs(self, number: int) -> list[dict[str, str]]:
         """What cell `number` displayed, in order."""
@@ -44,7 +45,8 @@ class Shown:
         display_id = (content.get("transient") or {}).get("display_id") or ""
         number = self._places.get(display_id, number)
         cell = self._cells.setdefault(number, {})
-        key = display_id or f"#{len(cell)}"
+        self._count += 1
+        key = display_id or f"#{self._count}"
         if display_id:
             self._places[display_id] = number
         kept = {
@@ -54,13 +56,18 @@ class Shown:
         }
         self._size += _size(kept) - _size(cell.get(key, {}))
         cell[key] = kept
-        while self._size > MOST and len(self._cells) > 1:
-            self._drop(min(self._cells))
+        while self._size > MOST and (len(self._cells) > 1 or len(cell) > 1):
+            self._drop_oldest(min(self._cells))
 
-    def _drop(self, number: int) -> None:
-        for key, kept in self._cells.pop(number).items():
-            self._size -= _size(kept)
+    def _drop_oldest(self, number: int) -> None:
+        """Forget the oldest output of a cell."""
+        cell = self._cells[number]
+        key = next(iter(cell), None)
+        if key is not None:
+            self._size -= _size(cell.pop(key))
             self._places.pop(key, None)
+        if not cell:
+            del self._cells[number]
 
 
 def running_cell(shell: Any) -> int:

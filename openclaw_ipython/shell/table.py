@@ -88,6 +88,14 @@ def next_words(typed: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def _with_word(word: str, start: Sequence[str]) -> list[str]:
+    """The commands below `start` that have this word further down: `models status` for `status`."""
+    size = len(start)
+    return [
+        " ".join(words) for words in COMMANDS if words[:size] == tuple(start) and word in words[size + 1 :]
+    ]
+
+
 def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
     """The command with the most words that `typed` begins with, and the words after it. Raises UsageError."""
     if (found := longest(typed)) is not None:
@@ -104,9 +112,10 @@ def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
         right += 1
     start, wrong = typed[:right], typed[right]
     near = suggest(wrong, next_words(start))
-    meant = did_you_mean(tuple(" ".join([*start, word]) for word in near))
+    whole = [" ".join([*start, word]) for word in near] or _with_word(wrong, start)
+    meant = did_you_mean(tuple(whole))
     raise UsageError(
         say("unknown command {words!r}{meant}", words=" ".join([*start, wrong]), meant=meant),
-        suggestions=near,
+        suggestions=tuple(whole),
         hint="%openclaw help",
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.bookkeeping import DAY, span_text
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 DAYS = 30
 """How many days are summed up when nobody says how many."""
+
+LONGEST = 3_660
+"""How many days are summed up at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,8 @@ def gathered(session: Session, days: int, by: By) -> Usage:
 
 def midnight(now: float, days: int = 0) -> float:
     """When the day began, so many days ago, by this machine's clock. Epoch seconds."""
-    today = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return (today - timedelta(days=days)).timestamp()
+    day = datetime.fromtimestamp(now).date() - timedelta(days=days)
+    return datetime.combine(day, time()).timestamp()  # of no zone: by the clock of that day, summer or winter
 
 
 def today(session: Session) -> str:
@@ -173,7 +177,10 @@ class Picture(View):
 
 
 def plotted(session: Session, usage: Usage) -> View:
-    """Requests and tokens per day, by model; a daily limit as a line. Raises UsageError without matplotlib."""
+    """Requests and tokens per day, by model or provider; a daily limit as a line.
+
+    Raises UsageError without matplotlib.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -184,6 +191,8 @@ def plotted(session: Session, usage: Usage) -> View:
     daily = session.client.books.journal.usage.daily(midnight(now, usage.days - 1))
     if not daily:
         return as_table(usage)
+    if usage.by == "provider":
+        daily = [(model.partition("/")[0], one) for model, one in daily]
     days = [
         datetime.fromtimestamp(midnight(now, ago)).date().isoformat() for ago in reversed(range(usage.days))
     ]
@@ -225,12 +234,15 @@ def _lines(axes: Any, limits: Sequence[Limit]) -> None:
 
 
 def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, Sum]], height: Any) -> None:
-    """One bar a day, a colour a model, on top of each other."""
+    """One bar a day, a colour for each name, on top of each other."""
     floor = [0] * len(days)
-    for model in dict.fromkeys(model for model, _ in daily):
-        of_day = {one.name: height(one) for name, one in daily if name == model}
-        heights = [of_day.get(day, 0) for day in days]
-        axes.bar(range(len(days)), heights, bottom=floor, label=_literal(model), width=0.8)
+    for name in dict.fromkeys(name for name, _ in daily):
+        of_day: Counter[str] = Counter()
+        for named, one in daily:
+            if named == name:
+                of_day[one.name] += height(one)
+        heights = [of_day[day] for day in days]
+        axes.bar(range(len(days)), heights, bottom=floor, label=_literal(name), width=0.8)
         floor = [a + b for a, b in zip(floor, heights, strict=True)]
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

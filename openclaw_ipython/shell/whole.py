@@ -80,7 +80,9 @@ def as_formula(reply: Reply) -> Form:
         text = blocks[0][1].strip()
     tex = _bare(text)
     if tex is None or len(tex) > MAX_LENGTH:
-        return Form()  # words with formulas among them: Markdown knows how to show that
+        return Form(
+            note=say("not a single formula")
+        )  # Markdown knows how to show words with formulas among them
     return Form({"text/markdown": safe_markdown(f"$$\n{tex}\n$$"), "text/plain": safe_text(text)})
 
 

@@ -1,6 +1,7 @@
 """JSON found where models put it."""
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -51,6 +52,22 @@ def test_all_pieces_are_offered_each_once():
 def test_a_text_of_nothing_but_braces_is_given_up_quickly():
     assert list(candidates("{" * 100_000)) == []
     assert list(candidates("[" * 100_000)) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`" * 200_000,
+        "~" * 200_000,
+        "".join(f"{'`' * (3 + n % 500)} a\n" for n in range(3_000)),
+        "```" + " " * 200_000 + "x`",
+    ],
+    ids=["backticks", "tildes", "fences", "spaces"],
+)
+def test_a_text_of_nothing_but_fences_is_given_up_quickly(text):
+    started = time.perf_counter()
+    assert list(candidates(text)) == []
+    assert time.perf_counter() - started < 2
 
 
 @given(CONTAINER, st.sampled_from(["{}", "Sure! {} Done.", "```json\n{}\n```", "text\n\n```\n{}\n```\n"]))

@@ -27,7 +27,7 @@ def outcomes(*calls, loop=None) -> list[Outcome]:
 
 
 async def awaited(*calls) -> list[Outcome]:
-    return await call_all(calls)
+    return await asyncio.wait_for(call_all(calls), 10)
 
 
 def both_ways(*calls) -> list[list[Outcome]]:
@@ -64,6 +64,14 @@ async def gives_up():
     raise asyncio.CancelledError("on its own")
 
 
+def gives_up_at_once():
+    raise asyncio.CancelledError("at once")
+
+
+def runs_out():
+    return next(iter(()))
+
+
 def hands_over():
     return later(5)
 
@@ -79,6 +87,8 @@ def hands_over():
         (planned(raises_later), Outcome("LookupError: not there", failed=True)),
         (planned(leaves), Outcome("SystemExit: 3", failed=True)),
         (planned(leaves_later), Outcome("SystemExit: 3", failed=True)),
+        (planned(gives_up_at_once), Outcome("CancelledError: at once", failed=True)),
+        (planned(runs_out), Outcome("StopIteration", failed=True)),
         (planned(gives_up), Outcome("CancelledError: on its own", failed=True)),
         (
             planned(double, n=4, told="There is no such function."),

@@ -10,6 +10,7 @@ import jsonschema
 import msgspec
 import numpy as np
 import pandas as pd
+import polars as pl
 import pydantic
 import pytest
 from hypothesis import given
@@ -232,6 +233,20 @@ class Unprintable:
 )
 def test_results_are_json_where_they_can_be(value, text):
     assert result_text(value) == text
+
+
+class Raising:
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    @property
+    def __dict__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("value", [Raising(), [Raising()], pl.DataFrame({"a": [[1, 2], [3]]})], ids=repr)
+def test_a_result_that_cannot_be_written_ends_nothing(value):
+    assert result_text(value)
 
 
 def test_a_long_table_is_described_instead():

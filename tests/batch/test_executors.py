@@ -21,7 +21,13 @@ from openclaw_ipython.batch.interrupted import Interrupted
 from openclaw_ipython.batch.pacing import Limits
 from openclaw_ipython.chat.dialects import PORTAL
 from openclaw_ipython.chat.messages import ChatRequest, Message, Reply, Usage
-from openclaw_ipython.errors import RateLimited, RequestRejected, SchemaMismatch, ServiceUnavailable
+from openclaw_ipython.errors import (
+    LoginRequired,
+    RateLimited,
+    RequestRejected,
+    SchemaMismatch,
+    ServiceUnavailable,
+)
 from openclaw_ipython.safe.secrets import Secret
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the clusters' own
@@ -136,6 +142,17 @@ def test_the_schema_stays_with_the_driver_and_a_mismatch_is_asked_again(far):
         replies = ask(far, ["x", "y"], concurrency=1, executor=pool, schema=Label)
     assert {reply.parsed.mood for reply in replies} == {"a", "b"}
     assert len(far.prompts()) == 3
+
+
+def test_with_the_cache_a_batch_replays_without_a_login_there_too(far):
+    with ThreadPoolExecutor(1) as pool:
+        ask(far, ["a", "b"], executor=pool, cache=True)
+        far.home.auth_profiles.unlink()
+        replies = ask(far, ["a", "b"], executor=pool, cache=True)
+        with pytest.raises(LoginRequired):
+            ask(far, ["a", "c"], executor=pool, cache=True)
+    assert [f"```text\n{item}\n```" in reply for item, reply in zip("ab", replies, strict=True)] == [True] * 2
+    assert len(far.prompts()) == 2
 
 
 def test_a_service_without_quota_ends_the_batch_with_what_was_done(far):
@@ -264,6 +281,14 @@ def test_each_chunk_has_its_share_of_the_limits_and_what_the_last_one_learned(fa
     assert executor.chunks[0].window is None
     assert executor.chunks[-1].window == 2
     assert len({c.number for c in executor.chunks}) == len(executor.chunks) == 5
+
+
+def test_what_a_chunk_has_used_up_of_the_limits_the_next_one_waits_for(far):
+    executor = Dying()
+    ask(far, list("abcde"), executor=executor, workers=1, concurrency=1, requests_per_minute=600)
+    assert [len(c.requests) for c in executor.chunks] == [4, 1]
+    assert executor.chunks[0].rest == 0
+    assert 0 < executor.chunks[1].rest <= 0.4
 
 
 @pytest.mark.parametrize(

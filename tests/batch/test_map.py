@@ -2,8 +2,11 @@
 
 import _thread
 import asyncio
+import contextlib
 import io
 import json
+import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 
@@ -215,6 +218,48 @@ def test_an_error_in_the_items_themselves_is_raised_as_it_is(signed):
         ask(signed, rows())
 
 
+@pytest.mark.parametrize("way", [SystemExit, KeyboardInterrupt])
+def test_items_that_want_to_leave_do_so_on_the_callers_thread_and_what_was_done_stays(signed, way):
+    def rows():
+        yield from ["a", "b"]
+        raise way("enough")
+
+    with pytest.raises(way):
+        ask(signed, rows(), concurrency=1)
+    assert ask(signed, ["a", "b"]).tally.remembered == 2
+
+
+def test_items_that_do_not_come_hold_no_interrupt_up(signed):
+    go_on = threading.Event()
+
+    def rows():
+        yield "a"
+        _thread.interrupt_main()
+        go_on.wait(60)
+        yield "b"
+
+    began = time.monotonic()
+    with pytest.raises(Interrupted):
+        ask(signed, rows())
+    go_on.set()
+    assert time.monotonic() - began < 20
+
+
+def test_a_table_that_cannot_be_made_loses_no_answers(signed):
+    whole = pandas.DataFrame({"text": ["a", "b"]})
+
+    class Stubborn(pandas.DataFrame):
+        @property
+        def iloc(self):
+            if sent(signed):
+                raise MemoryError("too large")
+            return super().iloc
+
+    with pytest.raises(MemoryError):
+        ask(signed, Stubborn(whole), "{text}", table=True)
+    assert ask(signed, whole, "{text}").tally.remembered == 2
+
+
 # -- too many requests -------------------------------------------------------------------------
 
 SLOW_DOWN = {"error": {"code": "limit_requests", "message": "slow down"}}
@@ -323,6 +368,31 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(signed, at):
     assert sum(before.values()) >= len(done)
 
 
+def test_an_interrupt_while_the_table_is_made_is_no_other_one(signed):
+    signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
+
+    def interrupted(error, item):
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="2 answered; the same call goes on") as caught:
+        ask(signed, ["a", "b", "c"], concurrency=1, on_error=interrupted, table=True)
+    assert len(caught.value.results) == 3
+    assert ask(signed, ["a", "b", "c"]).tally.remembered == 2
+
+
+def test_a_second_interrupt_while_the_first_is_seen_to_loses_neither_results_nor_line(signed):
+    class Slow(io.StringIO):
+        def write(self, text):
+            if "answered" in text:
+                raise KeyboardInterrupt
+            return len(text)
+
+    with contextlib.redirect_stderr(Slow()), pytest.raises(Interrupted) as caught:
+        ask(signed, interrupted_at(7, 400), concurrency=5, progress=True)
+    assert "the same call goes on" in str(caught.value)
+    assert ask(signed, [f"item {i}" for i in range(9)]).tally.remembered >= caught.value.results.tally.done
+
+
 def test_without_resume_nothing_is_kept_and_nothing_is_remembered(signed):
     with pytest.raises(Interrupted):
         ask(signed, interrupted_at(10, 300), resume=False)
@@ -377,6 +447,21 @@ def test_with_the_cache_no_item_is_asked_twice_in_the_same_words(signed):
     assert ask(signed, ["b"]).tally.remembered == 0  # it was not asked for
 
 
+def test_with_the_cache_a_batch_replays_without_a_login_as_far_as_answers_go(signed):
+    ask(signed, ["good", "bad"], schema=Label, cache=True)
+    profiles = signed.home.auth_profiles
+    profiles.unlink()
+    replies = ask(signed, ["good", "bad"], schema=Label, cache=True)
+    assert [type(reply.parsed) for reply in replies] == [Label, Label]
+    with pytest.raises(LoginRequired, match="1 answered"):
+        ask(signed, ["good", "ugly"], schema=Label, cache=True, concurrency=1)
+    with pytest.raises(LoginRequired):
+        ask(signed, ["good"], schema=Label)
+    assert len(sent(signed)) == 2
+    total = signed.client.books.journal.usage.total(0)
+    assert (total.requests, total.replays) == (2, 3)
+
+
 def test_with_the_cache_a_repaired_answer_replays_as_it_was(signed):
     signed.portal.says("no json").says('{"mood": "fine", "sure": 1}')
     options = {"schema": Label, "cache": True, "concurrency": 1}
@@ -419,3 +504,15 @@ def test_a_picture_of_each_row_goes_along(signed):
     for request in signed.portal.requests[-2:]:
         kinds = [part["type"] for part in request.json()["messages"][-1]["content"]]
         assert kinds == ["image_url", "text"]
+
+
+def test_rows_with_pictures_go_to_a_model_that_sees_also_where_the_first_has_none(signed):
+    into = io.BytesIO()
+    Image.new("RGB", (32, 32), "red").save(into, "PNG")
+    frame = pandas.DataFrame({"name": ["a", "b"], "shot": [None, into.getvalue()]})
+    replies = ask(signed, frame, "What is on {name}?", images="shot", concurrency=1)
+    assert [r.json()["model"] for r in signed.portal.requests[-2:]] == ["vision-model"] * 2
+    assert "the question" in replies[0]
+    assert "32" in replies[1]
+    assert any("pictures go to" in note for note in replies.notes)
+    assert not any('"url": ""' in str(r.json()) for r in signed.portal.requests[-2:])

@@ -116,6 +116,28 @@ def test_the_shares_of_all_workers_stay_within_the_limits(workers):
     assert share.tokens_per_minute * workers == pytest.approx(90_000)
 
 
+@pytest.mark.parametrize(("per_minute", "chunk"), [(4, 1), (15, 3), (600, 7)])
+def test_one_pacer_after_the_other_keeps_to_the_limits_as_a_single_one_does(per_minute, chunk):
+    now, sent, owed = 0.0, [], 0.0
+    while now < 180:
+        pace = Pacer(Limits(1000, per_minute, 10 * per_minute), now, lambda: 1.0, rest=owed)
+        for _ in range(chunk):
+            while (wait := pace.wait(now)) > 0:
+                now += max(wait, 1e-6)
+            pace.answered(pace.start(0, now), (8, 2), now)
+            sent.append(now)
+        owed = pace.owed(now)
+    assert len([at for at in sent if at < 180]) <= 3 * per_minute + max(1, per_minute / 60) + 1
+    assert len(sent) >= 0.8 * 3 * per_minute
+
+
+def test_a_pause_the_service_wants_goes_over_to_the_next_pacer():
+    pace = pacer()
+    pace.refused(pace.start(0, 0.0), 30.0, 0.0)
+    assert pace.owed(10.0) == 20
+    assert Pacer(Limits(), 10.0, lambda: 1.0, rest=pace.owed(10.0)).wait(10.0) == 20
+
+
 @given(
     st.integers(1, 20),
     st.lists(

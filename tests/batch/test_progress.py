@@ -98,4 +98,8 @@ def test_nothing_is_shown_when_nothing_is_wanted():
     ],
 )
 def test_the_line_at_the_end_sums_it_up(state, line):
-    assert state.summary() == line
+    assert state.summary(state.done) == line
+
+
+def test_of_items_nobody_counted_it_is_only_said_how_many_were_answered():
+    assert tally(errors=2).summary().startswith("38 answered · 2 failed")

@@ -1,7 +1,8 @@
 """Items in, a table or a list out: of pandas, of polars, of neither."""
 
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 
+import numpy
 import pandas
 import polars
 import pytest
@@ -49,6 +50,8 @@ def failure(position):
             [{"t": "a", "n": 1, "item": {"t": "a", "n": 1}}],
         ),
         (polars.DataFrame({"t": ["a"], "n": [1]}), [{"t": "a", "n": 1, "item": {"t": "a", "n": 1}}]),
+        (pandas.DataFrame({"item": ["a"]}), [{"item": "a"}]),
+        ([{"item": "a", "t": "b"}], [{"item": "a", "t": "b"}]),
         ([{"t": "a", 5: "x"}], [{"t": "a", "item": {"t": "a", 5: "x"}}]),
         ((c for c in "ab"), [{"item": "a"}, {"item": "b"}]),
     ],
@@ -57,10 +60,15 @@ def test_rows_have_the_names_a_prompt_may_use(given, names):
     assert [dict(row.names) for row in items_of(given).rows()] == names
 
 
-@pytest.mark.parametrize("given", ["text", b"bytes", {"a": 1}, 5, None])
+@pytest.mark.parametrize("given", ["text", b"bytes", {"a": 1}, 5, None, numpy.array(5)])
 def test_what_is_not_many_items_is_a_mistake(given):
     with pytest.raises(UsageError, match="many items"):
         items_of(given)
+
+
+def test_two_columns_of_one_name_are_a_mistake():
+    with pytest.raises(UsageError, match="two columns are called 1"):
+        items_of(pandas.DataFrame([[1, 2]], columns=[1, "1"]))
 
 
 def test_rows_are_pulled_one_by_one():
@@ -93,6 +101,13 @@ def test_a_function_says_what_stands_in_the_place_of_a_failure():
     assert found.table()["answer"].tolist() == ["yes", "b?"]
 
 
+def test_that_function_is_called_once_for_an_error():
+    called = []
+    found = results(["x"], failure(0), replaced=lambda error, item: called.append(item))
+    assert [found[0], *found, found.table()["answer"][0]] == [None, None, None]
+    assert called == ["x"]
+
+
 def test_the_table_of_a_series_keeps_its_index_and_name():
     series = pandas.Series(["x", "y"], index=["p", "q"], name="text")
     table = results(series, answer(0), failure(1)).table()
@@ -115,6 +130,22 @@ def test_the_fields_of_a_schema_become_columns_and_a_name_that_is_taken_gets_an_
     assert list(table.columns)[:4] == ["text", "mood", "mood_", "sure"]
     assert table["mood_"].tolist()[0] == "good"
     assert pandas.isna(table["sure"].tolist()[1])
+
+
+@dataclass
+class Crash:
+    error: str
+    model: str
+    error_: str
+    digits: InitVar[int] = 2
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_fields_of_a_schema_that_are_called_as_our_columns_stay(library):
+    table = results(["x"], answer(0, parsed=Crash("E17", "T-800", "none"))).table(library)
+    assert list(table.columns)[:6] == ["item", "error", "model", "error_", "error__", "model_"]
+    assert list(table["error"]) == ["E17"]
+    assert list(table["model_"]) == ["a/b"]
 
 
 @pytest.mark.parametrize("parsed", [{"a": 1}, Label("x", 1.0)])

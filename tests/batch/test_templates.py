@@ -1,5 +1,10 @@
 """`{item}` and `{column}` in a prompt, and all the braces that mean something else."""
 
+from datetime import date
+from decimal import Decimal
+
+import numpy
+import pandas
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,8 +44,27 @@ def test_text_that_names_nothing_is_not_changed(text):
     assert Template(text).fill({"item": "x"}) == text.replace("{item}", "x")
 
 
-def test_a_very_long_value_is_cut():
-    assert len(Template("{item}").fill({"item": "x" * (LIMIT + 5)})) == LIMIT
+def test_a_text_is_put_in_whole_and_of_anything_else_what_is_left_out_is_said():
+    assert Template("{item}").fill({"item": "x" * (LIMIT + 5)}) == "x" * (LIMIT + 5)
+    filled = Template("{item}").fill({"item": ["word"] * LIMIT})
+    assert len(filled) < LIMIT + 100
+    assert "more" in filled
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (pandas.Timestamp("2026-01-02"), "2026-01-02 00:00:00"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (numpy.int64(5), "5"),
+        (numpy.float32(1.5), "1.5"),
+        (numpy.datetime64("2026-01-02"), "2026-01-02"),
+        (numpy.str_("a"), "a"),
+        (Decimal("1.50"), "1.50"),
+    ],
+)
+def test_numbers_and_dates_are_put_in_as_a_person_writes_them(value, text):
+    assert Template("{item}").fill({"item": value}) == text
 
 
 def test_a_prompt_that_names_nothing_of_a_row_is_a_mistake_with_suggestions():

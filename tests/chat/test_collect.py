@@ -103,6 +103,13 @@ def test_a_hundred_thousand_pieces_take_linear_time():
     assert time.process_time() - began < 3
 
 
+def test_ten_thousand_calls_take_linear_time():
+    began = time.process_time()
+    reply = collected(*(ToolCallDelta(number, f"call_{number}", "f", "{}") for number in range(10_000)))
+    assert len(reply.tool_calls) == 10_000
+    assert time.process_time() - began < 1
+
+
 def test_a_reply_survives_copying_and_pickling():
     reply = collected(TextDelta("x"), ReasoningDelta("y"), Finished("length"))
     for other in (copy.copy(reply), copy.deepcopy(reply), pickle.loads(pickle.dumps(reply))):
@@ -130,6 +137,11 @@ def test_an_object_is_shown_as_the_json_it_came_as():
     assert shown["text/plain"] == '{"a": "<b>"}'
     assert shown["text/markdown"] != Reply('{"a": "<b>"}')._repr_mimebundle_()["text/markdown"]
     assert "<b>" not in shown["text/markdown"]
+
+
+def test_what_a_reply_shows_in_a_terminal_cannot_drive_it():
+    shown = Reply("\x1b]52;c;x\x07red \u202e")._repr_mimebundle_()
+    assert shown["text/plain"] == "red ⟨U+202E⟩"
 
 
 def test_the_times_of_where_an_answer_was_given_count_more_than_when_it_is_heard():

@@ -325,6 +325,28 @@ def test_an_answer_without_end_is_stopped():
     assert len(said) == 10
 
 
+@pytest.mark.parametrize("piece", ['{"index":0,"id":"a"}', '{"function":{"name":"f"}}', "{}"])
+def test_calls_without_end_are_stopped_too(piece):
+    decoder = AnswerDecoder(limit=10_000)
+    with pytest.raises(StreamBroken, match="longer than"):
+        for _ in range(101):
+            list(decoder.feed(lined('data: {"choices":[{"delta":{"tool_calls":[' + piece + "]}}]}")))
+
+
+def test_text_that_came_at_once_is_one_piece_and_in_its_place():
+    parts = [{"content": "a"}, {"content": "b"}, {"reasoning_content": "c"}, {"reasoning_content": "d"}]
+    parts += [{"tool_calls": [{"function": {"name": "f"}}]}, {"content": "e"}]
+    stop = choice(finish_reason="stop")
+    raw = lined(*(f"data: {json.dumps({'choices': [{'delta': part}]})}" for part in parts))
+    assert list(AnswerDecoder().feed(raw + lined(f"data: {json.dumps(stop)}"))) == [
+        TextDelta("ab"),
+        ReasoningDelta("cd"),
+        ToolCallDelta(0, "", "f", ""),
+        TextDelta("e"),
+        Finished("stop"),
+    ]
+
+
 DELTAS = st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=6)
 
 

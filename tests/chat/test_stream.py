@@ -116,8 +116,9 @@ def test_a_passing_failure_is_tried_twice_again(line, portal, clock, status):
     heard = line.ask()
     assert heard.text == "there"
     assert clock.slept == [0.5, 1.0]
-    assert [notice.seconds for notice in heard.of(Notice)] == [0.5, 1.0]
+    assert [notice.seconds for notice in heard.of(Notice)] == [0.5, 1.0, None]
     assert heard.of(Notice)[0].text.endswith("trying again")
+    assert heard.of(Notice)[2].text == "sent 3 times"  # for the footer, where a countdown does not stay
 
 
 def test_two_tries_more_are_all(line, portal, clock):

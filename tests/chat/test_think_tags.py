@@ -53,6 +53,16 @@ def test_text_without_the_tag_is_not_touched(text, places):
         assert told(*cut(text, *places)) == ("", text)
 
 
+def test_blanks_without_end_are_not_kept():
+    tags = ThinkTags()
+    blanks = [said for _ in range(2_000) for said in tags.feed(TextDelta(" "))]
+    assert "".join(said.text for said in blanks) == " " * 2_000
+    for begun in ("<think>", "<think>x</think>"):
+        tags = ThinkTags()
+        list(tags.feed(TextDelta(begun + " " * 2_000)))
+        assert tags._held == ""
+
+
 def test_plain_text_is_not_held_back():
     assert list(ThinkTags().feed(TextDelta("H"))) == [TextDelta("H")]
 

@@ -1,6 +1,7 @@
 """`--attach`: variables and text files as blocks, capped; everything else is refused in one sentence."""
 
 import os
+import statistics
 
 import pytest
 
@@ -40,6 +41,21 @@ def test_a_variable_goes_before_a_file_of_its_name_and_a_path_is_its_file(folder
     assert "the file" in attach("./d", notebook(d="the variable"), Allowance()).block
 
 
+def test_a_file_is_meant_where_its_name_begins_like_a_variable_and_leads_nowhere(folder, notebook):
+    (folder / "data.csv").write_text("a,b\n1,2\n", "utf-8")
+    assert "a,b\n1,2" in attach("data.csv", notebook(data={"x": 1}), Allowance()).block
+
+
+def test_what_is_in_a_module_can_be_attached(notebook):
+    assert "def mean(" in attach("stats.mean", notebook(stats=statistics), Allowance()).block
+
+
+def test_a_long_word_that_names_nothing_is_said_in_short(notebook):
+    with pytest.raises(UsageError) as caught:
+        attach("some text " * 1_000, notebook(), Allowance())
+    assert len(str(caught.value)) < 200
+
+
 def test_a_fence_inside_does_not_end_the_block(notebook):
     block = attach("s", notebook(s="a\n```\nb\n````\nc"), Allowance()).block
     assert block == "s (text):\n`````\na\n```\nb\n````\nc\n`````"
@@ -75,7 +91,9 @@ def test_several_attachments_share_the_limit(notebook):
         ("penguin", "did you mean penguins?"),
         ("penguins.nope", "leads nowhere (AttributeError)"),
         ("picture.png", "is not a text file"),
-        ("latin.txt", "is not a text file"),
+        ("latin.txt", "is not text in UTF-8"),
+        ("os", "os is a module; name something in it"),
+        ("", "is no variable and no file"),
         ("inner", "is a folder"),
         ("x" * 5_000, "is no variable and no file"),
         ("a\0b", "is no variable and no file"),
@@ -87,7 +105,7 @@ def test_what_cannot_be_attached_is_one_sentence(folder, notebook, word, said):
     (folder / "latin.txt").write_bytes("naïve".encode("latin-1"))
     (folder / "inner").mkdir()
     with pytest.raises(UsageError) as caught:
-        attach(word, notebook(penguins="x"), Allowance())
+        attach(word, notebook(penguins="x", os=os), Allowance())
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 

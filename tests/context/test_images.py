@@ -205,6 +205,50 @@ def test_what_is_no_picture_is_said_in_one_sentence(notebook, value, said):
     assert "\n" not in str(caught.value)
 
 
+def cut_short():
+    into = io.BytesIO()
+    Image.effect_noise((300, 300), 90).save(into, "JPEG")
+    return Image.open(io.BytesIO(into.getvalue()[:2_000]))
+
+
+def closed():
+    image = Image.open(io.BytesIO(png()))
+    image.close()
+    return image
+
+
+class Raising:
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("value", [cut_short(), closed(), Raising(), [png(), cut_short()]], ids=repr)
+def test_an_object_that_cannot_be_read_is_said_in_one_sentence(notebook, value):
+    with pytest.raises(UsageError, match="p is not a picture that can be read"):
+        gather(["p"], notebook(p=value), ORDINARY)
+
+
+def test_a_file_is_meant_where_its_name_begins_like_a_variable_and_leads_nowhere(folder, notebook):
+    (picture,) = gather(["a.png"], notebook(a=FIGURE), ORDINARY)
+    assert picture.note.startswith("a.png 64×48")
+
+
+def test_a_figure_with_broken_tex_is_one_line(notebook):
+    broken = Figure()
+    broken.subplots().set_title(r"$\frac{$")
+    with pytest.raises(UsageError, match="matplotlib could not draw the figure: ValueError") as caught:
+        gather(["p"], notebook(p=broken), ORDINARY)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_poster_is_drawn_with_fewer_dots(notebook):
+    poster = Figure(figsize=(200, 100))
+    (picture,) = gather(["p"], notebook(p=poster), ORDINARY)
+    assert "MB" not in picture.note
+    assert "→ 1" in picture.note
+    assert poster.get_dpi() == 100
+
+
 def test_a_very_large_array_is_thinned_out_before_it_is_converted(notebook):
     wide = np.broadcast_to(np.linspace(0, 1, 40_000), (2_000, 40_000))
     (picture,) = gather(["a"], notebook(a=wide), ORDINARY)

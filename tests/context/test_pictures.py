@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from openclaw_ipython.context.pictures import (
     MOST_PIXELS,
@@ -195,7 +196,7 @@ def test_without_pillow_a_small_file_goes_as_it_is():
     data = file(Image.new("RGB", (120, 80)))
     picture = from_bytes("p", data, ORDINARY, pillow=lambda: False)
     assert base64.b64decode(picture.url.partition(",")[2]) == data
-    assert picture.note == "p 1 kB, not scaled"
+    assert picture.note == "p 1 kB, not scaled: no Pillow here"
 
 
 @pytest.mark.parametrize(
@@ -205,3 +206,11 @@ def test_without_pillow_everything_else_is_one_sentence_with_the_command(data):
     with pytest.raises(UsageError, match="Pillow is not installed") as caught:
         from_bytes("p", data, ORDINARY, pillow=lambda: False)
     assert caught.value.hint == "pip install 'openclaw-ipython[images]'"
+
+
+def test_what_an_editor_wrote_beside_the_pixels_is_not_sent():
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta>at home</x:xmpmeta>")
+    data = file(Image.new("RGB", (30, 30)), pnginfo=info)
+    assert b"at home" in data
+    assert b"at home" not in base64.b64decode(from_bytes("p", data, ORDINARY).url.partition(",")[2])

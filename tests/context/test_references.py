@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.context.allowance import Allowance
 from openclaw_ipython.context.references import expand
-from openclaw_ipython.context.sources import Names
+from openclaw_ipython.context.sources import Names, find
 
 HELD = {
     "name": "Ada",
@@ -176,3 +176,12 @@ def test_json_and_python_literals_survive(value):
 def test_nothing_typed_makes_it_fail(text):
     expanded(text, HELD)
     expanded(f"{{name{text}}}", HELD)
+
+
+def test_what_is_in_a_module_is_found_only_where_modules_are_meant():
+    assert expanded("{json.decoder} {json.dumps}").text == "{json.decoder} {json.dumps}"
+    assert find("json.dumps", Names(HELD), modules=True) is json.dumps
+    with pytest.raises(KeyError):
+        find("json.dumps", Names(HELD))
+    with pytest.raises(KeyError):
+        find("holder.inner", Names({"holder": SimpleNamespace(inner=json)}))

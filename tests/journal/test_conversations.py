@@ -124,6 +124,7 @@ def test_in_memory_it_is_as_in_the_file(tmp_path_factory, steps):
             store.keep(HERE, name, Turn(cell, float(at), "p/m", "?", answer))
         assert written.latest(HERE) == remembered.latest(HERE)
         assert written.of_cell(HERE, cell) == remembered.of_cell(HERE, cell)
+        assert written.chats(HERE) == remembered.chats(HERE) == remembered.chats()
     for name in "12":
         assert written.turns(HERE, name) == remembered.turns(HERE, name)
     journal.close()

@@ -65,7 +65,8 @@ def test_a_file_that_was_deleted_is_begun_anew_by_those_who_had_it_open(database
     database.write(put("a"))
     for beside in list(path.parent.iterdir()):
         beside.unlink()
-    assert database.read(keys, ["nothing"]) == []
+    assert database.read(keys, ["nothing"]) == ["nothing"]
+    assert not path.exists()
     database.write(put("b"))
     assert Database(path).read(keys, []) == ["b"]
 
@@ -206,6 +207,18 @@ def test_what_another_process_has_set_aside_already_is_not_set_aside_again(path)
     theirs = Database(path)
     path.replace(path.with_name("elsewhere"))
     theirs.write(put("b"))
+    ours._set_aside()
+    assert Database(path).read(keys, []) == ["b"]
+
+
+def test_a_damaged_file_that_others_replaced_while_it_was_looked_at_is_not_taken_for_the_new_one(path):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"not SQLite " * 300)
+    ours = Database(path)
+    with pytest.raises(sqlite3.DatabaseError):
+        ours._connection()
+    path.replace(path.with_name("elsewhere"))
+    Database(path).write(put("b"))
     ours._set_aside()
     assert Database(path).read(keys, []) == ["b"]
 

@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openclaw_ipython.chat.messages import Reply
 from openclaw_ipython.practice.samples import find_schema, sample
 from openclaw_ipython.practice.tables import Table, find_table, statistics_markdown
+from openclaw_ipython.shell.formats import instructed
+from openclaw_ipython.shell.whole import as_formula, as_json, as_page
 
 DISCLAIMER = "*I am the practice portal, not a model.*"
 ADD = {
@@ -227,6 +230,16 @@ def test_several_calls_can_be_scripted_at_once(ask, portal):
 def test_json_is_answered_when_demanded(ask):
     value = json.loads(ask.chat("as json please", response_format={"type": "json_object"}).said)
     assert "not a model" in value["note"]
+
+
+@pytest.mark.parametrize("name", ["json", "html", "math"])
+def test_one_thing_and_nothing_else_is_given_in_the_form_that_the_magic_shows(ask, name):
+    system = {"role": "system", "content": instructed(None, name)}
+    said = ask.chat(system, "a <b>page</b>").said
+    assert "not a model" in said
+    shown = {"json": as_json, "html": as_page, "math": as_formula}[name](Reply(said, finish_reason="stop"))
+    assert shown.bundle is not None
+    assert "<b>page" not in shown.bundle["text/plain"]
 
 
 SCHEMA = {

@@ -1,6 +1,7 @@
 """The commands about models, logins, settings and the home, typed in a real kernel."""
 
 import json
+import re
 import sys
 from queue import Empty
 
@@ -59,6 +60,15 @@ def test_fallbacks_are_added_by_alias_written_in_full_listed_removed_and_cleared
     signed_in.run("%openclaw models fallbacks add see")
     signed_in.run("%openclaw models fallbacks clear")
     assert signed_in.config()["agents"]["defaults"]["model"]["fallbacks"] == []
+
+
+def test_the_overview_names_who_looks_at_pictures(signed_in):
+    for chosen, eyes in (
+        ("set qwen-portal/coder-model", "qwen-portal/vision-model"),  # the service's own
+        ("set qwen-portal/vision-model", "qwen-portal/vision-model"),
+    ):
+        signed_in.run(f"%openclaw models {chosen}")
+        assert re.search(rf"images +{eyes}\n", signed_in.run("%openclaw").text)
 
 
 def test_image_fallbacks_are_kept_apart_and_must_read_images(signed_in):
@@ -214,6 +224,7 @@ def test_secrets_of_the_file_are_masked_and_none_is_written_from_the_line(signed
         ("%openclaw logout --profile wrok", "no login 'wrok'"),
         ("%openclaw logout --provider nobody", "unknown provider"),
         ("%openclaw docter", "did you mean doctor"),
+        ("%openclaw status", "did you mean models status, cache status?"),
     ],
 )
 def test_mistakes_are_two_lines_and_change_nothing(signed_in, code, said):

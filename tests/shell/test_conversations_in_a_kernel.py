@@ -225,6 +225,7 @@ def test_with_the_journal_off_a_conversation_lives_as_long_as_the_kernel(asked):
     assert "the conversation lives as long as this kernel: the journal is off" in cell.text
     asked.cell("c", "-c", "Three?", "3")
     assert asked.sent() == ["One?", "1", "Two?", "2", "Three?"]
+    assert "One?" in asked.notebook.run("%openclaw chat list").text
     asked.notebook.run("%unload_ext openclaw_ipython\n%load_ext openclaw_ipython")
     assert not (asked.notebook.state / "ipython").exists()
 

@@ -48,6 +48,13 @@ def test_a_syntax_error_is_repaired_too(portal):
     assert below(cell) == ["price * int(count)"]
 
 
+def test_names_of_ipython_itself_are_no_values_of_the_cell(portal):
+    portal.run("%%bash\nexit 3")
+    portal.run("%openclaw fix")
+    assert "exit 3" in portal.chats()[-1].json()["messages"][-1]["content"]
+    assert "Values that the cell names" not in portal.chats()[-1].json()["messages"][-1]["content"]
+
+
 def test_explaining_puts_nothing_below(portal):
     portal.run("1 / 0")
     cell = portal.run("%openclaw explain -m qwen-portal/vision-model")

@@ -130,6 +130,7 @@ class TestMath(WholeContract):
     def test_words_with_formulas_are_markdown(self, renderer, screen):
         renderer.close(reply("It is $a$ or $b$."))
         assert screen.markdown() == ["It is $a$ or $b$."]
+        self.sees(screen, "It is", "not a single formula")
 
     def test_a_formula_that_could_act_is_code(self, renderer, screen):
         renderer.close(reply(r"\href{javascript:alert(1)}{x}"))

@@ -207,6 +207,10 @@ def test_pictures_go_to_the_image_model_and_the_footer_says_so(asked):
         ("--cells some", "--cells some: must be 3, 2-5, -4 (the last four) or all"),
         ("-p nonsense", "-p nonsense: must be KEY=VALUE"),
         ("-p model=other", "another field"),
+        ("--cells -0", "--cells -0: must be 3, 2-5, -4 (the last four) or all"),
+        ("-o class", "-o class: must be the name of a variable"),
+        ("qwen -m other", "two models are named: qwen and other"),
+        ("-a np", "np is a module; name something in it"),
         ("--timeout never", "--timeout never: must be a number"),
     ],
 )

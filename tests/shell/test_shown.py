@@ -50,6 +50,13 @@ def test_the_oldest_cells_go_when_it_becomes_much():
     assert [bool(record.outputs(n)) for n in range(1, 6)] == [False, False, True, True, True]
 
 
+def test_of_a_cell_that_shows_much_the_newest_outputs_are_kept():
+    shell, record = listening()
+    third = "A" * (shown.MOST // 3)
+    shell.run(*(("display_data", {"image/png": third, "text/plain": str(n)}, "") for n in range(10)))
+    assert [kept["text/plain"] for kept in record.outputs(1)] == ["8", "9"]
+
+
 def test_an_odd_display_is_passed_on():
     shell, record = listening()
     shell.run(("display_data", None, ""), ("display_data", {"text/plain": 3}, ""), ("clear_output", {}, ""))

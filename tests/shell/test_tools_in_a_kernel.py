@@ -175,6 +175,15 @@ def test_a_model_that_never_stops_calling_is_stopped(tools):
     assert tools.value("len(_qwen.tool_calls)") == 9
 
 
+def test_a_function_of_a_module_can_be_named(tools):
+    tools.run("import statistics")
+    tools.portal.calls("statistics_mean", {"data": [1, 2, 6]}).says("ok")
+    assert not tools.run("%%qwen --tools statistics.mean --yes\ngo").ename
+    assert tools.kernel.complete("%%qwen --tools add,stat") == ["add,statistics"]
+    assert "statistics.mean" in tools.kernel.complete("%%qwen --tools statistics.me")
+    assert told(tools) == ["3"]
+
+
 def test_methods_and_several_functions_can_be_named(tools):
     tools.portal.calls("store_find", {"name": "a"}).says("ok")
     assert not tools.run("%%qwen --tools store.find,add --yes\ngo").ename
@@ -208,8 +217,8 @@ def interrupting(notebook, when):
     "hanging",
     [
         "def hang():\n    print('in it', flush=True)\n    time.sleep(60)",
-        "async def hang():\n    print('in it', flush=True)\n"
-        "    try:\n        await asyncio.Event().wait()\n    finally:\n        ran.append('cancelled')",
+        "async def hang():\n    try:\n        print('in it', flush=True)\n        await asyncio.Event().wait()\n"
+        "    finally:\n        ran.append('cancelled')",
     ],
     ids=["function", "coroutine"],
 )

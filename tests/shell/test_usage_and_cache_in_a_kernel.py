@@ -1,5 +1,6 @@
 """Usage and the cache in a real kernel: what is written down, what is not sent, what the reader sees."""
 
+import ast
 import json
 import re
 import sqlite3
@@ -131,6 +132,19 @@ def test_the_plot_is_a_picture_with_the_table_for_who_sees_none(spending):
     assert spending.run("import sys; print('matplotlib.pyplot' in sys.modules)").stdout == "False\n"
 
 
+def test_the_plot_has_a_colour_for_each_provider_where_these_are_asked_for(spending):
+    spending.run("%qwen What?")
+    spending.run("%qwen qwen-portal/vision-model What?")
+    spending.run("import matplotlib.axes as a; drawn = []; bar = a.Axes.bar")
+    spending.run(
+        "a.Axes.bar = lambda *args, **kw: drawn.append((sum(args[2]), kw['label'])) or bar(*args, **kw)"
+    )
+    spending.run("%openclaw usage --plot --by provider", timeout=60)
+    spending.run("a.Axes.bar = bar")
+    (requests, _) = ast.literal_eval(spending.run("drawn").text.strip())
+    assert requests == (2, "qwen-portal")
+
+
 def test_without_matplotlib_the_plot_says_what_to_install(spending):
     spending.run(
         "import sys; was = {k: sys.modules.pop(k) for k in list(sys.modules) if k.startswith('matplotlib')}"
@@ -146,6 +160,19 @@ def test_looking_at_usage_writes_no_file(spending):
     assert "nothing was asked" in spending.run("%openclaw usage").text
     spending.run("%openclaw")
     assert not spending.path.exists()
+
+
+def test_the_journal_is_named_from_the_home_folder_and_a_file_of_the_notebook_from_beside_it(spending):
+    name = str(spending.path)
+    spending.run(f"import os; was = os.getcwd(); os.chdir({str(spending.path.parents[2])!r})")
+    try:
+        said = spending.run("%openclaw cache status").text
+        assert said.rstrip().endswith(name) or "~/" in said
+        assert "kept in mine.sqlite" in spending.run("%openclaw cache on mine.sqlite").text
+    finally:
+        spending.run("%config OpenClaw.cache_file = ''")
+        spending.run("%openclaw cache off")
+        spending.run("os.chdir(was)")
 
 
 def test_with_the_journal_off_nothing_is_written(spending):
@@ -297,6 +324,17 @@ def test_a_file_beside_the_notebook_replays_in_another_home(spending, tmp_path):
     assert shown(replay).replace(f" · {CACHED}", "") == shown(first)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.glob("cache*")] == ["cache.sqlite"]
+
+
+@pytest.mark.parametrize("content", [None, "# a notebook, not a cache"])
+def test_a_file_that_cannot_be_a_cache_is_refused_and_left_alone(spending, tmp_path, content):
+    path = tmp_path / "notebook.ipynb" if content else tmp_path / "in the way" / "cache.sqlite"
+    (path if content else path.parent).write_text(content or "")
+    cell = spending.run(f"%openclaw cache on '{path}'")
+    assert cell.ename == "DocumentError"
+    assert "name another file" in cell.traceback
+    assert spending.run("%openclaw cache status").text.count("off") >= 1
+    assert content is None or path.read_text() == content
 
 
 def test_with_the_journal_off_the_cache_says_that_it_keeps_nothing(spending):

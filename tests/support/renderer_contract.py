@@ -220,13 +220,20 @@ class RendererContract:
         self.sees(screen, '→ look_up({"a": "b"})')
         assert screen.text().count("look_up") == self.shows_text
 
+    def test_calls_that_a_service_numbers_all_alike_are_lines_of_their_own(self, renderer, screen):
+        calls = (ToolCall("1", "look_up", "{}"), ToolCall("2", "read", "{}"))
+        renderer.feed([ToolCallDelta(0, call.id, call.name, call.arguments) for call in calls])
+        renderer.close(reply("", finish_reason="tool_calls", tool_calls=calls))
+        self.sees(screen, "→ look_up({})", "→ read({})")
+
     def test_what_the_server_says_cannot_act(self, renderer, screen):
         hostile = "<img src=x onerror=alert(1)>\x1b[2J\u202e$\\href{a}{b}$"
         renderer.feed(
             [ReasoningDelta(hostile), Notice(hostile, seconds=5), ToolCallDelta(0, "", hostile, hostile)]
         )
         renderer.feed([TextDelta(hostile)])
-        renderer.close(reply(hostile, model=hostile, finish_reason=hostile), [hostile])
+        calls = (ToolCall("", hostile, hostile),)
+        renderer.close(reply(hostile, model=hostile, finish_reason=hostile, tool_calls=calls), [hostile])
         everything = screen.written + "".join(map(json.dumps, screen.outputs))
         assert "\\u001b" not in everything and "\x1b" not in everything
         assert "\u202e" not in everything and "\\u202e" not in everything

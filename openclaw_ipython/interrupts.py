@@ -1,0 +1,60 @@
+"""Interrupts held for a moment, where a step must be done and known to be done, or not done at all.
+
+Python raises KeyboardInterrupt between any two instructions of the main thread: also between an output that is shown
+and the line that remembers which one it is. What must not enter: anything that waits.
+"""
+
+from __future__ import annotations
+
+import _thread
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+LONGEST = 0.03
+"""Seconds for which an interrupt is held; a step that takes longer is interrupted like any other code."""
+
+
+@contextmanager
+def held(longest: float = LONGEST) -> Iterator[None]:
+    """Let an interrupt that comes inside the block be raised at its end, or after `longest` seconds.
+
+    Only the main thread is interrupted; in others, and where the handler is not Python's, this does nothing.
+    """
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(previous):
+        yield
+        return
+    came: list[tuple[int, Any]] = []
+    over = threading.Lock()  # taken by whoever is first: the end of the block, or of the time
+
+    def again() -> None:
+        if over.acquire(blocking=False):
+            _interrupt()
+
+    def note(number: int, frame: Any) -> None:
+        came.append((number, frame))
+        if len(came) == 1:
+            timer = threading.Timer(longest, again)
+            timer.daemon = True
+            timer.start()
+        else:
+            previous(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        if over.acquire(blocking=False) and len(came) == 1:
+            previous(*came[0])
+
+
+def _interrupt() -> None:
+    """As if the person had pressed again: wakes the main thread also from a call that waits, where that is possible."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:
+        _thread.interrupt_main()
