@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from typing import NamedTuple
 
 import h11
@@ -119,7 +120,7 @@ class Connections(httpx.AsyncBaseTransport):
                     origin.port,
                     ssl=context,
                     server_hostname=origin.host if context else None,
-                    happy_eyeballs_delay=_ATTEMPT_DELAY,
+                    happy_eyeballs_delay=None if _is_address(origin.host) else _ATTEMPT_DELAY,
                 )
         except TimeoutError as error:
             raise httpx.ConnectTimeout(str(error)) from error
@@ -144,6 +145,15 @@ def _origin(url: httpx.URL) -> Origin:
     # As it is sent: `url.host` is the name for people, which Python would encode anew, by older rules that may lead to
     # another host (xn--fa-hia, fass).
     return Origin(url.scheme, url.raw_host.decode("ascii"), port)
+
+
+def _is_address(host: str) -> bool:
+    """Whether there is nothing to look up, and so nothing to try beside it: that costs more than connecting."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 class _Body(httpx.AsyncByteStream):

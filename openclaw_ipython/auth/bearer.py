@@ -5,7 +5,7 @@ A source is asked for each request. Renewing a stored login is in `tokens`; noth
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
 import httpx
@@ -52,6 +52,32 @@ class NoToken:
     async def renewed(self, rejected: Secret) -> Secret | None:
         """Nothing."""
         return None
+
+
+class RecentToken:
+    """The token of another source, which is asked again after `seconds`: for hundreds of requests a second.
+
+    A stored login is looked at in its files for each request, so that what another program does to it counts at once;
+    a batch can do with a moment later. `pulse` is monotonic seconds.
+    """
+
+    def __init__(self, tokens: TokenSource, pulse: Callable[[], float], seconds: float = 0.1) -> None:
+        self._tokens = tokens
+        self._pulse = pulse
+        self._seconds = seconds
+        self._known: tuple[Secret, float] | None = None
+
+    async def current(self) -> Secret:
+        """The token, at most `seconds` old."""
+        now = self._pulse()
+        if self._known is None or now - self._known[1] > self._seconds:
+            self._known = await self._tokens.current(), now
+        return self._known[0]
+
+    async def renewed(self, rejected: Secret) -> Secret | None:
+        """Another one, by the other source."""
+        self._known = None
+        return await self._tokens.renewed(rejected)
 
 
 class BearerAuth(httpx.Auth):

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
 from openclaw_ipython.batch.asking import Gate, Manner, asked, is_about_all
 from openclaw_ipython.batch.outcomes import Outcome, outcome_of
 from openclaw_ipython.batch.plan import Breaker, Course
@@ -58,15 +60,15 @@ class Here:
     async def outcomes(self) -> AsyncGenerator[Landed, None]:
         """Every item, as it is finished. Raises the error that would meet every other item too."""
         gate = Gate(self._pacer, self._world.pulse, self._world.sleep)
-        self._exchange = self._client.exchange(self._routing.at)
+        self._exchange = self._opened(self._routing.at)
         landed: asyncio.Queue[Landed | None] = asyncio.Queue()
-        tasks = [
-            asyncio.create_task(self._slot(gate, landed.put_nowait))
-            for _ in range(self._pacer.limits.concurrency)
-        ]
-        whole = asyncio.gather(*tasks)
-        whole.add_done_callback(lambda _: landed.put_nowait(None))
+        tasks: list[asyncio.Task[None]] = []
         try:
+            for _ in range(self._pacer.limits.concurrency):
+                tasks.append(asyncio.create_task(self._slot(gate, landed.put_nowait)))
+                await asyncio.sleep(0)  # the first request leaves before the last connection is opened
+            whole = asyncio.gather(*tasks)
+            whole.add_done_callback(lambda _: landed.put_nowait(None))
             while (one := await landed.get()) is not None:
                 yield one
             await whole
@@ -74,6 +76,10 @@ class Here:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _opened(self, question: Question) -> Exchange:
+        tokens = RecentToken(self._client.tokens(question), self._world.pulse)
+        return replace(self._client.exchange(question), auth=BearerAuth(tokens))
 
     async def _slot(self, gate: Gate, land: Callable[[Landed], None]) -> None:
         try:
@@ -153,7 +159,7 @@ class Here:
             if not self._routing.goes_on(error):
                 self._over = True
                 return False
-            self._exchange = self._client.exchange(self._routing.at)
+            self._exchange = self._opened(self._routing.at)
             self._manner = Manner(self._routing.at)
             self._noted = False
             for note in self._routing.notes():

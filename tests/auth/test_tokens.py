@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, RecentToken
 from openclaw_ipython.auth.token_homes import Manners
 from openclaw_ipython.auth.tokens import REST_SECONDS, StoredTokens
 from openclaw_ipython.config.documents import StoredProfile
@@ -595,3 +595,43 @@ def test_closing_does_not_wait_for_somebody_elses_lock(at):
 
     run(asyncio.wait_for(interrupted(), 5))
     assert it.refreshes == 0
+
+
+class Counted:
+    """A source that counts how often it is asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    async def current(self):
+        self.asked += 1
+        return Secret(f"token-{self.asked}")
+
+    async def renewed(self, rejected):
+        return Secret("new")
+
+
+def test_a_recent_token_is_looked_up_again_only_after_a_moment():
+    source, now = Counted(), [0.0]
+    recent = RecentToken(source, lambda: now[0], 0.1)
+
+    async def work():
+        tokens = [await recent.current() for _ in range(50)]
+        now[0] = 0.2
+        return [*tokens, await recent.current()]
+
+    tokens = asyncio.run(work())
+    assert source.asked == 2
+    assert [t.reveal() for t in (tokens[0], tokens[49], tokens[50])] == ["token-1", "token-1", "token-2"]
+
+
+def test_a_recent_token_that_was_refused_is_forgotten():
+    source = Counted()
+    recent = RecentToken(source, lambda: 0.0)
+
+    async def work():
+        first = await recent.current()
+        assert (await recent.renewed(first)).reveal() == "new"
+        return await recent.current()
+
+    assert asyncio.run(work()).reveal() == "token-2"

@@ -266,22 +266,23 @@ SLOW_DOWN = {"error": {"code": "limit_requests", "message": "slow down"}}
 
 
 class Busy(httpx.AsyncBaseTransport):
-    """Refuses every chat request that arrives in the first `seconds`, and answers the others in turn."""
+    """Refuses those that arrive in the first `seconds`, `at_once` of them together, and answers the others in turn."""
 
-    def __init__(self, house, seconds):
+    def __init__(self, house, seconds, at_once):
+        self._all_there = asyncio.Barrier(at_once)
         self._house, self._until = house, house.clock.now + seconds
         self._portal = house.portal.transport()
 
     async def handle_async_request(self, request):
         busy = self._until - self._house.clock.now
-        await asyncio.sleep(0)  # so that all of a round are under way together
         if busy > 0:
+            await self._all_there.wait()
             return httpx.Response(429, headers={"retry-after": str(busy)}, json=SLOW_DOWN)
         return await self._portal.handle_async_request(request)
 
 
 def test_all_step_back_together_when_the_service_says_too_many_requests(signed):
-    signed.client._transport = Busy(signed, 20)
+    signed.client._transport = Busy(signed, 20, 32)
     books = signed.client.books
     signed.clock.slept.clear()
     replies = ask(signed, [str(i) for i in range(100)], concurrency=32)
