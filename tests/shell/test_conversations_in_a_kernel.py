@@ -241,14 +241,14 @@ def test_a_journal_that_cannot_be_used_costs_neither_question_nor_conversation(a
 
 def test_notebooks_have_conversations_of_their_own(asked):
     run = asked.notebook.run
-    run("import os; os.environ['JPY_SESSION_NAME'] = '/work/a.ipynb'")
+    run("import os; os.environ['JPY_SESSION_NAME'] = '/home/ada/a.ipynb'")
     asked.cell("a", "--chat p", "One?", "1")
-    run("os.environ['JPY_SESSION_NAME'] = '/work/b.ipynb'")
+    run("os.environ['JPY_SESSION_NAME'] = '/home/ada/b.ipynb'")
     asked.cell("b", "--chat p", "Two?", "2")
     assert asked.sent() == ["Two?"]
     assert "a.ipynb" not in asked.command("chat list").text
     assert "a.ipynb" in asked.command("chat list --all").text
-    run("__vsc_ipynb_file__ = '/work/a.ipynb'")
+    run("__vsc_ipynb_file__ = '/home/ada/a.ipynb'")
     asked.cell("c", "--chat p", "Three?", "3")
     assert asked.sent() == ["One?", "1", "Three?"]
     run("del __vsc_ipynb_file__, os.environ['JPY_SESSION_NAME']")
