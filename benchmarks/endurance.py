@@ -90,8 +90,13 @@ class Endurance:
             kernels: list[Kernel] = []
 
             def start(number: int) -> Kernel:
-                kernel = Kernel(*self._place, f"many-{number}")
-                return kernel.__enter__()
+                for attempt in range(3):  # a port that was free when it was chosen may be taken when it is used
+                    kernel = Kernel(*self._place, f"many-{number}-{attempt}")
+                    try:
+                        return kernel.__enter__()
+                    except RuntimeError:
+                        kernel.__exit__(None, None, None)
+                raise RuntimeError(f"kernel {number} does not start")
 
             with ThreadPoolExecutor(AT_A_TIME) as a_few:
                 for kernel in a_few.map(start, range(count)):
