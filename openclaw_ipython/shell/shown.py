@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-MOST = 8 * 1024 * 1024
+MOST = 4 * 1024 * 1024
 """Characters that are kept in all; the oldest outputs go first."""
 
 MOST_TEXT = 64 * 1024
