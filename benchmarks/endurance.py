@@ -90,7 +90,9 @@ class Endurance:
             kernels: list[Kernel] = []
 
             def start(number: int) -> Kernel:
-                for attempt in range(3):  # a port that was free when it was chosen may be taken when it is used
+                for attempt in range(
+                    3
+                ):  # a port that was free when it was chosen may be taken when it is used
                     kernel = Kernel(*self._place, f"many-{number}-{attempt}")
                     try:
                         return kernel.__enter__()
