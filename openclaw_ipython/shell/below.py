@@ -13,9 +13,10 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.messages import ChatEvent, Reply, code_blocks
+from openclaw_ipython.chat.messages import Reply, code_blocks
 from openclaw_ipython.safe.html import html_text
 from openclaw_ipython.safe.terminal import safe_text
+from openclaw_ipython.shell.around import Around
 from openclaw_ipython.shell.progress import mark_text
 from openclaw_ipython.words import say
 
@@ -109,22 +110,13 @@ def _first_line(source: str) -> str:
     return source.lstrip().partition("\n")[0].rstrip()
 
 
-class CodeRenderer:
+class CodeRenderer(Around):
     """Shows an answer as `inner` does, and puts its code into cells below when it is complete."""
 
     def __init__(self, inner: Renderer, surface: Surface, put: Callable[[Sequence[str]], None]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._surface = surface
         self._put = put
-        self.interval = inner.interval
-
-    def open(self, label: str) -> None:
-        """As `inner`."""
-        self._inner.open(label)
-
-    def feed(self, events: Sequence[ChatEvent]) -> None:
-        """As `inner`."""
-        self._inner.feed(events)
 
     def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """As `inner`, with a word in the footer about the cells, and a warning about what acts outside Python."""
@@ -134,10 +126,6 @@ class CodeRenderer:
             self._put(cells)
             if lines := flagged(cells):
                 self._surface.show(warning(lines))
-
-    def abandon(self) -> None:
-        """As `inner`."""
-        self._inner.abandon()
 
 
 def _said(cells: Sequence[str], reply: Reply) -> list[str]:

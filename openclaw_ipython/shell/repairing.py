@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.messages import ChatEvent, Reply, code_blocks
+from openclaw_ipython.chat.messages import Reply, code_blocks
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.shell.arguments import parse
+from openclaw_ipython.shell.around import Around
 from openclaw_ipython.shell.asking import CELL, put, renderer_for
 from openclaw_ipython.shell.below import PYTHON, flagged, warning
 from openclaw_ipython.shell.diffs import diff_bundle
@@ -65,7 +66,7 @@ def repair_renderer(session: Session, failure: Failure, case: Case) -> RepairRen
     )
 
 
-class RepairRenderer:
+class RepairRenderer(Around):
     """Shows an answer as `inner` does, then what changes in `source`; the repaired cell goes to `put`.
 
     `restored` gives the code of the answer as the person would have typed it.
@@ -79,20 +80,11 @@ class RepairRenderer:
         restored: Callable[[str], str],
         put: Callable[[Sequence[str]], None],
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._surface = surface
         self._source = source
         self._restored = restored
         self._put = put
-        self.interval = inner.interval
-
-    def open(self, label: str) -> None:
-        """As `inner`."""
-        self._inner.open(label)
-
-    def feed(self, events: Sequence[ChatEvent]) -> None:
-        """As `inner`."""
-        self._inner.feed(events)
 
     def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """As `inner`; then, of a complete answer, the difference, and the cell below."""
@@ -113,10 +105,6 @@ class RepairRenderer:
         if lines := [line for line in flagged([code]) if line not in known]:
             self._surface.show(warning(lines))
         self._put([code])
-
-    def abandon(self) -> None:
-        """As `inner`."""
-        self._inner.abandon()
 
 
 def repaired_cell(answer: str) -> str:

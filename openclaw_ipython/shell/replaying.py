@@ -6,23 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.chat.messages import ChatEvent, Notice
+from openclaw_ipython.shell.around import Around
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.messages import Reply
     from openclaw_ipython.shell.renderers import Renderer
 
 
-class AtOnce:
+class AtOnce(Around):
     """A renderer that is told of an answer only when it is complete. What is to be said goes into the footer."""
 
-    def __init__(self, renderer: Renderer) -> None:
-        self.interval = renderer.interval
-        self._renderer = renderer
+    def __init__(self, inner: Renderer) -> None:
+        super().__init__(inner)
         self._notes: list[str] = []
-
-    def open(self, label: str) -> None:
-        """Nothing is waited for."""
-        self._renderer.open(label)
 
     def feed(self, events: Sequence[ChatEvent]) -> None:
         """Keep what belongs into the footer."""
@@ -30,8 +26,4 @@ class AtOnce:
 
     def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Show all of it."""
-        self._renderer.close(reply, [*self._notes, *notes])
-
-    def abandon(self) -> None:
-        """As the renderer does."""
-        self._renderer.abandon()
+        self._inner.close(reply, [*self._notes, *notes])
