@@ -237,9 +237,9 @@ def _signed_in(folder: Path, url: str) -> dict[str, str]:
 
 async def _sign_in(environ: Mapping[str, str]) -> None:
     from openclaw_ipython.client import Client
-    from openclaw_ipython.config.paths import locate
-    from openclaw_ipython.config.store import Store
-    from openclaw_ipython.world import World
+    from openclaw_ipython.openclaw.paths import locate
+    from openclaw_ipython.openclaw.store import Store
+    from openclaw_ipython.runtime.env import World
 
     home = locate(environ, Path.home(), Path.exists)
     async with Client(store=Store(home, environ=environ), world=World(environ)) as client:

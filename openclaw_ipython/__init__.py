@@ -13,7 +13,7 @@ from openclaw_ipython._version import __version__
 if TYPE_CHECKING:
     from openclaw_ipython.api import ask
     from openclaw_ipython.batch import map as map  # noqa: A004 - its name for people: oc.map
-    from openclaw_ipython.chat.messages import (
+    from openclaw_ipython.chat.types import (
         Answered,
         Answering,
         ChatEvent,
@@ -73,7 +73,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'chat.messages')}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'chat.types')}"), name)
 
 
 def __dir__() -> list[str]:

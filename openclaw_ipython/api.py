@@ -16,16 +16,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from openclaw_ipython.bridge import Bridge
 from openclaw_ipython.client import Client
-from openclaw_ipython.questions import messages_of
+from openclaw_ipython.dispatch.resolve import messages_of
+from openclaw_ipython.runtime.event_loop import Bridge
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from openclaw_ipython.answers.rounds import Ask, Outcome, Run
-    from openclaw_ipython.answers.tools import Functions
-    from openclaw_ipython.chat.messages import Message, Reply
+    from openclaw_ipython.chat.types import Message, Reply
+    from openclaw_ipython.structured.loop import Ask, Outcome, Run
+    from openclaw_ipython.structured.tools import Functions
 
 
 def ask(
@@ -126,8 +126,8 @@ class _Line:
 
 
 def _in_rounds(line: _Line, messages: Sequence[Message], schema: Any, tools: Functions) -> Reply:
-    from openclaw_ipython.answers.exchange import carried_out, steps_for
-    from openclaw_ipython.answers.running import Caller, notebook_loop
+    from openclaw_ipython.structured.exchange import carried_out, steps_for
+    from openclaw_ipython.structured.running import Caller, notebook_loop
 
     steps = steps_for(messages, schema, tools)
     with Caller(notebook_loop()) as caller:
@@ -151,8 +151,8 @@ def _composed(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, r
         return prompt
     from openclaw_ipython.context.allowance import Allowance
     from openclaw_ipython.context.attachments import attach as attached
+    from openclaw_ipython.context.names import Names
     from openclaw_ipython.context.references import expand
-    from openclaw_ipython.context.sources import Names
 
     allowance = Allowance()
     text = prompt if raw else expand(prompt, Names(names), allowance).text

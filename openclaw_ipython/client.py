@@ -15,46 +15,46 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
-from openclaw_ipython.accounts import Accounts, LoginOutcome
+from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
 from openclaw_ipython.auth.bearer import BearerAuth
-from openclaw_ipython.auth.token_homes import StoreProfile
-from openclaw_ipython.bookkeeping import Bookkeeping, Keeping
-from openclaw_ipython.catalogue import Catalogue
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.messages import (
+from openclaw_ipython.chat.stream import Patience
+from openclaw_ipython.chat.types import (
     Answered,
     ChatEvent,
     ChatRequest,
     Message,
     Reply,
 )
-from openclaw_ipython.chat.stream import Patience
-from openclaw_ipython.config.paths import Home, here
-from openclaw_ipython.config.refs import Ref
-from openclaw_ipython.config.store import Store
-from openclaw_ipython.delivery import Delivery
+from openclaw_ipython.dispatch.failover import Question
+from openclaw_ipython.dispatch.recorder import Bookkeeping, Keeping
+from openclaw_ipython.dispatch.resolve import Questions, messages_of
+from openclaw_ipython.dispatch.send import Delivery
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.http import make_client
-from openclaw_ipython.models import Models
+from openclaw_ipython.i18n import _
+from openclaw_ipython.models.catalog import Catalogue
+from openclaw_ipython.models.selection import Models
+from openclaw_ipython.net.client import make_client
+from openclaw_ipython.openclaw.paths import Home, here
+from openclaw_ipython.openclaw.refs import Ref
+from openclaw_ipython.openclaw.store import Store
+from openclaw_ipython.openclaw.token_stores import StoreProfile
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
-from openclaw_ipython.questions import Questions, messages_of
-from openclaw_ipython.routing import Question
-from openclaw_ipython.words import say
-from openclaw_ipython.world import World
+from openclaw_ipython.runtime.env import World
 
 if TYPE_CHECKING:
-    from openclaw_ipython.answers.rounds import Ask
-    from openclaw_ipython.answers.tools import Functions
     from openclaw_ipython.auth.bearer import TokenSource
-    from openclaw_ipython.catalogue import Refreshed
+    from openclaw_ipython.auth.import_credentials import Importing
+    from openclaw_ipython.auth.key_login import KeyLogins
+    from openclaw_ipython.auth.logins import Forgotten
+    from openclaw_ipython.auth.sign_in import LoginEvent, SignIns
     from openclaw_ipython.chat.stream import Exchange
+    from openclaw_ipython.diagnostics.upkeep import Upkeep
     from openclaw_ipython.errors import OpenClawError
-    from openclaw_ipython.importing import Importing
-    from openclaw_ipython.key_login import KeyLogins
-    from openclaw_ipython.logins import Forgotten
-    from openclaw_ipython.safe.secrets import Secret
-    from openclaw_ipython.sign_ins import LoginEvent, SignIns
-    from openclaw_ipython.upkeep import Upkeep
+    from openclaw_ipython.models.catalog import Refreshed
+    from openclaw_ipython.sanitize.secrets import Secret
+    from openclaw_ipython.structured.loop import Ask
+    from openclaw_ipython.structured.tools import Functions
 
 Prompt = str | Sequence[Message]
 
@@ -111,20 +111,20 @@ class Client:
     @cached_property
     def keys(self) -> KeyLogins:
         """Sign-in by API key: which products, which address, what is written."""
-        from openclaw_ipython.key_login import KeyLogins  # as all below: not loaded by a question
+        from openclaw_ipython.auth.key_login import KeyLogins  # as all below: not loaded by a question
 
         return KeyLogins(self._store, self._providers, self.world.environ)
 
     @cached_property
     def importing(self) -> Importing:
         """What other programs left that can be used here."""
-        from openclaw_ipython.importing import Importing
+        from openclaw_ipython.auth.import_credentials import Importing
 
         return Importing(self._store.home, self._providers, self.world.environ, self.keys)
 
     @cached_property
     def _sign_ins(self) -> SignIns:
-        from openclaw_ipython.sign_ins import SignIns
+        from openclaw_ipython.auth.sign_in import SignIns
 
         return SignIns(
             self._store,
@@ -142,7 +142,7 @@ class Client:
     @cached_property
     def upkeep(self) -> Upkeep:
         """Looking after the home: settings, logins, check-up, scan, probes."""
-        from openclaw_ipython.upkeep import Outside, Upkeep
+        from openclaw_ipython.diagnostics.upkeep import Outside, Upkeep
 
         return Upkeep(
             self._store,
@@ -261,10 +261,10 @@ class Client:
     def _in_rounds(
         self, prompt: Prompt | Question, schema: Any, tools: Functions, options: dict[str, Any]
     ) -> AsyncGenerator[ChatEvent, None]:
-        from openclaw_ipython.answers.exchange import steps_for, streamed
+        from openclaw_ipython.structured.exchange import steps_for, streamed
 
         if isinstance(prompt, Question):
-            raise UsageError(say("a question that was made ready takes no schema and no tools any more"))
+            raise UsageError(_("a question that was made ready takes no schema and no tools any more"))
         steps = steps_for(messages_of(prompt, options.pop("images", ())), schema, tools)
         extra = options.pop("extra", None) or {}
 
@@ -355,7 +355,7 @@ class Client:
         question = self._questions.by_each_login(Ref(found, ""), ChatRequest("", ()))[0]
         base_url = question.url.removesuffix("/chat/completions")
         auth = BearerAuth(self._delivery.tokens(question))
-        from openclaw_ipython.catalogue import Door, fetch_models
+        from openclaw_ipython.models.catalog import Door, fetch_models
 
         at = Door(self._open(), base_url, auth, found, self._providers.get(found), question.wrong_key)
         models = await fetch_models(at, self._catalogue.today())
@@ -374,8 +374,8 @@ class Client:
         found = self.models.checked_provider(word)
         if found not in self._providers:
             raise UsageError(
-                say("{found} is an entry of your own in openclaw.json; it has no sign-in here", found=found),
-                hint=say("%openclaw models auth add --provider {found} stores a key for it", found=found),
+                _("{found} is an entry of your own in openclaw.json; it has no sign-in here", found=found),
+                hint=_("%openclaw models auth add --provider {found} stores a key for it", found=found),
             )
         return self._providers[found]
 

@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from openclaw_ipython.shell.asking import OPTIONS
-from openclaw_ipython.shell.commands import COMMANDS
+from openclaw_ipython.shell.ask import OPTIONS
+from openclaw_ipython.shell.commands.registry import COMMANDS
 from openclaw_ipython.shell.magics import OpenClaw
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "magics.md"

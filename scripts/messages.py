@@ -1,88 +1,102 @@
 """The sentences that can be translated, and the catalogues made of them.
 
-`python scripts/messages.py` writes the `.mo` files that the package reads from the `.po` files that people write, and
-says which sentences a `.po` lacks or has in vain. A test fails when either is stale. Nothing but Python is needed.
+`python scripts/messages.py` compiles every `.po` file to the `.mo` file that the package reads, adds the sentences
+that a catalogue lacks (untranslated) and drops those that the code no longer has. With `--release` it changes nothing
+and fails when a sentence is untranslated or left over. Building a wheel and running the tests compile the
+catalogues too.
 """
 
 import ast
-import struct
 import sys
 from pathlib import Path
 
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
 PACKAGE = Path(__file__).resolve().parents[1] / "openclaw_ipython"
 CATALOGUES = sorted(PACKAGE.glob("locale/*/LC_MESSAGES/openclaw_ipython.po"))
-_MAGIC = 0x950412DE  # GNU gettext, "The Format of GNU MO Files"
 
 
 def templates() -> dict[str, str]:
-    """Every sentence said somewhere in the package, with the first place where it is."""
+    """Every translatable sentence of the package, with the module it is in."""
     found: dict[str, str] = {}
     for path in sorted(PACKAGE.rglob("*.py")):
         place = path.relative_to(PACKAGE.parent).as_posix()
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            for text in _said(node):
+            for text in _sentences(node):
                 found.setdefault(text, place)
     return found
 
 
-def _said(node: ast.AST) -> list[str]:
-    """The literals given to `say` and `translatable`, and the help of a subcommand: the first line of its docstring."""
+def _sentences(node: ast.AST) -> list[str]:
+    """The literals given to `_`, `translate` and `N_`, and the first line of a subcommand's docstring."""
     match node:
-        case ast.Call(func=ast.Name(id="say" | "translatable"), args=[ast.Constant(value=str(text))]):
+        case ast.Call(func=ast.Name(id="_" | "translate" | "N_"), args=[ast.Constant(value=str(text))]):
             return [text]
         case ast.FunctionDef(decorator_list=[ast.Call(func=ast.Name(id="command")), *_]):
             return [(ast.get_docstring(node) or "").partition("\n")[0].replace("`", "")]
     return []
 
 
-def read_po(text: str) -> dict[str, str]:
-    """A catalogue as msgid → msgstr, its header under the empty msgid. Plural forms are not used here."""
-    entries: dict[str, str] = {}
-    parts = {"msgid": "", "msgstr": ""}
-    into = ""
-    for line in [*text.splitlines(), 'msgid ""']:
-        word, _, rest = line.partition(" ")
-        if word == "msgid" and into == "msgstr":
-            if parts["msgid"] in entries:
-                raise ValueError(f"twice: {parts['msgid']!r}")
-            entries[parts["msgid"]] = parts["msgstr"]
-        if word in parts:
-            into = word
-            parts[word] = ast.literal_eval(rest)
-        elif line.startswith('"'):
-            parts[into] += ast.literal_eval(line)
-    return entries
+def read(po: Path) -> Catalog:
+    """The catalogue as written."""
+    with po.open("rb") as file:
+        return read_po(file)
 
 
-def mo(entries: dict[str, str]) -> bytes:
-    """The compiled catalogue; the same entries give the same bytes. An untranslated sentence is left out."""
-    pairs = sorted((k.encode(), v.encode()) for k, v in entries.items() if v)
-    start = 28 + 16 * len(pairs)
-    tables = [b"", b""]
-    data = b""
-    for side in (0, 1):
-        for pair in pairs:
-            tables[side] += struct.pack("<2I", len(pair[side]), start + len(data))
-            data += pair[side] + b"\0"
-    head = struct.pack("<7I", _MAGIC, 0, len(pairs), 28, 28 + 8 * len(pairs), 0, start)
-    return head + b"".join(tables) + data
+def translations(po: Path) -> dict[str, str]:
+    """Sentence → translation; an untranslated one is empty."""
+    return {str(message.id): str(message.string) for message in read(po) if message.id}
 
 
-def main() -> int:
+def compile_catalogue(po: Path) -> None:
+    """Write the `.mo` file beside `po` if it is missing or older."""
+    mo = po.with_suffix(".mo")
+    if mo.exists() and mo.stat().st_mtime_ns >= po.stat().st_mtime_ns:
+        return
+    with mo.open("wb") as file:
+        write_mo(file, read(po))
+
+
+def update(po: Path) -> None:
+    """Bring `po` in step with the code, keeping every translation that is still of use."""
+    known, wanted = translations(po), templates()
+    catalogue = Catalog(locale=po.parts[-3])
+    for text in sorted(wanted, key=lambda text: (wanted[text], text)):
+        catalogue.add(text, known.get(text, ""), locations=[(wanted[text], None)])
+    head = po.read_text("utf-8").partition("\n\n")[0]  # the comment and the header, as they are
+    with po.open("wb") as file:
+        file.write(f"{head}\n\n".encode())
+        write_po(file, catalogue, width=0, include_lineno=False, omit_header=True)
+
+
+def report() -> list[str]:
+    """What the catalogues lack and what they have left over, a line each."""
     wanted = templates()
-    stale = 0
+    lines = []
     for po in CATALOGUES:
-        entries = read_po(po.read_text("utf-8"))
-        po.with_suffix(".mo").write_bytes(mo(entries))
-        lacking = [text for text in wanted if not entries.get(text)]
-        spare = [text for text in entries if text and text not in wanted]
-        stale += len(lacking) + len(spare)
-        for text in lacking:
-            print(f"{po.parts[-3]} lacks {text!r} ({wanted[text]})")
-        for text in spare:
-            print(f"{po.parts[-3]} has in vain {text!r}")
-    return 1 if stale else 0
+        known = translations(po)
+        lines += [
+            f"{po.parts[-3]}: untranslated {text!r} ({wanted[text]})"
+            for text in wanted
+            if not known.get(text)
+        ]
+        lines += [f"{po.parts[-3]}: left over {text!r}" for text in known if text not in wanted]
+    return lines
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--release"]:
+        lines = report()
+        print("\n".join(lines) or "every sentence is translated")
+        return 1 if lines else 0
+    for po in CATALOGUES:
+        update(po)
+        compile_catalogue(po)
+    print("\n".join(report()) or "every sentence is translated")
+    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -14,10 +14,10 @@ import nbformat
 from nbclient import NotebookClient
 
 from openclaw_ipython.client import Client
-from openclaw_ipython.config.paths import locate
-from openclaw_ipython.config.store import Store
+from openclaw_ipython.openclaw.paths import locate
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.world import World
+from openclaw_ipython.runtime.env import World
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "replay.ipynb"
 CACHE = NOTEBOOK.with_name("replay-cache.sqlite")

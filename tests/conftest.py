@@ -3,17 +3,34 @@
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from openclaw_ipython.client import Client, World
-from openclaw_ipython.config.paths import locate
-from openclaw_ipython.config.store import Store
+from openclaw_ipython.openclaw.paths import locate
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import built_in
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+from messages import CATALOGUES, compile_catalogue, report
+
 os.environ["LANGUAGE"] = "en"  # also where the reader of the test has another language
+
+
+def pytest_configure() -> None:
+    for po in CATALOGUES:
+        compile_catalogue(po)
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    if lines := report():
+        terminalreporter.section("message catalogues (a release needs them complete)")
+        for line in lines:
+            terminalreporter.write_line(line)
+
 
 START = 1_795_000_000.0
 

@@ -15,8 +15,8 @@ import pytest
 import openclaw_ipython as oc
 from openclaw_ipython.api import close
 from openclaw_ipython.client import Client, World
-from openclaw_ipython.config.paths import locate
-from openclaw_ipython.config.store import Store
+from openclaw_ipython.openclaw.paths import locate
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 
 PLACE = "a name of this module"

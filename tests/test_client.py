@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from openclaw_ipython.chat.messages import Notice, TextDelta
+from openclaw_ipython.chat.types import Notice, TextDelta
 from openclaw_ipython.errors import (
     ConfigError,
     DocumentError,
@@ -503,7 +503,7 @@ def test_a_login_never_goes_out_unencrypted(house, url):
     run(house.login())
     house.store.edit_config(
         lambda view: [
-            __import__("openclaw_ipython.config.json5", fromlist=["Edit"]).Edit(
+            __import__("openclaw_ipython.openclaw.json5.document", fromlist=["Edit"]).Edit(
                 ("models", "providers", "qwen-portal", "baseUrl"), url
             )
         ]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from openclaw_ipython.client import Client, World
-from openclaw_ipython.config.paths import locate
-from openclaw_ipython.config.store import Store
+from openclaw_ipython.openclaw.paths import locate
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 
 ASK = """
@@ -59,7 +59,7 @@ async def sign_in(portal, environ):
 
 
 def test_a_question_was_asked(imported):
-    assert {"httpx", "h11", "openclaw_ipython.client", "openclaw_ipython.shell.renderers"} <= imported
+    assert {"httpx", "h11", "openclaw_ipython.client", "openclaw_ipython.shell.render.markdown"} <= imported
 
 
 @pytest.mark.parametrize(
@@ -72,11 +72,12 @@ def test_a_question_does_without(imported, package):
 @pytest.mark.parametrize(
     "module",
     [
-        "answers", "api", "auth.device_flow", "auth.login", "batch", "config.json5_splice",
-        "config.json5_writer", "config.patches", "context", "doctor", "importing", "journal.database",
-        "journal.journal", "key_login", "logins", "practice", "replays", "scan", "settings",
-        "shell.commands", "shell.formats", "shell.journal_commands", "shell.login", "shell.rehearsal",
-        "shell.repairing", "shell.rounds", "shell.widgets", "sign_ins", "upkeep",
+        "structured", "api", "auth.device_flow", "auth.login", "batch", "openclaw.json5.splice",
+        "openclaw.json5.write", "openclaw.config_edit", "context", "diagnostics.checks",
+        "auth.import_credentials", "journal.database", "journal.journal", "auth.key_login", "auth.logins",
+        "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands.registry",
+        "shell.render.formats", "shell.commands.journal", "shell.login.flow", "shell.dry_run",
+        "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.upkeep",
     ],
 )  # fmt: skip
 def test_a_plain_question_leaves_the_other_rooms_alone(imported, module):
@@ -91,7 +92,7 @@ def test_the_number_of_modules_stays_small(imported):
 def test_the_parser_of_markdown_is_loaded_while_the_answer_is_awaited():
     code = """
 import sys
-from openclaw_ipython.shell.renderers import MarkdownRenderer
+from openclaw_ipython.shell.render.markdown import MarkdownRenderer
 renderer = MarkdownRenderer(None, lambda: 0.0)
 renderer.open("m")
 before = "markdown_it" in sys.modules

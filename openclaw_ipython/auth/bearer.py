@@ -11,8 +11,8 @@ from typing import Protocol
 import httpx
 
 from openclaw_ipython.errors import AuthError, OpenClawError
-from openclaw_ipython.http import discard
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.net.client import discard
+from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass
 
 

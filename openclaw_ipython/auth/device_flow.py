@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from openclaw_ipython.auth.credentials import DeviceEndpoints, TokenGrant, read_grant
+from openclaw_ipython.auth.types import DeviceEndpoints, TokenGrant, read_grant
 from openclaw_ipython.errors import (
     LoginDenied,
     LoginExpired,
@@ -27,9 +27,9 @@ from openclaw_ipython.errors import (
     RefreshRejected,
     ServiceUnavailable,
 )
-from openclaw_ipython.safe.characters import visible
-from openclaw_ipython.safe.secrets import Secret, redact
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.secrets import Secret, redact
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEFAULT_INTERVAL = 5.0  # RFC 8628 §3.2: when `interval` is missing
@@ -158,7 +158,7 @@ def device_flow(at: DeviceEndpoints, pkce: Pkce, clock: Callable[[], float]) -> 
                     max(backoff * 2, interval), LONGEST
                 )  # RFC 8628 §3.5: exponential, until the deadline
                 wait = Wait(
-                    max(backoff, min(retry_after or 0.0, LONGEST)), say("{error}; trying on", error=error)
+                    max(backoff, min(retry_after or 0.0, LONGEST)), _("{error}; trying on", error=error)
                 )
 
 
@@ -180,7 +180,7 @@ def refresh_flow(token_url: str, client_id: str, refresh: Secret) -> Flow:
     if reply.status == 200 and parsed is not None and "error" not in parsed:
         return read_grant(parsed)
     if parsed is not None and reply.status in {400, 401} and isinstance(parsed.get("error"), str):
-        raise RefreshRejected(say("the stored login is no longer accepted"), hint="%openclaw login --force")
+        raise RefreshRejected(_("the stored login is no longer accepted"), hint="%openclaw login --force")
     raise _unusable(reply, parsed)
 
 
@@ -213,7 +213,7 @@ def read_token_answer(reply: Answer | NoAnswer) -> TokenGrant | Pending | Troubl
     if code == "authorization_pending" or parsed.get("status") == "pending":
         return Pending(slow_down=False)
     if code == "access_denied":
-        raise LoginDenied(say("the sign-in was denied"), hint=say("%openclaw login starts a new one"))
+        raise LoginDenied(_("the sign-in was denied"), hint=_("%openclaw login starts a new one"))
     if code == "expired_token":
         raise _expired()
     if reply.status >= 500 or (reply.status in {408, 429} and not isinstance(code, str)):
@@ -221,7 +221,7 @@ def read_token_answer(reply: Answer | NoAnswer) -> TokenGrant | Pending | Troubl
     if reply.status == 200 and code is None:
         return read_grant(parsed)
     raise LoginUnavailable(
-        say("the service refused the sign-in: {said}", said=_said(parsed)), hint="%openclaw help login"
+        _("the service refused the sign-in: {said}", said=_said(parsed)), hint="%openclaw help login"
     )
 
 
@@ -237,10 +237,10 @@ def _read_device(at: DeviceEndpoints, reply: Answer | NoAnswer) -> tuple[Secret,
         raise _not_offered(error) if parsed is None or reply.status in {401, 403, 404, 410} else error
     device_code = parsed.get("device_code")
     if not isinstance(device_code, str) or not device_code:
-        raise ProtocolError(say("the sign-in service's answer has no usable device_code"))
+        raise ProtocolError(_("the sign-in service's answer has no usable device_code"))
     user_code = parsed.get("user_code")
     if not isinstance(user_code, str) or not re.fullmatch(r"[A-Za-z0-9-]{1,64}", user_code):
-        raise ProtocolError(say("the sign-in service's answer has no usable user_code"))
+        raise ProtocolError(_("the sign-in service's answer has no usable user_code"))
     uri = parsed.get("verification_uri")
     complete = parsed.get("verification_uri_complete")
     prompt = Prompt(
@@ -256,11 +256,11 @@ def _read_device(at: DeviceEndpoints, reply: Answer | NoAnswer) -> tuple[Secret,
 def checked_link(value: Any, at: DeviceEndpoints, field: str) -> str:
     """A link a person may be asked to press: https of the provider itself, or this machine where allowed."""
     refusal = ProtocolError(
-        say(
+        _(
             "the sign-in service sent a {field} that is not an https link of its own; it is not shown",
             field=field,
         ),
-        hint=say("check the sign-in address"),
+        hint=_("check the sign-in address"),
     )
     if (
         not isinstance(value, str)
@@ -270,7 +270,7 @@ def checked_link(value: Any, at: DeviceEndpoints, field: str) -> str:
         raise refusal
     try:
         parts = urlsplit(value)
-        host, _ = parts.hostname or "", parts.port
+        host, _port = parts.hostname or "", parts.port
     except ValueError:
         raise refusal from None
     if parts.username is not None or parts.password is not None:
@@ -301,21 +301,19 @@ def _json(body: bytes) -> dict[str, Any] | None:
 def _unusable(reply: Answer, parsed: dict[str, Any] | None) -> OpenClawError:
     if reply.status >= 500:
         return ServiceUnavailable(
-            say("the sign-in service failed ({status})", status=reply.status),
-            hint=say("try again later"),
+            _("the sign-in service failed ({status})", status=reply.status),
+            hint=_("try again later"),
             status=reply.status,
         )
     if parsed is None:
         page = b"<" in reply.body[:200]
-        kind = (
-            say("a web page") if page else say("something that is not JSON") if reply.body else say("nothing")
-        )
+        kind = _("a web page") if page else _("something that is not JSON") if reply.body else _("nothing")
         return ProtocolError(
-            say("the sign-in service answered {kind} ({status})", kind=kind, status=reply.status),
+            _("the sign-in service answered {kind} ({status})", kind=kind, status=reply.status),
             status=reply.status,
         )
     return LoginUnavailable(
-        say("the service refused the sign-in ({status}): {said}", status=reply.status, said=_said(parsed))
+        _("the service refused the sign-in ({status}): {said}", status=reply.status, said=_said(parsed))
     )
 
 
@@ -328,15 +326,13 @@ def _said(parsed: dict[str, Any]) -> str:
 
 def _not_offered(error: OpenClawError) -> OpenClawError:
     return LoginUnavailable(
-        say("this sign-in does not seem to be offered any more: {error}", error=error),
-        hint=say("use an API key or a local server: %openclaw help login"),
+        _("this sign-in does not seem to be offered any more: {error}", error=error),
+        hint=_("use an API key or a local server: %openclaw help login"),
     )
 
 
 def _expired() -> LoginExpired:
-    return LoginExpired(
-        say("the code was not confirmed in time"), hint=say("%openclaw login starts a new one")
-    )
+    return LoginExpired(_("the code was not confirmed in time"), hint=_("%openclaw login starts a new one"))
 
 
 def _device_form(at: DeviceEndpoints, pkce: Pkce) -> dict[str, str | Secret]:

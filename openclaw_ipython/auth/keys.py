@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from openclaw_ipython.config.views import is_marker
+from openclaw_ipython.openclaw.config_view import is_marker
 from openclaw_ipython.patterns import pattern
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass
 
 _SEPARATORS = pattern(r"[,;\s]+")

@@ -11,12 +11,12 @@ import httpx
 
 from openclaw_ipython.auth.device_flow import Answer, Flow, NoAnswer, Post, Prompt, Show, Wait
 from openclaw_ipython.errors import ServiceUnavailable
-from openclaw_ipython.http import from_httpx, read_capped
-from openclaw_ipython.safe.secrets import Secret
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
+from openclaw_ipython.net.client import from_httpx, read_capped
+from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.credentials import TokenGrant
+    from openclaw_ipython.auth.types import TokenGrant
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ async def post(step: Post, http: httpx.AsyncClient, name: str) -> Answer | NoAns
     except httpx.HTTPError as error:
         return NoAnswer(from_httpx(error, name))
     except httpx.InvalidURL:
-        return NoAnswer(ServiceUnavailable(say("the address of {name} is not a valid URL", name=name)))
+        return NoAnswer(ServiceUnavailable(_("the address of {name} is not a valid URL", name=name)))
 
 
 def _retry_after(response: httpx.Response) -> float | None:

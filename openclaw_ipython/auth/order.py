@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.auth.cooldown import last_used, rest_of
 
 if TYPE_CHECKING:
-    from openclaw_ipython.config.documents import ConfigView, StoredProfile
+    from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile
 
 _KINDS = {"oauth": 0, "token": 1, "api_key": 2}
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from openclaw_ipython.auth.credentials import TokenGrant, expires_soon
+from openclaw_ipython.auth.types import TokenGrant, expires_soon
 from openclaw_ipython.errors import (
     ConfigError,
     DocumentError,
@@ -26,14 +26,14 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StoreBusy,
 )
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass
-from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.token_homes import TokenHome
-    from openclaw_ipython.config.documents import StoredProfile
-    from openclaw_ipython.config.locks import Lock
+    from openclaw_ipython.openclaw.documents import StoredProfile
+    from openclaw_ipython.openclaw.locks import Lock
+    from openclaw_ipython.openclaw.token_stores import TokenHome
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class StoredTokens:
         if self._unstored is not None and self._unstored.is_newer_than(profile):
             return self._unstored.fresh
         if profile is None:
-            raise LoginRequired(say("{name} is gone", name=self._home.name), hint="%openclaw login")
+            raise LoginRequired(_("{name} is gone", name=self._home.name), hint="%openclaw login")
         return profile
 
     def _due(self, profile: StoredProfile) -> bool:
@@ -157,7 +157,7 @@ class StoredTokens:
         except _Refused as refused:
             dead = refused.refresh
         rejected = RefreshRejected(
-            say("{name} is no longer accepted", name=self._home.name), hint=say(self._home.manners.again)
+            _("{name} is no longer accepted", name=self._home.name), hint=_(self._home.manners.again)
         )
         if not await self._somebody_wrote(dead):
             raise rejected
@@ -172,7 +172,7 @@ class StoredTokens:
                 return delivered
             profile = self._stored()
             if not profile.refresh:
-                raise LoginRequired(say("the login has expired"), hint="%openclaw login")
+                raise LoginRequired(_("the login has expired"), hint="%openclaw login")
             self._asking = True
             try:
                 grant = await self._exchange(profile.refresh)
@@ -218,9 +218,9 @@ class StoredTokens:
 
     def _busy(self) -> StoreBusy:
         return StoreBusy(
-            say("another program holds the lock of {name}", name=self._home.name),
+            _("another program holds the lock of {name}", name=self._home.name),
             path=self._home.path,
-            hint=say("close it, or run the cell again"),
+            hint=_("close it, or run the cell again"),
         )
 
     async def _exchange(self, refresh: Secret) -> TokenGrant:
@@ -250,7 +250,7 @@ class StoredTokens:
             self._refused = refresh, self._pulse()
             raise _Refused(refresh) from None
         raise ServiceUnavailable(
-            say("the sign-in service did not answer in time"), hint=say("try again in a moment")
+            _("the sign-in service did not answer in time"), hint=_("try again in a moment")
         )
 
     async def _somebody_wrote(self, refused: Secret) -> bool:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.journal.answers import key_of
-from openclaw_ipython.replays import keep, reply_of, shape_of
+from openclaw_ipython.dispatch.cache import keep, reply_of, shape_of
+from openclaw_ipython.journal.cache import key_of
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.plan import Ask
-    from openclaw_ipython.chat.messages import Reply
-    from openclaw_ipython.journal.answers import Answers
-    from openclaw_ipython.routing import Question
+    from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.journal.cache import Answers
 
 
 class Cached:

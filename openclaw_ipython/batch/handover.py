@@ -7,7 +7,7 @@ the environment, a log or a result.
 
 from __future__ import annotations
 
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret
 
 
 class Handover:

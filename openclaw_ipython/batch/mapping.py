@@ -12,27 +12,27 @@ from itertools import chain
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
-from openclaw_ipython.batch.asking import PATIENCE
-from openclaw_ipython.batch.here import Here, Left
 from openclaw_ipython.batch.interrupted import Interrupted
-from openclaw_ipython.batch.pacing import Limits, Pacer
+from openclaw_ipython.batch.local import Here, Left
 from openclaw_ipython.batch.plan import Course, Errand, Memory, Plan
 from openclaw_ipython.batch.progress import progress_for
+from openclaw_ipython.batch.rate_limit import Limits, Pacer
+from openclaw_ipython.batch.request import PATIENCE
 from openclaw_ipython.batch.results import Results, table_library
 from openclaw_ipython.batch.rows import Items, Row, items_of
 from openclaw_ipython.batch.templates import Template
-from openclaw_ipython.bridge import Bridge
 from openclaw_ipython.client import Client
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
+from openclaw_ipython.runtime.event_loop import Bridge
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.cached import Cached
-    from openclaw_ipython.batch.elsewhere import Executor
-    from openclaw_ipython.batch.here import Landed
+    from openclaw_ipython.batch.executor import Executor
+    from openclaw_ipython.batch.local import Landed
     from openclaw_ipython.batch.plan import Ask, Pictures
-    from openclaw_ipython.context.pictures import Picture
-    from openclaw_ipython.routing import Question
+    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.dispatch.failover import Question
 
 OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
 
@@ -97,9 +97,9 @@ def map_items(
     given = items_of(items)
     library = table_library(given) if table is not False else ""
     if table and not library:
-        raise UsageError(say("a table needs pandas"), hint="pip install 'openclaw-ipython[pandas]'")
+        raise UsageError(_("a table needs pandas"), hint="pip install 'openclaw-ipython[pandas]'")
     if not callable(on_error) and on_error not in ("value", "raise"):
-        raise UsageError(say("on_error is 'value', 'raise' or a function"))
+        raise UsageError(_("on_error is 'value', 'raise' or a function"))
     limits = _limits(concurrency, requests_per_minute, tokens_per_minute)
     options = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking}
     plan = Plan(
@@ -133,7 +133,7 @@ def _terms(client: Client, question: Question) -> list[str]:
         terms = client.provider(question.ref.provider).terms
     except UsageError:  # an entry of the person's own
         return []
-    return [say(terms)] if terms else []
+    return [_(terms)] if terms else []
 
 
 def _limits(concurrency: int, requests: float | None, tokens: float | None) -> Limits:
@@ -142,14 +142,14 @@ def _limits(concurrency: int, requests: float | None, tokens: float | None) -> L
     }  # fmt: skip
     for name, value in given.items():
         if value is not None and not (isinstance(value, Real) and float(value) > 0):
-            raise UsageError(say("{name} must be a number above 0", name=name))
+            raise UsageError(_("{name} must be a number above 0", name=name))
     return Limits(max(1, int(concurrency)), requests, tokens)
 
 
 def _schema(wanted: Any) -> Any:
     if wanted is None:
         return None
-    from openclaw_ipython.answers.schemas import schema_of
+    from openclaw_ipython.structured.schema import schema_of
 
     return schema_of(wanted)
 
@@ -157,15 +157,15 @@ def _schema(wanted: Any) -> Any:
 def _pictures(images: str | Callable[[Any], Any] | None) -> Pictures | None:
     if images is None:
         return None
+    from openclaw_ipython.context.image_encoding import ORDINARY
     from openclaw_ipython.context.images import of_values
-    from openclaw_ipython.context.pictures import ORDINARY
 
     def look(row: Row) -> Any:
         if callable(images):
             return images(row.item)
         if images not in row.names:
             raise UsageError(
-                say("no column {name} for the pictures", name=images), suggestions=tuple(row.names)
+                _("no column {name} for the pictures", name=images), suggestions=tuple(row.names)
             )
         return row.names[images]
 
@@ -283,8 +283,8 @@ class _Batch:
     def _stopped(self, results: Results) -> str:
         done = results.tally.done - results.tally.errors
         if not (self.resume and self.client.keeping.journal):
-            return say("{done:,} answered", done=done)
-        return say("{done:,} answered; the same call goes on from there", done=done)
+            return _("{done:,} answered", done=done)
+        return _("{done:,} answered; the same call goes on from there", done=done)
 
     def _here(self, errand: Errand, bridge: Bridge) -> Generator[list[Landed], None, None]:
         world = errand.client.world
@@ -299,7 +299,7 @@ class _Batch:
     def _elsewhere(
         self, errand: Errand, bridge: Bridge, executor: Executor, workers: int | None
     ) -> Generator[list[Landed], None, None]:
-        from openclaw_ipython.batch.elsewhere import Elsewhere, workers_of
+        from openclaw_ipython.batch.executor import Elsewhere, workers_of
 
         count = workers or workers_of(executor)
         run = Elsewhere(

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.messages import Reply, Usage
+from openclaw_ipython.chat.types import Reply, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from openclaw_ipython.chat.messages import Message
+    from openclaw_ipython.chat.types import Message
     from openclaw_ipython.errors import OpenClawError
 
 

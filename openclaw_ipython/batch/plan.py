@@ -9,24 +9,24 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.batch.asking import is_about_all
 from openclaw_ipython.batch.outcomes import Outcome, item_key, job_key, kept, outcome_of, recalled
-from openclaw_ipython.chat.messages import Message
-from openclaw_ipython.context.prompt import Prompt
-from openclaw_ipython.delivery import Sent
+from openclaw_ipython.batch.request import is_about_all
+from openclaw_ipython.chat.types import Message
+from openclaw_ipython.context.prompt_types import Prompt
+from openclaw_ipython.dispatch.send import Sent
 from openclaw_ipython.errors import OpenClawError, ServiceUnavailable
 
 if TYPE_CHECKING:
-    from openclaw_ipython.answers.schemas import Schema
     from openclaw_ipython.batch.cached import Cached
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.templates import Template
-    from openclaw_ipython.chat.messages import Reply
+    from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.client import Client
-    from openclaw_ipython.context.pictures import Picture
+    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.dispatch.failover import Question
     from openclaw_ipython.errors import LoginRequired
     from openclaw_ipython.journal.jobs import Job
-    from openclaw_ipython.routing import Question
+    from openclaw_ipython.structured.schema import Schema
 
 Pictures = Callable[["Row"], "tuple[Picture, ...]"]
 """The images of a row, as they are sent."""
@@ -109,9 +109,9 @@ def _once(messages: tuple[Message, ...]) -> Talk:
 
 
 def _fitting(messages: tuple[Message, ...], schema: Schema) -> Talk:
-    from openclaw_ipython.answers import rounds
+    from openclaw_ipython.structured import loop
 
-    steps = rounds.rounds(messages, schema=schema)
+    steps = loop.rounds(messages, schema=schema)
     reply: Any = None
     while True:
         try:
@@ -119,7 +119,7 @@ def _fitting(messages: tuple[Message, ...], schema: Schema) -> Talk:
         except StopIteration as end:
             answer: Reply = end.value
             return answer
-        assert isinstance(step, rounds.Ask)  # without functions there is nothing else to do  # noqa: S101
+        assert isinstance(step, loop.Ask)  # without functions there is nothing else to do  # noqa: S101
         reply = yield Ask(step.messages, step.schema)
 
 
@@ -161,7 +161,7 @@ class Memory:
         if reply is None:
             return None
         if self._plan.schema is not None:
-            from openclaw_ipython.answers.schemas import Mismatch
+            from openclaw_ipython.structured.schema import Mismatch
 
             try:
                 reply.parsed = self._plan.schema.validate(str(reply))

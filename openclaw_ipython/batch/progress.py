@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from openclaw_ipython.safe.terminal import safe_text
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.terminal import safe_text
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.results import Tally
@@ -123,13 +123,13 @@ def postfix(tally: Tally, waiting: float) -> str:
     """What stands behind the meter: tokens, cost, errors, a pause."""
     parts = []
     if tally.input_tokens or tally.output_tokens:
-        parts.append(say("{count} tokens", count=_short(tally.input_tokens + tally.output_tokens)))
+        parts.append(_("{count} tokens", count=_short(tally.input_tokens + tally.output_tokens)))
     if tally.cost is not None:
         parts.append(f"${tally.cost:.3g}")
     if tally.errors:
-        parts.append(say("{count:,} failed", count=tally.errors))
+        parts.append(_("{count:,} failed", count=tally.errors))
     if waiting >= 1:
-        parts.append(say("too many requests: {seconds:.0f} s", seconds=waiting))
+        parts.append(_("too many requests: {seconds:.0f} s", seconds=waiting))
     return ", ".join(parts)
 
 

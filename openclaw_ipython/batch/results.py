@@ -12,12 +12,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.outcomes import Outcome
     from openclaw_ipython.batch.rows import Items
-    from openclaw_ipython.chat.messages import Reply
+    from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.errors import OpenClawError
 
 Replaced = Callable[["OpenClawError", Any], Any]
@@ -55,16 +55,16 @@ class Tally:
         """In a line, for people."""
         answered = self.done - self.errors
         if of is None:
-            parts = [say("{done:,} answered", done=answered)]
+            parts = [_("{done:,} answered", done=answered)]
         else:
-            parts = [say("{done:,} of {of:,} answered", done=answered, of=of)]
+            parts = [_("{done:,} of {of:,} answered", done=answered, of=of)]
         if self.errors:
-            parts.append(say("{count:,} failed", count=self.errors))
+            parts.append(_("{count:,} failed", count=self.errors))
         if self.remembered:
-            parts.append(say("{count:,} from an earlier run", count=self.remembered))
+            parts.append(_("{count:,} from an earlier run", count=self.remembered))
         if self.input_tokens or self.output_tokens:
             parts.append(
-                say("{came_in:,} tokens in, {out:,} out", came_in=self.input_tokens, out=self.output_tokens)
+                _("{came_in:,} tokens in, {out:,} out", came_in=self.input_tokens, out=self.output_tokens)
             )
         if self.cost is not None:
             parts.append(f"${self.cost:.4g}")
@@ -228,7 +228,7 @@ def _free(name: str, taken: set[str]) -> str:
 
 def _error_text(outcome: Outcome | None) -> str | None:
     if outcome is None:
-        return say("not asked")
+        return _("not asked")
     if outcome.error is None:
         return None
     return f"{type(outcome.error).__name__}: {outcome.error}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 Library = Literal["pandas", "polars", ""]
 
@@ -54,8 +54,8 @@ def items_of(given: Any) -> Items:
     one = isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable)
     if one or getattr(given, "shape", None) == ():  # an array without a dimension says it can be iterated
         raise UsageError(
-            say("oc.map wants many items: a list, a Series, a DataFrame or another iterable"),
-            hint=say("oc.ask asks once"),
+            _("oc.map wants many items: a list, a Series, a DataFrame or another iterable"),
+            hint=_("oc.ask asks once"),
         )
     return Items(given, len(given) if isinstance(given, Sized) else None)
 
@@ -65,7 +65,7 @@ def _columns(frame: Any) -> tuple[str, ...]:
     names = tuple(map(str, frame.columns))
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise UsageError(say("two columns are called {name}: rename one", name=twice))
+        raise UsageError(_("two columns are called {name}: rename one", name=twice))
     return names
 
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from openclaw_ipython.context.sources import Broken, Names, find, is_path
+from openclaw_ipython.context.names import Broken, Names, find, is_path
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 LIMIT = 100_000
 """How many characters of a value are put in that is no text; where it is longer, that is said in its place."""
@@ -42,9 +42,9 @@ class Template:
             return
         known = [f"{{{name}}}" for name in names][:8]
         raise UsageError(
-            say("the prompt names nothing of a row, so that all of them would be the same"),
+            _("the prompt names nothing of a row, so that all of them would be the same"),
             suggestions=tuple(known),
-            hint=say("a row has {known}", known=", ".join(known)),
+            hint=_("a row has {known}", known=", ".join(known)),
         )
 
 
@@ -63,6 +63,6 @@ def _value(reference: str, names: Mapping[str, Any]) -> str | None:
 def _text(value: Any) -> str:
     if isinstance(value, str):  # whole: what is too long for the model is for the service to say
         return str(value)
-    from openclaw_ipython.context.values import readable
+    from openclaw_ipython.context.text import readable
 
     return readable(value, LIMIT).text

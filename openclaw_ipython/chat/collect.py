@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from openclaw_ipython.chat.messages import (
+from openclaw_ipython.chat.types import (
     Answering,
     ChatEvent,
     Finished,

@@ -11,8 +11,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.failures import Failure, error_for, failure_in_text, failure_of
-from openclaw_ipython.chat.messages import (
+from openclaw_ipython.chat.http_errors import Failure, error_for, failure_in_text, failure_of
+from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
+from openclaw_ipython.chat.think_tags import ThinkTags
+from openclaw_ipython.chat.types import (
     ChatEvent,
     ChatRequest,
     Finished,
@@ -23,14 +25,12 @@ from openclaw_ipython.chat.messages import (
     Usage,
     UsageReport,
 )
-from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
-from openclaw_ipython.chat.think_tags import ThinkTags
 from openclaw_ipython.errors import OpenClawError, ProtocolError, StreamBroken, UsageError
-from openclaw_ipython.safe.characters import paired
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.characters import paired
 
 if TYPE_CHECKING:
-    from openclaw_ipython.safe.secrets import Secret
+    from openclaw_ipython.sanitize.secrets import Secret
 
 DONE = "[DONE]"
 ANSWER_LIMIT = 64 * 1024 * 1024
@@ -60,7 +60,7 @@ def encoded(request: ChatRequest) -> bytes:
     try:
         text = json.dumps(encode(request), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise UsageError(say("the request cannot be written as JSON: {error}", error=error)) from None
+        raise UsageError(_("the request cannot be written as JSON: {error}", error=error)) from None
     return paired(text).encode()
 
 
@@ -132,7 +132,7 @@ class AnswerDecoder:
                 self.finished = True
         if self._size > self._limit:
             raise StreamBroken(
-                say("the answer is longer than {size} Mi characters; stopped reading", size=self._limit >> 20)
+                _("the answer is longer than {size} Mi characters; stopped reading", size=self._limit >> 20)
             )
 
 
@@ -188,8 +188,8 @@ def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
         case [{"message": dict()}, *_]:
             events = _chunk_events(parsed, "message", known)
         case _:
-            hint = say("check the base URL with %openclaw models status")
-            raise ProtocolError(say("the answer has no choices"), hint=hint)
+            hint = _("check the base URL with %openclaw models status")
+            raise ProtocolError(_("the answer has no choices"), hint=hint)
     if not any(isinstance(event, Finished) for event in events):
         events.append(Finished("stop"))  # a document that is whole is complete, whether it says so or not
     tags = ThinkTags()
@@ -200,9 +200,9 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
-        raise ProtocolError(say("the service sent something that is not JSON")) from None
+        raise ProtocolError(_("the service sent something that is not JSON")) from None
     if not isinstance(parsed, dict):
-        raise ProtocolError(say("the service sent JSON that is not an object"))
+        raise ProtocolError(_("the service sent JSON that is not an object"))
     return parsed
 
 

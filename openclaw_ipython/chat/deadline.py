@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from openclaw_ipython.chat.messages import ChatEvent, TextDelta
+from openclaw_ipython.chat.types import ChatEvent, TextDelta
 from openclaw_ipython.errors import ServiceUnavailable, StreamBroken
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 
 async def within(seconds: float, events: AsyncGenerator[ChatEvent, None]) -> AsyncGenerator[ChatEvent, None]:
@@ -36,9 +36,9 @@ async def within(seconds: float, events: AsyncGenerator[ChatEvent, None]) -> Asy
 def _late(seconds: float, partial: str) -> ServiceUnavailable | StreamBroken:
     if not partial:
         return ServiceUnavailable(
-            say("no answer within {seconds} s", seconds=f"{seconds:g}"),
-            hint=say("--timeout S waits longer; without it there is no limit"),
+            _("no answer within {seconds} s", seconds=f"{seconds:g}"),
+            hint=_("--timeout S waits longer; without it there is no limit"),
         )
-    error = StreamBroken(say("the answer took longer than {seconds} s", seconds=f"{seconds:g}"))
+    error = StreamBroken(_("the answer took longer than {seconds} s", seconds=f"{seconds:g}"))
     error.partial = partial
     return error

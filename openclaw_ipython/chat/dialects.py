@@ -34,13 +34,13 @@ from openclaw_ipython.chat.turns import (
     opened,
     tools_marked,
 )
-from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.errors import OpenClawError, RequestRejected, UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 from openclaw_ipython.patterns import pattern
-from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
-    from openclaw_ipython.chat.messages import ChatRequest, Message
+    from openclaw_ipython.chat.types import ChatRequest, Message
 
 
 class Dialect(NamedTuple):
@@ -140,7 +140,7 @@ def shaped(request: ChatRequest, dialect: Dialect, family: Family = "") -> Shape
     extra = {name: value for name, value in extra.items() if name not in dropped}
     temperature = _warm_enough(request.temperature, dialect, family, extra)
     if temperature != request.temperature:
-        notes = (*notes, say("{model} thinks at a temperature of at least 0.6", model=request.model))
+        notes = (*notes, _("{model} thinks at a temperature of at least 0.6", model=request.model))
     made = replace(
         request,
         messages=messages,
@@ -149,7 +149,7 @@ def shaped(request: ChatRequest, dialect: Dialect, family: Family = "") -> Shape
         optional=frozenset(ours) - set(request.extra),
     )
     notes += tuple(
-        say("{name} was left out: this host does not take it", name=name) for name in sorted(dropped)
+        _("{name} was left out: this host does not take it", name=name) for name in sorted(dropped)
     )
     return Shaped(_cached(made, dialect), notes)
 
@@ -211,7 +211,7 @@ def _level(typed: str | None) -> str | None:
         return typed
     near = suggest(typed, LEVELS) or LEVELS
     raise UsageError(
-        say("thinking cannot be {typed!r}{meant}", typed=typed, meant=did_you_mean(near)),
+        _("thinking cannot be {typed!r}{meant}", typed=typed, meant=did_you_mean(near)),
         suggestions=near,
         hint=" · ".join(LEVELS),
     )
@@ -224,12 +224,12 @@ def _may_think(request: ChatRequest) -> bool:
 def _check_may_think(request: ChatRequest) -> None:
     if not request.stream:
         raise UsageError(
-            say("this host thinks only while it streams"), hint=say("leave out --no-stream or --thinking")
+            _("this host thinks only while it streams"), hint=_("leave out --no-stream or --thinking")
         )
     if not _may_think(request):
         raise UsageError(
-            say("a model that thinks cannot be made to call a tool"),
-            hint=say("leave out --thinking or tool_choice"),
+            _("a model that thinks cannot be made to call a tool"),
+            hint=_("leave out --thinking or tool_choice"),
         )
 
 

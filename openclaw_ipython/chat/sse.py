@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from openclaw_ipython.errors import ProtocolError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 EVENT_LIMIT = 16 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -99,5 +99,5 @@ class EventDecoder:
     def _check(self, size: int) -> None:
         if size > self._limit:
             raise ProtocolError(
-                say("the service sent an event of more than {size} KiB", size=self._limit // 1024)
+                _("the service sent an event of more than {size} KiB", size=self._limit // 1024)
             )

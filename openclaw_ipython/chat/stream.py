@@ -15,8 +15,8 @@ import httpx
 
 from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encoded
 from openclaw_ipython.chat.dialects import PLAIN, Dialect, Mended, mended
-from openclaw_ipython.chat.failures import error_for, read_failure, retry_after, retryable
-from openclaw_ipython.chat.messages import ChatEvent, ChatRequest, Notice
+from openclaw_ipython.chat.http_errors import error_for, read_failure, retry_after, retryable
+from openclaw_ipython.chat.types import ChatEvent, ChatRequest, Notice
 from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
@@ -25,7 +25,8 @@ from openclaw_ipython.errors import (
     RequestRejected,
     StreamBroken,
 )
-from openclaw_ipython.http import (
+from openclaw_ipython.i18n import _
+from openclaw_ipython.net.client import (
     BODY_LIMIT,
     CONNECT_SECONDS,
     body_pieces,
@@ -34,9 +35,8 @@ from openclaw_ipython.http import (
     translated,
     undelivered,
 )
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass, field
-from openclaw_ipython.words import say
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[Chat
             response = await _sent(at, better.request)
         if isinstance(response, httpx.Response):
             if attempt:
-                yield Notice(say("sent {count} times", count=attempt + 1))
+                yield Notice(_("sent {count} times", count=attempt + 1))
             try:
                 with translated(at.name):
                     async with aclosing(_answer(at, response)) as events:
@@ -174,11 +174,11 @@ async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:
     status = response.status_code
     if response.is_redirect or 300 <= status < 400:
         raise ProtocolError(
-            say(
+            _(
                 "{name} redirects elsewhere; that is not followed, since it would repeat the login and the prompt",
                 name=at.name,
             ),
-            hint=say("check the base URL with %openclaw models status"),
+            hint=_("check the base URL with %openclaw models status"),
             status=status,
         )
     try:
@@ -286,22 +286,22 @@ def _broken_off(at: Exchange, error: httpx.HTTPError | StreamBroken) -> OpenClaw
 def _unfinished(at: Exchange, *, started: bool) -> OpenClawError:
     if started:
         return _ended_early()
-    hint = say("check the base URL with %openclaw models status")
-    return ProtocolError(say("{name} answered something that is not a stream", name=at.name), hint=hint)
+    hint = _("check the base URL with %openclaw models status")
+    return ProtocolError(_("{name} answered something that is not a stream", name=at.name), hint=hint)
 
 
 def _silent(at: Exchange) -> StreamBroken:
     return StreamBroken(
-        say("the answer stopped coming: no data for {idle:g} s", idle=at.patience.idle),
-        hint=say("run the cell again"),
+        _("the answer stopped coming: no data for {idle:g} s", idle=at.patience.idle),
+        hint=_("run the cell again"),
     )
 
 
 def _ended_early(why: str = "") -> StreamBroken:
     return StreamBroken(
-        say(
+        _(
             "the answer ended early: the connection broke before it was finished{why}",
             why=f" ({why})" if why else "",
         ),
-        hint=say("run the cell again"),
+        hint=_("run the cell again"),
     )

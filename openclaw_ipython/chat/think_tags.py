@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from openclaw_ipython.chat.messages import ChatEvent, Finished, ReasoningDelta, TextDelta
+from openclaw_ipython.chat.types import ChatEvent, Finished, ReasoningDelta, TextDelta
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _BLANK = 1_000  # characters of nothing but blanks after which no tag is waited for any more

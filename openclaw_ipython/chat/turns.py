@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from openclaw_ipython.chat.messages import Message
+from openclaw_ipython.chat.types import Message
 
 Content = str | Sequence[Mapping[str, Any]]
 

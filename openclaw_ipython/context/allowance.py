@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 LIMIT = 100_000
 """Characters of added text that a question takes, unless the person raises it."""
@@ -39,4 +39,4 @@ def more_characters(count: int) -> str:
 
 def characters(count: int) -> str:
     """A length, for the footer."""
-    return say("{count} characters", count=f"{count:,}")
+    return _("{count} characters", count=f"{count:,}")

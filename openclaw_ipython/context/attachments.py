@@ -7,17 +7,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.config.refs import did_you_mean, suggest
 from openclaw_ipython.context.blocks import fenced
 from openclaw_ipython.context.files import existing, read_text
-from openclaw_ipython.context.sources import Broken, find, is_path
-from openclaw_ipython.context.values import Readable, readable
+from openclaw_ipython.context.names import Broken, find, is_path
+from openclaw_ipython.context.text import Readable, readable
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.allowance import Allowance
-    from openclaw_ipython.context.sources import Notebook
+    from openclaw_ipython.context.names import Notebook
 
 
 _SHOWN = 80  # characters of a word that names nothing
@@ -43,10 +43,10 @@ def attach(word: str, notebook: Notebook, allowance: Allowance) -> Attached:
             pass
         except Broken as error:
             if path is None:  # else `data.csv`, where there is a variable `data`
-                raise UsageError(say("{word} leads nowhere ({why})", word=word, why=error)) from None
+                raise UsageError(_("{word} leads nowhere ({why})", word=word, why=error)) from None
         else:
             if isinstance(value, ModuleType):
-                raise UsageError(say("{word} is a module; name something in it", word=word))
+                raise UsageError(_("{word} is a module; name something in it", word=word))
             if isinstance(value, Path):
                 return _file(value, allowance)
             shown = readable(value, allowance.left, notebook.inputs)
@@ -62,7 +62,7 @@ def unknown(word: str, notebook: Notebook) -> UsageError:
     near = suggest(word, [name for name in notebook.nameable() if not name.startswith("_")])
     shown = word if len(word) <= _SHOWN else f"{word[:_SHOWN]}…"
     return UsageError(
-        say("{word} is no variable and no file{meant}", word=shown, meant=did_you_mean(near)),
+        _("{word} is no variable and no file{meant}", word=shown, meant=did_you_mean(near)),
         suggestions=near,
     )
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.context.allowance import more_characters
 from openclaw_ipython.context.blocks import fenced
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.allowance import Allowance
-    from openclaw_ipython.context.sources import Cell, Notebook
+    from openclaw_ipython.context.names import Cell, Notebook
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ def numbers(spec: str, last: int) -> list[int]:
         high = (int(end) if end else last) if dash else low
         if low < 1 or high > last or low > high:
             raise UsageError(
-                say("--cells {spec}: there are no such cells yet", spec=part),
-                hint=say("1 to {last} have run; all and -4 (the last four) work too", last=last)
+                _("--cells {spec}: there are no such cells yet", spec=part),
+                hint=_("1 to {last} have run; all and -4 (the last four) work too", last=last)
                 if last > 0
                 else "",
             )

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.context.blocks import fenced
-from openclaw_ipython.safe.secrets import redact
+from openclaw_ipython.sanitize.secrets import redact
 
 if TYPE_CHECKING:
-    from openclaw_ipython.context.sources import Failure
+    from openclaw_ipython.context.names import Failure
 
 _FRAMES = 12  # of each exception, the innermost
 _MESSAGE = 10_000  # characters; some errors carry a whole page

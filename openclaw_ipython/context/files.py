@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 MOST_PICTURE = 100 * 1024 * 1024
 """Bytes of a picture's file; larger ones are not read."""
@@ -52,14 +52,14 @@ def read_text(path: Path, limit: int) -> TextFile:
     except UnicodeDecodeError:
         if not _BINARY.search(data):
             raise UsageError(
-                say("{path} is not text in UTF-8", path=path),
-                hint=say("read it in a cell and attach the variable"),
+                _("{path} is not text in UTF-8", path=path),
+                hint=_("read it in a cell and attach the variable"),
             ) from None
         text = "\0"
     if "\0" in text:
         raise UsageError(
-            say("{path} is not a text file", path=path),
-            hint=say("a picture goes along with --image {path}", path=path),
+            _("{path} is not a text file", path=path),
+            hint=_("a picture goes along with --image {path}", path=path),
         )
     total = len(text) if len(data) == size else round(len(text) * size / len(data))
     return TextFile(text[:limit], total, _LANGUAGES.get(path.suffix.lower(), ""))
@@ -69,7 +69,7 @@ def read_bytes(path: Path) -> bytes:
     """A whole file. Raises UsageError for what cannot be read, or is very large."""
     data, size = _read(path, MOST_PICTURE)
     if size > MOST_PICTURE:
-        raise UsageError(say("{path} is too large to be a picture", path=path))
+        raise UsageError(_("{path} is too large to be a picture", path=path))
     return data
 
 
@@ -78,9 +78,9 @@ def _read(path: Path, most: int) -> tuple[bytes, int]:
     try:
         about = path.stat()
         if stat.S_ISDIR(about.st_mode):
-            raise UsageError(say("{path} is a folder; name the files in it", path=path))
+            raise UsageError(_("{path} is a folder; name the files in it", path=path))
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
-            raise UsageError(say("{path} is not a file that can be sent", path=path))
+            raise UsageError(_("{path} is not a file that can be sent", path=path))
         with path.open("rb") as file:
             data = file.read(most)
         return data, about.st_size if len(data) == most else len(
@@ -88,5 +88,5 @@ def _read(path: Path, most: int) -> tuple[bytes, int]:
         )  # some systems' own files say another size
     except OSError as error:
         raise UsageError(
-            say("{path} cannot be read: {why}", path=path, why=error.strerror or type(error).__name__)
+            _("{path} cannot be read: {why}", path=path, why=error.strerror or type(error).__name__)
         ) from None

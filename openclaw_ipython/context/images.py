@@ -15,13 +15,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from openclaw_ipython.context import pictures
+from openclaw_ipython.context import image_encoding
 from openclaw_ipython.context.attachments import unknown
 from openclaw_ipython.context.files import existing, read_bytes
-from openclaw_ipython.context.pictures import MOST, Limits, Picture, by_address
-from openclaw_ipython.context.sources import Broken, Names, Notebook, find, is_path
+from openclaw_ipython.context.image_encoding import MOST, Limits, Picture, by_address
+from openclaw_ipython.context.names import Broken, Names, Notebook, find, is_path
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
 
 _DATA = re.compile(r"data:image/[\w.+-]+;base64,", re.I)
 _DEEPEST = 3  # lists in lists, as plotting functions return them
@@ -38,7 +38,7 @@ def gather(words: Sequence[str], notebook: Notebook, limits: Limits) -> list[Pic
         for picture in _named(word, notebook, limits):
             found.setdefault(picture.url, picture)
             if len(found) > MOST:
-                raise UsageError(say("a question takes at most {count} pictures", count=MOST))
+                raise UsageError(_("a question takes at most {count} pictures", count=MOST))
     return list(found.values())
 
 
@@ -58,9 +58,9 @@ def _named(word: str, notebook: Notebook, limits: Limits) -> list[Picture]:
             pass
         except Broken as error:
             if path is None:  # else `fig.png`, where there is a variable `fig`
-                raise UsageError(say("{word} leads nowhere ({why})", word=word, why=error)) from None
+                raise UsageError(_("{word} leads nowhere ({why})", word=word, why=error)) from None
     if path is not None:
-        return [pictures.from_bytes(path.name, read_bytes(path), limits)]
+        return [image_encoding.from_bytes(path.name, read_bytes(path), limits)]
     raise unknown(word, notebook)
 
 
@@ -76,16 +76,19 @@ def _from_notebook(word: str, notebook: Notebook, limits: Limits) -> list[Pictur
         if not displayed:
             if number:
                 raise UsageError(
-                    say("{word}: that cell returned and displayed no picture", word=word)
+                    _("{word}: that cell returned and displayed no picture", word=word)
                 ) from None
             raise
     except NoPicture as what:
         if not displayed:
-            raise UsageError(say("{word} is no picture ({what})", word=word, what=what)) from None
+            raise UsageError(_("{word} is no picture ({what})", word=word, what=what)) from None
     else:
         return found
     names = [word if len(displayed) == 1 else f"{word} ({at})" for at in range(1, len(displayed) + 1)]
-    return [pictures.from_bytes(name, data, limits) for name, (_, data) in zip(names, displayed, strict=True)]
+    return [
+        image_encoding.from_bytes(name, data, limits)
+        for name, (_kind, data) in zip(names, displayed, strict=True)
+    ]
 
 
 def _read(name: str, value: Any, limits: Limits) -> list[Picture]:
@@ -96,7 +99,7 @@ def _read(name: str, value: Any, limits: Limits) -> list[Picture]:
         raise
     except Exception as error:
         why = f" ({type(error).__name__})"
-        raise UsageError(say("{name} is not a picture that can be read{why}", name=name, why=why)) from None
+        raise UsageError(_("{name} is not a picture that can be read{why}", name=name, why=why)) from None
 
 
 def _from_value(name: str, value: Any, limits: Limits, depth: int) -> Iterator[Picture]:
@@ -104,21 +107,21 @@ def _from_value(name: str, value: Any, limits: Limits, depth: int) -> Iterator[P
     if isinstance(value, (str, Path)):
         yield _from_text(name, str(value), limits)
     elif isinstance(value, (bytes, bytearray, memoryview)):
-        yield pictures.from_bytes(name, bytes(value), limits)
+        yield image_encoding.from_bytes(name, bytes(value), limits)
     elif isinstance(value, (Sequence, set, frozenset)) or _is_array_of_objects(value):
         yield from _from_several(name, list(value.flat if hasattr(value, "flat") else value), limits, depth)
     elif _is_a(value, "PIL", "Image"):
-        yield pictures.from_pillow(name, value, limits)
+        yield image_encoding.from_pillow(name, value, limits)
     elif (figure := _figure(value)) is not None:
-        yield pictures.from_bytes(name, _drawn(figure, limits), limits)
+        yield image_encoding.from_bytes(name, _drawn(figure, limits), limits)
     elif _is_a(value, "plotly", "BaseFigure"):
-        yield pictures.from_bytes(name, _plotted(value), limits)
+        yield image_encoding.from_bytes(name, _plotted(value), limits)
     elif _is_a(value, "IPython", "Image"):
         yield _from_display(name, value, limits)
     elif _is_a(value, "numpy", "ndarray") or _is_a(value, "torch", "Tensor"):
         yield _from_array(name, value, limits)
     else:
-        yield pictures.from_bytes(name, _shown(value), limits)
+        yield image_encoding.from_bytes(name, _shown(value), limits)
 
 
 def _from_text(name: str, text: str, limits: Limits) -> Picture:
@@ -126,11 +129,11 @@ def _from_text(name: str, text: str, limits: Limits) -> Picture:
     if text.startswith(("https://", "http://")):
         return by_address(text)
     if _DATA.match(text):
-        return pictures.from_bytes(name, _decoded(text.partition(",")[2]), limits)
+        return image_encoding.from_bytes(name, _decoded(text.partition(",")[2]), limits)
     path = existing(text)
     if path is None:
-        raise NoPicture(say("{text!r} names no file", text=text[:80]))
-    return pictures.from_bytes(path.name, read_bytes(path), limits)
+        raise NoPicture(_("{text!r} names no file", text=text[:80]))
+    return image_encoding.from_bytes(path.name, read_bytes(path), limits)
 
 
 def _from_several(name: str, values: list[Any], limits: Limits, depth: int) -> Iterator[Picture]:
@@ -159,7 +162,7 @@ def _from_several(name: str, values: list[Any], limits: Limits, depth: int) -> I
 def _from_display(name: str, value: Any, limits: Limits) -> Picture:
     """`IPython.display.Image`: its data, or the address it shows."""
     if value.data:
-        return pictures.from_bytes(
+        return image_encoding.from_bytes(
             name, value.data if isinstance(value.data, bytes) else _decoded(value.data), limits
         )
     return by_address(str(value.url or ""))
@@ -172,7 +175,7 @@ def _figure(value: Any) -> Any:
     """The matplotlib figure that `value` is or belongs to: axes, lines, bars, a seaborn grid. None if to none."""
     if "matplotlib" not in sys.modules:
         return None
-    for _ in range(4):  # artists belong to axes, axes to a part of a figure, that to the figure
+    for _attempt in range(4):  # artists belong to axes, axes to a part of a figure, that to the figure
         if value is None or _is_a(value, "matplotlib", "Figure"):
             return value
         if not _is_a(value, "matplotlib", "Artist") and not _is_a(value, "seaborn", "Grid"):
@@ -190,7 +193,7 @@ def _drawn(figure: Any, limits: Limits) -> bytes:
         figure.savefig(into, format="png", bbox_inches="tight", dpi=min(figure.get_dpi(), most))
     except Exception as error:  # labels with broken TeX, a renderer that is missing
         raise UsageError(
-            say(
+            _(
                 "matplotlib could not draw the figure: {why}",
                 why=" ".join(f"{type(error).__name__}: {error}".split())[:200],
             )
@@ -204,9 +207,9 @@ def _plotted(figure: Any) -> bytes:
     except Exception as error:  # kaleido is missing, or the browser it draws with
         missing = "kaleido" in str(error).lower() or isinstance(error, ImportError)
         raise UsageError(
-            say("plotly needs Kaleido to draw a picture")
+            _("plotly needs Kaleido to draw a picture")
             if missing
-            else say("plotly could not draw the figure: {why}", why=type(error).__name__),
+            else _("plotly could not draw the figure: {why}", why=type(error).__name__),
             hint="pip install kaleido",
         ) from None
 
@@ -244,15 +247,15 @@ def _from_array(name: str, value: Any, limits: Limits) -> Picture:
         raise NoPicture(f"an array of shape {tuple(array.shape)}, {array.dtype}")
     if array.ndim == 3 and array.shape[2] not in (3, 4):
         raise NoPicture(f"an array of shape {tuple(array.shape)}")
-    if array.shape[0] * array.shape[1] > pictures.MOST_PIXELS:
-        raise UsageError(say("{name} is too large to be opened safely{pixels}", name=name, pixels=""))
-    if not pictures.has_pillow():
-        raise pictures.without_pillow(name)
+    if array.shape[0] * array.shape[1] > image_encoding.MOST_PIXELS:
+        raise UsageError(_("{name} is too large to be opened safely{pixels}", name=name, pixels=""))
+    if not image_encoding.has_pillow():
+        raise image_encoding.without_pillow(name)
     from PIL import Image
 
     was = array.shape[1], array.shape[0]
     step = max(1, max(was) // (4 * limits.edge))  # numbers take eight times the room of grey levels
-    return pictures.from_pillow(name, Image.fromarray(_eight_bits(array[::step, ::step])), limits, was)
+    return image_encoding.from_pillow(name, Image.fromarray(_eight_bits(array[::step, ::step])), limits, was)
 
 
 def _eight_bits(array: Any) -> Any:

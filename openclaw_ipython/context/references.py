@@ -9,12 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.context.sources import PATH, Broken, find
-from openclaw_ipython.context.values import readable
+from openclaw_ipython.context.names import PATH, Broken, find
+from openclaw_ipython.context.text import readable
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.allowance import Allowance
-    from openclaw_ipython.context.sources import Notebook
+    from openclaw_ipython.context.names import Notebook
 
 _NOTHING = object()
 _REFERENCE = re.compile(rf"\{{({PATH})\}}")

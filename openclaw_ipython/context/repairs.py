@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from openclaw_ipython.context.allowance import more_characters
 from openclaw_ipython.context.blocks import fenced
 from openclaw_ipython.context.failures import error_text
-from openclaw_ipython.context.values import readable
-from openclaw_ipython.safe.secrets import redact
-from openclaw_ipython.words import CHINESE
+from openclaw_ipython.context.text import readable
+from openclaw_ipython.i18n import CHINESE
+from openclaw_ipython.sanitize.secrets import redact
 
 if TYPE_CHECKING:
-    from openclaw_ipython.context.sources import Failure
+    from openclaw_ipython.context.names import Failure
 
 CELL_LIMIT = 40_000
 VALUE_LIMIT = 600

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.mounts import is_remote, read_mounts
 from openclaw_ipython.journal.schema import MIGRATIONS, Foreign, migrate
-from openclaw_ipython.words import say
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -159,9 +159,9 @@ class Database:
                 except Foreign as error:
                     self._shut()
                     raise DocumentError(
-                        say("{path} is not a journal of this release", path=self.path),
+                        _("{path} is not a journal of this release", path=self.path),
                         path=self.path,
-                        hint=say("move it away, or name another file"),
+                        hint=_("move it away, or name another file"),
                     ) from error
                 except OSError as error:
                     self._shut()
@@ -234,19 +234,19 @@ class Database:
             source = self.path.with_name(self.path.name + suffix)
             if source.exists():
                 source.replace(away.with_name(away.name + suffix))
-        self._told(say("the journal was damaged; it was moved to {path} and begun anew", path=away))
+        self._told(_("the journal was damaged; it was moved to {path} and begun anew", path=away))
 
     def _explained(self, error: Exception, code: int = 0) -> DocumentError | StoreBusy:
         if code in _BUSY:
             return StoreBusy(
-                say("{path} is in use by another program", path=self.path),
+                _("{path} is in use by another program", path=self.path),
                 path=self.path,
-                hint=say("try again in a moment"),
+                hint=_("try again in a moment"),
             )
         reason = getattr(error, "strerror", None) or str(error)
-        hint = "%openclaw doctor" if not self._portable else say("name another file")
+        hint = "%openclaw doctor" if not self._portable else _("name another file")
         return DocumentError(
-            say("{path} cannot be used: {reason}", path=self.path, reason=reason), path=self.path, hint=hint
+            _("{path} cannot be used: {reason}", path=self.path, reason=reason), path=self.path, hint=hint
         )
 
 

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openclaw_ipython.journal.behind import Behind
+from openclaw_ipython.journal.writer import Behind
 
 if TYPE_CHECKING:
     import sqlite3

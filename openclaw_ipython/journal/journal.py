@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.journal.answers import Answers
+from openclaw_ipython.journal.cache import Answers
 from openclaw_ipython.journal.conversations import Conversations
 from openclaw_ipython.journal.database import Database
 from openclaw_ipython.journal.jobs import Jobs

@@ -19,7 +19,7 @@ from openclaw_ipython.practice.samples import NOT_A_MODEL, sample
 from openclaw_ipython.practice.tables import Table, find_table, statistics_markdown
 
 if TYPE_CHECKING:
-    from openclaw_ipython.practice.prompts import Prompt
+    from openclaw_ipython.practice.requests import Prompt
 
 DISCLAIMER = "*I am the practice portal, not a model.*"
 

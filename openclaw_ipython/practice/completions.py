@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from openclaw_ipython.practice.prompts import CHARACTERS_PER_TOKEN, Prompt, tokens_of
+from openclaw_ipython.practice.requests import CHARACTERS_PER_TOKEN, Prompt, tokens_of
 from openclaw_ipython.practice.wire import Cut, Pause, Stall, Step
 
 _PIECE = 8  # characters of one fragment of tool arguments

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.practice.wire import Response, html_response
 
 if TYPE_CHECKING:
-    from openclaw_ipython.practice.device import Standing
+    from openclaw_ipython.practice.oauth import Standing
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2030; --soft: #5b6275; --paper: #f4f5f9; --card: #ffffff;

@@ -18,7 +18,7 @@ from openclaw_ipython.practice import pages
 from openclaw_ipython.practice.answers import compose
 from openclaw_ipython.practice.checks import Refused, check
 from openclaw_ipython.practice.completions import Heading, counted, document, event_stream, limited
-from openclaw_ipython.practice.prompts import Prompt, read
+from openclaw_ipython.practice.requests import Prompt, read
 from openclaw_ipython.practice.script import EVENT_STREAM, GATEWAY_PAGE, Plan, Scripted
 from openclaw_ipython.practice.wire import (
     FORM_TYPE,

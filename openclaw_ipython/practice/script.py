@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from openclaw_ipython.practice.checks import Model
 from openclaw_ipython.practice.completions import Answer, Call, Fault
-from openclaw_ipython.practice.device import SignIn, SignIns, Terms
+from openclaw_ipython.practice.oauth import SignIn, SignIns, Terms
 from openclaw_ipython.practice.wire import NO_ANSWER, Response
 
 MODELS: Final = (

@@ -6,7 +6,7 @@ same 401 as a mistyped one, and nothing in the key tells which address is right 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,3 +33,11 @@ def wrong_key(provider: Provider, base_url: str, others: Iterable[Provider]) -> 
         f"a key belongs to one address. In use: {base_url}; its sisters: {', '.join(sisters)}."
         f" %openclaw config set models.providers.{provider.id}.baseUrl URL, or {command}"
     )
+
+
+def provider_at(url: str, providers: Mapping[str, Provider]) -> str:
+    """The provider that has this address, or a name for an entry of the person's own."""
+    for provider in providers.values():
+        if url in {provider.base_url, *(region.base_url for region in provider.regions)}:
+            return provider.id
+    return "qwen-code"

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.config.views import ConfigView, ProviderEntry, merged_entry
-from openclaw_ipython.http import https_host
+from openclaw_ipython.net.urls import https_host
+from openclaw_ipython.openclaw.config_view import ConfigView, ProviderEntry, merged_entry
 
 if TYPE_CHECKING:
     from openclaw_ipython.providers import Providers

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.spec import KeyLogin, ModelSpec, Provider, Region, Source
-from openclaw_ipython.words import translatable
 
 CATALOGUE = Source("models.dev, provider fireworks-ai", "2026-07-02")
 DOCS = Source("Fireworks documentation: OpenAI compatibility, reasoning", "2026-10")
@@ -13,7 +13,7 @@ PROVIDER = Provider(
     label="Fireworks AI",
     aliases=("fireworks-ai",),
     base_url="https://api.fireworks.ai/inference/v1",
-    regions=(Region("global", translatable("Global"), "https://api.fireworks.ai/inference/v1"),),
+    regions=(Region("global", N_("Global"), "https://api.fireworks.ai/inference/v1"),),
     key_variables=("FIREWORKS_API_KEY",),
     key_login=KeyLogin(prefix="fw_", page="https://app.fireworks.ai/settings/users/api-keys"),
     models=(

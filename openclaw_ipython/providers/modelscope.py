@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.spec import KeyLogin, ModelSpec, Provider, Region, Source
-from openclaw_ipython.words import translatable
 
 CATALOGUE = Source("models.dev, provider modelscope", "2026-07-02")
 QWEN_CODE = Source("Qwen Code 0.24.4, provider ModelScope", "2026-09")
@@ -12,7 +12,7 @@ PROVIDER = Provider(
     id="modelscope",
     label="ModelScope",
     base_url="https://api-inference.modelscope.cn/v1",
-    regions=(Region("china", translatable("China"), "https://api-inference.modelscope.cn/v1"),),
+    regions=(Region("china", N_("China"), "https://api-inference.modelscope.cn/v1"),),
     key_variables=("MODELSCOPE_API_KEY",),
     key_login=KeyLogin(page="https://modelscope.cn/my/myaccesstoken"),
     models=(

@@ -5,9 +5,9 @@ OpenClaw's releases call it `modelstudio` (March 2026) and `qwen` (later); files
 
 from __future__ import annotations
 
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.qwen_models import CATALOGUE, HELP, OPENCLAW, QWEN_CODE, pick
 from openclaw_ipython.providers.spec import KeyLogin, Provider, Region
-from openclaw_ipython.words import translatable
 
 PROVIDER = Provider(
     id="modelstudio",
@@ -15,10 +15,10 @@ PROVIDER = Provider(
     aliases=("qwencloud", "dashscope"),  # and `qwen`, whose meaning depends on the model: see the package
     base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
     regions=(
-        Region("singapore", translatable("Singapore (international)"), "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
-        Region("beijing", translatable("Beijing (China)"), "https://dashscope.aliyuncs.com/compatible-mode/v1"),
-        Region("us", translatable("US (Virginia)"), "https://dashscope-us.aliyuncs.com/compatible-mode/v1"),
-        Region("hongkong", translatable("Hong Kong (China)"), "https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1"),
+        Region("singapore", N_("Singapore (international)"), "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+        Region("beijing", N_("Beijing (China)"), "https://dashscope.aliyuncs.com/compatible-mode/v1"),
+        Region("us", N_("US (Virginia)"), "https://dashscope-us.aliyuncs.com/compatible-mode/v1"),
+        Region("hongkong", N_("Hong Kong (China)"), "https://cn-hongkong.dashscope.aliyuncs.com/compatible-mode/v1"),
     ),
     key_variables=("QWEN_API_KEY", "MODELSTUDIO_API_KEY", "DASHSCOPE_API_KEY"),
     key_login=KeyLogin(prefix="sk-", page="https://modelstudio.console.alibabacloud.com/?tab=model#/api-key"),

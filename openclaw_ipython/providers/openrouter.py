@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.spec import KeyLogin, ModelSpec, Price, Provider, Region, Source
-from openclaw_ipython.words import translatable
 
 CATALOGUE = Source("models.dev, provider openrouter", "2026-07-02")
 DOCS = Source("OpenRouter documentation: quickstart, reasoning tokens, models API", "2026-10")
@@ -13,7 +13,7 @@ PROVIDER = Provider(
     id="openrouter",
     label="OpenRouter",
     base_url="https://openrouter.ai/api/v1",
-    regions=(Region("global", translatable("Global"), "https://openrouter.ai/api/v1"),),
+    regions=(Region("global", N_("Global"), "https://openrouter.ai/api/v1"),),
     key_variables=("OPENROUTER_API_KEY",),
     key_login=KeyLogin(prefix="sk-or-", page="https://openrouter.ai/settings/keys"),
     models=(

@@ -5,9 +5,9 @@ Its gateway may refuse other programs with a 405. That is said, not worked aroun
 
 from __future__ import annotations
 
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.qwen_models import HELP, OPENCLAW, QWEN_CODE, pick
 from openclaw_ipython.providers.spec import KeyLogin, Provider, Quota, Region, Source
-from openclaw_ipython.words import translatable
 
 PRO = Source("Coding Plan Pro, as its users report it", "2026-03")
 
@@ -16,8 +16,8 @@ PROVIDER = Provider(
     label="Qwen Coding Plan",
     base_url="https://coding-intl.dashscope.aliyuncs.com/v1",
     regions=(
-        Region("international", translatable("International"), "https://coding-intl.dashscope.aliyuncs.com/v1"),
-        Region("beijing", translatable("Beijing (China)"), "https://coding.dashscope.aliyuncs.com/v1"),
+        Region("international", N_("International"), "https://coding-intl.dashscope.aliyuncs.com/v1"),
+        Region("beijing", N_("Beijing (China)"), "https://coding.dashscope.aliyuncs.com/v1"),
     ),
     key_variables=("BAILIAN_CODING_PLAN_API_KEY", "ALIBABA_CODING_PLAN_API_KEY"),
     key_login=KeyLogin(prefix="sk-sp-", page="https://modelstudio.console.alibabacloud.com/"),
@@ -31,7 +31,7 @@ PROVIDER = Provider(
     image_model="qwen3.5-plus",
     closed=True,  # the list is an exact allowlist: another id is "not supported"
     dialect="dashscope",
-    terms=translatable(
+    terms=N_(
         "The Coding Plan's terms allow interactive coding tools only, and its gateway may refuse this one (405);"
         " a key used otherwise can be suspended."
     ),

@@ -7,8 +7,8 @@ observed), model limits as that plugin writes them. The free sign-in was ended b
 
 from __future__ import annotations
 
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.spec import DeviceLogin, ModelSpec, Provider, Region, Source
-from openclaw_ipython.words import translatable
 
 PLUGIN = Source("OpenClaw, plugin qwen-portal-auth and provider page qwen", "2026-02")
 
@@ -28,7 +28,7 @@ PROVIDER = Provider(
     aliases=("qwen-oauth", "qwen-cli"),
     plugin="qwen-portal-auth",
     base_url="https://portal.qwen.ai/v1",
-    regions=(Region("portal", translatable("Qwen portal"), "https://portal.qwen.ai/v1"),),
+    regions=(Region("portal", N_("Qwen portal"), "https://portal.qwen.ai/v1"),),
     placeholder="qwen-oauth",
     key_variables=("QWEN_OAUTH_TOKEN", "QWEN_PORTAL_API_KEY"),
     models=(
@@ -46,7 +46,7 @@ PROVIDER = Provider(
         client_id="f0304373b74a44d2b584a3fb70ca9e56",  # public, as in OpenClaw and Qwen Code
         scope="openid profile email model.completion",
         hosts=("qwen.ai",),
-        retired=translatable("the Qwen portal's free sign-in ended on 2026-04-15"),
+        retired=N_("the Qwen portal's free sign-in ended on 2026-04-15"),
     ),
     base_url_from=base_url_from,
     notes=("The service ended its free sign-in on 2026-04-15; new sign-ins may be refused.",),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.qwen_models import HELP, OPENCLAW, QWEN_CODE, pick
 from openclaw_ipython.providers.spec import KeyLogin, Provider, Region
-from openclaw_ipython.words import translatable
 
 PROVIDER = Provider(
     id="qwen-token-plan",
@@ -14,11 +14,11 @@ PROVIDER = Provider(
     regions=(
         Region(
             "singapore",
-            translatable("Singapore (international)"),
+            N_("Singapore (international)"),
             "https://token-plan.ap-southeast-1.maas.aliyuncs.com/compatible-mode/v1",
         ),
         Region(
-            "beijing", translatable("Beijing (China)"), "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1"
+            "beijing", N_("Beijing (China)"), "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1"
         ),
     ),
     key_variables=("BAILIAN_TOKEN_PLAN_API_KEY", "QWEN_TOKEN_PLAN_API_KEY", "ALIBABA_TOKEN_PLAN_API_KEY"),
@@ -33,7 +33,7 @@ PROVIDER = Provider(
     default_model="qwen3.7-plus",
     image_model="qwen3.7-plus",
     dialect="dashscope",
-    terms=translatable(
+    terms=N_(
         "The Token Plan's terms allow interactive use only: no scripts, scheduled runs or application back ends;"
         " a key used otherwise can be suspended."
     ),

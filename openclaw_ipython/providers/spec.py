@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openclaw_ipython.config.refs import Ref
+from openclaw_ipython.openclaw.refs import Ref
 from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:

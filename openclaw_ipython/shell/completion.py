@@ -9,13 +9,14 @@ from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
 from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell import journal_commands, naming
-from openclaw_ipython.shell.asking import CELL, FORMATS, LINE
-from openclaw_ipython.shell.commands import longest, next_words
-from openclaw_ipython.shell.login import METHODS
+from openclaw_ipython.shell import naming
+from openclaw_ipython.shell.ask import CELL, FORMATS, LINE
+from openclaw_ipython.shell.commands import journal
+from openclaw_ipython.shell.commands.registry import longest, next_words
+from openclaw_ipython.shell.login.flow import METHODS
 
 if TYPE_CHECKING:
-    from openclaw_ipython.shell.arguments import Option, Spec
+    from openclaw_ipython.shell.parser import Option, Spec
     from openclaw_ipython.shell.session import Session
 
 _FIXED = {"method": METHODS, "thinking": LEVELS, "format": FORMATS, "by": ("day", "model", "provider")}
@@ -127,7 +128,7 @@ def _named(session: Session, kind: str) -> list[str]:
     if kind in _FIXED:
         return list(_FIXED[kind])
     if kind == "chat":
-        return journal_commands.chat_names(session)
+        return journal.chat_names(session)
     client = session.client
     try:
         match kind:

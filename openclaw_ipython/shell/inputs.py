@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.messages import Message
+from openclaw_ipython.chat.types import Message
 
 if TYPE_CHECKING:
     from openclaw_ipython.client import Prompt
@@ -22,7 +22,7 @@ def composed(session: Session, values: dict[str, Any], text: str) -> Prompt:
     named = values["image"] or values["attach"] or values["cells"]
     if not named and (values["raw"] or "{" not in text):
         return text
-    from openclaw_ipython.context.compose import Wanted, compose
+    from openclaw_ipython.context.prompt import Wanted, compose
 
     wanted = Wanted(
         values["image"],

@@ -19,8 +19,8 @@ from traitlets import Bool, Enum, Float, Int, Unicode
 from openclaw_ipython.errors import OpenClawError
 
 if TYPE_CHECKING:
+    from openclaw_ipython.shell.display_capture import Shown
     from openclaw_ipython.shell.session import Session
-    from openclaw_ipython.shell.shown import Shown
 
 _ATTRIBUTE = "_openclaw_ipython"
 
@@ -94,7 +94,7 @@ class OpenClaw(Magics):
     @cached_property
     def shown(self) -> Shown:
         """What cells displayed, kept since the extension was loaded; made when the first one displays something."""
-        from openclaw_ipython.shell.shown import Shown
+        from openclaw_ipython.shell.display_capture import Shown
 
         return Shown(self.shell)
 
@@ -115,8 +115,8 @@ class OpenClaw(Magics):
         """
 
         def run() -> None:
-            from openclaw_ipython.shell.arguments import words
-            from openclaw_ipython.shell.commands import dispatch
+            from openclaw_ipython.shell.commands.registry import dispatch
+            from openclaw_ipython.shell.parser import words
 
             view = dispatch(self.session, words(line))
             if view is not None:
@@ -134,7 +134,7 @@ class OpenClaw(Magics):
         """
 
         def run() -> None:
-            from openclaw_ipython.shell.asking import ask
+            from openclaw_ipython.shell.ask import ask
 
             ask(self.session, line, cell)
 
@@ -142,9 +142,9 @@ class OpenClaw(Magics):
 
     def _guarded(self, run: Callable[[], None]) -> None:
         """Errors of ours, and an interrupt, end the cell in a line or two; it still counts as failed."""
-        from openclaw_ipython.words import language_for, say, speak
+        from openclaw_ipython.i18n import _, language_for, set_language
 
-        speak(language_for(self.language, os.environ))
+        set_language(language_for(self.language, os.environ))
         if self.debug:
             run()
             return
@@ -154,16 +154,16 @@ class OpenClaw(Magics):
             # A fresh start of the traceback also lets go of the frames, and of what they hold.
             raise _brief(error, _lines(error)).with_traceback(None) from None
         except KeyboardInterrupt as interrupt:
-            raise _brief(interrupt, [say("interrupted")]).with_traceback(None) from None
+            raise _brief(interrupt, [_("interrupted")]).with_traceback(None) from None
 
     def close(self) -> None:
         """Take back what using the magics left behind."""
         session, self._session = self._session, None
         if session is not None:
-            from openclaw_ipython.words import ENGLISH, speak
+            from openclaw_ipython.i18n import ENGLISH, set_language
 
             session.close()
-            speak(ENGLISH)
+            set_language(ENGLISH)
             self.shell.user_ns.pop("_qwen", None)
 
     def _hook(self, act: str) -> None:
@@ -233,14 +233,14 @@ def unload(shell: Any) -> None:
 
 
 def _lines(error: OpenClawError) -> list[str]:
-    from openclaw_ipython.safe.terminal import safe_text
-    from openclaw_ipython.words import say
+    from openclaw_ipython.i18n import _
+    from openclaw_ipython.sanitize.terminal import safe_text
 
     # What another library or a server said may have lines of its own.
     first = f"{type(error).__name__}: {' '.join(safe_text(str(error)).split())}"
     request_id = getattr(error, "request_id", "")  # what the service wants to be told when one asks it why
     if request_id:
-        first += " · " + say("request {id}", id=safe_text(request_id))
+        first += " · " + _("request {id}", id=safe_text(request_id))
     return [first, f"→ {safe_text(error.hint)}"] if error.hint else [first]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.context.sources import Broken, find
+from openclaw_ipython.context.names import Broken, find
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.notebook import NotebookView

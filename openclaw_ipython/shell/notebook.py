@@ -12,14 +12,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.context.sources import Cell, Failure
-from openclaw_ipython.safe.terminal import safe_text
-from openclaw_ipython.shell.shown import PICTURES, running_cell
+from openclaw_ipython.context.names import Cell, Failure
+from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.shell.display_capture import PICTURES, running_cell
 
 if TYPE_CHECKING:
     from types import CodeType
 
-    from openclaw_ipython.shell.shown import Shown
+    from openclaw_ipython.shell.display_capture import Shown
 
 _RESULT = re.compile(r"_{1,3}|_\d+")
 _EMPTY_LINES = re.compile(r"\A(?:[ \t]*\n)+")

@@ -11,24 +11,24 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.messages import Reply, code_blocks
+from openclaw_ipython.chat.types import Reply, code_blocks
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell.arguments import parse
-from openclaw_ipython.shell.around import Around
-from openclaw_ipython.shell.asking import CELL, put, renderer_for
-from openclaw_ipython.shell.below import PYTHON, flagged, warning
-from openclaw_ipython.shell.diffs import diff_bundle
-from openclaw_ipython.shell.progress import mark_text
-from openclaw_ipython.shell.surfaces import JupyterSurface, TerminalSurface
+from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.ask import CELL, put, renderer_for
+from openclaw_ipython.shell.parser import parse
+from openclaw_ipython.shell.render.code_cells import PYTHON, flagged, warning
+from openclaw_ipython.shell.render.diffs import diff_bundle
+from openclaw_ipython.shell.render.status import mark_text
+from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
+from openclaw_ipython.shell.render.wrapper import Around
 from openclaw_ipython.shell.views import Said
-from openclaw_ipython.words import say
 
 if TYPE_CHECKING:
+    from openclaw_ipython.context.names import Failure
     from openclaw_ipython.context.repairs import Case
-    from openclaw_ipython.context.sources import Failure
-    from openclaw_ipython.shell.renderers import Renderer
+    from openclaw_ipython.shell.render.markdown import Renderer
+    from openclaw_ipython.shell.render.surfaces import Surface
     from openclaw_ipython.shell.session import Session
-    from openclaw_ipython.shell.surfaces import Surface
 
 _OURS = re.compile(r"\s*%openclaw\s+(?:fix|explain)\b")
 
@@ -44,9 +44,9 @@ def failure_in(session: Session) -> Failure | Said:
         found = session.failure
     session.failure = found
     if found is None:
-        return Said(say("No cell has failed here yet"))
+        return Said(_("No cell has failed here yet"))
     if isinstance(found.error, KeyboardInterrupt):
-        return Said(say("The last cell was interrupted; there is nothing wrong with it"))
+        return Said(_("The last cell was interrupted; there is nothing wrong with it"))
     if isinstance(found.error, OpenClawError) and found.error.hint:
         return Said(f"{type(found.error).__name__}: {found.error}", found.error.hint)
     return found
@@ -92,11 +92,11 @@ class RepairRenderer(Around):
         code = self._restored(code)
         bundle = diff_bundle(self._source, code) if code else None
         if bundle is not None:
-            said = say("the repaired cell is below, not run")
+            said = _("the repaired cell is below, not run")
         elif code:
-            said = say("nothing to change in this cell")
+            said = _("nothing to change in this cell")
         else:
-            said = say("no repaired cell in the answer")
+            said = _("no repaired cell in the answer")
         self._inner.close(reply, notes if mark_text(reply) else [*notes, said])
         if bundle is None:
             return

@@ -10,16 +10,16 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.bridge import Bridge
 from openclaw_ipython.client import Client
-from openclaw_ipython.shell.front import Front, detect
+from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.shell.front_end import Front, detect
 
 if TYPE_CHECKING:
-    from openclaw_ipython.context.sources import Failure
-    from openclaw_ipython.shell.below import Below
-    from openclaw_ipython.shell.conversing import Memory
+    from openclaw_ipython.context.names import Failure
+    from openclaw_ipython.shell.conversation import Memory
+    from openclaw_ipython.shell.login.state import SignIn
     from openclaw_ipython.shell.notebook import NotebookView
-    from openclaw_ipython.shell.signin import SignIn
+    from openclaw_ipython.shell.render.code_cells import Below
     from openclaw_ipython.shell.views import View
 
 
@@ -52,7 +52,7 @@ class Session:
     def memory(self) -> Memory:
         """What this kernel remembers of its questions."""
         if self._memory is None:
-            from openclaw_ipython.shell.conversing import Memory
+            from openclaw_ipython.shell.conversation import Memory
 
             self._memory = Memory()
         return self._memory
@@ -68,7 +68,7 @@ class Session:
     def below(self) -> Below:
         """Puts cells below the running one."""
         if self._below is None:
-            from openclaw_ipython.shell.below import Below
+            from openclaw_ipython.shell.render.code_cells import Below
 
             self._below = Below(self.shell)
         return self._below

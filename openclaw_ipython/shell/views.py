@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from openclaw_ipython.safe.terminal import safe_text
-from openclaw_ipython.words import say
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.terminal import safe_text
 
 _GREY = "color: var(--jp-ui-font-color2, #777)"
 _CODE = "font-family: var(--jp-code-font-family, monospace)"
@@ -170,12 +170,12 @@ def duration(seconds: float) -> str:
     """`42 s`, `3 min 20 s`, `5 h 12 min`, `12 days`: two units at most."""
     whole = max(0, int(seconds))
     if whole < 60:
-        return say("{seconds} s", seconds=whole)
+        return _("{seconds} s", seconds=whole)
     if whole < 3600:
-        return say("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
+        return _("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
     if whole < 2 * 86400:
-        return say("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
-    return say("{days} days", days=whole // 86400)
+        return _("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
+    return _("{days} days", days=whole // 86400)
 
 
 def short(path: Path) -> str:

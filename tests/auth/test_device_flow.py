@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.auth.credentials import TokenGrant
 from openclaw_ipython.auth.device_flow import (
     BAD_ANSWERS,
     Answer,
@@ -21,6 +20,7 @@ from openclaw_ipython.auth.device_flow import (
     device_flow,
     refresh_flow,
 )
+from openclaw_ipython.auth.types import TokenGrant
 from openclaw_ipython.errors import (
     AuthError,
     LoginDenied,
@@ -31,7 +31,7 @@ from openclaw_ipython.errors import (
     RefreshRejected,
     ServiceUnavailable,
 )
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret
 
 AT = DeviceEndpoints(
     "https://chat.qwen.ai/device", "https://chat.qwen.ai/token", "client-1", "openid", ("qwen.ai",)

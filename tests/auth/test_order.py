@@ -3,7 +3,7 @@
 import pytest
 
 from openclaw_ipython.auth.order import ordered_profiles
-from openclaw_ipython.config.documents import ConfigView, StoredProfile
+from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile
 
 NOW = 1_795_000_000_000
 KINDS = {"o": "oauth", "t": "token", "k": "api_key"}

@@ -8,9 +8,7 @@ import httpx
 import pytest
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, RecentToken
-from openclaw_ipython.auth.token_homes import Manners
 from openclaw_ipython.auth.tokens import REST_SECONDS, StoredTokens
-from openclaw_ipython.config.documents import StoredProfile
 from openclaw_ipython.errors import (
     DocumentError,
     LoginRequired,
@@ -19,8 +17,10 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StoreBusy,
 )
-from openclaw_ipython.http import make_client
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.net.client import make_client
+from openclaw_ipython.openclaw.documents import StoredProfile
+from openclaw_ipython.openclaw.token_stores import Manners
+from openclaw_ipython.sanitize.secrets import Secret
 
 pytestmark = pytest.mark.filterwarnings("error")
 

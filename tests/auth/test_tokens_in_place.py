@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from openclaw_ipython.chat.messages import Notice
-from openclaw_ipython.config.paths import locate
+from openclaw_ipython.chat.types import Notice
 from openclaw_ipython.errors import LoginRequired, RefreshRejected, StoreBusy
+from openclaw_ipython.openclaw.paths import locate
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -339,7 +339,7 @@ def test_a_401_first_looks_whether_qwen_code_has_another_token(house, neighbour)
 
 class FixedFirst:
     def __init__(self, token):
-        from openclaw_ipython.safe.secrets import Secret
+        from openclaw_ipython.sanitize.secrets import Secret
 
         self.token = Secret(token)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from openclaw_ipython.client import Client, World
-from openclaw_ipython.config.paths import locate
-from openclaw_ipython.config.store import Store
+from openclaw_ipython.openclaw.paths import locate
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 
 

@@ -14,13 +14,13 @@ from multiprocessing import get_context
 import pytest
 
 import openclaw_ipython as oc
-from openclaw_ipython.batch.chunks import Chunk, Returned, carry_out
-from openclaw_ipython.batch.elsewhere import chunk_size, workers_of
+from openclaw_ipython.batch.executor import chunk_size, workers_of
 from openclaw_ipython.batch.handover import Handover
 from openclaw_ipython.batch.interrupted import Interrupted
-from openclaw_ipython.batch.pacing import Limits
+from openclaw_ipython.batch.rate_limit import Limits
+from openclaw_ipython.batch.worker import Chunk, Returned, carry_out
 from openclaw_ipython.chat.dialects import PORTAL
-from openclaw_ipython.chat.messages import ChatRequest, Message, Reply, Usage
+from openclaw_ipython.chat.types import ChatRequest, Message, Reply, Usage
 from openclaw_ipython.errors import (
     LoginRequired,
     RateLimited,
@@ -28,7 +28,7 @@ from openclaw_ipython.errors import (
     SchemaMismatch,
     ServiceUnavailable,
 )
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the clusters' own
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openclaw_ipython.batch.outcomes import Outcome, item_key, job_key, kept, outcome_of, recalled
 from openclaw_ipython.batch.results import Results
 from openclaw_ipython.batch.rows import items_of
-from openclaw_ipython.chat.messages import Message, Reply, Usage
+from openclaw_ipython.chat.types import Message, Reply, Usage
 from openclaw_ipython.errors import ServiceUnavailable, UsageError
 
 

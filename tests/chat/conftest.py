@@ -7,10 +7,10 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from openclaw_ipython.chat.messages import ChatRequest, Message, TextDelta
 from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
+from openclaw_ipython.chat.types import ChatRequest, Message, TextDelta
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.http import make_client
+from openclaw_ipython.net.client import make_client
 
 QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.messages import (
+from openclaw_ipython.chat.types import (
     Finished,
     Notice,
     ReasoningDelta,

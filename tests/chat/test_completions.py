@@ -15,7 +15,8 @@ from openclaw_ipython.chat.completions import (
     encoded,
     read_usage,
 )
-from openclaw_ipython.chat.messages import (
+from openclaw_ipython.chat.sse import ServerEvent
+from openclaw_ipython.chat.types import (
     ChatRequest,
     Finished,
     Message,
@@ -26,7 +27,6 @@ from openclaw_ipython.chat.messages import (
     Usage,
     UsageReport,
 )
-from openclaw_ipython.chat.sse import ServerEvent
 from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
@@ -38,7 +38,7 @@ from openclaw_ipython.errors import (
     StreamBroken,
     UsageError,
 )
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret
 
 HELLO = (Message("system", "be brief"), Message("user", "hello"))
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from openclaw_ipython.chat.deadline import within
-from openclaw_ipython.chat.messages import Finished, TextDelta
+from openclaw_ipython.chat.types import Finished, TextDelta
 from openclaw_ipython.errors import ServiceUnavailable, StreamBroken
 
 

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.chat.completions import encode
 from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, Dialect, dialect_of, mended, shaped
-from openclaw_ipython.chat.messages import ChatRequest, Message, ToolCall
 from openclaw_ipython.chat.thinking import LEVELS, LOW_BUDGET, MEDIUM_BUDGET, family_of
+from openclaw_ipython.chat.types import ChatRequest, Message, ToolCall
 from openclaw_ipython.errors import RequestRejected, ServiceUnavailable, UsageError
 
 DASHSCOPE = DIALECTS["dashscope"]

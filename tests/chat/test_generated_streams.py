@@ -15,11 +15,11 @@ from streams import DAMAGES, damaged, read_plainly, split, whole
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.messages import ChatRequest, Message
 from openclaw_ipython.chat.stream import Exchange, stream_chat
+from openclaw_ipython.chat.types import ChatRequest, Message
 from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError, ServiceError, StreamBroken
-from openclaw_ipython.http import make_client
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.net.client import make_client
+from openclaw_ipython.sanitize.secrets import Secret
 
 COUNT = int(os.environ.get("GENERATED_STREAMS", "10000"))
 BLOCKS = 20

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
-from openclaw_ipython.chat.messages import (
+from openclaw_ipython.chat.stream import stream_chat
+from openclaw_ipython.chat.types import (
     ChatRequest,
     Finished,
     Message,
@@ -22,7 +23,6 @@ from openclaw_ipython.chat.messages import (
     Usage,
     UsageReport,
 )
-from openclaw_ipython.chat.stream import stream_chat
 from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
@@ -35,8 +35,8 @@ from openclaw_ipython.errors import (
     StreamBroken,
     UsageError,
 )
-from openclaw_ipython.http import USER_AGENT, make_client
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.net.client import USER_AGENT, make_client
+from openclaw_ipython.sanitize.secrets import Secret
 
 QUOTA = {"error": {"code": "insufficient_quota", "message": "Free allocated quota exceeded."}}
 CHAT = "/v1/chat/completions"

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.chat.completions import AnswerDecoder, decode_completion
-from openclaw_ipython.chat.messages import Finished, ReasoningDelta, TextDelta
 from openclaw_ipython.chat.think_tags import ThinkTags
+from openclaw_ipython.chat.types import Finished, ReasoningDelta, TextDelta
 
 
 def told(*events):

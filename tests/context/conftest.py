@@ -2,7 +2,7 @@
 
 import pytest
 
-from openclaw_ipython.context.sources import Cell, Failure
+from openclaw_ipython.context.names import Cell, Failure
 
 
 class Notebook:

@@ -12,8 +12,8 @@ from IPython.display import Image as Shown
 from matplotlib.figure import Figure
 from PIL import Image
 
+from openclaw_ipython.context.image_encoding import ORDINARY
 from openclaw_ipython.context.images import gather, of_values
-from openclaw_ipython.context.pictures import ORDINARY
 from openclaw_ipython.errors import UsageError
 
 mpl.use("agg")
@@ -196,7 +196,7 @@ PLOTLY = go.Figure(go.Scatter(y=[1, 2]))
         (png, "p is no picture (function)"),
         (Drawing, "p is no picture (type)"),
     ],
-    ids=repr,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_what_is_no_picture_is_said_in_one_sentence(notebook, value, said):
     with pytest.raises(UsageError) as caught:
@@ -222,7 +222,11 @@ class Raising:
         raise RuntimeError(name)
 
 
-@pytest.mark.parametrize("value", [cut_short(), closed(), Raising(), [png(), cut_short()]], ids=repr)
+@pytest.mark.parametrize(
+    "value",
+    [cut_short(), closed(), Raising(), [png(), cut_short()]],
+    ids=["cut short", "closed", "raising", "in a list"],
+)
 def test_an_object_that_cannot_be_read_is_said_in_one_sentence(notebook, value):
     with pytest.raises(UsageError, match="p is not a picture that can be read"):
         gather(["p"], notebook(p=value), ORDINARY)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.context.allowance import Allowance
+from openclaw_ipython.context.names import Names, find
 from openclaw_ipython.context.references import expand
-from openclaw_ipython.context.sources import Names, find
 
 HELD = {
     "name": "Ada",

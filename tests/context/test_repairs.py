@@ -4,9 +4,9 @@ import math
 
 import pytest
 
+from openclaw_ipython.context.names import Failure
 from openclaw_ipython.context.repairs import CELL_LIMIT, VALUES_LIMIT, to_explain, to_repair
-from openclaw_ipython.context.sources import Failure
-from openclaw_ipython.words import CHINESE
+from openclaw_ipython.i18n import CHINESE
 
 KEY = "sk-" + "a1" * 20
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from openclaw_ipython.practice import Portal, Request
-from openclaw_ipython.practice.device import CLIENT_ID, DEVICE_GRANT
+from openclaw_ipython.practice.oauth import CLIENT_ID, DEVICE_GRANT
 from openclaw_ipython.practice.wire import FORM_TYPE, Response
 
 ORIGIN = "http://127.0.0.1:8642"

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.chat.messages import Reply
+from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.practice.samples import find_schema, sample
 from openclaw_ipython.practice.tables import Table, find_table, statistics_markdown
-from openclaw_ipython.shell.formats import instructed
-from openclaw_ipython.shell.whole import as_formula, as_json, as_page
+from openclaw_ipython.shell.render.buffered import as_formula, as_json, as_page
+from openclaw_ipython.shell.render.formats import instructed
 
 DISCLAIMER = "*I am the practice portal, not a model.*"
 ADD = {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.practice.checks import Model, Refused, check
-from openclaw_ipython.practice.prompts import read
+from openclaw_ipython.practice.requests import read
 
 MODELS = {"coder-model": Model("coder-model"), "vision-model": Model("vision-model", images=True)}
 USER = {"role": "user", "content": "hello"}

@@ -8,8 +8,8 @@ import pytest
 from standins import DashScope, StandIn
 
 from openclaw_ipython.client import Client, World
-from openclaw_ipython.config.store import Store
 from openclaw_ipython.errors import LoginRequired
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
 
 KEY = "sk-made-up-0123456789"

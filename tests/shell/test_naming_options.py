@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.shell.arguments import (
+from openclaw_ipython.shell.parser import (
     Option,
     Positional,
     Spec,

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from renderer_contract import RendererContract, Screen, Ticks, reply
 
-from openclaw_ipython.shell.diffs import MOST, changes, diff_bundle
-from openclaw_ipython.shell.renderers import MarkdownRenderer
+from openclaw_ipython.shell.render.diffs import MOST, changes, diff_bundle
+from openclaw_ipython.shell.render.markdown import MarkdownRenderer
 from openclaw_ipython.shell.repairing import RepairRenderer, repaired_cell
 
 SOURCE = "x = 1\ny = x +\nprint(y)"

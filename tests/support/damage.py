@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from openclaw_ipython.config.json5_reader import MAX_DEPTH, Json5Error, Node, read, skip_trivia
+from openclaw_ipython.openclaw.json5.parse import MAX_DEPTH, Json5Error, Node, read, skip_trivia
 
 NOW = 1_795_000_000.0
 SECRET = "very-secret"  # in every credential of the home: no message may show it

@@ -124,8 +124,8 @@ def mortal() -> None:
 def _live(*, act: str, dies_at: int = 0, later: float = 0.0) -> dict:
     """`dies_at` 0 is never; `later` puts the clock forward, in seconds."""
     from openclaw_ipython.client import Client, World
-    from openclaw_ipython.config.paths import here
-    from openclaw_ipython.config.store import Store
+    from openclaw_ipython.openclaw.paths import here
+    from openclaw_ipython.openclaw.store import Store
 
     def clock() -> float:
         return time.time() + later
@@ -160,7 +160,7 @@ def dying(at: int):
     Only calls that change something are counted: a death at a reading one in between leaves the same files.
     With EVERY_FILE_OPERATION in the environment all are, which takes minutes.
     """
-    from openclaw_ipython.config.files import FileSystem
+    from openclaw_ipython.openclaw.files import FileSystem
 
     class Dying(FileSystem):
         calls = 0

@@ -9,13 +9,13 @@ import pytest
 from standins import KEY, PNG, StandIn
 
 from openclaw_ipython.chat.dialects import DIALECTS
-from openclaw_ipython.chat.messages import Message
+from openclaw_ipython.chat.types import Message
 from openclaw_ipython.client import Client, World
-from openclaw_ipython.config.store import Store
 from openclaw_ipython.errors import LoginRequired, QuotaExceeded, RateLimited, ServiceUnavailable
-from openclaw_ipython.http import https_host, is_loopback
+from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
-from openclaw_ipython.safe.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret
 
 DATE = re.compile(r"20\d\d-(0[1-9]|1[0-2])(-[0-3]\d)?")
 ENTRY_KEYS = {"baseUrl", "apiKey", "api", "models"}

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from openclaw_ipython.chat.messages import (
+from openclaw_ipython.chat.types import (
     Finished,
     Notice,
     ReasoningDelta,

@@ -1,0 +1,266 @@
+"""What a refusal means: status, headers and body of an error answer → one of our errors. Pure.
+
+The table follows the error bodies of the Qwen services (Model Studio help, "error-code") and the
+OpenAI form. Bodies come as `{"error": {…}}`, as DashScope's flat `{"code", "message", "request_id"}`,
+as `{"error": "text"}`, as HTML of a gateway, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from openclaw_ipython.errors import (
+    LoginRequired,
+    OpenClawError,
+    ProtocolError,
+    QuotaExceeded,
+    RateLimited,
+    RequestRejected,
+    ServiceUnavailable,
+)
+from openclaw_ipython.i18n import _
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.secrets import Secret, redact
+from openclaw_ipython.values import dataclass
+
+EXCERPT = 300
+_YEAR = 366 * 86400
+_QUOTA = pattern(
+    r"free allocated quota exceeded|will reset at|insufficient balance|quota.{0,40}used up", re.I
+)
+_BROKEN_INSIDE = pattern(
+    r"internal|system_?error|server_?error|service_?unavailable|modelservingerror|modelunavailable|"
+    r"overloaded|5\d\d$",
+    re.I,
+)
+_OVERDUE = pattern(r"access denied.{0,80}(overdue|good standing)", re.I)
+_PLAN_ONLY = pattern(r"only available for coding agents", re.I)
+_NO_SUCH_MODEL = pattern(r"model .{0,120}(is not supported|does not exist|not found)", re.I)
+_CODE_FIRST = pattern(r"([A-Za-z][\w.]{2,60}):")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error answer taken apart: what the service said of itself, without secrets and shortened."""
+
+    message: str = ""
+    code: str = ""
+    request_id: str = ""
+    html: bool = False
+
+
+def read_failure(body: bytes, headers: Mapping[str, str], *known: Secret) -> Failure:
+    """What an error body says, whichever of its shapes it has. Never raises.
+
+    `known` are the secrets of the request, in case the service repeats them.
+    """
+    request_id = headers.get("x-request-id", "")
+    text = body.decode("utf-8-sig", "replace").strip()
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        if text.startswith("<") or "aliyun_waf" in text:
+            return Failure(request_id=_word(request_id, known), html=True)
+        parsed = text
+    if isinstance(parsed, list) and len(parsed) == 1:  # some gateways wrap it
+        parsed = parsed[0]
+    found = failure_of(parsed, *known, request_id=request_id)
+    return found or Failure(_excerpt(text, known), request_id=_word(request_id, known))
+
+
+def failure_of(parsed: Any, *known: Secret, request_id: str = "") -> Failure | None:
+    """The failure inside a parsed body or stream event; None when it holds none."""
+    if not isinstance(parsed, dict):
+        return None
+    request_id = _word(parsed.get("request_id") or request_id, known)
+    error = parsed.get("error") or parsed.get("errors")  # `errors` is ModelScope's
+    if isinstance(error, dict) and error:
+        code = error.get("code") or error.get("type")
+        return Failure(_excerpt(error.get("message"), known), _word(code, known), request_id)
+    if isinstance(error, str) and error:
+        return Failure(_excerpt(error, known), request_id=request_id)
+    if "choices" not in parsed and (parsed.get("message") or parsed.get("code")):
+        message, code = parsed.get("message"), parsed.get("code")
+        return Failure(_excerpt(message, known), _word(code, known), request_id)
+    ret = parsed.get("ret")
+    if isinstance(ret, list) and ret:  # the gateway's own refusal, {"ret": ["FAIL_SYS_…"]}
+        return Failure(_excerpt(" ".join(map(str, ret[:5])), known), _word(ret[0], known), request_id)
+    if "choices" not in parsed and "detail" in parsed:  # what a FastAPI server says of itself
+        return Failure(_excerpt(_detail(parsed["detail"]), known), request_id=request_id)
+    return Failure(_excerpt(error, known), request_id=request_id) if error else None
+
+
+def _detail(detail: Any) -> str:
+    rows = detail if isinstance(detail, list) else [detail]
+    return " · ".join(str(row.get("msg", row) if isinstance(row, dict) else row) for row in rows[:3])
+
+
+def failure_in_text(text: object, *known: Secret) -> Failure:
+    """The failure told in the text of a last chunk, `Throttling: slow down`."""
+    said = _excerpt(text, known)
+    code = _CODE_FIRST.match(said)
+    return Failure(said or _("the service gave up"), code[1] if code else "")
+
+
+def error_for(status: int | None, failure: Failure, *, retry_after: float | None = None) -> OpenClawError:
+    """The error for a refusal. `status` is None for one that came inside an answer."""
+    code = failure.code.lower()
+    about: dict[str, Any] = {"status": status, "code": failure.code, "request_id": failure.request_id}
+    said = failure.message or failure.code or _("no reason given")
+    if failure.html and status not in {401, 429}:
+        return _page(status, about)
+    if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
+        return LoginRequired(
+            _("the service does not accept the login: {said}", said=said),
+            hint="%openclaw login --force",
+            **about,
+        )
+    if code == "allocationquota.freetieronly":
+        hint = _(
+            "in the service's console, switch off 'free tier only' to go on with paid use, or use another model"
+        )
+        return QuotaExceeded(_("the free quota is used up: {said}", said=said), hint=hint, **about)
+    if _out_of_quota(status, failure):
+        hint = _("wait for its reset, or a minute if tokens a minute are meant, or use another model")
+        return QuotaExceeded(_("the quota is used up: {said}", said=said), hint=hint, **about)
+    if code == "arrearage" or status == 402 or _OVERDUE.search(failure.message):
+        return QuotaExceeded(_("the account has an unpaid bill or no balance: {said}", said=said), **about)
+    if _throttled(status, code):
+        hint = _later(retry_after, _("wait a moment, then run the cell again"))
+        return RateLimited(
+            _("too many requests: {said}", said=said), retry_after=retry_after, hint=hint, **about
+        )
+    if code in {"data_inspection_failed", "datainspectionfailed"}:
+        return RequestRejected(_("the service's content filter stopped this: {said}", said=said), **about)
+    if _PLAN_ONLY.search(failure.message):
+        hint = _("use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio")
+        return RequestRejected(
+            _("this plan serves only the programs its vendor lists: {said}", said=said), hint=hint, **about
+        )
+    if code in {"access_denied", "accessdenied", "model.accessdenied"}:
+        hint = _("the key has no right to this model: %openclaw models list shows the others")
+        return RequestRejected(
+            _("the service refused{number}: {said}", number=_in_brackets(status), said=said),
+            hint=hint,
+            **about,
+        )
+    if (
+        status == 404
+        or code == "model_not_found"
+        or (status == 400 and _NO_SUCH_MODEL.search(failure.message))
+    ):
+        return RequestRejected(_("not found: {said}", said=said), hint="%openclaw models list", **about)
+    if _broken(status, code):
+        hint = _later(retry_after, _("try again later"))
+        return ServiceUnavailable(
+            _("the service failed{number}: {said}", number=_in_brackets(status), said=said),
+            hint=hint,
+            **about,
+        )
+    return RequestRejected(
+        _("the service refused{number}: {said}", number=_in_brackets(status), said=said), **about
+    )
+
+
+def retryable(status: int, failure: Failure) -> bool:
+    """Whether the same request may be sent again: 408, 409, 429 that is no quota, 5xx."""
+    if status == 429:
+        passing = isinstance(error_for(status, failure), RateLimited)
+        return passing and "allocationquota" not in failure.code.lower()  # refilled by the minute
+    return status in {408, 409} or status >= 500
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `Retry-After` (RFC 9110 §10.2.3: seconds or a date).
+
+    None when absent or absurd (zero, negative, not finite, more than a year away).
+    `now` is seconds since the epoch, for the date form.
+    """
+    seconds = _number(headers.get("retry-after-ms"), 0.001)
+    if seconds is None:
+        value = headers.get("retry-after", "")
+        seconds = _number(value, 1.0)
+        if seconds is None:
+            seconds = _until(value, now)
+    if seconds is None or not math.isfinite(seconds) or not 0 < seconds < _YEAR:
+        return None
+    return seconds
+
+
+def _number(value: str | None, scale: float) -> float | None:
+    try:
+        return float(value) * scale if value else None
+    except ValueError:
+        return None
+
+
+def _until(date: str, now: float) -> float | None:
+    try:
+        moment = parsedate_to_datetime(date)
+    except (ValueError, TypeError, IndexError, OverflowError):  # whatever its versions raise for nonsense
+        return None
+    if moment.tzinfo is None:  # the asctime form of RFC 9110 §5.6.7, which is in UTC
+        moment = moment.replace(tzinfo=UTC)
+    return moment.timestamp() - now
+
+
+def _throttled(status: int | None, code: str) -> bool:
+    return (
+        status == 429 or code.startswith(("throttling", "limit_")) or code in {"rate_limit_exceeded", "429"}
+    )
+
+
+def _out_of_quota(status: int | None, failure: Failure) -> bool:
+    code = failure.code.lower()
+    if code in {"allocationquota.freetieronly", "insufficient_quota"}:
+        return True
+    return _throttled(status, code) and _QUOTA.search(failure.message) is not None
+
+
+def _broken(status: int | None, code: str) -> bool:
+    if status is None:
+        return _BROKEN_INSIDE.match(code) is not None
+    return status in {408, 409} or status >= 500
+
+
+def _page(status: int | None, about: dict[str, Any]) -> OpenClawError:
+    if _broken(status, ""):
+        return ServiceUnavailable(
+            _("the service's gateway failed ({status})", status=status),
+            hint=_("try again later"),
+            **about,
+        )
+    return ProtocolError(
+        _("a web page came instead of an answer (a gateway or firewall)"),
+        hint=_("check the base URL with %openclaw models status"),
+        **about,
+    )
+
+
+def _in_brackets(status: int | None) -> str:
+    return f" ({status})" if status else ""
+
+
+def _later(seconds: float | None, otherwise: str) -> str:
+    if seconds is None:
+        return otherwise
+    unit, name = next(((n, u) for n, u in ((3600, "h"), (60, "min")) if seconds > 2 * n), (1, "s"))
+    return _("run the cell again in {count} {unit}", count=math.ceil(seconds / unit), unit=name)
+
+
+def _excerpt(value: object, known: tuple[Secret, ...]) -> str:
+    # cut before the patterns run: a hostile text must not keep them busy
+    words = str(value or "")[: 8 * EXCERPT].split()
+    text = visible(redact(" ".join(words), *known))
+    return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"
+
+
+def _word(value: object, known: tuple[Secret, ...]) -> str:
+    return re.sub(r"[^\w.:/-]", "", redact(str(value or "")[: 8 * EXCERPT], *known))[:80]

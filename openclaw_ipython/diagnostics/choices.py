@@ -1,0 +1,202 @@
+"""What is chosen and where it leads: models, aliases, base URLs, the variables that move the home. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openclaw_ipython.auth.accounts import ORIGIN_VARIABLE
+from openclaw_ipython.diagnostics.findings import Finding, shell_line
+from openclaw_ipython.errors import ConfigError, OpenClawError
+from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.openclaw.keypaths import path_text
+from openclaw_ipython.sanitize.secrets import redact
+
+if TYPE_CHECKING:
+    from openclaw_ipython.models.selection import Models
+    from openclaw_ipython.openclaw.paths import Home
+    from openclaw_ipython.openclaw.refs import Ref
+    from openclaw_ipython.openclaw.store import Snapshot
+    from openclaw_ipython.providers import Providers
+
+_MOVING = {
+    "OPENCLAW_HOME": "it stands in for the home folder",
+    "OPENCLAW_STATE_DIR": "it is where all of OpenClaw's files are",
+    "OPENCLAW_CONFIG_PATH": "it is where the configuration is",
+    "OPENCLAW_AGENT_DIR": "it is where logins are",
+    "PI_CODING_AGENT_DIR": "it is where logins are",
+    "QWEN_HOME": "it is where the files of Qwen Code are",
+    ORIGIN_VARIABLE: "sign-ins by code go there",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceFacts:
+    """What the checks of choices need to know. `missing_login(provider)` says why a provider has none, or ''."""
+
+    snapshot: Snapshot
+    models: Models
+    providers: Providers
+    home: Home
+    missing_login: Callable[[str], str]
+
+
+def check_choices(facts: ChoiceFacts) -> Iterator[Finding]:
+    """The findings about chosen models and where questions to them go."""
+    yield from _check_default(facts)
+    yield from _check_logins_in_use(facts)
+    yield from _check_offered(facts)
+    yield from _check_images(facts)
+    yield from _check_plugins(facts)
+    for provider_id in facts.snapshot.config.provider_ids:
+        yield from _check_base_url(facts, provider_id)
+
+
+def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """The variables that decide where things are."""
+    for name, what in _MOVING.items():
+        if environ.get(name, "").strip():
+            yield Finding("environment", "note", what, f"{name}={redact(environ[name])}", f"unset {name}")
+    if environ.get("OPENCLAW_PROFILE", "").strip():
+        what = "alone it moves nothing: the profile of OpenClaw is an option of its command line"
+        where = f"OPENCLAW_PROFILE={environ['OPENCLAW_PROFILE']}"
+        yield Finding("environment", "note", what, where, "set OPENCLAW_STATE_DIR instead")
+
+
+def check_era(snapshot: Snapshot, home: Home, *, has_json_logins: bool) -> Iterator[Finding]:
+    """What is different in a home whose logins are in a database."""
+    if snapshot.era != "sqlite":
+        return
+    what = f"this home belongs to a newer OpenClaw; what is changed here is kept in {home.own_dir}"
+    yield Finding("era", "note", what, str(home.state_dir), "")
+    if has_json_logins:
+        what = "OpenClaw keeps logins in its database now and refuses to start beside this file"
+        yield Finding("era", "error", what, str(home.auth_profiles), "!openclaw doctor --fix")
+
+
+# -- models --------------------------------------------------------------------------------
+
+
+def _check_default(facts: ChoiceFacts) -> Iterator[Finding]:
+    default = facts.models.default()
+    where = "agents.defaults.model"
+    if default is None:
+        yield Finding("model", "error", "no model is chosen yet", where, "%openclaw login")
+        return
+    try:
+        facts.models.resolve(str(default))
+        facts.models.target(default)
+    except OpenClawError as error:
+        fix = error.hint if error.hint.startswith("%openclaw login") else _set_default(facts)
+        yield Finding("model", "error", str(error), where, fix)
+
+
+def _set_default(facts: ChoiceFacts) -> str:
+    able = _usable(facts)
+    return f"%openclaw models set {able}" if able else "%openclaw login"
+
+
+def _usable(facts: ChoiceFacts, *, images: bool = False) -> str:
+    """A model to choose instead: of a service somebody is signed in to, where there is one; '' for none."""
+    rows = [row for row in facts.models.rows(everything=True) if not row.missing]
+    refs = [row.ref for row in rows if not images or "image" in row.input]
+    ready = {provider: not facts.missing_login(provider) for provider in {ref.provider for ref in refs}}
+    return next((str(ref) for ref in refs if ready[ref.provider]), str(refs[0]) if refs else "")
+
+
+def _check_logins_in_use(facts: ChoiceFacts) -> Iterator[Finding]:
+    models = facts.models
+    chosen = [ref for ref in (models.default(), models.image_default()) if ref]
+    spare = [*models.fallbacks(), *models.image_fallbacks()]
+    used = list(dict.fromkeys(ref.provider for ref in [*chosen, *spare]))
+    for provider in used:
+        if why := facts.missing_login(provider):
+            needed = any(ref.provider == provider for ref in chosen)
+            yield Finding("login", "error" if needed else "warning", why, provider, _login(facts, provider))
+    for provider in facts.snapshot.config.provider_ids:
+        if provider.lower() not in used and (why := facts.missing_login(provider.lower())):
+            where = path_text(("models", "providers", provider))
+            yield Finding("login", "note", f"{why}; no chosen model needs it", where, _login(facts, provider))
+
+
+def _login(facts: ChoiceFacts, provider: str) -> str:
+    known = facts.providers.get(provider)
+    if known is not None and known.device_login is not None:
+        return f"%openclaw login --provider {provider}"
+    return f"%openclaw models auth add --provider {provider}"
+
+
+def _check_offered(facts: ChoiceFacts) -> Iterator[Finding]:
+    """Chosen models and aliases lead to models that their provider has, as far as its list is complete."""
+    nowhere = {
+        row.ref for row in facts.models.rows(everything=True) if row.missing and _is_listed(facts, row.ref)
+    }
+    for alias in facts.models.aliases():
+        try:
+            lost = facts.models.resolve(alias) in nowhere
+        except ConfigError:
+            lost = True
+        if lost:
+            fix = f"%openclaw models aliases remove {alias}"
+            yield Finding("alias", "warning", "it stands for a model that does not exist", alias, fix)
+    for group, refs, images in (
+        ("fallbacks", facts.models.fallbacks(), False),
+        ("image-fallbacks", facts.models.image_fallbacks(), True),
+    ):
+        for ref in refs:
+            if ref in nowhere or facts.models.provider_of(ref.provider, ref.model) is None:
+                what = f"{ref} does not exist and cannot stand in {'for images' if images else 'for the default'}"
+                yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
+
+
+def _is_listed(facts: ChoiceFacts, ref: Ref) -> bool:
+    """Whether the provider's models are all listed, so that another one does not exist."""
+    provider = facts.providers.get(ref.provider)
+    entry = facts.snapshot.config.provider(ref.provider)
+    return bool((provider and provider.closed) or (provider is None and entry and entry.models))
+
+
+def _check_images(facts: ChoiceFacts) -> Iterator[Finding]:
+    image = facts.models.image_default()
+    rows = facts.models.rows(everything=True)
+    row = next((row for row in rows if row.ref == image), None)
+    if row is not None and not row.missing and "image" not in row.input:
+        fix = f"%openclaw models set-image {_usable(facts, images=True) or 'MODEL'}"
+        yield Finding("model", "warning", f"{image} reads text only", "agents.defaults.imageModel", fix)
+
+
+def _check_plugins(facts: ChoiceFacts) -> Iterator[Finding]:
+    default = facts.models.default()
+    provider = facts.providers.get(default.provider) if default else None
+    if provider and provider.plugin and facts.snapshot.config.plugin_enabled(provider.plugin) is False:
+        what = f"the plugin of {provider.id}, which the default model is from, is disabled"
+        where = path_text(("plugins", "entries", provider.plugin))
+        yield Finding("plugin", "warning", what, where, f"%openclaw plugins enable {provider.plugin}")
+
+
+# -- base URLs -----------------------------------------------------------------------------
+
+
+def _check_base_url(facts: ChoiceFacts, provider_id: str) -> Iterator[Finding]:
+    entry = facts.snapshot.config.provider(provider_id)
+    where = path_text(("models", "providers", provider_id, "baseUrl"))
+    url = entry.base_url if entry else None
+    if url is None:
+        if provider_id.lower() not in facts.providers:
+            fix = f"%openclaw config set '{where}' https://…"
+            yield Finding("base-url", "error", "there is no base URL", where, fix)
+        return
+    if https_host(url) is None and not is_loopback(url):
+        better = "https://" + url.partition("://")[2] if url.startswith("http://") else "https://…"
+        what = "it is neither https nor on this machine, so no login is sent there"
+        yield Finding("base-url", "error", what, where, f"%openclaw config set '{where}' {better}")
+    elif url.endswith("/"):
+        what = "it ends in a slash, from which some OpenClaw releases make a wrong address"
+        fix = f"%openclaw config set '{where}' {url.rstrip('/')}"
+        yield Finding("base-url", "warning", what, where, fix)
+    derived = facts.snapshot.models_json.get(provider_id)
+    if derived is not None and derived.base_url not in (None, url):
+        what = f"models.json still has {derived.base_url} for {provider_id}, which OpenClaw may use instead"
+        fix = shell_line("rm", facts.home.models_json)
+        yield Finding("base-url", "warning", what, str(facts.home.models_json), fix)

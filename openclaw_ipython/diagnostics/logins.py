@@ -1,0 +1,152 @@
+"""The stored logins and keys: are they what they seem, do they last, are they where they are looked for? Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from openclaw_ipython.diagnostics.findings import Finding, Severity
+from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile, is_marker
+from openclaw_ipython.openclaw.keypaths import path_text
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.accounts import ProfileRow
+    from openclaw_ipython.openclaw.store import Snapshot
+    from openclaw_ipython.providers import Providers
+
+_YEAR_MS = 365.25 * 86400 * 1000
+_SECONDS_BELOW = 1e11  # as milliseconds this is March 1973, as seconds the year 5138
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFacts:
+    """What the checks of logins need to know. `now` is epoch milliseconds."""
+
+    snapshot: Snapshot
+    rows: Sequence[ProfileRow]
+    providers: Providers
+    environ: Mapping[str, str]
+    now: int
+
+
+def check_logins(facts: LoginFacts) -> Iterator[Finding]:
+    """The findings about stored logins, and about what the configuration says of them."""
+    rows = {row.profile_id: row for row in facts.rows}
+    for profile in facts.snapshot.profiles.values():
+        yield from _check_profile(facts, profile, rows.get(profile.id))
+    yield from _check_in_place(facts)
+    yield from _check_listed(facts)
+    yield from _check_orders(facts)
+    yield from _check_variables(facts)
+
+
+def sign_in_again(profile: StoredProfile, providers: Providers) -> str:
+    """The command that renews a login."""
+    name = profile.id.partition(":")[2] or "default"
+    provider = providers.get(profile.provider)
+    if profile.type == "oauth" and provider is not None and provider.device_login is not None:
+        return f"%openclaw login --provider {profile.provider} --profile {name} --force"
+    word = "paste-token" if profile.type == "token" else "add"
+    return f"%openclaw models auth {word} --provider {profile.provider} --profile {name}"
+
+
+def _check_profile(facts: LoginFacts, profile: StoredProfile, row: ProfileRow | None) -> Iterator[Finding]:
+    again = sign_in_again(profile, facts.providers)
+    secret = profile.secret(facts.environ)
+    name = profile.id.partition(":")[2]
+    if secret is not None and is_marker(secret):
+        fix = f"%openclaw logout --provider {profile.provider} --profile {name}"
+        yield Finding("placeholder", "error", "it holds a placeholder instead of a key", profile.id, fix)
+    elif secret is None and not profile.refresh:
+        what = "it refers to a key that cannot be found, for example a variable that is not set"
+        yield Finding("login", "error", what, profile.id, again)
+    if profile.expires is not None:
+        yield from _check_expiry(facts, profile, again)
+    if row is not None and row.status == "expired":
+        yield Finding("login", "error", "it has expired and cannot be renewed", profile.id, again)
+    elif row is not None and row.status == "expiring":
+        yield Finding("login", "warning", "it ends within a day and cannot be renewed", profile.id, again)
+    if facts.snapshot.config.provider(profile.provider) is None:
+        what = "so OpenClaw does not use this login"
+        yield _no_entry(facts.providers, profile.provider, profile.id, "warning", what)
+
+
+def _check_expiry(facts: LoginFacts, profile: StoredProfile, again: str) -> Iterator[Finding]:
+    expires = profile.expires or 0
+    if 1e9 <= expires < _SECONDS_BELOW:
+        what = "its expiry is written in seconds, not in milliseconds, and so lies in 1970"
+        yield Finding("clock", "warning", what, profile.id, again)
+    elif expires > facts.now + 10 * _YEAR_MS:
+        years = int((expires - facts.now) / _YEAR_MS)
+        yield Finding("clock", "warning", f"its expiry is {years} years away", profile.id, again)
+
+
+def _check_in_place(facts: LoginFacts) -> Iterator[Finding]:
+    """Logins that belong to another program are used only where the provider has an entry."""
+    for row in facts.rows:
+        here = row.profile_id in facts.snapshot.profiles
+        if not here and facts.snapshot.config.provider(row.provider) is None:
+            what = f"so this login ({row.source}) is not used"
+            yield _no_entry(facts.providers, row.provider, row.profile_id, "note", what)
+
+
+def _no_entry(providers: Providers, provider_id: str, where: str, severity: Severity, what: str) -> Finding:
+    key = path_text(("models", "providers", provider_id))
+    provider = providers.get(provider_id)
+    url = provider.base_url if provider else "https://…"
+    fix = f"%openclaw config set '{key}.baseUrl' {url}"
+    return Finding("provider", severity, f"there is no {key} in openclaw.json, {what}", where, fix)
+
+
+def _check_listed(facts: LoginFacts) -> Iterator[Finding]:
+    """`auth.profiles` names what is stored, with the right mode."""
+    listed = facts.snapshot.config.get(("auth", "profiles"))
+    for profile_id, entry in listed.items() if isinstance(listed, Mapping) else ():
+        where = path_text(("auth", "profiles", profile_id))
+        stored = facts.snapshot.profiles.get(profile_id)
+        if stored is None:
+            if profile_id not in {row.profile_id for row in facts.rows}:
+                fix = f"%openclaw config unset '{where}'"
+                yield Finding("login", "warning", "it names a login that is not stored", where, fix)
+        elif isinstance(entry, Mapping) and not _mode_fits(entry.get("mode"), stored.type):
+            fix = f"%openclaw config set '{where}.mode' {stored.type}"
+            what = f"its mode is not that of the stored login ({stored.type}), so OpenClaw skips it"
+            yield Finding("login", "warning", what, where, fix)
+
+
+def _mode_fits(mode: object, kind: str) -> bool:
+    return mode in {None, "", kind} or (mode == "oauth" and kind == "token")
+
+
+def _check_orders(facts: LoginFacts) -> Iterator[Finding]:
+    known = {row.profile_id for row in facts.rows} | set(facts.snapshot.profiles)
+    for provider, order in facts.snapshot.order.items():
+        gone = [profile_id for profile_id in order if profile_id not in known]
+        if gone:
+            what = f"the order of logins names {', '.join(gone)}, which is not stored"
+            fix = f"%openclaw models auth order clear --provider {provider}"
+            yield Finding("login", "warning", what, f"order of {provider}", fix)
+
+
+def _check_variables(facts: LoginFacts) -> Iterator[Finding]:
+    """Variables that hold a placeholder, and entries that wait for a variable that is not set."""
+    for provider in facts.providers.values():
+        for name in provider.key_variables:
+            value = facts.environ.get(name, "").strip()
+            if value and is_marker(value):
+                what = "it holds a placeholder instead of a key"
+                yield Finding("placeholder", "error", what, name, f"import os; del os.environ[{name!r}]")
+    yield from _check_references(facts.snapshot.config)
+
+
+def _check_references(config: ConfigView) -> Iterator[Finding]:
+    for provider_id in config.provider_ids:
+        entry = config.provider(provider_id)
+        marker = entry.key_marker if entry and not entry.api_key else None
+        if marker and "${" in marker:
+            where = path_text(("models", "providers", provider_id, "apiKey"))
+            name = marker.partition("${")[2].partition("}")[0]
+            what = f"the key is taken from {marker}, which is not set"
+            fix = f"%openclaw models auth add --provider {provider_id}, or set {name} before Jupyter starts"
+            yield Finding("login", "error", what, where, fix)

@@ -1,0 +1,1 @@
+"""A question on its way: the model resolved, the request sent, fallbacks tried, the outcome recorded."""

@@ -1,0 +1,99 @@
+"""The language that people read: English sentences in the code, other languages from gettext catalogues.
+
+The sentences of a catalogue are the templates themselves (`locale/LANGUAGE/LC_MESSAGES/openclaw_ipython.po`; the
+`.mo` beside it is what is read). A process speaks English until somebody calls `set_language`: the magics do, so that
+a program that uses only the client has English errors in its log. Nothing is decided by what is said here, and
+names of commands, errors, files and statuses are not translated.
+"""
+
+from __future__ import annotations
+
+import locale
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gettext import NullTranslations
+
+ENGLISH = "en"
+CHINESE = "zh_CN"
+
+DOMAIN = "openclaw_ipython"
+FOLDER = Path(__file__).parent / "locale"
+
+# POSIX's order (XBD 8.2), with GNU gettext's LANGUAGE before it.
+_VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
+_TRADITIONAL = ("zh_tw", "zh_hk", "zh_mo", "zh_hant", "chinese (traditional)")
+
+_language = ENGLISH
+
+
+def translate(template: str, **values: object) -> str:
+    """`template` in the reader's language, its `{name}` fields filled with `values`.
+
+    A sentence that the catalogue lacks stays English. The values are put in as they are, never translated.
+    """
+    translated = template if _language == ENGLISH else _catalogue(_language).gettext(template)
+    return translated.format(**values)
+
+
+_ = translate  # the name that gettext and its tools know
+
+
+def N_(template: str) -> str:  # noqa: N802 - the name that gettext and its tools know
+    """`template` itself: marks a sentence that is written in one place and said, with `translate`, in another."""
+    return template
+
+
+def set_language(language: str) -> None:
+    """Say everything from now on in `language` (`en` or `zh_CN`), in all threads of this process."""
+    global _language  # noqa: PLW0603 - one reader per process; a widget's clicks come from outside any cell
+    _language = language
+
+
+def language() -> str:
+    """The language that is spoken now."""
+    return _language
+
+
+def language_for(wanted: str, environ: Mapping[str, str]) -> str:
+    """The language for what was asked for: `wanted` where it is set, else the locale of `environ`, else the system's.
+
+    A language without a catalogue is English. Each is taken as people write it: `zh`, `zh-CN`, `zh_CN.UTF-8`.
+    """
+    if wanted.strip():
+        return _known(wanted) or ENGLISH
+    named = next((environ[name] for name in _VARIABLES if environ.get(name)), "")
+    first = next((one for one in environ.get("LANGUAGE", "").split(":") if _known(one)), "")
+    if first and not _is_none(named):
+        return _known(first)
+    return _known(named or _of_the_system()) or ENGLISH
+
+
+def _known(name: str) -> str:
+    """The catalogue for the name of a locale, or empty."""
+    plain = name.strip().lower().replace("-", "_")
+    if plain.startswith(("zh", "chinese")) and not plain.startswith(_TRADITIONAL):
+        return CHINESE
+    return ENGLISH if plain.startswith("en") else ""
+
+
+def _is_none(name: str) -> bool:
+    """Whether a locale is the one without a language, in which GNU gettext ignores LANGUAGE too."""
+    return name.partition(".")[0] in {"C", "POSIX"}
+
+
+def _of_the_system() -> str:
+    try:  # Windows sets no variable
+        return locale.getlocale()[0] or ""
+    except ValueError:  # a name that Python cannot read
+        return ""
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    import gettext
+
+    return gettext.translation(DOMAIN, FOLDER, [language], fallback=True)

@@ -1,0 +1,379 @@
+"""Which models there are, which are chosen, and where a question to one goes.
+
+Joins the providers' tables with OpenClaw's configuration: configured entries win, built-in models fill
+up (unless `models.mode` is `replace`). Reads and writes only through the store; no network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw import documents
+from openclaw_ipython.openclaw.refs import Known, Ref, check_alias, did_you_mean, resolve, suggest
+from openclaw_ipython.providers import ModelSpec, Provider, Providers
+from openclaw_ipython.providers.entries import entry_of
+from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.providers.spec import Price, Source
+from openclaw_ipython.values import dataclass
+
+if TYPE_CHECKING:
+    from openclaw_ipython.models.catalog import Catalogue
+    from openclaw_ipython.openclaw.documents import ConfigView, ModelEntry, ProviderEntry
+    from openclaw_ipython.openclaw.json5.document import Edit
+    from openclaw_ipython.openclaw.store import Store
+
+COMPLETIONS = "openai-completions"
+OWN = Source("models.providers in openclaw.json", "")
+UNKNOWN_CONTEXT = 200_000
+"""What OpenClaw takes for the context window of a model that says nothing about it."""
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model in a list. `tags` as OpenClaw prints them: default, image, fallback#1, configured, alias:qwen."""
+
+    ref: Ref
+    name: str
+    input: tuple[str, ...]
+    context_window: int
+    max_tokens: int
+    tags: tuple[str, ...] = ()
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where one question goes: `base_url` has no trailing slash; `model` is None for an id nobody listed.
+
+    `limit` is the most tokens of an answer, where a table or the configuration says so.
+    """
+
+    ref: Ref
+    base_url: str
+    model: ModelSpec | None
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A choice that was written, and where."""
+
+    ref: Ref
+    path: Path
+
+
+class Models:
+    """The model settings of one home."""
+
+    def __init__(self, store: Store, providers: Providers, catalogue: Catalogue | None = None) -> None:
+        self._store = store
+        self._providers = providers
+        self._catalogue = catalogue
+
+    # -- reading --
+
+    def known(self) -> Known:
+        """What words are resolved against, as the configuration stands now."""
+        view = self._view()
+        default = Ref.parse(view.default_model or "")
+        models = {p: tuple(spec.id for spec in self._specs(p, view)) for p in self._ids(view)}
+        return Known(
+            aliases=view.aliases,
+            default_provider=default.provider if default else next(iter(self._providers)),
+            provider_of=self.provider_of,
+            models=models,
+            closed=frozenset(
+                p for p in models if p in self._providers and self._providers[p].closed and models[p]
+            ),
+        )
+
+    def provider_of(self, word: str, model: str = "") -> str | None:
+        """The provider id that `word` stands for: built in, or an entry of the user's."""
+        named = self._providers.named(word, model)
+        if named is None and word.lower() in self._ids(self._view()):
+            return word.lower()
+        return named
+
+    def resolve(self, word: str) -> Ref:
+        """Alias, bare model or ref → ref. Raises UnknownModel, UnknownProvider."""
+        return resolve(word, self.known())
+
+    def default(self) -> Ref | None:
+        """The model that answers when none is named; None when none was chosen yet."""
+        return self._chosen(self._view().default_model)
+
+    def image_default(self) -> Ref | None:
+        """The model for questions with images, None when none was chosen."""
+        return self._chosen(self._view().image_model)
+
+    def fallbacks(self) -> tuple[Ref, ...]:
+        """The models to turn to when the default fails, in order."""
+        return tuple(ref for ref in map(self._chosen, self._view().fallbacks) if ref)
+
+    def image_fallbacks(self) -> tuple[Ref, ...]:
+        """The models to turn to when the image model fails, in order."""
+        return tuple(ref for ref in map(self._chosen, self._view().image_fallbacks) if ref)
+
+    def aliases(self) -> dict[str, str]:
+        """Alias → ref, sorted by alias."""
+        return dict(sorted(self._view().aliases.items()))
+
+    def reads_images(self, ref: Ref) -> bool | None:
+        """Whether a model takes pictures, by the configuration, a list or its name; None where nothing is known."""
+        specs = self._specs(ref.provider, self._view())
+        spec = next((s for s in specs if s.id == ref.model), None) or guessed(ref.model)
+        return None if spec is None else "image" in spec.input
+
+    def eyes(self, ref: Ref) -> Ref | None:
+        """Who looks at pictures in place of `ref`: the image model, else that of the same service. None: nobody."""
+        provider = self._providers.get(ref.provider)
+        own = Ref(provider.id, provider.image_model) if provider and provider.image_model else None
+        return self.image_default() or (own if own and self.reads_images(own) else None)
+
+    def target(self, ref: Ref) -> Target:
+        """Where questions to `ref` go. Raises LoginRequired when the provider was never set up."""
+        view = self._view()
+        entry = self._entry(ref.provider)
+        built_in = self._providers.get(ref.provider)
+        if entry is not None and entry.api not in (None, COMPLETIONS):
+            raise ConfigError(
+                _(
+                    "{provider} speaks {api}; only {known} is understood here",
+                    provider=ref.provider,
+                    api=entry.api,
+                    known=COMPLETIONS,
+                )
+            )
+        base_url = self._address(ref.provider, view)
+        if not base_url:
+            raise LoginRequired(
+                _("{provider} has no base URL", provider=ref.provider),
+                hint=f"%openclaw login --provider {ref.provider}",
+            )
+        spec = next((s for s in self._specs(ref.provider, view) if s.id == ref.model), None)
+        return Target(ref, base_url.rstrip("/"), spec, _limit(ref.model, entry, built_in))
+
+    def rows(self, *, everything: bool = False, provider: str | None = None) -> list[ModelRow]:
+        """The models: those in use or set up, or with `everything` also the ones never set up."""
+        with self._store.steady():
+            return self._rows(everything, provider)
+
+    def _rows(self, everything: bool, provider: str | None) -> list[ModelRow]:
+        view = self._view()
+        refs = self._named(view)  # chosen ones are listed even when nobody offers them
+        for provider_id in self._ids(view):
+            if everything or self._entry(provider_id) is not None or self._listed(provider_id, view):
+                refs += [Ref(provider_id, spec.id) for spec in self._specs(provider_id, view)]
+        if provider is not None:
+            wanted = self.checked_provider(provider)
+            refs = [ref for ref in refs if ref.provider == wanted]
+        return [self._row(ref, view) for ref in sorted(set(refs))]
+
+    def to_refresh(self) -> list[str]:
+        """The providers whose lists are worth asking for: those set up, and those asked before."""
+        view = self._view()
+        return [p for p in self._ids(view) if self._entry(p) is not None or self._listed(p, view)]
+
+    def checked_provider(self, word: str) -> str:
+        """The provider id `word` stands for. Raises UsageError with suggestions."""
+        found = self.provider_of(word)
+        if found is None:
+            near = suggest(word, [*self._providers, *self._view().provider_ids]) or tuple(self._providers)
+            raise UsageError(
+                _("unknown provider {word!r}{meant}", word=word, meant=did_you_mean(near)), suggestions=near
+            )
+        return found
+
+    # -- writing --
+
+    def set_default(self, word: str) -> Chosen:
+        """Choose the model that answers when none is named."""
+        ref = self.resolve(word)
+        return Chosen(ref, self._store.edit_config(lambda view: documents.set_default_model(view, str(ref))))
+
+    def set_image_default(self, word: str) -> Chosen:
+        """Choose the model for questions with images. Raises UsageError for one that reads text only."""
+        ref = self._reading_images(word, "%openclaw models set-image")
+        return Chosen(ref, self._store.edit_config(lambda view: documents.set_image_model(view, str(ref))))
+
+    def add_fallback(self, word: str, *, images: bool = False) -> Chosen:
+        """Append a model to the fallbacks, or to those of the image model; one that is there stays in its place."""
+        command = "%openclaw models image-fallbacks add"
+        ref = self._reading_images(word, command) if images else self.resolve(word)
+
+        def plan(view: ConfigView) -> list[Edit]:
+            words = view.image_fallbacks if images else view.fallbacks
+            if ref in map(self._chosen, words):
+                return []
+            return _set_fallbacks(images)(view, [*words, str(ref)])
+
+        return Chosen(ref, self._store.edit_config(plan))
+
+    def remove_fallback(self, word: str, *, images: bool = False) -> Path:
+        """Take a model off the fallbacks. Raises UsageError when it is none of them."""
+        meant = self._chosen(word)
+
+        def plan(view: ConfigView) -> list[Edit]:
+            words = view.image_fallbacks if images else view.fallbacks
+            kept = [other for other in words if other != word and self._chosen(other) != meant]
+            if len(kept) == len(words):
+                near = suggest(word, words) or words[:3]
+                raise UsageError(
+                    _("Fallback not found: {word}{meant}", word=word, meant=did_you_mean(near)),
+                    suggestions=near,
+                )
+            return _set_fallbacks(images)(view, kept)
+
+        return self._store.edit_config(plan)
+
+    def clear_fallbacks(self, *, images: bool = False) -> Path:
+        """Have no fallbacks. An empty list stays, as OpenClaw leaves it."""
+        return self._store.edit_config(lambda view: _set_fallbacks(images)(view, []))
+
+    def add_alias(self, name: str, word: str) -> Chosen:
+        """Give a model a short name (it has one at most). Raises UsageError for a name that cannot be one."""
+        check_alias(name)
+        ref = self.resolve(word)
+        return Chosen(ref, self._store.edit_config(lambda view: documents.add_alias(view, name, str(ref))))
+
+    def remove_alias(self, name: str) -> Path:
+        """Forget a short name. Raises UsageError when there is none of that name."""
+        aliases = self._view().aliases
+        if name.lower() not in {alias.lower() for alias in aliases}:
+            near = suggest(name, aliases)
+            raise UsageError(
+                _("Alias not found: {name}{meant}", name=name, meant=did_you_mean(near)), suggestions=near
+            )
+        return self._store.edit_config(lambda view: documents.remove_alias(view, name))
+
+    # -- inside --
+
+    def _reading_images(self, word: str, command: str) -> Ref:
+        """What `word` means, if it reads images as far as is known. `command` is what to type with another one."""
+        ref = self.resolve(word)
+        known = self._view().provider(ref.provider) or ref.provider in self._providers
+        spec = self.target(ref).model if known else None
+        if spec is not None and "image" not in spec.input:
+            others = [row.ref for row in self.rows(everything=True) if "image" in row.input]
+            able = [str(other) for other in sorted(others, key=lambda other: other.provider != ref.provider)]
+            hint = f"{command} {able[0]}" if able else ""
+            raise UsageError(_("{ref} reads text only", ref=ref), suggestions=tuple(able[:3]), hint=hint)
+        return ref
+
+    def _view(self) -> ConfigView:
+        return self._store.load().config
+
+    def _ids(self, view: ConfigView) -> list[str]:
+        ids = [*self._providers, *view.provider_ids]
+        if view.models_mode == "merge":
+            ids += self._store.load().models_json
+        return list(dict.fromkeys(self._providers.named(p) or p.lower() for p in ids))
+
+    def _entry(self, provider_id: str) -> ProviderEntry | None:
+        """A provider as the person's configuration and OpenClaw's derived catalog have it."""
+        snapshot = self._store.load()
+        return entry_of(self._providers, snapshot.config, snapshot.models_json, provider_id)
+
+    def _address(self, provider_id: str, view: ConfigView) -> str | None:
+        """The base URL. The derived catalog may hold a stale one: of a known service only the person's own counts."""
+        built_in = self._providers.get(provider_id)
+        catalog = {} if built_in else self._store.load().models_json
+        entry = entry_of(self._providers, view, catalog, provider_id)
+        return (entry.base_url if entry else None) or (built_in.base_url if built_in else None)
+
+    def _listed(self, provider_id: str, view: ConfigView) -> tuple[ModelSpec, ...]:
+        """What the service listed when it was last asked at the address in use."""
+        base_url = self._address(provider_id, view) if self._catalogue else None
+        return self._catalogue.models(provider_id, base_url) if self._catalogue and base_url else ()
+
+    def _chosen(self, text: str | None) -> Ref | None:
+        """A configured model as a ref: written in full, by alias, or as a bare name of the default provider."""
+        if not text:
+            return None
+        view = self._view()
+        text = {a.lower(): r for a, r in view.aliases.items()}.get(text.lower(), text)
+        ref = Ref.parse(text)
+        if ref is None:
+            return Ref(next(iter(self._providers)), text)
+        return Ref(self.provider_of(ref.provider, ref.model) or ref.provider, ref.model)
+
+    def _specs(self, provider_id: str, view: ConfigView) -> Iterator[ModelSpec]:
+        """The provider's models: configured ones first, then (unless replaced) the service's own list, else ours."""
+        entry = self._entry(provider_id)
+        built_in: Provider | None = self._providers.get(provider_id)
+        seen = set()
+        for configured in entry.models if entry else ():
+            seen.add(configured.id)
+            yield _spec(configured, entry, built_in)
+        if entry is None or view.models_mode != "replace":
+            offered = self._listed(provider_id, view) or (built_in.models if built_in else ())
+            yield from (spec for spec in offered if spec.id not in seen)
+
+    def _named(self, view: ConfigView) -> list[Ref]:
+        words = [
+            view.default_model,
+            view.image_model,
+            *view.fallbacks,
+            *view.image_fallbacks,
+            *view.listed_models,
+        ]
+        return [ref for ref in map(self._chosen, words) if ref]
+
+    def _row(self, ref: Ref, view: ConfigView) -> ModelRow:
+        tags = tuple(self._tags(ref, view))
+        for spec in self._specs(ref.provider, view):
+            if spec.id == ref.model:
+                return ModelRow(ref, spec.name, spec.input, spec.context_window, spec.max_tokens, tags)
+        likely = guessed(ref.model) or ModelSpec(ref.model, ref.model, context_window=0, max_tokens=0)
+        return ModelRow(
+            ref, ref.model, likely.input, likely.context_window, likely.max_tokens, tags, missing=True
+        )
+
+    def _tags(self, ref: Ref, view: ConfigView) -> Iterator[str]:
+        if ref == self._chosen(view.default_model):
+            yield "default"
+        if ref == self._chosen(view.image_model):
+            yield "image"
+        yield from (
+            f"fallback#{n}" for n, other in enumerate(map(self._chosen, view.fallbacks), 1) if other == ref
+        )
+        if str(ref) in view.listed_models or entry_of(self._providers, view, {}, ref.provider):
+            yield "configured"
+        yield from (f"alias:{alias}" for alias, target in view.aliases.items() if self._chosen(target) == ref)
+
+
+def _set_fallbacks(images: bool) -> Callable[[ConfigView, Sequence[str]], list[Edit]]:
+    return documents.set_image_fallbacks if images else documents.set_fallbacks
+
+
+def _spec(entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None) -> ModelSpec:
+    base = (
+        _built_in_spec(entry.id, built_in)
+        or guessed(entry.id)
+        or ModelSpec(entry.id, entry.id, context_window=UNKNOWN_CONTEXT)
+    )
+    return replace(
+        base,
+        name=entry.name or base.name,
+        input=entry.input or base.input,
+        context_window=entry.context_window or (of and of.context_window) or base.context_window,
+        max_tokens=entry.max_tokens or (of and of.max_tokens) or base.max_tokens,
+        reasoning=base.reasoning if entry.reasoning is None else entry.reasoning,
+        price=base.price if entry.cost is None else Price(*entry.cost[:2], OWN, entry.cost[2]),
+    )
+
+
+def _limit(model: str, entry: ProviderEntry | None, built_in: Provider | None) -> int | None:
+    """The most tokens of an answer that somebody stated: for the model, its provider, or in the service's table."""
+    listed = next((m.max_tokens for m in entry.models if m.id == model), None) if entry else None
+    spec = _built_in_spec(model, built_in)
+    return listed or (entry.max_tokens if entry else None) or (spec.max_tokens if spec else None)
+
+
+def _built_in_spec(model: str, built_in: Provider | None) -> ModelSpec | None:
+    return next((spec for spec in built_in.models if spec.id == model), None) if built_in else None

@@ -1,0 +1,208 @@
+"""Changes of OpenClaw's configuration, as lists of edits. Pure: a view in, edits out.
+
+Only keys that every OpenClaw release accepts are written: each release refuses a file with a key it does not
+know. Nothing of ours goes in, and no time stamp.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from openclaw_ipython.openclaw.config_view import ConfigView, has_reference
+from openclaw_ipython.openclaw.json5.document import REMOVE, Edit
+
+_DEFAULTS = ("agents", "defaults")
+_MODELS = (*_DEFAULTS, "models")
+
+
+def set_default_model(view: ConfigView, ref: str) -> list[Edit]:
+    """Make `ref` the default; fallbacks stay, and a plain text stays a plain text."""
+    return _set_primary(view, "model", ref)
+
+
+def set_image_model(view: ConfigView, ref: str) -> list[Edit]:
+    """Make `ref` the model for questions with images."""
+    return _set_primary(view, "imageModel", ref)
+
+
+def set_fallbacks(view: ConfigView, refs: Sequence[str]) -> list[Edit]:
+    """The models to turn to when the default fails; an empty list is kept, as OpenClaw keeps it."""
+    return _set_fallbacks(view, "model", refs)
+
+
+def set_image_fallbacks(view: ConfigView, refs: Sequence[str]) -> list[Edit]:
+    """The models to turn to when the image model fails."""
+    return _set_fallbacks(view, "imageModel", refs)
+
+
+def add_alias(view: ConfigView, name: str, ref: str) -> list[Edit]:
+    """Call the model `name`, and nothing else: a model has one alias, and an alias one model."""
+    edits = [Edit((*_MODELS, other, "alias"), REMOVE) for other in _claimants(view, name) if other != ref]
+    return [*edits, *_model_entry(view, ref, {"alias": name})]
+
+
+def remove_alias(view: ConfigView, name: str) -> list[Edit]:
+    """Forget the alias; the model stays listed. No edits if nobody has it."""
+    return [Edit((*_MODELS, ref, "alias"), REMOVE) for ref in _claimants(view, name)]
+
+
+def set_plugin(view: ConfigView, plugin_id: str, enabled: bool) -> list[Edit]:
+    """Switch a plugin on or off."""
+    entry = ("plugins", "entries", plugin_id)
+    if isinstance(view.raw(entry), Mapping):
+        return [Edit((*entry, "enabled"), enabled)]
+    return [Edit(entry, {"enabled": enabled})]
+
+
+def login_patch(
+    view: ConfigView,
+    *,
+    provider_id: str,
+    entry: Mapping[str, Any],
+    profile_id: str,
+    mode: str,
+    aliases: Mapping[str, str],
+    model_refs: Sequence[str],
+    default: str | None,
+    plugin_id: str | None,
+    overwrite: Collection[str] = (),
+) -> list[Edit]:
+    """What a finished login changes, as OpenClaw's February 2026 release writes it.
+
+    `entry` is the full provider entry. Keys the person already has in it stay as they are, except those named
+    in `overwrite` (for example `{"baseUrl"}`); models are filled in only where none are listed. `aliases`
+    (alias → ref) are given where neither the name nor the model is taken. `default` None leaves the default
+    alone. An empty `profile_id`: nothing is stored, the entry alone does.
+    """
+    edits = [
+        *(_auth_profile(view, profile_id, provider_id, mode) if profile_id else []),
+        *_provider_entry(view, provider_id, entry, overwrite),
+    ]
+    wanted = _free_aliases(view, aliases)
+    for ref in dict.fromkeys([*wanted, *model_refs, *([default] if default else [])]):
+        if ref in wanted:
+            edits += _model_entry(view, ref, {"alias": wanted[ref]})
+        elif ref not in view.listed_models:
+            edits += _model_entry(view, ref, {})
+    if default is not None:
+        edits.append(_primary_edit(view, "model", default))
+    if plugin_id is not None and view.plugin_enabled(plugin_id) is not True:
+        edits += set_plugin(view, plugin_id, enabled=True)
+    return edits
+
+
+def logout_patch(view: ConfigView, profile_id: str) -> list[Edit]:
+    """Take a profile off the list of configured ones; provider entry, models and alias stay."""
+    path = ("auth", "profiles", profile_id)
+    return [Edit(path, REMOVE)] if view.raw(path) is not None else []
+
+
+def catalog_patch(catalog: ConfigView, config: ConfigView, provider_id: str) -> list[Edit]:
+    """Bring a provider's base URL in OpenClaw's `models.json` in line: the February release lets that one win.
+
+    `catalog` views the file as `{"models": <content>}`; the edits are for the file itself. A base URL from the
+    environment is not written out: the entry goes, and OpenClaw derives it anew.
+    """
+    typed, derived = config.base_url(provider_id), catalog.base_url(provider_id)
+    entry, key = config.provider(provider_id), catalog.provider_key(provider_id)
+    if typed is None or derived is None or entry is None or key is None or entry.base_url == derived:
+        return []
+    if has_reference(typed):
+        return [Edit(("providers", key), REMOVE)]
+    return [Edit(("providers", key, "baseUrl"), typed)]
+
+
+def catalog_entry(catalog: ConfigView, config: ConfigView, provider_id: str) -> list[Edit]:
+    """Put a signed-in provider's entry into `models.json`, as OpenClaw's next look at its models would.
+
+    Only an entry that is all plain text, with a placeholder instead of a key: anything else OpenClaw derives itself.
+    """
+    key, entry = config.provider_key(provider_id), config.provider(provider_id)
+    if (
+        key is None
+        or entry is None
+        or entry.key_marker is None
+        or catalog.provider_key(provider_id) is not None
+    ):
+        return []
+    raw = config.raw(("models", "providers", key))
+    if any(has_reference(value) for value in raw.values() if isinstance(value, str)):
+        return []
+    return [Edit(("providers", key), dict(raw))]
+
+
+# -- parts ---------------------------------------------------------------------------------
+
+
+def _set_primary(view: ConfigView, name: str, ref: str) -> list[Edit]:
+    listed = [] if ref in view.listed_models else _model_entry(view, ref, {})
+    return [_primary_edit(view, name, ref), *listed]
+
+
+def _primary_edit(view: ConfigView, name: str, ref: str) -> Edit:
+    path = (*_DEFAULTS, name)
+    current = view.raw(path)
+    if isinstance(current, str):
+        return Edit(path, ref)
+    if isinstance(current, Mapping):
+        return Edit((*path, "primary"), ref)
+    return Edit(path, {"primary": ref})
+
+
+def _set_fallbacks(view: ConfigView, name: str, refs: Sequence[str]) -> list[Edit]:
+    path = (*_DEFAULTS, name)
+    current = view.raw(path)
+    there = {*view.listed_models, *(view.fallbacks if name == "model" else view.image_fallbacks)}
+    listed = [edit for ref in refs if ref not in there for edit in _model_entry(view, ref, {})]
+    if isinstance(current, str):  # the plain form has no room for fallbacks
+        return [Edit(path, {"primary": current, "fallbacks": list(refs)}), *listed]
+    if isinstance(current, Mapping):
+        return [Edit((*path, "fallbacks"), list(refs)), *listed]
+    return [Edit(path, {"fallbacks": list(refs)}), *listed]
+
+
+def _model_entry(view: ConfigView, ref: str, content: Mapping[str, Any]) -> list[Edit]:
+    """`content` put into the entry of a model, which is made where it is missing or no object."""
+    path = (*_MODELS, ref)
+    if isinstance(view.raw(path), Mapping):
+        return [Edit((*path, key), value) for key, value in content.items()]
+    return [Edit(path, dict(content))]
+
+
+def _claimants(view: ConfigView, name: str) -> list[str]:
+    """Every model that has the alias, ignoring case."""
+    return [
+        ref
+        for ref in view.listed_models
+        if isinstance(alias := view.get((*_MODELS, ref, "alias")), str) and alias.lower() == name.lower()
+    ]
+
+
+def _free_aliases(view: ConfigView, aliases: Mapping[str, str]) -> dict[str, str]:
+    """Ref → alias for those that take nothing from anybody."""
+    names = {name.lower() for name in view.aliases}
+    taken = set(view.aliases.values())
+    return {ref: name for name, ref in aliases.items() if name.lower() not in names and ref not in taken}
+
+
+def _auth_profile(view: ConfigView, profile_id: str, provider_id: str, mode: str) -> list[Edit]:
+    path = ("auth", "profiles", profile_id)
+    wanted = {"provider": provider_id, "mode": mode}
+    if not isinstance(view.raw(path), Mapping):
+        return [Edit(path, wanted)]
+    return [Edit((*path, key), value) for key, value in wanted.items()]
+
+
+def _provider_entry(
+    view: ConfigView, provider_id: str, entry: Mapping[str, Any], overwrite: Collection[str]
+) -> list[Edit]:
+    key = view.provider_key(provider_id)
+    if key is None:
+        return [Edit(("models", "providers", provider_id), dict(entry))]
+    path = ("models", "providers", key)
+    return [
+        Edit((*path, name), value)
+        for name, value in entry.items()
+        if name in overwrite or view.raw((*path, name)) in (None, "", [])
+    ]

@@ -1,0 +1,385 @@
+"""Reading and replacing small text files so that nobody ever meets half of one.
+
+The only file of this room that touches the disk for documents. It does not know what the text means. Every call
+to the system goes through a `FileSystem`, so that a test can let any of them fail.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.i18n import _
+
+MAX_BYTES = 16 * 1024 * 1024
+"""No configuration is larger; a bigger file is something else."""
+
+_LITTER_AGE = 3600.0  # seconds; no write takes that long
+_REPLACE_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds; a reader on Windows holds a file for moments
+
+
+class Stamp(NamedTuple):
+    """What tells whether a file is still the one that was read: time in ns, bytes, inode."""
+
+    mtime_ns: int
+    size: int
+    inode: int
+
+
+class _Any(Enum):
+    ANY = "ANY"
+
+
+ANY: Final = _Any.ANY
+"""As `expect`: replace whatever is there."""
+
+
+class Changed(Exception):
+    """Somebody wrote the file between our reading and our writing. Nothing was written: merge again."""
+
+
+class FileSystem:
+    """The calls to the operating system that this room makes, one method each."""
+
+    replace_is_busy_while_read = os.name == "nt"
+    """Whether replacing fails while another process has the file open."""
+
+    def open_to_read(self, path: Path) -> int:
+        """A descriptor; does not wait for the other end of a pipe."""
+        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+
+    def open_new(self, path: Path) -> int:
+        """A descriptor of a file that did not exist, readable by its owner alone."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+
+    def read(self, descriptor: int, size: int) -> bytes:
+        """At most `size` bytes."""
+        return os.read(descriptor, size)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        """How many bytes were taken."""
+        return os.write(descriptor, data)
+
+    def fsync(self, descriptor: int) -> None:
+        """Wait until the disk has it."""
+        os.fsync(descriptor)
+
+    def close(self, descriptor: int) -> None:
+        """Let go of a descriptor."""
+        os.close(descriptor)
+
+    def fstat(self, descriptor: int) -> os.stat_result:
+        """What is known of an open file."""
+        return os.fstat(descriptor)
+
+    def stat(self, path: Path) -> os.stat_result:
+        """What is known of the file behind a path."""
+        return path.stat()
+
+    def lstat(self, path: Path) -> os.stat_result:
+        """What is known of the path itself, link or not."""
+        return path.lstat()
+
+    def realpath(self, path: Path) -> Path:
+        """The path without links."""
+        return path.resolve()
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename over whatever is there, at once."""
+        source.replace(target)
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Rename to a name that is free."""
+        source.rename(target)
+
+    def link(self, source: Path, target: Path) -> None:
+        """A second name for a file; fails if that exists."""
+        target.hardlink_to(source)
+
+    def unlink(self, path: Path) -> None:
+        """Remove a file."""
+        path.unlink()
+
+    def rmdir(self, path: Path) -> None:
+        """Remove an empty folder."""
+        path.rmdir()
+
+    def set_mtime(self, path: Path, mtime_ns: int) -> None:
+        """Say when a file was changed."""
+        os.utime(path, ns=(mtime_ns, mtime_ns))
+
+    def mkdir(self, path: Path) -> None:
+        """A folder for its owner alone."""
+        path.mkdir(mode=0o700)
+
+    def listdir(self, path: Path) -> list[str]:
+        """The names in a folder."""
+        return [entry.name for entry in path.iterdir()]
+
+    def sync_folder(self, path: Path) -> None:
+        """Make a rename survive a power cut, where folders can be opened (not on Windows)."""
+        if os.name == "nt":
+            return
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def pause(self, seconds: float) -> None:
+        """Wait for somebody else to finish."""
+        time.sleep(seconds)
+
+
+OS: Final = FileSystem()
+
+
+# -- reading -------------------------------------------------------------------------------
+
+
+def read_text(path: Path, *, fs: FileSystem = OS) -> tuple[str, Stamp] | None:
+    """The text and its stamp; None if there is no such file. A byte-order mark stays in the text.
+
+    Raises `DocumentError` for what is not a readable UTF-8 file of at most `MAX_BYTES`.
+    """
+    with _explained(path, "read"):
+        try:
+            descriptor = fs.open_to_read(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        try:
+            status = fs.fstat(descriptor)
+            _check_readable(path, status)
+            data = _read_all(descriptor, fs)
+        finally:
+            fs.close(descriptor)
+    if len(data) > MAX_BYTES:
+        raise _too_large(path)
+    # The stamp is from before the reading: a file that changed meanwhile looks changed afterwards.
+    return _decode(path, data), _stamp(status)
+
+
+def stamp_of(path: Path, *, fs: FileSystem = OS) -> Stamp | None:
+    """The stamp of a file without reading it; None if it is not there."""
+    with _explained(path, "read"):
+        try:
+            return _stamp(fs.stat(path))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _check_readable(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "is a folder")
+    if not stat.S_ISREG(status.st_mode):
+        raise DocumentError(_("{path} is not an ordinary file", path=path), path=path, hint=_("move it away"))
+    if status.st_size > MAX_BYTES:
+        raise _too_large(path)
+
+
+def _read_all(descriptor: int, fs: FileSystem) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while size <= MAX_BYTES and (chunk := fs.read(descriptor, 1 << 20)):
+        chunks.append(chunk)
+        size += len(chunk)
+    return b"".join(chunks)
+
+
+def _decode(path: Path, data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:  # which holds the data: not chained
+        line = data.count(b"\n", 0, error.start) + 1
+    raise DocumentError(
+        _("{path} is not UTF-8 text (line {line})", path=path, line=line),
+        path=path,
+        line=line,
+        hint=_("save {name} as UTF-8", name=path.name),
+    )
+
+
+def _too_large(path: Path) -> DocumentError:
+    return DocumentError(
+        _("{path} is larger than {size} MiB", path=path, size=MAX_BYTES >> 20),
+        path=path,
+        hint=_("this is not a configuration file"),
+    )
+
+
+# -- writing -------------------------------------------------------------------------------
+
+
+def replace(path: Path, text: str, *, expect: Stamp | _Any | None = ANY, fs: FileSystem = OS) -> Stamp:
+    """Make `text` the content of `path`, at once and for its owner alone; the new stamp.
+
+    Whoever reads meets the old or the new content, whole, whatever fails or is killed in between. Missing
+    folders are made (mode 700); the file has mode 600 from its creation on. A symbolic link is written
+    through if link and target are ours.
+
+    `expect` is the stamp the caller's merge is based on (None: there was no file); if the file is another one
+    by now, `Changed` is raised and nothing written. Raises `DocumentError` if it cannot be written.
+    """
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError:
+        data = None
+    if data is None:
+        raise DocumentError(_("{path} would hold half characters", path=path), path=path)
+    with _explained(path, "written"):
+        target = _behind_links(path, fs)
+        make_folder(target.parent, fs=fs)
+        return _swap(target, data, expect, fs)
+
+
+def make_folder(path: Path, *, fs: FileSystem = OS) -> None:
+    """The folder and its parents, each new one with mode 700."""
+    missing = []
+    while not _is_there(path, fs):
+        missing.append(path)
+        path = path.parent
+    for folder in reversed(missing):
+        try:
+            fs.mkdir(folder)
+        except FileExistsError:  # another process was faster
+            pass
+
+
+def _swap(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSystem) -> Stamp:
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    descriptor = fs.open_new(temporary)
+    try:
+        try:
+            _write_all(descriptor, data, fs)
+            new = _stamp(fs.fstat(descriptor))
+        finally:
+            fs.close(descriptor)
+        if expect is not ANY and stamp_of(target, fs=fs) != expect:
+            raise Changed
+        _rename_over(temporary, target, fs)
+    except BaseException:
+        _forget(temporary, fs)
+        raise
+    _settle(target, new, fs)
+    return new
+
+
+def _write_all(descriptor: int, data: bytes, fs: FileSystem) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[fs.write(descriptor, rest) :]
+    fs.fsync(descriptor)
+
+
+def _rename_over(source: Path, target: Path, fs: FileSystem) -> None:
+    for pause in _REPLACE_PAUSES if fs.replace_is_busy_while_read else ():
+        try:
+            return fs.replace(source, target)
+        except PermissionError:
+            fs.pause(pause)
+    return fs.replace(source, target)
+
+
+def _settle(target: Path, new: Stamp, fs: FileSystem) -> None:
+    """After the rename: it has happened, so nothing that fails here may be reported as a failure."""
+    try:
+        fs.sync_folder(target.parent)
+        _sweep(target, new, fs)
+    except OSError:
+        pass
+
+
+def _sweep(target: Path, new: Stamp, fs: FileSystem) -> None:
+    """Remove what writers that were killed long ago left behind. The file system's clock is compared with itself."""
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.tmp")
+    for name in fs.listdir(target.parent):
+        if pattern.fullmatch(name):
+            litter = target.with_name(name)
+            if new.mtime_ns - fs.lstat(litter).st_mtime_ns > _LITTER_AGE * 1e9:
+                fs.unlink(litter)
+
+
+def _forget(temporary: Path, fs: FileSystem) -> None:
+    try:
+        fs.unlink(temporary)
+    except OSError:
+        pass
+
+
+def _behind_links(path: Path, fs: FileSystem) -> Path:
+    try:
+        status = fs.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return path
+    if not stat.S_ISLNK(status.st_mode):
+        return path
+    target = fs.realpath(path)
+    owners = {status.st_uid}
+    if _is_there(target, fs):
+        owners.add(fs.stat(target).st_uid)
+    if owners != {_user_id(status.st_uid)}:
+        raise DocumentError(
+            _("{path} is a link of another user", path=path),
+            path=path,
+            hint=_("replace the link by a file"),
+        )
+    return target
+
+
+def _user_id(otherwise: int) -> int:
+    return os.getuid() if hasattr(os, "getuid") else otherwise
+
+
+def _is_there(path: Path, fs: FileSystem) -> bool:
+    try:
+        fs.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+# -- failures ------------------------------------------------------------------------------
+
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "free some space and try again"),
+    errno.EDQUOT: ("your disk quota is used up", "free some space and try again"),
+    errno.EROFS: ("the folder is read-only", "set OPENCLAW_STATE_DIR to a folder you can write to"),
+    errno.EACCES: ("permission denied", "check who owns the file and its folder"),
+    errno.EPERM: ("permission denied", "check who owns the file and its folder"),
+    errno.EISDIR: ("it is a folder", "move the folder away"),
+    errno.ENOTDIR: ("part of the path is not a folder", "check the path"),
+    errno.ELOOP: ("its links lead in a circle", "replace the link by a file"),
+    errno.ENAMETOOLONG: ("the path is too long", "use a shorter one"),
+}
+
+
+@contextmanager
+def _explained(path: Path, what: str) -> Iterator[None]:
+    """Turn an `OSError` into one sentence; the cause is kept, without the frames that hold the text."""
+    try:
+        yield
+    except OSError as error:
+        reason, hint = _REASONS.get(error.errno or 0, (error.strerror or "the system refused", ""))
+        raise DocumentError(
+            _("{path} could not be {what}: {reason}", path=path, what=what, reason=reason),
+            path=path,
+            hint=hint,
+        ) from error.with_traceback(None)
+    except RuntimeError as error:  # pathlib before 3.13 reports a circle of links so
+        raise DocumentError(
+            _("{path} could not be {what}: its links lead in a circle", path=path, what=what), path=path
+        ) from error

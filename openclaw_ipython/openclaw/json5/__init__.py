@@ -1,0 +1,1 @@
+"""JSON5 with the position of every value: read, edited and written."""

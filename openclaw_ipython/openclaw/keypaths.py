@@ -1,0 +1,147 @@
+"""One setting by its path, as people type it: `models.providers."a.b".baseUrl`, `agents.list[0]`, `a["b.c"]`.
+
+Pure: text → segments, segments → the keys of a document, keys → text. What a setting means is not known here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
+
+Keys = tuple[str, ...]
+
+MISSING: Final = object()
+"""What `value_at` returns where there is nothing; None is a value."""
+
+_QUOTED = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
+_SEGMENT = re.compile(
+    rf"""\[\s*(?P<inside>{_QUOTED}|[^\]"']+?)\s*\]|(?P<quoted>{_QUOTED})|(?P<bare>[^.\[\]"']+)""",
+    re.DOTALL,
+)
+_PLAIN = re.compile(r"""[^.\[\]"'\\\s]+""")
+_INDEX = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
+_MOST_SEGMENTS = 32
+_HINT = 'write it like models.providers."a.b".baseUrl'
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a path. `bare` ones, typed without quotes, may belong together: `qwen3.7` is one key with a dot."""
+
+    text: str
+    bare: bool = True
+
+
+def parse_path(text: str) -> tuple[Segment, ...]:
+    """The segments of a path as typed. Raises UsageError for what is none."""
+    found: list[Segment] = []
+    at = 0
+    while at < len(text):
+        if found and text[at] == ".":
+            at += 1
+        elif found and text[at] != "[":
+            raise _malformed(text)
+        match = _SEGMENT.match(text, at)
+        if match is None:
+            raise _malformed(text)
+        found.append(_segment(match))
+        at = match.end()
+    if not found or text.endswith(".") or len(found) > _MOST_SEGMENTS:
+        raise _malformed(text)
+    return tuple(found)
+
+
+def locate(document: Any, segments: Sequence[Segment]) -> Keys:
+    """The keys of `document` that the segments mean.
+
+    Bare segments are joined where the document has a key with dots in it and no other reading fits better.
+    What the document does not have is taken segment by segment, ready to be created.
+    """
+    return _fit(document, tuple(segments))[1]
+
+
+def value_at(document: Any, keys: Sequence[str]) -> Any:
+    """The value at `keys`, list positions included; MISSING where there is none."""
+    for key in keys:
+        document = _child(document, key)
+        if document is MISSING:
+            return MISSING
+    return document
+
+
+def path_text(keys: Sequence[str]) -> str:
+    """The path as it is typed; keys with dots, blanks or brackets in quotes."""
+    return ".".join(key if _PLAIN.fullmatch(key) else _quoted(key) for key in keys)
+
+
+def paths_in(document: Any, limit: int = 2000) -> list[str]:
+    """The paths of every setting and group, in the order of the document; lists count as one setting."""
+    found: list[str] = []
+    for keys in _walk(document, ()):
+        found.append(path_text(keys))
+        if len(found) == limit:
+            break
+    return found
+
+
+# -- inside --------------------------------------------------------------------------------
+
+
+def _quoted(key: str) -> str:
+    return '"' + re.sub(r'(["\\])', r"\\\1", key) + '"'
+
+
+def _segment(match: re.Match[str]) -> Segment:
+    if match["bare"] is not None:
+        return Segment(match["bare"])
+    text = match["quoted"] if match["quoted"] is not None else match["inside"]
+    if text[0] in "\"'":
+        text = re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
+    return Segment(text, bare=False)
+
+
+def _fit(value: Any, segments: tuple[Segment, ...]) -> tuple[int, Keys]:
+    """How many segments stay without a key of the document, and the keys of the reading with the fewest."""
+    if not segments:
+        return 0, ()
+    best = len(segments), tuple(segment.text for segment in segments)
+    for size in range(1, _run(segments) + 1):
+        key = ".".join(segment.text for segment in segments[:size])
+        child = _child(value, key)
+        if child is not MISSING:
+            left, keys = _fit(child, segments[size:])
+            if left < best[0]:
+                best = left, (key, *keys)
+    return best
+
+
+def _run(segments: tuple[Segment, ...]) -> int:
+    """How many segments at the start may be one key."""
+    size = 0
+    while size < len(segments) and segments[size].bare:
+        size += 1
+    return max(1, size)
+
+
+def _child(value: Any, key: str) -> Any:
+    if isinstance(value, Mapping):
+        return value.get(key, MISSING)
+    if isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
+        return value[int(key)]
+    return MISSING
+
+
+def _walk(value: Any, keys: Keys) -> Iterator[Keys]:
+    for key, child in value.items() if isinstance(value, Mapping) else ():
+        yield (*keys, key)
+        if len(keys) < _MOST_SEGMENTS:
+            yield from _walk(child, (*keys, key))
+
+
+def _malformed(text: str) -> UsageError:
+    return UsageError(_("{text!r} is not the path of a setting", text=text[:80]), hint=_HINT)

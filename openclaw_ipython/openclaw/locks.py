@@ -1,0 +1,383 @@
+"""Locks that are files: made exclusively, taken from owners that are gone, removed by nobody but their owner.
+
+`SidecarLock` is the one OpenClaw's releases with JSON credentials share with us: a sidecar
+`auth-profiles.json.lock` naming its owner, taken from owners that died or held it longer than 30 s. `LockFile` is
+what every lock of this kind has in common; Qwen Code's is in `qwen_code`. They work on every file system that
+can create exclusively, network ones included. No document is read or written here.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import secrets
+import socket
+import stat
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.files import OS, FileSystem, make_folder
+from openclaw_ipython.values import dataclass
+
+STALE_SECONDS = 30.0
+"""How long OpenClaw respects a lock. Hold it for less: bound every request that is made under it."""
+
+ATTEMPTS = 11
+_MAX_BYTES = 65536
+_RNG = secrets.SystemRandom().random  # two kernels forked from one must not wait in step
+
+
+class Lock(Protocol):
+    """What callers need of any lock; the waiting between attempts is theirs (a thread sleeps, a task awaits)."""
+
+    def try_acquire(self) -> bool:
+        """Take the lock if that is possible now."""
+
+    def release(self) -> None:
+        """Give the lock back."""
+
+    def delays(self) -> Iterator[float]:
+        """The seconds to wait after each failed attempt; when they are used up, give up."""
+
+
+if sys.platform == "win32":
+    import ctypes
+
+    def pid_alive(pid: int) -> bool:
+        """Whether a process of this number runs on this machine. In doubt: yes."""
+        query_limited_information, still_active, access_denied = 0x1000, 259, 5
+        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
+        handle = kernel32.OpenProcess(query_limited_information, False, pid & 0xFFFFFFFF)
+        if not handle:
+            return ctypes.get_last_error() == access_denied
+        try:
+            code = ctypes.c_ulong()
+            known = kernel32.GetExitCodeProcess(handle, ctypes.byref(code))
+            return not known or code.value == still_active
+        finally:
+            kernel32.CloseHandle(handle)
+
+else:
+
+    def pid_alive(pid: int) -> bool:
+        """Whether a process of this number runs on this machine. In doubt: yes."""
+        try:
+            os.kill(pid, 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except OSError:  # it exists and belongs to somebody else
+            return True
+        return True
+
+
+@dataclass(frozen=True)
+class Found:
+    """A lock that is there: who says to hold it since when, and which file it is.
+
+    Old programs make a folder instead of a file, which says nothing but its age.
+    """
+
+    pid: int | None
+    created_at: str | None
+    host: str | None
+    mtime: float
+    inode: int
+    content: bytes
+    is_folder: bool = False
+
+    def is_stale(self, now: float, alive: Callable[[int], bool], host: str) -> bool:
+        """OpenClaw's rule, with one addition: the pid of another machine says nothing here.
+
+        Only our own locks name their machine, so for OpenClaw's the pid is asked for, as it does itself.
+        """
+        if self.pid is not None and self.created_at is not None:
+            if self.host in (None, host) and not alive(self.pid):
+                return True
+            created = _epoch(self.created_at)
+            if created is None or now - created > STALE_SECONDS:
+                return True
+        return now - self.mtime > STALE_SECONDS
+
+
+class LockFile(ABC):
+    """A lock of the file `path` that is the file `lock` beside it. Not reentrant; one object per holder.
+
+    What is written into it, when it counts as left behind, and how long it is worth waiting for differs from
+    program to program. `clock` is epoch seconds.
+    """
+
+    def __init__(self, path: Path, lock: Path, *, clock: Callable[[], float], fs: FileSystem) -> None:
+        self.path = path
+        self._lock = lock
+        self._guard = lock.with_name(lock.name + ".takeover")
+        self._clock = clock
+        self._fs = fs
+        self._mine: tuple[int, bytes] | None = None  # inode and content of the lock we made
+
+    @abstractmethod
+    def content(self) -> bytes:
+        """What says that a new lock is ours."""
+
+    @abstractmethod
+    def is_abandoned(self, found: Found) -> bool:
+        """Whether the lock that is there may be taken from its owner."""
+
+    @abstractmethod
+    def delays(self) -> Iterator[float]:
+        """The seconds to wait after each failed attempt; when they are used up, give up."""
+
+    def try_acquire(self) -> bool:
+        """Take the lock now if nobody holds it, or whoever did is gone. Does not wait.
+
+        Raises DocumentError where no lock can be made (a read-only folder).
+        """
+        if self._mine is not None:
+            return False
+        try:
+            make_folder(self._lock.parent, fs=self._fs)
+            return self._create() or (self._is_stale() and self._take_over())
+        except OSError as error:
+            if error.errno == errno.EACCES and os.name == "nt":
+                return False  # a lock that is being deleted right now
+            raise DocumentError(
+                _(
+                    "{name} cannot be locked: {reason}",
+                    name=self.path.name,
+                    reason=error.strerror or "the system refused",
+                ),
+                path=self.path,
+                hint=_("check who owns its folder"),
+            ) from error
+
+    def release(self) -> None:
+        """Remove the lock if it is still ours: somebody may have taken it from a holder that was too slow."""
+        if self._mine is None:
+            return
+        mine, self._mine = self._mine, None
+        try:
+            found = self._read()
+            if found is not None and (found.inode, found.content) == mine:
+                self._fs.unlink(self._lock)
+        except OSError:
+            pass  # it goes stale by itself
+        self._drop_old_guard()
+
+    @contextmanager
+    def hold(self, sleep: Callable[[float], None] = time.sleep) -> Iterator[None]:
+        """Hold the lock for the length of a `with` block, waiting for it first. For code that may block.
+
+        Raises StoreBusy when it is not free in time.
+        """
+        delays = self.delays()
+        while not self.try_acquire():
+            delay = next(delays, None)
+            if delay is None:
+                raise busy(self.path, self._lock)
+            sleep(delay)
+        try:
+            yield
+        finally:
+            self.release()
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _create(self) -> bool:
+        content = self.content()
+        try:
+            descriptor = self._fs.open_new(self._lock)
+        except FileExistsError:
+            return False
+        try:
+            try:
+                rest = memoryview(content)
+                while rest:
+                    rest = rest[self._fs.write(descriptor, rest) :]
+                inode = self._fs.fstat(descriptor).st_ino
+            finally:
+                self._fs.close(descriptor)
+        except BaseException:
+            self._unlink(self._lock)
+            raise
+        self._mine = inode, content
+        return True
+
+    def _is_stale(self) -> bool:
+        found = self._read()
+        return found is not None and self.is_abandoned(found)
+
+    def _take_over(self) -> bool:
+        """Replace a stale lock by ours.
+
+        Two programs may have judged the same lock stale, and the slower one must not remove the fresh lock of
+        the faster. So judging and removing happen again under a guard that one program at a time can have.
+        """
+        try:
+            self._fs.close(self._fs.open_new(self._guard))
+        except FileExistsError:
+            self._drop_old_guard()
+            return False
+        try:
+            found = self._read()
+            if found is not None and not self.is_abandoned(found):
+                return False
+            if found is not None and not self._set_aside(found):
+                return False
+            return self._create()
+        finally:
+            self._unlink(self._guard)
+
+    def _set_aside(self, stale: Found) -> bool:
+        """Rename the stale lock away; put back what turns out to be another one (of a program without guard)."""
+        if stale.is_folder:
+            return self._drop_folder()
+        # Named as `files` names what it sweeps up: whoever is killed in here leaves litter, but not for good.
+        aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
+        try:
+            self._fs.rename(self._lock, aside)
+        except FileNotFoundError:
+            return True
+        try:
+            if self._fs.lstat(aside).st_ino != stale.inode:
+                self._fs.link(aside, self._lock)
+                return False
+            return True
+        except FileExistsError:
+            return False
+        finally:
+            self._unlink(aside)
+
+    def _drop_folder(self) -> bool:
+        """Remove a folder, as the programs that make such locks do; one with something in it is no lock."""
+        try:
+            self._fs.rmdir(self._lock)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _drop_old_guard(self) -> None:
+        try:
+            if self._clock() - self._fs.lstat(self._guard).st_mtime > STALE_SECONDS:
+                self._fs.unlink(self._guard)
+        except OSError:
+            pass
+
+    def _unlink(self, path: Path) -> None:
+        try:
+            self._fs.unlink(path)
+        except OSError:
+            pass
+
+    def _read(self) -> Found | None:
+        """The lock that is there, None for none and for what cannot be a lock (a pipe, a device)."""
+        try:
+            descriptor = self._fs.open_to_read(self._lock)
+        except PermissionError:  # of another user, or a folder on Windows: judged by its age alone
+            return self._unreadable()
+        except IsADirectoryError:
+            return self._unreadable()
+        except FileNotFoundError:
+            return None
+        try:
+            status = self._fs.fstat(descriptor)
+            content = self._fs.read(descriptor, _MAX_BYTES) if stat.S_ISREG(status.st_mode) else b""
+        finally:
+            self._fs.close(descriptor)
+        return _found(content, status)
+
+    def _unreadable(self) -> Found | None:
+        try:
+            status = self._fs.lstat(self._lock)
+        except FileNotFoundError:
+            return None
+        return _found(b"", status)
+
+
+class SidecarLock(LockFile):
+    """OpenClaw's lock of the file `path`: `<path>.lock`.
+
+    `clock` is epoch seconds, `rng` a number from 0 to 1, `pid_alive` says whether a process runs here.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        pid_alive: Callable[[int], bool] = pid_alive,
+        rng: Callable[[], float] = _RNG,
+        host: str | None = None,
+        fs: FileSystem = OS,
+    ) -> None:
+        super().__init__(path, path.with_name(path.name + ".lock"), clock=clock, fs=fs)
+        self._alive = pid_alive
+        self._rng = rng
+        self._host = host or socket.gethostname()
+
+    def content(self) -> bytes:
+        """Process and time, as OpenClaw writes them, and the machine."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        created_at = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
+        return json.dumps(
+            {"pid": os.getpid(), "createdAt": created_at, "host": self._host}, indent=2
+        ).encode()
+
+    def is_abandoned(self, found: Found) -> bool:
+        """OpenClaw's rule: its process is gone, or it is older than 30 s."""
+        return found.is_stale(self._clock(), self._alive, self._host)
+
+    def delays(self) -> Iterator[float]:
+        """OpenClaw's schedule: 11 attempts, 0.1 s doubling up to 10 s, each lengthened by up to as much again."""
+        for attempt in range(ATTEMPTS - 1):
+            yield min(10.0, 0.1 * 2**attempt) * (1 + self._rng())
+
+
+def busy(path: Path, lock: Path) -> StoreBusy:
+    """What to raise when the lock of `path` did not become free."""
+    return StoreBusy(
+        _("another program holds the lock of {name}", name=path.name),
+        path=path,
+        hint=_(
+            "wait for it to finish; if none is running, remove {name} in {parent}",
+            name=lock.name,
+            parent=lock.parent,
+        ),
+    )
+
+
+def _found(content: bytes, status: os.stat_result) -> Found | None:
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        return None
+    try:
+        claim = json.loads(content)
+    except (ValueError, RecursionError):
+        claim = None
+    claim = claim if isinstance(claim, dict) else {}
+    pid, created_at, host = claim.get("pid"), claim.get("createdAt"), claim.get("host")
+    return Found(
+        pid=pid if type(pid) is int and pid > 0 else None,
+        created_at=created_at if isinstance(created_at, str) else None,
+        host=host if isinstance(host, str) else None,
+        mtime=status.st_mtime,
+        inode=status.st_ino,
+        content=content,
+        is_folder=stat.S_ISDIR(status.st_mode),
+    )
+
+
+def _epoch(text: str) -> float | None:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,166 @@
+"""Where OpenClaw and Qwen Code keep their files: the same answer as theirs, from the same variables.
+
+Pure: the environment, the home folder and a way to ask whether a file exists are handed in. Only `here` looks at
+the real ones.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from openclaw_ipython.errors import ConfigError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.values import dataclass
+
+_STATE_NAMES = (".openclaw", ".clawdbot", ".moldbot")
+_CONFIG_NAMES = ("openclaw.json", "clawdbot.json", "moldbot.json")
+_UNSET = frozenset({"", "undefined", "null"})  # what scripts write when a variable has no value
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files of one OpenClaw installation, and the Qwen Code folder next to it.
+
+    `state_dir` is usually `~/.openclaw`; `own_dir` in it is ours alone. Nothing here needs to exist.
+    """
+
+    state_dir: Path
+    config_path: Path
+    agent_dir: Path
+    own_dir: Path
+    qwen_dir: Path
+    user_home: Path
+
+    @property
+    def auth_profiles(self) -> Path:
+        """The credentials of releases that keep them in JSON."""
+        return self.agent_dir / "auth-profiles.json"
+
+    @property
+    def models_json(self) -> Path:
+        """The model catalog OpenClaw derives from its configuration."""
+        return self.agent_dir / "models.json"
+
+    @property
+    def sqlite_path(self) -> Path:
+        """The state database of releases since June 2026."""
+        return self.state_dir / "state" / "openclaw.sqlite"
+
+    @property
+    def agent_sqlite_path(self) -> Path:
+        """The agent's own database of the same releases; the first of them had only this one."""
+        return self.agent_dir / "openclaw-agent.sqlite"
+
+    @property
+    def own_config(self) -> Path:
+        """Our additions to a configuration that is not ours to write."""
+        return self.own_dir / "openclaw.json"
+
+    @property
+    def own_profiles(self) -> Path:
+        """Our logins in a home whose credentials are not ours to write."""
+        return self.own_dir / "auth-profiles.json"
+
+    @property
+    def journal(self) -> Path:
+        """Usage, conversations and cached answers: ours alone."""
+        return self.own_dir / "journal.sqlite"
+
+    @property
+    def catalogue(self) -> Path:
+        """The models that services listed when they were asked: ours alone."""
+        return self.own_dir / "catalogue.json"
+
+
+def locate(
+    environ: Mapping[str, str],
+    user_home: Path | None,
+    exists: Callable[[Path], bool],
+    *,
+    cwd: Path | None = None,
+) -> Home:
+    """The files that count, by OpenClaw's rules.
+
+    `OPENCLAW_HOME` stands in for the home folder; `OPENCLAW_STATE_DIR` beats it and moves everything;
+    `OPENCLAW_CONFIG_PATH` moves only the configuration; `OPENCLAW_AGENT_DIR`, else `PI_CODING_AGENT_DIR`, is the
+    agent's folder. Without `~/.openclaw` an older `~/.clawdbot` or `~/.moldbot` is used. `QWEN_HOME` is Qwen
+    Code's folder, else `.qwen` in the (possibly replaced) home folder, where OpenClaw looks for it too.
+
+    Relative values are taken from `cwd`, by default the working directory of now: a notebook may change it.
+    Raises `ConfigError` when neither a home folder nor `OPENCLAW_STATE_DIR` is known, and when a value is relative
+    to a folder that is gone.
+    """
+
+    def named(name: str, home: Path | None) -> Path | None:
+        text = environ.get(name, "").strip()
+        return None if text in _UNSET else _absolute(text, home, cwd)
+
+    home = named("OPENCLAW_HOME", user_home) or user_home
+    state_dir = named("OPENCLAW_STATE_DIR", home)
+    if state_dir is None:
+        if home is None:
+            raise ConfigError(
+                _("there is no home folder to keep OpenClaw's files in"),
+                hint=_("set OPENCLAW_STATE_DIR to a folder of yours"),
+            )
+        state_dir = _first([home / name for name in _STATE_NAMES], exists)
+    # A process without a home (a container with a made-up user id) still has its state folder. Its
+    # parent may be open to everybody, so that is no place to look for anybody's login.
+    home = home or state_dir
+    return Home(
+        state_dir=state_dir,
+        config_path=named("OPENCLAW_CONFIG_PATH", home)
+        or _first([state_dir / name for name in _CONFIG_NAMES], exists),
+        agent_dir=named("OPENCLAW_AGENT_DIR", home)
+        or named("PI_CODING_AGENT_DIR", home)
+        or state_dir / "agents" / "main" / "agent",
+        own_dir=state_dir / "ipython",
+        qwen_dir=named("QWEN_HOME", user_home or home) or home / ".qwen",
+        user_home=home,
+    )
+
+
+def here() -> Home:
+    """The files of this process: its environment, its user, its working directory."""
+    try:
+        user_home: Path | None = Path.home()
+    except RuntimeError:  # no HOME and no passwd entry
+        user_home = None
+    return locate(os.environ, user_home, exists)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at `path`, as OpenClaw asks: what may not be looked at is not there."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
+def _first(candidates: list[Path], exists: Callable[[Path], bool]) -> Path:
+    return next((path for path in candidates if exists(path)), candidates[0])
+
+
+def _absolute(text: str, home: Path | None, cwd: Path | None) -> Path:
+    if text == "~" or text.startswith(("~/", "~\\")):
+        if home is None:
+            raise ConfigError(
+                _("{text!r} needs a home folder, and there is none", text=text),
+                hint=_("give the whole path"),
+            )
+        return home / text[2:] if text[2:] else home
+    path = Path(text)
+    return path if path.is_absolute() else (cwd or _working_folder(text)) / path
+
+
+def _working_folder(text: str) -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        pass
+    raise ConfigError(
+        _("{text!r} starts from a working folder that is gone", text=text), hint=_("give the whole path")
+    )

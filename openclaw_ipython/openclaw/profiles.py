@@ -1,0 +1,211 @@
+"""The credentials in `auth-profiles.json`: one person's login per profile, most of them other people's.
+
+Pure: parsed JSON in, values and edits out. Reading is tolerant per profile; a change touches one profile and
+keeps every key it does not know. Tokens are `Secret`s from the moment they are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from openclaw_ipython.openclaw.json5.document import REMOVE, Document, Edit, edit, parse
+from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.values import dataclass, field
+
+TYPES = ("oauth", "api_key", "token")
+_SECRETS = {"access": "access", "refresh": "refresh", "key": "key", "token": "token"}
+_REFERENCES = {"api_key": "keyRef", "token": "tokenRef"}
+_KNOWN = frozenset({"type", "provider", "expires", "email", *_SECRETS})
+_OLD_NAMES = {"mode": "type", "apiKey": "key"}
+
+
+@dataclass(frozen=True)
+class StoredProfile:
+    """One stored login. `expires` is epoch milliseconds.
+
+    `oauth` has `access` and mostly `refresh`; `api_key` has `key`, `token` has `token`, or either is a
+    reference to a variable, which stays in the record as it is. `extra` is what else the record holds.
+    """
+
+    id: str
+    type: str
+    provider: str
+    access: Secret | None = None
+    refresh: Secret | None = None
+    key: Secret | None = None
+    token: Secret | None = None
+    expires: int | None = None
+    email: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    def secret(self, environ: Mapping[str, str]) -> Secret | None:
+        """What would be sent: access token, token or key; a reference is looked up in the environment."""
+        stored = self.access or self.token or self.key
+        if stored:
+            return stored
+        reference = self.extra.get(_REFERENCES.get(self.type, ""))
+        if not isinstance(reference, Mapping) or reference.get("source") != "env":
+            return None
+        value = environ.get(str(reference.get("id")), "").strip()
+        return Secret(value) if value else None
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What one credentials file says. `problems` are sentences about profiles that had to be left out.
+
+    `order` is provider → profile ids as the person wants them tried; `stats` is OpenClaw's bookkeeping of
+    failures and cooldowns, per profile, as it stands.
+    """
+
+    profiles: Mapping[str, StoredProfile] = field(default_factory=dict)
+    order: Mapping[str, list[str]] = field(default_factory=dict)
+    stats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+    def over(self, base: Profiles) -> Profiles:
+        """These and those of `base`, where these have the say. The problems of neither."""
+        return Profiles(
+            {**base.profiles, **self.profiles}, {**base.order, **self.order}, {**base.stats, **self.stats}
+        )
+
+
+def read_profiles(document: Any) -> Profiles:
+    """The profiles of a parsed file. Those with wrong types are problems; the others count."""
+    if not isinstance(document, Mapping):
+        return Profiles(problems=("it is not an object",))
+    entries = document.get("profiles")
+    found: dict[str, StoredProfile] = {}
+    problems = []
+    for profile_id, record in entries.items() if isinstance(entries, Mapping) else ():
+        profile = _profile(profile_id, record)
+        if isinstance(profile, str):
+            problems.append(f"profile {profile_id!r}: {profile}")
+        else:
+            found[profile_id] = profile
+    return Profiles(found, _order(document.get("order")), _stats(document.get("usageStats")), tuple(problems))
+
+
+def profile_edits(document: Any, profile_id: str, profile: StoredProfile) -> list[Edit]:
+    """The edits that store a profile: its own keys are set, credentials it no longer has go, others stay."""
+    version = [] if isinstance(document, Mapping) and "version" in document else [Edit(("version",), 1)]
+    path = ("profiles", profile_id)
+    record = _record(profile)
+    old = _at(document, path)
+    if not isinstance(old, Mapping):
+        return [*version, Edit(path, record)]
+    gone = [key for key in old if key not in record and (key in _KNOWN or key in _OLD_NAMES)]
+    return [
+        *version,
+        *(Edit((*path, key), value) for key, value in record.items()),
+        *(Edit((*path, key), REMOVE) for key in gone),
+    ]
+
+
+def removal_edits(document: Any, profile_id: str) -> list[Edit]:
+    """The edits that remove a profile and the bookkeeping about it; the order a person chose stays."""
+    if _at(document, ("profiles", profile_id)) is None:
+        return []
+    last_good = _at(document, ("lastGood",))
+    pointing = (
+        [key for key, value in last_good.items() if value == profile_id]
+        if isinstance(last_good, Mapping)
+        else []
+    )
+    edits = [Edit(("profiles", profile_id), REMOVE), *(Edit(("lastGood", key), REMOVE) for key in pointing)]
+    if _at(document, ("usageStats", profile_id)) is not None:
+        edits.append(Edit(("usageStats", profile_id), REMOVE))
+    return edits
+
+
+def profiles_with(document: Document, profile_id: str, profile: StoredProfile) -> Document:
+    """The document with the profile in it; `version` and every foreign key kept."""
+    return parse(edit(document.text, profile_edits(document.value, profile_id, profile)))
+
+
+def without_profile(document: Document, profile_id: str) -> Document:
+    """The document without the profile."""
+    return parse(edit(document.text, removal_edits(document.value, profile_id)))
+
+
+# -- one record ----------------------------------------------------------------------------
+
+
+def _profile(profile_id: str, record: Any) -> StoredProfile | str:
+    """The profile, or what is wrong with it. Old names (`mode`, `apiKey`) are read as OpenClaw reads them."""
+    if not isinstance(record, Mapping):
+        return "it is not an object"
+    values = {new: record[old] for old, new in _OLD_NAMES.items() if old in record}
+    values |= {key: value for key, value in record.items() if key not in _OLD_NAMES}
+    if values.get("email") is None:
+        values.pop("email", None)
+    if values.get("type") not in TYPES:
+        return "its type is unknown"
+    for key in ("provider", "email", *_SECRETS):
+        if key in values and not isinstance(values[key], str):
+            return f"{key} is not a text"
+    if not values.get("provider"):
+        return "it names no provider"
+    if "expires" in values and not _is_time(values["expires"]):
+        return "expires is not a time"
+    if not _has_credential(values):
+        return "it holds no credential"
+    return StoredProfile(
+        id=profile_id,
+        type=values["type"],
+        provider=values["provider"],
+        **{name: Secret(values[key]) if values.get(key) else None for key, name in _SECRETS.items()},
+        expires=int(values["expires"]) if "expires" in values else None,
+        email=values.get("email"),
+        extra={k: v for k, v in values.items() if k not in _KNOWN},
+    )
+
+
+def _has_credential(values: Mapping[str, Any]) -> bool:
+    if values["type"] == "oauth":
+        return bool(values.get("access") or values.get("refresh"))
+    name = "key" if values["type"] == "api_key" else "token"
+    return bool(values.get(name)) or isinstance(values.get(_REFERENCES[values["type"]]), Mapping)
+
+
+def _is_time(value: Any) -> bool:
+    """Milliseconds since 1970 that a program can calculate with."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value < 2**63  # which neither infinity nor "not a number" is
+
+
+def _record(profile: StoredProfile) -> dict[str, Any]:
+    record: dict[str, Any] = {"type": profile.type, "provider": profile.provider}
+    for key, name in _SECRETS.items():
+        secret: Secret | None = getattr(profile, name)
+        if secret is not None:
+            record[key] = secret.reveal()
+    if profile.expires is not None:
+        record["expires"] = profile.expires
+    if profile.email is not None:
+        record["email"] = profile.email
+    return record | {key: value for key, value in profile.extra.items() if key not in _KNOWN}
+
+
+def _order(value: Any) -> dict[str, list[str]]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {
+        provider: [item for item in ids if isinstance(item, str)]
+        for provider, ids in value.items()
+        if isinstance(ids, list)
+    }
+
+
+def _stats(value: Any) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(value, Mapping):
+        return {}
+    return {profile_id: stats for profile_id, stats in value.items() if isinstance(stats, Mapping)}
+
+
+def _at(document: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document

@@ -1,0 +1,93 @@
+"""One look at all files: what was read, parsed, and which stamps it rests on.
+
+Between `files` (bytes) and `store` (meaning). It decides when a file that cannot be parsed is worth a second
+look: OpenClaw writes its credentials in place, so a reader can meet half a file for a moment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.files import FileSystem, Stamp, read_text, stamp_of
+from openclaw_ipython.openclaw.json5.document import Document, Json5Error, parse
+from openclaw_ipython.openclaw.json5.parse import skip_trivia
+
+_TORN_PAUSES = (0.01, 0.02, 0.04, 0.08)  # seconds
+_SETTLED = 0.1  # seconds after which a second write must show in the time stamp
+
+
+class Reading:
+    """Reads and remembers. `stamps` is every file asked for, None for those that were not there."""
+
+    def __init__(self, fs: FileSystem) -> None:
+        self._fs = fs
+        self.stamps: dict[Path, Stamp | None] = {}
+
+    def document(self, path: Path, *, may_be_torn: bool = False) -> Document | None:
+        """The parsed file, None if there is none; blank text counts as an empty object.
+
+        Raises DocumentError with path and line.
+        """
+        for pause in _TORN_PAUSES if may_be_torn else ():
+            try:
+                document = self._document(path)
+            except DocumentError:
+                document = None
+            else:
+                if document is None or document.text:
+                    return document
+            self._fs.pause(pause)
+        return self._document(path)
+
+    def value(self, path: Path) -> Any:
+        """The value in a file, None if there is none."""
+        document = self.document(path)
+        return None if document is None else document.value
+
+    def watch(self, path: Path) -> bool:
+        """Whether there is something at `path`, which others read: a change of it counts as a change."""
+        self.stamps[path] = stamp_of(path, fs=self._fs)
+        return self.stamps[path] is not None
+
+    def is_current(self) -> bool:
+        """Whether every file is still the one that was read."""
+        return all(stamp_of(path, fs=self._fs) == stamp for path, stamp in self.stamps.items())
+
+    def is_settled(self, now: float) -> bool:
+        """Whether every file is old enough at `now` (epoch seconds) for its stamp to be trusted."""
+        return all(abs(now - stamp.mtime_ns / 1e9) > _SETTLED for stamp in self.stamps.values() if stamp)
+
+    def _document(self, path: Path) -> Document | None:
+        found = read_text(path, fs=self._fs)
+        self.stamps[path] = found[1] if found else None
+        return parsed(path, found[0]) if found else None
+
+
+def parsed(path: Path, text: str) -> Document:
+    """The document in `text`, which is the content of `path`."""
+    try:
+        if skip_trivia(text, 0) == len(text):
+            return Document(text, {})
+        return parse(text)
+    except Json5Error as error:
+        failure = unreadable(path, error)
+    raise failure  # outside: the parser's frames hold the text
+
+
+def unreadable(path: Path, error: Json5Error) -> DocumentError:
+    """The error for a file that is not JSON5, or that an edit does not fit."""
+    return DocumentError(
+        _(
+            "{path} line {line}, column {column}: {error}",
+            path=path,
+            line=error.line,
+            column=error.column,
+            error=error,
+        ),
+        path=path,
+        line=error.line,
+        hint=_("correct line {line} of {name}, or move the file away", line=error.line, name=path.name),
+    )

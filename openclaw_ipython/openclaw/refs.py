@@ -1,0 +1,122 @@
+"""`provider/model` references and aliases: parse, resolve, suggest. Pure.
+
+Rules as OpenClaw has them: a ref is split at its first `/`; the provider part ignores case, the model
+part keeps it; a bare word is an alias (ignoring case), then a model of the default provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from openclaw_ipython.errors import UnknownModel, UnknownProvider, UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.values import dataclass
+
+_ALIAS = pattern(r"[\w.:-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Ref:
+    """One model of one provider. `str(ref)` is how it is written, always in full."""
+
+    provider: str
+    model: str
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.model}"
+
+    def __lt__(self, other: Ref) -> bool:
+        return (self.provider, self.model) < (other.provider, other.model)
+
+    @classmethod
+    def parse(cls, text: str) -> Ref | None:
+        """The ref in `text`, or None when it has no `/` or an empty half. The provider is lower-cased."""
+        provider, slash, model = text.strip().partition("/")
+        return cls(provider.lower(), model) if slash and provider and model else None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a word is resolved against.
+
+    `aliases`: alias → ref text. `default_provider`: where a bare model name is looked for.
+    `provider_of(id, model)`: the provider an id as typed stands for (it may depend on the model), or
+    None when there is none. `models`: provider → model ids; `closed`: providers that have no others.
+    """
+
+    aliases: Mapping[str, str]
+    default_provider: str
+    provider_of: Callable[[str, str], str | None]
+    models: Mapping[str, tuple[str, ...]]
+    closed: frozenset[str]
+
+
+def resolve(word: str, known: Known) -> Ref:
+    """What `word` (alias, bare model or ref) means.
+
+    Raises UnknownModel or UnknownProvider, with suggestions.
+    """
+    word = word.strip()
+    target = {alias.lower(): ref for alias, ref in known.aliases.items()}.get(word.lower(), word)
+    ref = Ref.parse(target)
+    if ref is None:
+        return _bare(word, known)
+    provider = known.provider_of(ref.provider, ref.model)
+    if provider is None:
+        near = suggest(ref.provider, known.models)
+        raise UnknownProvider(
+            _("unknown provider {provider!r}{meant}", provider=ref.provider, meant=did_you_mean(near)),
+            suggestions=near,
+            hint="%openclaw models list --all",
+        )
+    if provider in known.closed and ref.model not in known.models.get(provider, ()):
+        raise _unknown_model(word, provider, known)
+    return Ref(provider, ref.model)
+
+
+def _bare(word: str, known: Known) -> Ref:
+    if word in known.models.get(known.default_provider, ()):
+        return Ref(known.default_provider, word)
+    raise _unknown_model(word, known.default_provider, known)
+
+
+def _unknown_model(word: str, provider: str, known: Known) -> UnknownModel:
+    refs = [f"{p}/{m}" for p, models in known.models.items() for m in models]
+    near = suggest(word, [*known.aliases, *refs])
+    if not near:  # a bare model name, or the right model under the wrong provider
+        model = word.rpartition("/")[2]
+        near = tuple(
+            ref
+            for ref in refs
+            if ref.rpartition("/")[2] in suggest(model, [r.rpartition("/")[2] for r in refs])
+        )
+    return UnknownModel(
+        _("unknown model {word!r}{meant}", word=word, meant=did_you_mean(near[:2])),
+        suggestions=near[:3],
+        hint="%openclaw models list --all",
+    )
+
+
+def check_alias(name: str) -> str:
+    """`name` if it may be an alias (letters, digits and `. _ : -`); raises UsageError."""
+    if not _ALIAS.fullmatch(name):
+        raise UsageError(
+            _("{name!r} cannot be an alias", name=name), hint=_("letters, digits and . _ : - are allowed")
+        )
+    return name
+
+
+def suggest(word: str, among: Iterable[str]) -> tuple[str, ...]:
+    """The nearest of `among`, best first, at most three; empty when nothing is near."""
+    choices = list(dict.fromkeys(among))
+    lowered = {choice.lower(): choice for choice in choices}
+    import difflib  # only mistakes need it
+
+    near = difflib.get_close_matches(word.lower(), list(lowered), n=3, cutoff=0.6)
+    return tuple(lowered[match] for match in near)
+
+
+def did_you_mean(near: tuple[str, ...]) -> str:
+    """The end of a sentence: ` · did you mean a, b?`, or nothing."""
+    return _(" · did you mean {near}?", near=", ".join(near[:3])) if near else ""

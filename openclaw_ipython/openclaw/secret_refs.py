@@ -1,0 +1,165 @@
+"""References to secrets: `{source, provider, id}` instead of a key, as OpenClaw's configuration and logins may have.
+
+`env` is looked up, `file` is read (whole, or by a JSON pointer, RFC 6901), `exec` is not run here: a notebook starts
+no programs by itself. What is resolved stays in memory and is never written back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.errors import ConfigError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.files import OS, FileSystem
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.sanitize.secrets import Secret
+
+if TYPE_CHECKING:
+    from openclaw_ipython.openclaw.config_view import ConfigView
+
+MAX_BYTES = 1 << 20
+"""OpenClaw's limit for a file of secrets; `maxBytes` of the provider may lower it."""
+
+_VARIABLE = pattern(r"\$(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))")
+_ARRAY_INDEX = pattern(r"0|[1-9][0-9]{0,8}")
+
+
+def variable_of(text: str) -> str | None:
+    """The variable that a text of the form `$NAME` or `${NAME}` stands for; None for any other text."""
+    match = _VARIABLE.fullmatch(text.strip())
+    return (match[1] or match[2]) if match else None
+
+
+class SecretRefs:
+    """Looks references up. `user_home` is what `~` stands for in the path of a file."""
+
+    def __init__(
+        self, config: ConfigView, environ: Mapping[str, str], user_home: Path, fs: FileSystem = OS
+    ) -> None:
+        self._config = config
+        self._environ = environ
+        self._user_home = user_home
+        self._fs = fs
+
+    def resolve(self, reference: Mapping[str, Any]) -> Secret:
+        """The secret. Raises ConfigError that says in one sentence why there is none."""
+        source, name = reference.get("source"), reference.get("id")
+        if not isinstance(name, str) or not name.strip():
+            raise ConfigError(_("a secret reference names no id"))
+        match source:
+            case "env":
+                return self._variable(name.strip(), self._settings("env", reference))
+            case "file":
+                return self._file(name.strip(), self._settings("file", reference))
+            case "exec":
+                raise ConfigError(
+                    _(
+                        "its key comes from a program (a secret reference of the kind exec), which is not run here"
+                    )
+                )
+        raise ConfigError(_("a secret reference is of an unknown kind"))
+
+    def _settings(self, source: str, reference: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The entry of `secrets.providers` that a reference means, empty when there is none."""
+        name = reference.get("provider") or self._config.get(("secrets", "defaults", source)) or "default"
+        entry = self._config.get(("secrets", "providers", str(name)))
+        return entry if isinstance(entry, Mapping) and entry.get("source") in (None, source) else {}
+
+    def _variable(self, name: str, settings: Mapping[str, Any]) -> Secret:
+        allowed = settings.get("allowlist")
+        if isinstance(allowed, list) and name not in allowed:
+            raise ConfigError(
+                _(
+                    "its key is in {name}, which the allowlist of its secret provider does not name",
+                    name=name,
+                )
+            )
+        value = self._environ.get(name, "").strip()
+        if not value:
+            raise ConfigError(_("its key is in the environment variable {name}, which is not set", name=name))
+        return Secret(value)
+
+    def _file(self, pointer: str, settings: Mapping[str, Any]) -> Secret:
+        path = self._path(settings.get("path"))
+        text = self._text(path, settings).reveal()
+        whole = settings.get("mode") == "singleValue"
+        value = text.rstrip("\r\n") if whole else _at(_parsed(text, path), pointer)
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigError(_("{path} holds no secret at {pointer!r}", path=path, pointer=pointer))
+        return Secret(value.strip())
+
+    def _path(self, typed: Any) -> Path:
+        if not isinstance(typed, str) or not typed.strip():
+            raise ConfigError(_("its key is in a file that `secrets.providers` does not name"))
+        if typed == "~" or typed.startswith(("~/", "~\\")):
+            return self._user_home / typed[2:]
+        path = Path(typed)
+        if not path.is_absolute():
+            raise ConfigError(_("the path of the secret file is not absolute: {typed}", typed=typed))
+        return path
+
+    def _text(self, path: Path, settings: Mapping[str, Any]) -> Secret:
+        """The content of a file that only its owner can read."""
+        try:
+            descriptor = self._fs.open_to_read(path)
+            try:
+                _check(path, self._fs.fstat(descriptor), settings)
+                return Secret(_read(self._fs, descriptor, _limit(settings), path).decode("utf-8-sig"))
+            finally:
+                self._fs.close(descriptor)
+        except OSError as error:
+            why = error.strerror or "the system refused"
+        except UnicodeDecodeError:
+            why = "it is not UTF-8 text"
+        raise ConfigError(_("the secret file {path} cannot be read: {why}", path=path, why=why))
+
+
+def _check(path: Path, status: os.stat_result, settings: Mapping[str, Any]) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ConfigError(_("the secret file {path} is not an ordinary file", path=path))
+    if os.name == "nt" or settings.get("allowInsecurePath") is True:
+        return
+    if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o077:
+        raise ConfigError(_("the secret file {path} is open to others", path=path), hint=f"chmod 600 {path}")
+
+
+def _limit(settings: Mapping[str, Any]) -> int:
+    limit = settings.get("maxBytes")
+    return min(limit, MAX_BYTES) if type(limit) is int and limit > 0 else MAX_BYTES
+
+
+def _read(fs: FileSystem, descriptor: int, limit: int, path: Path) -> bytes:
+    data = b""
+    while len(data) <= limit and (piece := fs.read(descriptor, limit + 1 - len(data))):
+        data += piece
+    if len(data) > limit:
+        raise ConfigError(_("the secret file {path} is too large", path=path))
+    return data
+
+
+def _parsed(text: str, path: Path) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass  # the error would hold the text
+    raise ConfigError(_("the secret file {path} is not JSON", path=path))
+
+
+def _at(value: Any, pointer: str) -> Any:
+    """What a JSON pointer leads to (RFC 6901 §4), None where there is nothing."""
+    if not pointer.startswith("/"):
+        return None
+    for part in pointer[1:].split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, Mapping):
+            value = value.get(key)
+        elif isinstance(value, list) and _ARRAY_INDEX.fullmatch(key) and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            return None
+    return value

@@ -1,0 +1,256 @@
+"""The logins in OpenClaw's databases: looked at, never touched, whichever release made them.
+
+Releases since June 2026 keep the credentials document (`profiles`) and its bookkeeping (`order`, `usageStats`) as
+JSON in SQLite: at first in the agent's own database (tables `auth_profile_store`, `auth_profile_state`), later in the
+state database (table `config_machine_state`). That schema is theirs alone. So tables and columns are looked up before
+they are read, what looks different is a problem to tell and never an error, and a query that would take long is
+stopped.
+
+Nothing is written, nor is a lock held that a writer would wait for. A database at rest is opened as immutable:
+SQLite would otherwise lay a `-wal` and a `-shm` file beside it, even for a reader.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
+
+from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.config_view import is_marker
+from openclaw_ipython.openclaw.files import MAX_BYTES, OS, FileSystem, Stamp, stamp_of
+from openclaw_ipython.openclaw.json5.document import Json5Error, parse
+from openclaw_ipython.openclaw.profiles import Profiles, read_profiles
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.values import dataclass, field
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from openclaw_ipython.openclaw.paths import Home
+
+_SIDECARS = ("-wal", "-journal")  # what is in these is not in the database yet
+_SECTIONS = ("profiles", "order", "usageStats")
+_TABLES = {  # table → the rows that count; where none of them is there, all
+    "config_machine_state": ("authProfiles.store", "authProfiles.state"),
+    "auth_profile_store": ("primary",),
+    "auth_profile_state": ("primary",),
+}
+_EXACT = frozenset({"config_machine_state"})  # tables whose other rows are about something else
+_KEY_COLUMN = pattern(r"(?:.*_)?(?:key|id|name)", re.I)
+_JSON_COLUMN = pattern(r"(?:.*_)?(?:json|value|document|data)", re.I)
+
+_BUSY_SECONDS = 0.25
+_ATTEMPTS = 3
+_MAX_ROWS = 1000
+_STEPS, _ROUNDS = 10_000, 100  # of SQLite's machine: far more than 300 tables take, and a blink
+
+
+@dataclass(frozen=True)
+class DatabaseLogins:
+    """What the databases of a home hold. `sources` is profile id → the database it stands in.
+
+    `problems` are databases, and logins in them, that could not be read; they count as absent.
+    """
+
+    profiles: Profiles = field(default_factory=Profiles)
+    sources: Mapping[str, Path] = field(default_factory=dict)
+    problems: tuple[DocumentError, ...] = ()
+
+
+class _Cell(NamedTuple):
+    """One row that may hold logins: its key, and JSON."""
+
+    key: str
+    text: str
+
+
+def databases(home: Home) -> tuple[Path, Path]:
+    """The state database, and the agent's own, which wins."""
+    return home.sqlite_path, home.agent_sqlite_path
+
+
+def watched(home: Home) -> list[Path]:
+    """The files whose stamps tell that the logins in the databases may have changed."""
+    return [file for path in databases(home) for file in (path, *_beside(path))]
+
+
+def read_logins(home: Home, fs: FileSystem = OS) -> DatabaseLogins:
+    """The logins in a home's databases. What cannot be read is a problem; nothing is raised."""
+    joined = Profiles()
+    sources: dict[str, Path] = {}
+    problems: list[DocumentError] = []
+    for path in databases(home):
+        try:
+            found = read_profiles(_sections(path, fs))
+        except DocumentError as error:
+            problems.append(error.with_traceback(None))  # whose frames hold what was read
+            continue
+        joined = found.over(joined)
+        sources |= dict.fromkeys(found.profiles, path)
+        problems += [DocumentError(f"{path}: {text}", path=path) for text in found.problems]
+    return DatabaseLogins(joined, sources, tuple(problems))
+
+
+# -- what the rows mean --------------------------------------------------------------------
+
+
+def _sections(path: Path, fs: FileSystem) -> dict[str, dict[str, Any]]:
+    """The credentials document of one database. Raises DocumentError."""
+    joined: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+    for cell in _cells(path, fs):
+        for name, section in _document(cell, path).items():
+            joined[name].update(section)
+    return joined
+
+
+def _document(cell: _Cell, path: Path) -> dict[str, dict[str, Any]]:
+    """The sections in one row, which is a credentials document or a single login named by its key."""
+    try:
+        value = parse(cell.text).value
+    except Json5Error:
+        value = None
+    if not isinstance(value, Mapping):
+        raise DocumentError(_("{path} holds logins that are no JSON object", path=path), path=path)
+    if "type" in value and "provider" in value:
+        value = {"profiles": {cell.key: value}}
+    sections = {name: dict(value[name]) for name in _SECTIONS if isinstance(value.get(name), Mapping)}
+    if "profiles" in sections:
+        sections["profiles"] = {
+            key: record for key, record in sections["profiles"].items() if not _is_placeholder(record)
+        }
+    return sections
+
+
+def _is_placeholder(record: Any) -> bool:
+    """Whether this is no login: OpenClaw's own migration makes a key `qwen-oauth` of a provider's marker."""
+    if not isinstance(record, Mapping):
+        return False
+    key = record.get("key", record.get("apiKey"))
+    return isinstance(key, str) and is_marker(key)
+
+
+# -- one database --------------------------------------------------------------------------
+
+
+def _cells(path: Path, fs: FileSystem) -> list[_Cell]:
+    """The rows of one database; none where there is no database. Raises DocumentError."""
+    if not _is_there(path, fs):
+        return []
+    for _attempt in range(_ATTEMPTS):
+        before = _stamps(path, fs)
+        if any(stamp and stamp.size for stamp in before[1:]):
+            break  # somebody writes, or was killed while writing: SQLite's own protocol tells what counts
+        try:
+            cells = _read(path, "immutable=1")
+        except DocumentError:
+            if _stamps(path, fs) == before:
+                raise
+        else:
+            if _stamps(path, fs) == before:
+                return cells
+    return _read(path, "mode=ro")
+
+
+def _is_there(path: Path, fs: FileSystem) -> bool:
+    try:
+        mode = fs.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "the system refused") from None
+    if not stat.S_ISREG(mode):  # a pipe would be waited for
+        raise _unreadable(path, "it is not an ordinary file")
+    return True
+
+
+def _beside(path: Path) -> list[Path]:
+    return [path.with_name(path.name + more) for more in _SIDECARS]
+
+
+def _stamps(path: Path, fs: FileSystem) -> list[Stamp | None]:
+    return [stamp_of(file, fs=fs) for file in (path, *_beside(path))]
+
+
+def _read(path: Path, how: str) -> list[_Cell]:
+    import sqlite3  # here: most homes have no database
+
+    place = path.absolute().as_posix()
+    uri = f"file://{'' if place.startswith('/') else '/'}{quote(place)}?mode=ro&{how}"
+    try:
+        connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
+        try:
+            _restrain(connection)
+            return [cell for table in _tables(connection) for cell in _rows(connection, table, path)]
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        reason = _REASONS.get(getattr(error, "sqlite_errorname", ""), "SQLite refused")
+    except UnicodeDecodeError:  # which holds what it could not decode
+        reason = "it holds something else than text"
+    raise _unreadable(path, reason)
+
+
+def _restrain(connection: sqlite3.Connection) -> None:
+    """Bound what a strange database can make us do."""
+    import sqlite3
+
+    connection.text_factory = bytes  # so that text of another encoding is found by us
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
+    rounds = iter(range(_ROUNDS))
+    connection.set_progress_handler(lambda: int(next(rounds, None) is None), _STEPS)
+    connection.execute("PRAGMA trusted_schema = OFF")
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    names = {name.decode() for (name,) in found}
+    return [table for table in _TABLES if table in names]
+
+
+def _rows(connection: sqlite3.Connection, table: str, path: Path) -> list[_Cell]:
+    """The rows of a table that count, whatever its columns are called."""
+    found = connection.execute("SELECT name FROM pragma_table_info(?)", [table])
+    columns = [name.decode() for (name,) in found]
+    key = _first(columns, _KEY_COLUMN)
+    value = _first((name for name in columns if name != key), _JSON_COLUMN)
+    if key is None or value is None:
+        raise _unreadable(path, f"its table {table} is not as any known release makes it")
+    query = f"SELECT {_quoted(key)}, {_quoted(value)} FROM {table} LIMIT {_MAX_ROWS}"  # noqa: S608 - names
+    rows = {_text(name): content for name, content in connection.execute(query)}
+    wanted = [name for name in _TABLES[table] if name in rows]
+    if not wanted and table not in _EXACT:
+        wanted = list(rows)
+    return [_Cell(name, _text(rows[name])) for name in wanted]
+
+
+def _first(names: Iterable[str], pattern: re.Pattern[str]) -> str | None:
+    return next((name for name in names if pattern.fullmatch(name)), None)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+_REASONS = {
+    "SQLITE_BUSY": "another program is changing it",
+    "SQLITE_CANTOPEN": "it cannot be opened",
+    "SQLITE_CORRUPT": "it is damaged",
+    "SQLITE_INTERRUPT": "that would take too long",
+    "SQLITE_NOTADB": "it is not a database",
+    "SQLITE_TOOBIG": "it holds too much",
+}
+
+
+def _unreadable(path: Path, reason: str) -> DocumentError:
+    return DocumentError(
+        _("{path} could not be read: {reason}", path=path, reason=reason), path=path, hint="openclaw doctor"
+    )

@@ -1,0 +1,1 @@
+"""Qwen Code's login, read and renewed in place."""

@@ -1,0 +1,227 @@
+"""Qwen Code's own login, used where it is: `oauth_creds.json`, under Qwen Code's lock and by its rules.
+
+A rotating refresh token has one owner. So this login is never copied into OpenClaw's files: it is read for each
+question, renewed under `oauth_creds.lock` and written back here, and a running Qwen Code goes on with what we
+wrote. The file is never deleted, and nothing happens to it unless a question needs it. No network in here.
+
+Observed with Qwen Code 0.10.1 and 0.12.0; later releases keep the format.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.files import OS, Changed, FileSystem, Stamp, replace
+from openclaw_ipython.openclaw.json5.document import Edit, Json5Error, edit
+from openclaw_ipython.openclaw.locks import Found, LockFile
+from openclaw_ipython.openclaw.profiles import StoredProfile
+from openclaw_ipython.openclaw.reading import Reading, unreadable
+from openclaw_ipython.sanitize.secrets import Secret
+
+PROVIDER_ID: Final = "qwen-portal"
+PROFILE_ID: Final = "qwen-portal:qwen-cli"
+"""What OpenClaw calls this login."""
+
+SOURCE: Final = "Qwen Code, in place"
+
+STALE_SECONDS = 40.0
+"""When a lock counts as left behind: later than in every release of Qwen Code (10 to 35 s)."""
+
+WAIT_SECONDS = 45.0
+_LONGEST_PAUSE = 1.0  # between two looks: what the holder of the lock writes is what is waited for
+_TORN_PAUSE = 0.05  # old releases write in place, which takes moments
+_NEWER_NS = 2_000_000  # Qwen Code reads the file again when its time, in milliseconds, is a later one
+_MERGES = 3
+_OURS = frozenset({"access_token", "refresh_token", "expiry_date", "id_token"})
+_RNG = secrets.SystemRandom().random
+
+
+class QwenCodeFile:
+    """The login of Qwen Code in its folder. `clock` is epoch seconds."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time, fs: FileSystem = OS) -> None:
+        self.path = folder / "oauth_creds.json"
+        self._clock = clock
+        self._fs = fs
+
+    def lock(self) -> QwenCodeLock:
+        """The lock to hold around reading, refreshing and writing."""
+        return QwenCodeLock(self.path, clock=self._clock, fs=self._fs)
+
+    def read(self) -> StoredProfile | None:
+        """The login as it stands now, None if there is no file.
+
+        `extra` has `resource_url` and what else the file holds. Raises DocumentError for a file that is no login.
+        """
+        found = self._look()
+        if isinstance(found, DocumentError):
+            raise found.with_traceback(None)  # whose frames held the file's text
+        return found
+
+    def write(self, profile: StoredProfile) -> None:
+        """Write renewed tokens; every other key of the file stays. The caller holds `lock()`.
+
+        A file that vanished meanwhile is written anew. Raises DocumentError or StoreBusy where that is not
+        possible; the file is then as it was.
+        """
+        failure: DocumentError | StoreBusy | None
+        for _attempt in range(_MERGES):
+            try:
+                failure = self._write(profile)
+            except Changed:
+                continue
+            break
+        else:
+            failure = StoreBusy(
+                _("{name} keeps being changed by another program", name=self.path.name), path=self.path
+            )
+        if failure is not None:
+            raise failure.with_traceback(None)
+
+    # -- inside ----------------------------------------------------------------------------
+
+    def _look(self) -> StoredProfile | DocumentError | None:
+        found = self._look_once()
+        if isinstance(found, DocumentError):
+            self._fs.pause(_TORN_PAUSE)
+            found = self._look_once()
+        return found
+
+    def _look_once(self) -> StoredProfile | DocumentError | None:
+        try:
+            document = Reading(self._fs).document(self.path)
+        except DocumentError as error:
+            return error
+        if document is None:
+            return None
+        profile = _profile(document.value)
+        return profile if isinstance(profile, StoredProfile) else _no_login(self.path, profile)
+
+    def _write(self, profile: StoredProfile) -> DocumentError | None:
+        reading = Reading(self._fs)
+        try:
+            document = reading.document(self.path)
+            old = reading.stamps[self.path]
+            text = document.text if document is not None else ""
+            values = _record(profile, with_extra=not text.strip())
+            new = edit(text, [Edit((key,), value) for key, value in values.items()])
+            self._date(replace(self.path, new, expect=old, fs=self._fs), old)
+        except DocumentError as error:
+            return error
+        except Json5Error as error:
+            return unreadable(self.path, error)
+        return None
+
+    def _date(self, new: Stamp, old: Stamp | None) -> None:
+        """Let a running Qwen Code see that the file is a newer one, whatever the clocks say."""
+        if old is None or new.mtime_ns >= old.mtime_ns + _NEWER_NS:
+            return
+        try:
+            self._fs.set_mtime(self.path, old.mtime_ns + _NEWER_NS)
+        except OSError:  # it then finds out by a 401, and refreshes by itself
+            pass
+
+
+class QwenCodeLock(LockFile):
+    """Qwen Code's lock: `oauth_creds.lock`, one random UUID in it, judged by its age alone.
+
+    Hold it for less than ten seconds: old releases take it then. `rng` is a number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        rng: Callable[[], float] = _RNG,
+        fs: FileSystem = OS,
+    ) -> None:
+        super().__init__(path, path.with_name("oauth_creds.lock"), clock=clock, fs=fs)
+        self._rng = rng
+
+    def content(self) -> bytes:
+        """A UUID, by which the holder knows its own lock."""
+        return str(uuid.uuid4()).encode()
+
+    def is_abandoned(self, found: Found) -> bool:
+        """Nobody holds it that long."""
+        return self._clock() - found.mtime > STALE_SECONDS
+
+    def delays(self) -> Iterator[float]:
+        """From 0.1 s up to a second, each lengthened by up to as much again, `WAIT_SECONDS` in all."""
+        waited, pause = 0.0, 0.1
+        while waited < WAIT_SECONDS:
+            delay = min(pause * (1 + self._rng()), _LONGEST_PAUSE)
+            yield delay
+            waited += delay
+            pause *= 1.5
+
+
+# -- one record ----------------------------------------------------------------------------
+
+
+def _profile(record: Any) -> StoredProfile | str:
+    """The login in a parsed file, or what is wrong with it."""
+    if not isinstance(record, Mapping):
+        return "it is not an object"
+    kind = record.get("token_type")
+    if kind is not None and (not isinstance(kind, str) or kind.lower() != "bearer"):
+        return "token_type is not Bearer"
+    for key in ("access_token", "refresh_token"):
+        if not _is_token(record.get(key)):
+            return f"{key} is missing or is no token"
+    if not _is_time(record.get("expiry_date")):
+        return "expiry_date is missing or is not a time"
+    return StoredProfile(
+        id=PROFILE_ID,
+        type="oauth",
+        provider=PROVIDER_ID,
+        access=Secret(record["access_token"]),
+        refresh=Secret(record["refresh_token"]),
+        expires=int(record["expiry_date"]),
+        extra={key: value for key, value in record.items() if key not in _OURS},
+    )
+
+
+def _record(profile: StoredProfile, *, with_extra: bool) -> dict[str, Any]:
+    """What the file has to say. Qwen Code ignores one without `token_type`."""
+    record: dict[str, Any] = {
+        "access_token": profile.access.reveal() if profile.access else "",
+        "refresh_token": profile.refresh.reveal() if profile.refresh else "",
+        "token_type": profile.extra.get("token_type") or "Bearer",
+    }
+    if with_extra:
+        record |= profile.extra
+    return record | {"expiry_date": profile.expires}
+
+
+def _is_token(value: Any) -> bool:
+    """Something that can stand in a header: a line break would end it."""
+    return (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        and bool(value)
+        and " " not in value
+    )
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value < 2**63  # which neither infinity nor "not a number" is
+
+
+def _no_login(path: Path, why: str) -> DocumentError:
+    return DocumentError(
+        _("{path} holds no login: {why}", path=path, why=why),
+        path=path,
+        hint=_("sign in with Qwen Code again, or %openclaw login"),
+    )

@@ -1,0 +1,76 @@
+"""Model text as Markdown that a front end shows right and that cannot act.
+
+Front ends run what Markdown carries: raw HTML, addresses with scripts, images that tell their server that they
+were seen, TeX that links. The text is therefore read into tokens and *written anew* from them; what the writer
+does not know cannot come out. No `<` of the model ever leaves as `<`. Only reading and writing Markdown
+belongs here: where and how often it is shown is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.html import html_code, preformatted
+from openclaw_ipython.values import dataclass
+
+MAX_LENGTH = 400_000
+"""Characters; a longer text in one piece is shown as plain text."""
+
+# One line of words between single spaces: letters of any script that has no other meaning here, and the marks of
+# ordinary prose. The first words of most answers are that, and are shown before the parser has been imported.
+_PLAIN_WORDS = pattern(r"[^\W\d_](?:[^\W_]|[,;?'()%，。] ?|\.(?= |$)| (?! ))*(?<! )")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A top-level block: its kind (markdown-it's token type), first line (from 0) and safe Markdown."""
+
+    kind: str
+    line: int
+    markdown: str
+
+
+def safe_markdown(text: str) -> str:
+    """`text` as inert Markdown: same content, and nothing in it that a front end would run, load or follow.
+
+    For any text; never raises. What is nested or tangled beyond reason is shown as plain text.
+    """
+    return "\n\n".join(block.markdown for block in safe_blocks(visible(text)))
+
+
+def safe_blocks(text: str, *, growing: bool = False) -> list[Block]:
+    """The top-level blocks of `text`, as `safe_markdown` would join them. For text that `visible` has seen.
+
+    `growing`: more is to come, so code at the very end is not worth colouring yet.
+    """
+    if len(text) > MAX_LENGTH:
+        return [plain_block(text)]
+    if _PLAIN_WORDS.fullmatch(words := text.rstrip(" \n")):
+        return [Block("paragraph_open", 0, words)]
+    try:
+        return list(_read(text, growing))
+    except Exception:  # a fault of the parser must not cost the reader the answer
+        return [plain_block(text)]
+
+
+def prepare() -> None:
+    """Load the parser, which the first Markdown would wait for otherwise: tens of milliseconds."""
+    from openclaw_ipython.sanitize.markdown_grammar import parser
+
+    parser()
+
+
+def plain_block(text: str) -> Block:
+    """`text` as it is, without any Markdown, lines wrapped to the page."""
+    return Block("plain", 0, preformatted(html_code(text), style="white-space:pre-wrap"))
+
+
+def _read(text: str, growing: bool) -> Iterator[Block]:
+    from openclaw_ipython.sanitize.markdown_grammar import tokens
+    from openclaw_ipython.sanitize.markdown_writer import Writer
+
+    for block in Writer(tokens(text), growing=growing).blocks():
+        if block.markdown:
+            yield block

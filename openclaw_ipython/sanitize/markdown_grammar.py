@@ -1,0 +1,198 @@
+r"""The Markdown that models write: CommonMark, tables, strikethrough, and math between dollars or TeX brackets.
+
+The one module that imports markdown-it; `safe.markdown` imports it on first use. It only reads: what may be
+shown, and how, is decided where tokens are written out again.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_inline import StateInline
+
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.sanitize.formulas import CLOSERS
+
+MAX_NESTING = 48
+MAX_COLUMNS = 200
+MAX_BRACKETS = 3000
+MAX_FORMULA = 4000
+MAX_FORMULA_LINES = 200
+
+_NEXT_DOLLAR = pattern(r"[^$\\]*(?:\\.[^$\\]*)*\$", re.S)
+_ENVIRONMENT = pattern(
+    r"\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|cases|split)\*?)\}"
+)
+_TEX_SIGN = pattern(r"[\\^_={}]")
+_WORD = pattern(r"[ \n][A-Za-z]{2}")
+
+
+class TooComplex(Exception):
+    """The text would cost more to read as Markdown than it is worth; nobody writes such text for a reader."""
+
+
+class _Parser(MarkdownIt):
+    """Takes every address as it stands: which ones become links is not for the parser to say."""
+
+    def validateLink(self, url: str) -> bool:  # noqa: N802
+        return True
+
+    def normalizeLink(self, url: str) -> str:  # noqa: N802
+        return url
+
+    def normalizeLinkText(self, link: str) -> str:  # noqa: N802
+        return link
+
+
+@functools.cache
+def parser() -> MarkdownIt:
+    """The parser; it keeps nothing between two texts."""
+    md = _Parser("commonmark", {"html": False, "maxNesting": MAX_NESTING})
+    md.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
+    md.block.ruler.before("table", "limits", _block_limits)
+    md.block.ruler.before("fence", "math", _math_block, {"alt": ["paragraph", "blockquote", "list"]})
+    md.inline.ruler.before("text", "limits", _inline_limits)
+    md.inline.ruler.before("escape", "math", _math_inline)
+    return md
+
+
+def tokens(text: str) -> list[Any]:
+    """The tokens of `text`. Raises `TooComplex` when it is nested or tangled beyond reason."""
+    return parser().parse(text, {"budget": 2000 + 12 * len(text)})
+
+
+# -- limits ----------------------------------------------------------------------------------
+
+
+def _block_limits(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    # markdown-it drops what is nested deeper than its limit; text must not get lost.
+    if state.level >= MAX_NESTING - 4:
+        raise TooComplex
+    # Each short row of a wide table is filled up with cells: a few kilobytes can ask for 65,000 of them.
+    if state.src.count("|", state.bMarks[start_line], state.eMarks[start_line]) > MAX_COLUMNS:
+        raise TooComplex
+    return _spend(state.env)
+
+
+def _inline_limits(state: StateInline, silent: bool) -> bool:
+    # Looking for the end of a link is quadratic in the brackets of a paragraph.
+    if state.pos == 0 and state.src.count("[") > MAX_BRACKETS:
+        raise TooComplex
+    return _spend(state.env)
+
+
+def _spend(env: Any) -> bool:
+    env["budget"] -= 1
+    if env["budget"] < 0:
+        raise TooComplex
+    return False
+
+
+# -- math ------------------------------------------------------------------------------------
+
+
+def _math_inline(state: StateInline, silent: bool) -> bool:
+    """`$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]` within a paragraph, a heading or a cell."""
+    opener = _opener(state.src, state.pos)
+    if not opener:
+        return False
+    start = state.pos + len(opener)
+    end = _inline_end(state, opener, start)
+    if end < 0:
+        return False
+    if not silent:
+        token = state.push("math_inline", "", 0)
+        token.content, token.markup = state.src[start:end], opener
+    state.pos = end + len(CLOSERS[opener])
+    return True
+
+
+def _opener(text: str, at: int) -> str:
+    for opener in ("$$", "$", r"\(", r"\["):
+        if text.startswith(opener, at):
+            return opener
+    return ""
+
+
+def _inline_end(state: StateInline, opener: str, start: int) -> int:
+    limit = min(state.posMax, start + MAX_FORMULA)
+    single = opener == "$"
+    end = _dollar_end(state.src, start, limit) if single else state.src.find(CLOSERS[opener], start, limit)
+    return end if end > start and "`" not in state.src[start:end] and state.src[start:end].strip() else -1
+
+
+def _dollar_end(text: str, start: int, limit: int) -> int:
+    """Where the formula opened by the single dollar before `start` ends; -1 when that is no formula.
+
+    As in pandoc's `tex_math_dollars`: no space inside the dollars, no digit after them. Beyond that, no
+    letter on either outer side and no prose about money ("$5 a month or 50$").
+    """
+    before = text[start - 2 : start - 1]
+    if start >= limit or text[start].isspace() or before == "$" or _is_ascii_alnum(before):
+        return -1
+    match = _NEXT_DOLLAR.match(text, start, limit)
+    if match is None:
+        return -1
+    end = match.end() - 1
+    if text[end - 1].isspace() or text[end + 1 : end + 2] == "$" or _is_ascii_alnum(text[end + 1 : end + 2]):
+        return -1
+    return -1 if _is_about_money(text[start:end]) else end
+
+
+def _is_about_money(text: str) -> bool:
+    return text[0].isdigit() and _TEX_SIGN.search(text) is None and _WORD.search(text) is not None
+
+
+def _is_ascii_alnum(char: str) -> bool:
+    return char.isascii() and char.isalnum()
+
+
+def _math_block(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    r"""`$$`, `\[` or `\begin{align}` at the start of a line, up to its closer at the end of one.
+
+    Without a closer yet, an opener alone on its line takes the lines up to the next blank one: that is what
+    a formula looks like while it arrives.
+    """
+    if state.is_code_block(start_line):
+        return False
+    first = state.src[state.bMarks[start_line] + state.tShift[start_line] : state.eMarks[start_line]]
+    opener, closer = _block_delimiters(first)
+    if not opener:
+        return False
+    end, closed = _block_end(state, start_line, end_line, first[len(opener) :], closer)
+    if not closed and (first.strip() != opener or end < end_line):
+        return False
+    if silent:
+        return True
+    body = state.getLines(start_line, end, state.tShift[start_line], False).strip()[len(opener) :]
+    token = state.push("math_block" if closed else "math_pending", "", 0)
+    token.content = body.removesuffix(closer) if closed else body
+    token.markup = opener
+    token.map = [start_line, end]
+    state.line = end
+    return True
+
+
+def _block_delimiters(line: str) -> tuple[str, str]:
+    if line.startswith("$$"):
+        return "$$", "$$"
+    if line.startswith(r"\["):
+        return r"\[", r"\]"
+    if environment := _ENVIRONMENT.match(line):
+        return environment[0], rf"\end{{{environment[1]}}}"
+    return "", ""
+
+
+def _block_end(state: StateBlock, line: int, end_line: int, rest: str, closer: str) -> tuple[int, bool]:
+    """The line after the block and whether `closer` was found, at the end of the block's last line."""
+    limit = min(end_line, line + MAX_FORMULA_LINES)
+    while closer not in rest:
+        line += 1
+        if line >= limit or state.isEmpty(line) or state.sCount[line] < state.blkIndent:
+            return line, False
+        rest = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+    return line + 1, rest.index(closer) == len(rest.rstrip()) - len(closer)

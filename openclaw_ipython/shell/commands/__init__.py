@@ -1,0 +1,1 @@
+"""The subcommands of `%openclaw`, one module a subject."""

@@ -1,0 +1,251 @@
+"""The subcommands about what was asked: conversations, usage, the cache."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.errors import OpenClawError, UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.journal.export import as_json as exported_json
+from openclaw_ipython.journal.export import as_markdown, text_of
+from openclaw_ipython.openclaw.refs import did_you_mean, suggest
+from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.html import html_code, preformatted
+from openclaw_ipython.sanitize.markdown import safe_markdown
+from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.shell.commands.table import JSON, command
+from openclaw_ipython.shell.commands.usage import DAYS, LONGEST, as_data, as_table, gathered, plotted
+from openclaw_ipython.shell.conversation import notebook_of, store_of
+from openclaw_ipython.shell.parser import Option, Positional, choice, count
+from openclaw_ipython.shell.views import Facts, Said, Table, View, as_json, short
+
+if TYPE_CHECKING:
+    from openclaw_ipython.journal.conversations import Conversations, Turn, Unwritten
+    from openclaw_ipython.shell.session import Session
+
+_SNIPPET = 60  # characters of a first question in a list
+
+# -- conversations -------------------------------------------------------------------------
+
+
+@command("chat list", Option(("--all",), "those of other notebooks too"), JSON)
+def chat_list(session: Session, values: dict[str, Any]) -> View | None:
+    """The conversations of this notebook, the latest first."""
+    here = notebook_of(session)
+    chats = store_of(session)[0].chats(None if values["all"] else here)
+    if values["json"]:
+        rows = [{"notebook": c.notebook, "name": c.name, "turns": c.turns, "at": c.at} for c in chats]
+        return as_json({"chats": rows})
+    headings = [_("Name"), _("Turns"), _("Last"), _("Begins with")]
+    rows_shown = [[c.name, str(c.turns), _when(c.at), _snippet(c.first)] for c in chats]
+    if values["all"]:
+        headings.append(_("Notebook"))
+        rows_shown = [[*row, short(Path(c.notebook))] for row, c in zip(rows_shown, chats, strict=True)]
+    return Table(
+        headings, rows_shown, _("no conversation yet"), _("%%qwen -c goes on with the last question")
+    )
+
+
+@command(
+    "chat show", Positional("name", "which; the last one if none is named", required=False, kind="chat"), JSON
+)
+def chat_show(session: Session, values: dict[str, Any]) -> View | None:
+    """A conversation, question by question."""
+    name, turns = _turns(session, values["name"])
+    if values["json"]:
+        return as_json([turn._asdict() for turn in turns])
+    return Transcript(name, tuple(turns))
+
+
+@command(
+    "chat clear",
+    Positional("name", "which; all of this notebook if none is named", required=False, kind="chat"),
+)
+def chat_clear(session: Session, values: dict[str, Any]) -> View | None:
+    """Forget a conversation, or all of this notebook, in the journal and in memory."""
+    store, _why = store_of(session)
+    notebook = notebook_of(session)
+    turns = store.clear(notebook, values["name"])
+    if values["name"] is None:
+        session.memory.fresh.clear()
+        session.memory.latest = None
+    elif not turns:
+        raise _unknown(session, store, values["name"])
+    return Said(_("turns forgotten: {count}", count=turns))
+
+
+@command(
+    "chat export",
+    Positional("name", "which conversation", kind="chat"),
+    Positional("file", "where to: .md for people, .json for programs"),
+    Option(("--force",), "replace a file that is there"),
+)
+def chat_export(session: Session, values: dict[str, Any]) -> View | None:
+    """Write a conversation into a file: Markdown, or JSON by its suffix."""
+    name, turns = _turns(session, values["name"])
+    path = Path(values["file"]).expanduser()
+    text = exported_json(name, turns) if path.suffix.lower() == ".json" else as_markdown(name, turns)
+    try:
+        with path.open("w" if values["force"] else "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(_("{path} exists", path=path), hint=_("--force replaces it")) from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise UsageError(_("{path} cannot be written: {reason}", path=path, reason=why)) from error
+    return Said(_("turns written to {path}: {count}", count=len(turns), path=short(path)))
+
+
+def _turns(session: Session, name: str | None) -> tuple[str, list[Turn]]:
+    """The conversation of that name, else the last one. Raises UsageError."""
+    store, _why = store_of(session)
+    notebook = notebook_of(session)
+    found = name or store.latest(notebook)
+    if found is None:
+        raise UsageError(_("no conversation yet"), hint=_("%%qwen -c goes on with the last question"))
+    turns = store.turns(notebook, found)
+    if not turns:
+        raise _unknown(session, store, found)
+    return found, turns
+
+
+def _unknown(session: Session, store: Conversations | Unwritten, name: str) -> UsageError:
+    names = chat_names(session)
+    near = suggest(name, names)
+    return UsageError(
+        _("no conversation {name} in this notebook{meant}", name=name, meant=did_you_mean(near)),
+        suggestions=near,
+        hint="%openclaw chat list",
+    )
+
+
+def chat_names(session: Session) -> list[str]:
+    """The names of this notebook's conversations, for completion."""
+    return [chat.name for chat in store_of(session)[0].chats(notebook_of(session))]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Transcript(View):
+    """A conversation to read: Markdown of the house, so inert."""
+
+    name: str
+    turns: tuple[Turn, ...]
+
+    def text(self) -> str:
+        """Question and answer, one below the other."""
+        parts = [self.name]
+        for turn in self.turns:
+            parts += [f"> {line}" for line in safe_text(text_of(turn.prompt)).splitlines()]
+            parts += [f"({safe_text(turn.model)}, {_when(turn.at)})", safe_text(turn.answer).strip("\n"), ""]
+        return "\n".join(parts).rstrip("\n")
+
+    def html(self) -> str:
+        """The text, preformatted."""
+        return preformatted(html_code(visible(self.text())), style="white-space:pre-wrap")
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        parts = []
+        for turn in self.turns:
+            quoted = "\n".join(f"> {line}" for line in text_of(turn.prompt).splitlines())
+            parts += [quoted, f"*{turn.model}, {_when(turn.at)}*", turn.answer]
+        return {"text/markdown": safe_markdown("\n\n".join(parts)), "text/plain": self.text()}
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
+
+
+def _snippet(content: Any) -> str:
+    words = " ".join(text_of(content).split())
+    return words if len(words) <= _SNIPPET else words[: _SNIPPET - 1] + "…"
+
+
+# -- usage ---------------------------------------------------------------------------------
+
+
+@command(
+    "usage",
+    Option(("--days",), "how many days, today included (30)", "N", count),
+    Option(("--by",), "day, model or provider", "WHAT", choice("day", "model", "provider"), kind="by"),
+    Option(("--plot",), "draw requests and tokens per day, by model"),
+    JSON,
+)
+def usage(session: Session, values: dict[str, Any]) -> View | None:
+    """What was asked and what it took: requests, tokens, errors, time, and cost where prices are known."""
+    found = gathered(session, min(values["days"] or DAYS, LONGEST), values["by"] or "day")
+    if values["json"]:
+        return as_json(as_data(found))
+    return plotted(session, found) if values["plot"] else as_table(found)
+
+
+# -- the cache -----------------------------------------------------------------------------
+
+
+@command("cache status", JSON)
+def cache_status(session: Session, values: dict[str, Any]) -> View | None:
+    """Whether answers are kept, where, and how many there are."""
+    books, options = session.client.books, session.options
+    kept = books.answers.kept()
+    path = books.keeping.cache_file or books.journal.path
+    if values["json"]:
+        return as_json(
+            {"on": options.cache, "file": str(path), "answers": kept.answers, "characters": kept.characters}
+        )
+    return Facts(
+        _("Cache"),
+        [
+            (_("state"), _("on") if options.cache else _("off; --cache turns it on for one question")),
+            (_("answers"), f"{kept.answers:,} ({math.ceil(kept.characters / 1000):,} kB)"),
+            (_("file"), _place(path, books.keeping.cache_file)),
+        ],
+    )
+
+
+@command(
+    "cache on",
+    Positional("file", "keep the answers in this file, to be passed on with a notebook", required=False),
+)
+def cache_on(session: Session, values: dict[str, Any]) -> View | None:
+    """Answer a request that was answered before from the cache, in this kernel; nothing is sent."""
+    options = session.options
+    if values["file"]:
+        before = options.cache_file
+        # Absolute: the notebook may change its working directory.
+        options.cache_file = str(Path(values["file"]).expanduser().absolute())
+        try:
+            session.client.books.answers.begin()
+        except OpenClawError:
+            options.cache_file = before
+            raise
+    options.cache = True
+    books = session.client.books  # which follows the options
+    if books.keeping.cache_file is None and not books.keeping.journal:
+        return Said(
+            _("The cache is on, but the journal is off: nothing is kept"), "%config OpenClaw.journal = True"
+        )
+    path = books.keeping.cache_file or books.journal.path
+    return Said(_("The cache is on; answers are kept in {path}", path=_place(path, books.keeping.cache_file)))
+
+
+@command("cache off")
+def cache_off(session: Session, values: dict[str, Any]) -> View | None:
+    """Send every request again; what is kept stays."""
+    session.options.cache = False
+    return Said(_("The cache is off"))
+
+
+@command("cache clear")
+def cache_clear(session: Session, values: dict[str, Any]) -> View | None:
+    """Delete all answers that are kept."""
+    gone = session.client.books.answers.clear()
+    return Said(_("answers deleted: {count}", count=f"{gone.answers:,}"))
+
+
+def _place(path: Path, own: Path | None) -> str:
+    """Where answers are kept. A file of the notebook's own has the name that the notebook has for it."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if own and path.is_relative_to(here) else short(path)

@@ -1,0 +1,47 @@
+"""The subcommands about the last exception."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.i18n import _, language
+from openclaw_ipython.shell.commands.table import command
+from openclaw_ipython.shell.parser import Option, Positional
+from openclaw_ipython.shell.views import Said, View
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.session import Session
+
+MODEL = Option(("-m", "--model"), "the model to ask: provider/model or alias", "REF", kind="model")
+WISH = Positional("wish", "what to mind, in your words", required=False, rest=True)
+
+
+@command("fix", WISH, MODEL)
+def fix(session: Session, values: dict[str, Any]) -> View | None:
+    """Repair the cell that failed last: the repaired cell appears below, and what changes is shown. Nothing is run."""
+    from openclaw_ipython.context.repairs import to_repair
+    from openclaw_ipython.shell import repairing
+
+    failure = repairing.failure_in(session)
+    if isinstance(failure, Said):
+        return failure
+    if not failure.source:
+        return Said(_("The cell that failed is not known here"), "%openclaw explain")
+    case = to_repair(failure, session.notebook.nameable(), " ".join(values["wish"]), language())
+    repairing.ask_about(session, case, repairing.repair_renderer(session, failure, case), values["model"])
+    return None
+
+
+@command("explain", WISH, MODEL)
+def explain(session: Session, values: dict[str, Any]) -> View | None:
+    """Explain the last exception, with the cell it came from."""
+    from openclaw_ipython.context.repairs import to_explain
+    from openclaw_ipython.shell import repairing
+    from openclaw_ipython.shell.ask import renderer_for
+
+    failure = repairing.failure_in(session)
+    if isinstance(failure, Said):
+        return failure
+    case = to_explain(failure, session.notebook.nameable(), " ".join(values["wish"]), language())
+    repairing.ask_about(session, case, renderer_for(session), values["model"])
+    return None

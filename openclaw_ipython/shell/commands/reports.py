@@ -1,0 +1,235 @@
+"""What the commands report, gathered as plain values and turned into views. Field names are OpenClaw's own."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython._version import __version__
+from openclaw_ipython.errors import CheckFailed, LoginRequired
+from openclaw_ipython.i18n import _
+from openclaw_ipython.qwen_code.source import QwenCode
+from openclaw_ipython.shell.commands.usage import today
+from openclaw_ipython.shell.views import Facts, View, duration, short
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.accounts import ProfileRow
+    from openclaw_ipython.shell.session import Session
+
+EXPIRING_MS = 24 * 3600 * 1000
+
+
+def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
+    """Bare `%openclaw`: who is signed in, what would answer, what to type."""
+    report = status(session)
+    facts = [
+        (_("account"), _account(session, report)),
+        (_("model"), report["resolvedDefault"] or _("none chosen yet")),
+        (_("images"), _eyes(session) or _("no image model yet: %openclaw models set-image")),
+    ]
+    facts.append((_("today"), today(session)))
+    asking = [("%%qwen", _("ask: the cell is the prompt"))]
+    return Facts(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
+
+
+def _eyes(session: Session) -> str:
+    """The model that a question with pictures goes to; nothing where there is none."""
+    models = session.client.models
+    default = models.default() or models.image_default()
+    if default is None:
+        return ""
+    return str(default if models.reads_images(default) else models.eyes(default) or "")
+
+
+def _account(session: Session, report: dict[str, Any]) -> str:
+    if session.pending is not None:
+        return _("signing in to {label} …", label=session.pending.state.label)
+    profiles = report["auth"]["oauth"]["profiles"]
+    if profiles:
+        return ", ".join(f"{p['profileId']} ({p['status']})" for p in profiles)
+    kinds = [p for p in report["auth"]["providers"] if p["effective"]["kind"] != "missing"]
+    return ", ".join(f"{p['provider']} ({p['effective']['detail']})" for p in kinds) or _("not signed in")
+
+
+def status(session: Session) -> dict[str, Any]:
+    """`models status` as a JSON object."""
+    models, accounts = session.client.models, session.client.accounts
+    default, image = models.default(), models.image_default()
+    spare = (*models.fallbacks(), *models.image_fallbacks())
+    used = {ref.provider for ref in (default, image, *spare) if ref}
+    rows = accounts.profiles()
+    shown = sorted(used | {row.provider for row in rows})
+    providers = [_provider_status(session, provider, rows) for provider in shown]
+    missing = [provider for provider in sorted(used) if accounts.credential(provider) is None]
+    home = session.client.home
+    return {
+        "configPath": str(home.config_path),
+        "agentDir": str(home.agent_dir),
+        "defaultModel": str(default) if default else None,
+        "resolvedDefault": str(default) if default else None,
+        "fallbacks": [str(ref) for ref in models.fallbacks()],
+        "imageModel": str(image) if image else None,
+        "imageFallbacks": [str(ref) for ref in models.image_fallbacks()],
+        "aliases": models.aliases(),
+        "allowed": [str(row.ref) for row in models.rows() if "configured" in row.tags],
+        "auth": {
+            "storePath": str(home.auth_profiles),
+            "providers": providers,
+            "missingProvidersInUse": missing,
+            "oauth": {
+                "profiles": [
+                    {
+                        "profileId": row.profile_id,
+                        "provider": row.provider,
+                        "type": row.type,
+                        "status": row.status,
+                        "expiresAt": row.expires_at,
+                        "remainingMs": row.remaining_ms,
+                        "source": row.source,
+                    }
+                    for row in rows
+                ]
+            },
+        },
+    }
+
+
+def _provider_status(session: Session, provider: str, rows: Sequence[ProfileRow]) -> dict[str, Any]:
+    credential = session.client.accounts.credential(provider)
+    kind, detail = "missing", "no login"
+    if credential is not None and credential.profile is not None:
+        kind, detail = "profiles", credential.profile.id
+    elif credential is not None:
+        kind, detail = ("env" if credential.source.startswith("env") else "key"), credential.source
+    labels = [row.profile_id for row in rows if row.provider == provider]
+    return {
+        "provider": provider,
+        "effective": {"kind": kind, "detail": detail},
+        "profiles": {"labels": labels},
+    }
+
+
+def status_view(report: dict[str, Any]) -> View:
+    """The status for people."""
+    auth = report["auth"]
+    facts = [
+        (_("default model"), report["resolvedDefault"] or _("none chosen yet")),
+        (_("image model"), report["imageModel"] or _("none chosen")),
+        (_("fallbacks"), ", ".join(report["fallbacks"]) or _("none")),
+        (_("image fallbacks"), ", ".join(report["imageFallbacks"]) or _("none")),
+        (_("aliases"), ", ".join(f"{a} → {r}" for a, r in report["aliases"].items()) or _("none")),
+    ]
+    facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
+    facts += [
+        (p["provider"], p["effective"]["detail"]) for p in auth["providers"] if not p["profiles"]["labels"]
+    ]
+    facts += [
+        (_("config"), short(Path(report["configPath"]))),
+        (_("logins"), short(Path(auth["storePath"]))),
+    ]
+    commands = (
+        [("%openclaw login", _("sign in"))] if auth["missingProvidersInUse"] or not auth["providers"] else []
+    )
+    return Facts(_("Models"), facts, commands)
+
+
+def _profile_line(profile: dict[str, Any]) -> str:
+    left = profile["remainingMs"]
+    words = [profile["type"], profile["status"]]
+    if profile["source"] == QwenCode.source:
+        words.append(QwenCode.source)
+    if left is not None:
+        words.append(
+            _("token valid for {time}", time=duration(left / 1000))
+            if left > 0
+            else _("token due for renewal")
+        )
+    return " · ".join(words)
+
+
+def check(report: dict[str, Any]) -> None:
+    """Raise CheckFailed where `openclaw models status --check` would exit with 1 or 2."""
+    profiles = report["auth"]["oauth"]["profiles"]
+    expired = [p["profileId"] for p in profiles if p["status"] == "expired"]
+    missing = report["auth"]["missingProvidersInUse"]
+    if not report["resolvedDefault"]:
+        raise LoginRequired(_("no model is chosen and nobody is signed in yet"), hint="%openclaw login")
+    if missing or expired:
+        raise CheckFailed(
+            _("login missing or expired: {logins}", logins=", ".join(missing + expired)),
+            code=1,
+            hint="%openclaw login",
+        )
+    soon = [p["profileId"] for p in profiles if p["status"] == "expiring"]
+    if soon:
+        raise CheckFailed(
+            _("login ends within a day: {logins}", logins=", ".join(soon)),
+            code=2,
+            hint="%openclaw login --force",
+        )
+
+
+def model_rows(session: Session, *, everything: bool, provider: str | None) -> list[dict[str, Any]]:
+    """`models list` as JSON objects."""
+    client = session.client
+    rows = client.models.rows(everything=everything, provider=provider)
+    able = {row.ref.provider: client.accounts.credential(row.ref.provider) is not None for row in rows}
+    return [
+        {
+            "key": str(row.ref),
+            "name": row.name,
+            "input": "+".join(row.input),
+            "contextWindow": row.context_window or None,
+            "available": able[row.ref.provider] and not row.missing,
+            "tags": list(row.tags),
+            "missing": row.missing,
+        }
+        for row in rows
+    ]
+
+
+def version(session: Session) -> View:
+    """Versions, for people and for bug reports."""
+    names = (
+        ("IPython", "ipython"),
+        ("ipykernel", "ipykernel"),
+        ("ipywidgets", "ipywidgets"),
+        ("httpx", "httpx"),
+    )
+    facts = [("openclaw-ipython", __version__), *((name, _installed(dist)) for name, dist in names)]
+    facts += [
+        ("Python", platform.python_version()),
+        (_("system"), platform.system()),
+        (_("front end"), session.front.label),
+    ]
+    return Facts(_("Versions"), facts)
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return installed(distribution)
+    except PackageNotFoundError:
+        return _("not installed")
+
+
+def gateway_runs(session: Session) -> bool:
+    """Whether an OpenClaw Gateway seems to run here: its lock file is in the state folder."""
+    return any(session.client.home.state_dir.glob("gateway*.lock"))
+
+
+def tokens(number: int | None) -> str:
+    """`128k`, `1M`: a number of tokens at a glance."""
+    if not number:
+        return "?"
+    if number >= 1_000_000:
+        return f"{number / 1_000_000:g}M"
+    return f"{number // 1000}k" if number >= 1000 else str(number)
+
+
+def yes_no(value: bool) -> str:
+    """For a table."""
+    return _("yes") if value else _("no")

@@ -1,0 +1,251 @@
+"""`%openclaw usage`: what was asked and what it took, as a table, as JSON, as a picture. The sums are the journal's."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.dispatch.recorder import DAY, span_text
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.render.status import duration, money
+from openclaw_ipython.shell.views import Table, View
+
+if TYPE_CHECKING:
+    from openclaw_ipython.journal.usage import By, Sum
+    from openclaw_ipython.providers.spec import Quota
+    from openclaw_ipython.shell.session import Session
+
+DAYS = 30
+"""How many days are summed up when nobody says how many."""
+
+LONGEST = 3_660
+"""How many days are summed up at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A known limit: of which provider, how many requests within how many seconds, and how many were sent."""
+
+    provider: str
+    requests: int
+    seconds: float
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What `%openclaw usage` tells: `rows` by `by`, their `total`, the `limits` that are known."""
+
+    days: int
+    by: By
+    rows: Sequence[Sum]
+    total: Sum
+    limits: Sequence[Limit]
+
+
+def gathered(session: Session, days: int, by: By) -> Usage:
+    """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
+    books = session.client.books
+    books.flush()
+    since = midnight(session.client.world.clock(), days - 1)
+    log = books.journal.usage
+    providers = sorted(one.name for one in log.sums("provider", since))
+    limits = [
+        Limit(provider, quota.requests, quota.seconds, _used(session, provider, quota))
+        for provider in providers
+        for quota in books.quotas(provider)
+    ]
+    return Usage(days, by, log.sums(by, since), log.total(since), limits)
+
+
+def midnight(now: float, days: int = 0) -> float:
+    """When the day began, so many days ago, by this machine's clock. Epoch seconds."""
+    day = datetime.fromtimestamp(now).date() - timedelta(days=days)
+    return datetime.combine(day, time()).timestamp()  # of no zone: by the clock of that day, summer or winter
+
+
+def today(session: Session) -> str:
+    """Today's usage in a line, for the status; says so where nothing was asked yet."""
+    books = session.client.books
+    books.flush()
+    total = books.journal.usage.total(midnight(session.client.world.clock()))
+    if not total.requests and not total.replays:
+        return _("nothing asked yet")
+    parts = [_("requests: {count}", count=f"{total.requests:,}")]
+    if total.errors:
+        parts.append(_("failed: {count}", count=f"{total.errors:,}"))
+    tokens = f"{total.input_tokens:,}→{total.output_tokens:,}"
+    parts.append(_("{tokens} tokens", tokens=tokens))
+    if total.cost is not None:
+        parts.append(_cost(total))
+    if total.replays:
+        parts.append(_("from the cache: {count}", count=f"{total.replays:,}"))
+    return " · ".join(parts)
+
+
+def as_table(usage: Usage) -> View:
+    """The usage for people."""
+    heads = {"day": _("Day"), "model": _("Model"), "provider": _("Service")}
+    headings = [
+        heads[usage.by], _("Requests"), _("Failed"), _("Tokens in"), _("Tokens out"), _("First text"),
+        _("Whole answer"), _("Cost"), _("From the cache"),
+    ]  # fmt: skip
+    rows = [_row(one.name, one) for one in usage.rows]
+    if len(rows) > 1:
+        rows.append(_row(_("all"), usage.total))
+    for limit in usage.limits:
+        name = _("limit of {provider}, {span}", provider=limit.provider, span=span_text(limit.seconds))
+        rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 7])
+    blank = [at for at in range(len(headings)) if at > 1 and not any(row[at] for row in rows)]
+    return Table(
+        _without(headings, blank),
+        [_without(row, blank) for row in rows],
+        _("nothing was asked in the last {days} days", days=usage.days),
+    )
+
+
+def as_data(usage: Usage) -> dict[str, Any]:
+    """The usage as a JSON object. Times in seconds, cost in US dollars."""
+    return {
+        "days": usage.days,
+        "by": usage.by,
+        "rows": [one._asdict() for one in usage.rows],
+        "total": {key: value for key, value in usage.total._asdict().items() if key != "name"},
+        "limits": [
+            {"provider": x.provider, "requests": x.requests, "seconds": x.seconds, "used": x.used}
+            for x in usage.limits
+        ],
+    }
+
+
+def _row(name: str, one: Sum) -> list[str]:
+    return [
+        name,
+        f"{one.requests:,}",
+        f"{one.errors:,}" if one.errors else "",
+        f"{one.input_tokens:,}",
+        f"{one.output_tokens:,}",
+        "" if one.first_text is None else duration(one.first_text),
+        "" if one.seconds is None else duration(one.seconds),
+        _cost(one),
+        f"{one.replays:,}" if one.replays else "",
+    ]
+
+
+def _cost(one: Sum) -> str:
+    """What is known of the cost; a `+` where some requests have no price."""
+    if one.cost is None:
+        return ""
+    return money(one.cost) + ("+" if one.priced < one.requests - one.errors - one.interrupted else "")
+
+
+def _without(row: Sequence[str], places: Sequence[int]) -> list[str]:
+    return [cell for at, cell in enumerate(row) if at not in places]
+
+
+def _used(session: Session, provider: str, quota: Quota) -> int:
+    since = session.client.world.clock() - quota.seconds
+    return session.client.books.journal.usage.count(provider, since)
+
+
+# -- the picture ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Picture(View):
+    """A picture, and the same as text for who sees none."""
+
+    png: bytes
+    words: View
+
+    def text(self) -> str:
+        """The words."""
+        return self.words.text()
+
+    def html(self) -> str:
+        """The words."""
+        return self.words.html()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.text()}
+
+
+def plotted(session: Session, usage: Usage) -> View:
+    """Requests and tokens per day, by model or provider; a daily limit as a line.
+
+    Raises UsageError without matplotlib.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UsageError(_("a plot needs matplotlib"), hint="%pip install 'openclaw-ipython[plot]'") from None
+    now = session.client.world.clock()
+    daily = session.client.books.journal.usage.daily(midnight(now, usage.days - 1))
+    if not daily:
+        return as_table(usage)
+    if usage.by == "provider":
+        daily = [(model.partition("/")[0], one) for model, one in daily]
+    days = [
+        datetime.fromtimestamp(midnight(now, ago)).date().isoformat() for ago in reversed(range(usage.days))
+    ]
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    _bars(above, days, daily, lambda one: one.requests)
+    _bars(below, days, daily, lambda one: one.input_tokens + one.output_tokens)
+    _lines(above, usage.limits)
+    above.set_ylabel(_("requests"))
+    below.set_ylabel(_("tokens"))
+    known = above.get_legend_handles_labels()
+    figure.legend(*known, loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+    step = -(-len(days) // 10)
+    below.set_xticks(range(0, len(days), step), [day[5:] for day in days[::step]])
+    if usage.total.cost is not None:
+        title = _("{cost} in {days} days", cost=_cost(usage.total), days=usage.days)
+        figure.suptitle(_literal(title), fontsize="medium")
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=100)
+    return Picture(file.getvalue(), as_table(usage))
+
+
+def _lines(axes: Any, limits: Sequence[Limit]) -> None:
+    """The limits as so many requests a day. One far above the bars is named only: they would be too small to see."""
+    daily: dict[float, list[str]] = {}
+    for limit in limits:
+        if limit.seconds >= DAY:
+            daily.setdefault(limit.requests * DAY / limit.seconds, []).append(limit.provider)
+    top = axes.get_ylim()[1]
+    for requests, providers in sorted(daily.items()):
+        name = _(
+            "limit of {provider}: {count} a day", provider=", ".join(providers), count=f"{requests:,.0f}"
+        )
+        name = _literal(name)
+        if requests <= 3 * top:
+            axes.axhline(requests, color="firebrick", linestyle="--", linewidth=1, label=name)
+        else:
+            axes.plot([], [], " ", label=name)
+
+
+def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, Sum]], height: Any) -> None:
+    """One bar a day, a colour for each name, on top of each other."""
+    floor = [0] * len(days)
+    for name in dict.fromkeys(name for name, _usage in daily):
+        of_day: Counter[str] = Counter()
+        for named, one in daily:
+            if named == name:
+                of_day[one.name] += height(one)
+        heights = [of_day[day] for day in days]
+        axes.bar(range(len(days)), heights, bottom=floor, label=_literal(name), width=0.8)
+        floor = [a + b for a, b in zip(floor, heights, strict=True)]
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _literal(text: str) -> str:
+    """`text` for a label: a dollar opens no formula."""
+    return text.replace("$", r"\$")

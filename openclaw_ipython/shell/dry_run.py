@@ -1,0 +1,95 @@
+"""`--dry-run`: what would be sent, and to whom. Nothing is."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from openclaw_ipython.chat import token_estimate
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
+from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.shell.views import View
+
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.types import Message
+    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.dispatch.failover import Question
+
+_SHOWN = 20_000
+"""Characters of one message that are shown."""
+
+
+@dataclass(frozen=True, repr=False)
+class Rehearsal(View):
+    """The facts about a question, then its messages: role and text."""
+
+    facts: Sequence[str]
+    messages: Sequence[tuple[str, str]]
+
+    def text(self) -> str:
+        """The facts, then each message under its role."""
+        parts = [safe_text("\n".join(self.facts))]
+        parts += [f"--- {role} ---\n{safe_text(visible(text))}" for role, text in self.messages]
+        return "\n\n".join(parts)
+
+    def html(self) -> str:
+        """The same; the messages as they are, in a frame."""
+        facts = "".join(f"<div>{html_text(fact)}</div>" for fact in self.facts)
+        frame = "white-space:pre-wrap;border-left:2px solid var(--jp-border-color2,#ccc);padding:0 0 0 8px;margin:4px 0"
+        messages = "".join(
+            f"<div><strong>{html.escape(role)}</strong></div>"
+            f"{preformatted(html_code(visible(text)), style=frame)}"
+            for role, text in self.messages
+        )
+        return f"<div>{facts}{messages}</div>"
+
+
+def rehearsal(question: Question, pictures: Sequence[Picture]) -> Rehearsal:
+    """What `question` would send. `pictures` are what is known of its pictures, by their addresses."""
+    known = {picture.url: picture for picture in pictures}
+    request = question.request
+    messages = [(message.role, "\n".join(_shown(message, known))) for message in request.messages]
+    about = token_estimate.of_messages(request.messages)
+    about += sum(picture.tokens - token_estimate.PICTURE for picture in pictures)
+    facts = [
+        _("Nothing was sent."),
+        _(
+            "To {ref} at {host}, with {login}",
+            ref=question.ref,
+            host=urlsplit(question.url).netloc,
+            login=question.credential.label,
+        ),
+        _("About {count} tokens; messages: {messages}", count=f"{about:,}", messages=len(messages)),
+    ]
+    if options := json.dumps(_options(question), ensure_ascii=False, default=repr)[1:-1]:
+        facts.append(_("With {options}", options=options))
+    return Rehearsal([*facts, *question.notes], messages)
+
+
+def _shown(message: Message, known: Mapping[str, Picture]) -> Iterator[str]:
+    content = message.content
+    parts: Sequence[Mapping[str, Any]] = (
+        [{"type": "text", "text": content}] if isinstance(content, str) else content
+    )
+    for part in parts:
+        if part.get("type") == "text":
+            text = str(part.get("text", ""))
+            yield (
+                text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text) - _SHOWN:,} more characters)"
+            )
+        else:
+            picture = known.get(part.get("image_url", {}).get("url", ""))
+            yield f"[{picture.note if picture else part.get('type')}]"
+
+
+def _options(question: Question) -> dict[str, Any]:
+    """The request fields that were asked for, and what the host's manner adds."""
+    request = question.request
+    named = {"temperature": request.temperature, "top_p": request.top_p, "max_tokens": request.max_tokens}
+    return {name: value for name, value in named.items() if value is not None} | dict(request.extra)

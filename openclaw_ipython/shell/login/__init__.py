@@ -1,0 +1,1 @@
+"""A sign-in as text and as a panel."""

@@ -1,0 +1,320 @@
+"""Words → parsed values, by a small specification that also feeds help and completion. Pure.
+
+Mistakes become UsageError, one line with a suggestion. Two ways in: `parse` for commands made of words,
+`parse_prompt` for a line that ends in free text, which is left exactly as typed.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from keyword import iskeyword
+from typing import Any
+
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.refs import did_you_mean, suggest
+from openclaw_ipython.values import dataclass
+
+
+@dataclass(frozen=True)
+class Option:
+    """`--name VALUE`, or a flag when `metavar` is empty. `kind` says what completes the value.
+
+    `repeat`: it may be given several times; the value is a tuple. `convert` may look at the quotes, as for Positional.
+    """
+
+    names: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    convert: Callable[[str], Any] = str
+    kind: str = ""
+    repeat: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name its value is kept under: the long form, with underscores."""
+        return max(self.names, key=len).lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Positional:
+    """A word by its place. `choices` restricts it, `kind` says what completes it, `rest` takes all that follow.
+
+    `convert` is given the word as `words` made it, so that it may look at the quotes.
+    """
+
+    name: str
+    help: str = ""
+    required: bool = True
+    choices: tuple[str, ...] = ()
+    kind: str = ""
+    rest: bool = False
+    convert: Callable[[str], str] = str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What one command takes. `name` as typed, e.g. `%openclaw models set`.
+
+    `leftover` is said instead of naming a word too many, where that word may be a secret. `manual` is what to type to
+    read about it, where the usage is too long for a hint.
+    """
+
+    name: str
+    options: tuple[Option, ...] = ()
+    positionals: tuple[Positional, ...] = ()
+    leftover: str = ""
+    manual: str = ""
+
+    @property
+    def hint(self) -> str:
+        """What helps after a mistake."""
+        return self.manual or self.usage
+
+    @property
+    def usage(self) -> str:
+        """The command with its arguments, on one line."""
+        names = [(p, p.name.upper() + (" …" if p.rest else "")) for p in self.positionals]
+        places = [name if p.required else f"[{name}]" for p, name in names]
+        flags = [
+            f"[{max(o.names, key=len)}{' ' + o.metavar if o.metavar else ''}]{' …' if o.repeat else ''}"
+            for o in self.options
+        ]
+        return " ".join([self.name, *places, *flags])
+
+    def option(self, word: str) -> Option | None:
+        """The option spelled `word`."""
+        return next((o for o in self.options if word in o.names), None)
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A converter for a number within limits."""
+
+    def convert(text: str) -> float:
+        value = float(text)
+        if not low <= value <= high:
+            raise ValueError(f"between {low:g} and {high:g}")
+        return value
+
+    return convert
+
+
+def count(text: str) -> int:
+    """A converter for a whole number of at least one."""
+    value = int(text)
+    if value < 1:
+        raise ValueError("at least 1")
+    return value
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """A converter for one of a few words."""
+
+    def convert(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}{did_you_mean(suggest(text, words)[:1])}")
+        return text.lower()
+
+    return convert
+
+
+def identifier(text: str) -> str:
+    """A converter for the name of a Python variable."""
+    if not text.isidentifier() or iskeyword(text):
+        raise ValueError("the name of a variable")
+    return text
+
+
+def quoted(text: str, separator: str = os.sep) -> str:
+    """A converter for what may name something in the notebook, as in `d["key"]`: quotes inside it stay.
+
+    Where folders are separated by backslashes, these stay, too.
+    """
+    typed = str(getattr(text, "typed", text))
+    if separator == "\\" and separator in typed and not set(typed) & {"'", '"'}:
+        return typed
+    return quotes_kept(text)
+
+
+def seconds(text: str) -> float:
+    """A converter for a time in seconds, above nought."""
+    value = float(text)
+    if not 0 < value < 1e6:
+        raise ValueError("a number of seconds")
+    return value
+
+
+def field(text: str) -> tuple[str, Any]:
+    """A converter for `KEY=VALUE`, a request field: the value is JSON where it can be read as such, else text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ValueError("KEY=VALUE")
+    if name in ("model", "messages", "stream"):
+        raise ValueError("another field: model, messages and stream are set otherwise")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def cells(text: str) -> str:
+    """A converter for which cells: `3`, `2-5`, `4-`, `1,3-5`, `-4` (the last four) or `all`."""
+    word = text.strip().lower()
+    if not re.fullmatch(r"all|-0*[1-9]\d*|\d+(?:-\d*)?(?:,\d+(?:-\d*)?)*", word):
+        raise ValueError("3, 2-5, -4 (the last four) or all")
+    return word
+
+
+def names(text: str) -> tuple[str, ...]:
+    """A converter for names of the notebook, with commas between them; a name may lead to an attribute by dots."""
+    found = tuple(name for part in text.split(",") if (name := part.strip()))
+    if not found or not all(part.isidentifier() for name in found for part in name.split(".")):
+        raise ValueError("names with commas between them")
+    return found
+
+
+class Word(str):
+    """A word without its quotes; `typed` still has them."""
+
+    __slots__ = ("typed",)
+    typed: str
+
+
+def words(line: str) -> list[str]:
+    """Split as a shell does, quotes and all."""
+    source = io.StringIO(line)
+    lexer = shlex.shlex(source, posix=True, punctuation_chars=False)
+    lexer.whitespace_split, lexer.commenters = True, ""
+    found: list[str] = []
+    start = 0
+    try:
+        while (text := lexer.get_token()) is not None:
+            word = Word(text)
+            word.typed = line[start : source.tell()].strip()
+            found.append(word)
+            start = source.tell()
+    except ValueError:
+        raise UsageError(_("a quote is not closed")) from None
+    return found
+
+
+def quotes_kept(word: str) -> str:
+    """The word with the quotes inside it, for `a."b.c"`; quotes around all of it are the shell's."""
+    typed = getattr(word, "typed", word)
+    around = typed[:1] in {"'", '"'} and typed.find(typed[0], 1) == len(typed) - 1
+    return str(word) if around or not set(typed) & {"'", '"'} else str(typed)
+
+
+def parse(typed: Sequence[str], spec: Spec) -> dict[str, Any]:
+    """The values of `typed`: every option and positional by name, None (or False) where not given."""
+    values = _empty(spec)
+    places = list(spec.positionals)
+    rest = list(typed)
+    while rest:
+        word = rest.pop(0)
+        if word.startswith("-") and len(word) > 1 and not _is_number(word):
+            _take_option(word, rest, spec, values)
+        elif places and places[0].rest:
+            values[places[0].name] = (*values[places[0].name], places[0].convert(word))
+        elif places:
+            place = places.pop(0)
+            values[place.name] = _placed(word, place, spec)
+        else:
+            raise UsageError(spec.leftover or f"{spec.name}: {word!r} is one word too many", hint=spec.hint)
+    missing = next((p for p in places if p.required and not values[p.name]), None)
+    if missing is not None:
+        raise UsageError(
+            _("{name} needs {wanted}", name=spec.name, wanted=missing.name.upper()), hint=spec.hint
+        )
+    return values
+
+
+def parse_prompt(line: str, spec: Spec) -> tuple[dict[str, Any], str]:
+    """Options at the start of `line`, then free text, returned as typed. `--` ends the options."""
+    values = _empty(spec)
+    rest = line.strip()
+    while rest.startswith("-"):
+        word, after = _first_word(rest)
+        if word == "--":
+            return values, after
+        option = spec.option(word.partition("=")[0])
+        if option is None:
+            _unknown(word, spec)
+        following: list[str] = []
+        if option is not None and option.metavar and "=" not in word and after:
+            value, after = _first_word(after)
+            following = [value]
+        _take_option(word, following, spec, values)
+        rest = after
+    return values, rest
+
+
+def _empty(spec: Spec) -> dict[str, Any]:
+    values: dict[str, Any] = {o.key: () if o.repeat else None if o.metavar else False for o in spec.options}
+    values.update({p.name: () if p.rest else None for p in spec.positionals})
+    return values
+
+
+def _take_option(word: str, rest: list[str], spec: Spec, values: dict[str, Any]) -> None:
+    name, equals, value = word.partition("=")
+    if equals and isinstance(word, Word):
+        value = Word(value)
+        value.typed = word.typed.partition("=")[2]
+    option = spec.option(name)
+    if option is None:
+        _unknown(name, spec)
+        return
+    if not option.metavar:
+        if equals:
+            raise UsageError(_("{name} takes no value", name=name), hint=spec.hint)
+        values[option.key] = True
+        return
+    if not equals:
+        if not rest:
+            raise UsageError(_("{name} needs {wanted}", name=name, wanted=option.metavar), hint=spec.hint)
+        value = rest.pop(0)
+    try:
+        converted = option.convert(value)
+    except ValueError as error:
+        raise UsageError(f"{name} {value}: {_wanted(error, option)}", hint=spec.hint) from None
+    values[option.key] = (*values[option.key], converted) if option.repeat else converted
+
+
+def _wanted(error: ValueError, option: Option) -> str:
+    text = str(error)
+    return f"must be {text if not text.startswith(('could not', 'invalid')) else 'a number'}"
+
+
+def _unknown(word: str, spec: Spec) -> None:
+    near = suggest(word, [name for option in spec.options for name in option.names])
+    raise UsageError(
+        _("{name} has no option {word}{meant}", name=spec.name, word=word, meant=did_you_mean(near)),
+        suggestions=near,
+        hint=spec.hint,
+    )
+
+
+def _placed(word: str, place: Positional, spec: Spec) -> str:
+    if place.choices and word not in place.choices:
+        near = suggest(word, place.choices) or place.choices[:3]
+        raise UsageError(f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.hint)
+    return place.convert(word)
+
+
+def _first_word(text: str) -> tuple[str, str]:
+    """The first word, unquoted, and what comes after it."""
+    match = re.match(r"""((?:"[^"]*"|'[^']*'|[^\s"'])+)\s*""", text)
+    if match is None:
+        raise UsageError(_("a quote is not closed"))
+    word = Word("".join(words(match.group(1))))
+    word.typed = match.group(1)
+    return word, text[match.end() :]
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"-\d+(\.\d+)?", word) is not None

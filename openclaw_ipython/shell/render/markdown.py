@@ -1,0 +1,388 @@
+"""One class per way of showing an answer while it arrives.
+
+A renderer absorbs events and paints what is new on a surface; when to call it is the caller's business
+(`interval` is what it asks for). The text, the thinking and the waiting are put together in `sections` and
+`progress`; here is only who shows what, and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+from openclaw_ipython.chat.types import (
+    ChatEvent,
+    Notice,
+    ReasoningDelta,
+    Reply,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+)
+from openclaw_ipython.runtime.interrupts import held
+from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
+from openclaw_ipython.sanitize.markdown import prepare
+from openclaw_ipython.sanitize.terminal import TerminalFilter, safe_text
+from openclaw_ipython.shell.render.sections import Piece, Sections
+from openclaw_ipython.shell.render.status import (
+    Progress,
+    call_text,
+    duration,
+    footer_text,
+    mark_text,
+    result_text,
+)
+from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface, Surface, TerminalSurface
+
+__all__ = [
+    "JupyterSurface",
+    "MarkdownRenderer",
+    "PlainRenderer",
+    "Renderer",
+    "SilentRenderer",
+    "Surface",
+    "TerminalSurface",
+    "footer_text",
+]
+
+_GREY = "color:var(--jp-ui-font-color2,#767676);font-size:85%"
+_SLICE = 32_000  # characters painted at once; a whole answer that comes in one piece is shown in several
+
+
+class Renderer(Protocol):
+    """Shows one answer. `open`, then `feed` until it ends, then `close` exactly once, however it ended."""
+
+    interval: float
+    """Seconds between two calls of `feed` that make sense to the reader."""
+
+    def open(self, label: str) -> None:
+        """The question is on its way to `label`, e.g. `qwen-portal/coder-model`."""
+
+    def feed(self, events: Sequence[ChatEvent]) -> None:
+        """Take `events` in and paint what is new. Without events: time has passed."""
+
+    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """The answer is over, complete or not: paint the rest, and the footer with `notes`."""
+
+    def abandon(self) -> None:
+        """It failed before anything came: instead of `close`, take away what was said about waiting."""
+
+
+class SilentRenderer:
+    """Shows nothing, for scripts and for answers that are shown in another way."""
+
+    interval = 0.5
+
+    def open(self, label: str) -> None:
+        """Nothing."""
+
+    def feed(self, events: Sequence[ChatEvent]) -> None:
+        """Nothing."""
+
+    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """Nothing."""
+
+    def abandon(self) -> None:
+        """Nothing."""
+
+
+class MarkdownRenderer:
+    """The answer as Markdown outputs of a cell.
+
+    The last output is either a status line or the growing section; a status line gives its place to what
+    was waited for, so nothing jumps. Closed sections are not sent again. Without `footer` only an incomplete
+    answer gets a line below it, saying so.
+    """
+
+    interval = 0.1
+
+    def __init__(self, surface: Surface, clock: Callable[[], float], *, footer: bool = True) -> None:
+        self._surface = surface
+        self._footer = footer
+        self._clock = clock
+        self._progress = Progress(clock)
+        self._sections = Sections()
+        self._called: dict[str, Handle | None] = {}  # calls that were shown, and where
+        self._reasoning: list[str] = []
+        self._last: Handle | None = None  # the output that may still change
+        self._is_status = False
+        self._painted: Piece | None = None
+        self._seen_text = self._seen_reasoning = False
+
+    def open(self, label: str) -> None:
+        """Begin to count the time; nothing is shown before there is something to say."""
+        self._progress = Progress(self._clock)
+
+    def feed(self, events: Sequence[ChatEvent]) -> None:
+        """One message for what is new in the growing section, one more when a section closes."""
+        if not events and not self._seen_text:
+            prepare()  # there is time now, and none to lose once the first word is here
+        text: list[str] = []
+        for event in events:
+            if isinstance(event, TextDelta):
+                text.append(event.text)
+                continue
+            self._take_text(text)
+            self._take(event)
+        self._take_text(text)
+        self._paint()
+
+    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """Fold the thinking, complete the last section, add the footer."""
+        if not self._seen_reasoning and not self._seen_text and reply.reasoning:
+            self._reasoning.append(reply.reasoning)  # nobody has watched it: how long it took is not known
+        if not self._seen_text and reply:
+            self._take_whole(reply)
+        self._end_thinking()
+        self._end_calls(reply)
+        self._end_section(at_once=reply.finish_reason == "interrupted")
+        line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
+        if line or self._last is not None:  # a status line must not stay
+            self._show(_footer_bundle(line, mark_text(reply)))
+        self._last = None
+
+    def abandon(self) -> None:
+        """Empty the status line; an output that was shown cannot be taken back."""
+        if self._is_status and self._last is not None:
+            self._last.update({"text/markdown": "", "text/plain": ""})
+            self._last, self._is_status = None, False
+
+    # -- taking in ---------------------------------------------------------------------------
+
+    def _take(self, event: ChatEvent) -> None:
+        if isinstance(event, ReasoningDelta) and event.text:
+            self._seen_reasoning = True
+            self._end_section()
+            self._progress.think()
+            self._reasoning.append(event.text)
+        elif isinstance(event, Notice):
+            self._progress.notice(event)
+        elif isinstance(event, ToolCall):
+            self._take_call(event)
+        elif isinstance(event, ToolResult):
+            self._take_result(event)
+
+    def _take_call(self, call: ToolCall) -> None:
+        """A call on a line of its own, below what was said before it."""
+        self._end_thinking()
+        self._end_section()
+        self._show_piece(_call_piece(call_text(call.name, call.arguments)))
+        self._called[call.id], self._last = self._last, None
+
+    def _take_result(self, result: ToolResult) -> None:
+        """What came of a call, on the line of the call."""
+        handle = self._called.get(result.call.id)
+        if handle is not None:
+            line = call_text(result.call.name, result.call.arguments)
+            came = result_text(result.text, failed=result.failed)
+            handle.update(_call_piece(f"{line}  {came}").bundle)
+
+    def _take_text(self, pieces: list[str]) -> None:
+        text = "".join(pieces)
+        pieces.clear()
+        if not text or (not self._seen_text and not text.strip()):
+            return  # some models put blank lines between their thinking and their answer
+        self._seen_text = True
+        self._progress.answering()
+        self._end_thinking()
+        for start in range(0, len(text), _SLICE):
+            self._sections.add(text[start : start + _SLICE])
+            if start + _SLICE < len(text):
+                self._paint()
+
+    def _take_whole(self, reply: Reply) -> None:
+        """An answer of which nothing was shown yet; whoever interrupted it does not wait for it to be painted."""
+        if reply.finish_reason != "interrupted":
+            MarkdownRenderer._take_text(self, [str(reply)])
+            return
+        self._seen_text = True
+        self._end_thinking()
+        self._sections.add(str(reply))
+
+    # -- painting ----------------------------------------------------------------------------
+
+    def _paint(self) -> None:
+        closed, growing = self._sections.cut()
+        if closed is not None:
+            self._show_piece(closed)
+            self._last = None
+        if growing is not None:
+            self._show_piece(growing)
+        self._paint_status(self._progress.status() if growing is None else self._progress.pause())
+
+    def _paint_status(self, status: str) -> None:
+        if not status or (self._seen_text and not self._progress.is_thinking and not self._progress.pause()):
+            return
+        if not self._is_status:
+            self._end_section()
+        grey = f'<span style="{_GREY}">{html_text(status)}</span>'
+        self._show_piece(Piece(grey, safe_text(status)), is_status=True)
+
+    def _end_section(self, *, at_once: bool = False) -> None:
+        piece = self._sections.finish(at_once=at_once)
+        if piece is not None:
+            self._show_piece(piece)
+            self._last = None
+
+    def _end_thinking(self) -> None:
+        if not self._reasoning:
+            return
+        seconds = self._progress.thought()
+        thoughts = "".join(self._reasoning).strip("\n")
+        self._reasoning.clear()
+        self._show_piece(_folded_thinking(thoughts, seconds))
+        self._last = None
+
+    def _end_calls(self, reply: Reply) -> None:
+        for call in reply.tool_calls:
+            if call.id not in self._called:
+                self._sections.add(f"\n\n{_code_span(call_text(call.name, call.arguments))}\n\n")
+
+    def _show_piece(self, piece: Piece, *, is_status: bool = False) -> None:
+        with (
+            held()
+        ):  # an interrupt right after it was shown would find another output here than the reader sees
+            if piece != self._painted or self._last is None:
+                self._show(piece.bundle)
+                self._painted = piece
+            self._is_status = is_status
+
+    def _show(self, bundle: dict[str, str]) -> None:
+        if self._last is None:
+            self._last = self._surface.show(bundle)
+        else:
+            self._last.update(bundle)
+
+
+class PlainRenderer:
+    """The answer as text in a terminal, as it comes: no control characters, nothing is ever rewritten.
+
+    With `show_reasoning` the thinking is written too, otherwise only that it goes on and how long it took.
+    """
+
+    interval = 0.05
+
+    def __init__(
+        self,
+        surface: Surface,
+        clock: Callable[[], float],
+        *,
+        footer: bool = True,
+        show_reasoning: bool = False,
+    ) -> None:
+        self._surface = surface
+        self._footer = footer
+        self._clock = clock
+        self._progress = Progress(clock)
+        self._show_reasoning = show_reasoning
+        self._filter = TerminalFilter()
+        self._at_line_start = True
+        self._seen_text = self._seen_reasoning = self._called = False
+
+    def open(self, label: str) -> None:
+        """Begin to count the time."""
+        self._progress = Progress(self._clock)
+
+    def feed(self, events: Sequence[ChatEvent]) -> None:
+        """Write what is new, in one go."""
+        pieces: list[str] = []
+        for event in events:
+            if isinstance(event, ToolCall | ToolResult):
+                self._write("".join([*pieces, *self._end_thinking(), self._filter.close()]))
+                pieces.clear()
+                self._write_call(event)
+            else:
+                pieces += self._written(event)
+        self._write("".join(pieces))
+
+    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """Write what was held back, and the footer in parentheses."""
+        pieces: list[str] = []
+        if not self._seen_text and not self._seen_reasoning and reply.reasoning:
+            shown = reply.reasoning if self._show_reasoning else ""
+            pieces += ["thinking…\n", self._filter.feed(shown), self._filter.close(), "\n"]
+        if not self._seen_text and reply:
+            pieces += self._written(TextDelta(str(reply)))
+        pieces += self._end_thinking()
+        pieces.append(self._filter.close())
+        self._write("".join(pieces))
+        for call in () if self._called else reply.tool_calls:
+            self._write_line(call_text(call.name, call.arguments))
+        line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
+        self._write_line(f"({line})" if line else "")
+
+    def abandon(self) -> None:
+        """End the line that is open; what is printed stays."""
+        if not self._at_line_start:
+            self._write("\n")
+
+    def _written(self, event: ChatEvent) -> Iterator[str]:
+        if isinstance(event, TextDelta) and (self._seen_text or event.text.strip()):
+            self._seen_text = True
+            yield from self._end_thinking()
+            yield self._filter.feed(event.text)
+        elif isinstance(event, ReasoningDelta) and event.text:
+            self._seen_reasoning = True
+            if not self._progress.is_thinking:
+                self._progress.think()
+                yield "thinking…\n" if self._show_reasoning else "thinking… "
+            if self._show_reasoning:
+                yield self._filter.feed(event.text)
+        elif isinstance(event, Notice):
+            self._progress.notice(event)
+            if event.seconds is not None:
+                yield f"({safe_text(event.text)}, {duration(event.seconds)})\n"
+
+    def _write_call(self, event: ToolCall | ToolResult) -> None:
+        self._called = True
+        if isinstance(event, ToolCall):
+            self._write_line(call_text(event.name, event.arguments))
+        else:
+            self._write_line(f"  {result_text(event.text, failed=event.failed)}")
+
+    def _end_thinking(self) -> Iterator[str]:
+        if self._progress.is_thinking:
+            yield self._filter.close() + ("\n" if self._show_reasoning else "")
+            yield f"{self._progress.thought()}\n\n"
+
+    def _write_line(self, line: str) -> None:
+        """`line` on a line of its own; without one, the end of the line that is open."""
+        self._write(("" if self._at_line_start else "\n") + (safe_text(line) + "\n" if line else ""))
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._surface.write(text)
+            self._at_line_start = text.endswith("\n")
+
+
+def _folded_thinking(thoughts: str, seconds: str) -> Piece:
+    """The thinking behind a line that unfolds it, as one HTML block for every Markdown reader."""
+    words = preformatted(html_code(visible(thoughts)), style="white-space:pre-wrap")
+    summary = html_text(f"Thinking · {seconds}" if seconds else "Thinking")
+    plain = f"[thinking, {seconds}]" if seconds else "[thinking]"
+    return Piece(f"<details><summary>{summary}</summary>{words}</details>", plain)
+
+
+def _footer_bundle(line: str, mark: str) -> dict[str, str]:
+    if not line:
+        return {"text/plain": ""}
+    html = (
+        f"<strong>{html_text(mark)}</strong>{html_text(line.removeprefix(mark))}" if mark else html_text(line)
+    )
+    return {"text/html": f'<div style="{_GREY}">{html}</div>', "text/plain": safe_text(f"({line})")}
+
+
+def _call_piece(line: str) -> Piece:
+    """What is said of a call; its words are the model's and the function's."""
+    from openclaw_ipython.sanitize.markdown import safe_markdown
+
+    return Piece(safe_markdown(visible(_code_span(line))), safe_text(line))
+
+
+def _code_span(line: str) -> str:
+    """`line` as Markdown code, whatever backticks it has."""
+    ticks = "`"
+    while ticks in line:
+        ticks += "`"
+    return f"{ticks} {line} {ticks}"

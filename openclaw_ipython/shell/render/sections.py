@@ -1,0 +1,178 @@
+"""A growing answer, cut into outputs that are each sent only while they grow.
+
+A front end is sent the whole of an output each time it changes; an answer shown as one output costs bytes with
+the square of its length. So it is cut where one block of Markdown ends and the next begins, and where a block
+itself is too long, at the end of a line. Only text is decided here: nothing is shown, no clock is read.
+"""
+
+from __future__ import annotations
+
+import re
+
+from openclaw_ipython.patterns import pattern
+from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.markdown import Block, plain_block, safe_blocks
+from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.values import dataclass
+
+SOFT_LIMIT = 4_000
+"""Characters of Markdown an output may have before it is closed at the next end of a block."""
+
+HARD_LIMIT = 8_000
+"""Characters a single block may have before it is cut."""
+
+_FENCE = pattern(r"^((?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*)(`{3,}|~{3,})[^`\n]*$", re.M)
+_ITEM = pattern(r"^(?: {0,3})(?:[-+*]|[0-9]{1,9}[.)])[ \t]", re.M)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one output shows: inert Markdown, and the text itself for those who show no Markdown."""
+
+    markdown: str
+    plain: str
+
+    @property
+    def bundle(self) -> dict[str, str]:
+        """The piece as display data."""
+        return {"text/markdown": self.markdown, "text/plain": self.plain}
+
+
+class Sections:
+    """Takes text, gives pieces: those that will not change any more, and the one that still grows.
+
+    Work per call is proportional to what is new and to the last block, which is at most `HARD_LIMIT` long.
+    """
+
+    def __init__(self) -> None:
+        self._done: list[str] = []  # Markdown of blocks in the growing piece that cannot change any more
+        self._done_size = 0
+        self._done_text = ""
+        self._tail = ""
+        self._reopened = ""  # what has to stand before the tail for it to mean what it meant before the cut
+
+    def add(self, text: str) -> None:
+        """More of the answer."""
+        self._tail += text
+
+    def cut(self) -> tuple[Piece | None, Piece | None]:
+        """A piece to close, if the growing one got too long, and the growing one as it is now."""
+        blocks = self._settle(safe_blocks(visible(self._reopened + self._tail), growing=True))
+        if self._done and self._done_size > SOFT_LIMIT:
+            closed = self._close_done()
+            return closed, self._piece(blocks)
+        if len(self._tail) > HARD_LIMIT and (closed_early := self._split_tail(blocks)):
+            return closed_early, self._piece(safe_blocks(visible(self._reopened + self._tail), growing=True))
+        return None, self._piece(blocks)
+
+    def finish(self, *, at_once: bool = False) -> Piece | None:
+        """The last piece, complete. What comes next begins a new one.
+
+        `at_once`: somebody waits for the end of the cell, so much text that came in one go is shown as it is.
+        """
+        if at_once and len(self._tail) > HARD_LIMIT:
+            piece = self._piece([plain_block(visible(self._tail))])
+        else:
+            piece = self._piece(safe_blocks(visible(self._reopened + self._tail), growing=at_once))
+        self._close_done()
+        self._tail = self._reopened = ""
+        return piece
+
+    def _settle(self, blocks: list[Block]) -> list[Block]:
+        """Keep the Markdown of the blocks that more text cannot change; the others are returned.
+
+        A block is over once the next one has a whole line: only then is it known not to continue the list,
+        the table or the paragraph before it.
+        """
+        source = self._reopened + self._tail
+        count = len(blocks) - 1
+        if count > 0 and "\n" not in source[_line_start(source, blocks[count].line) :]:
+            count -= 1
+        if count <= 0:
+            return blocks
+        end = _line_start(source, blocks[count].line) - len(self._reopened)
+        # Nothing but what was repeated after a cut: a table's header, an opened fence.
+        settled = [block.markdown for block in blocks[:count]] if end > 0 else []
+        self._done += settled
+        self._done_size += sum(map(len, settled))
+        self._done_text += self._tail[:end]
+        self._tail, self._reopened = self._tail[end:], ""
+        return blocks[count:]
+
+    def _close_done(self) -> Piece:
+        piece = Piece("\n\n".join(self._done), _plain(self._done_text))
+        self._done, self._done_size, self._done_text = [], 0, ""
+        return piece
+
+    def _split_tail(self, blocks: list[Block]) -> Piece | None:
+        kind = blocks[0].kind if blocks else ""
+        end = _end_of_part(kind, self._tail)
+        head = self._reopened + self._tail[:end]
+        if not self._tail[:end].strip():
+            return None
+        reopened = _reopening(kind, head)
+        # Every part of a fence that is cut stays without colour: it would change from part to part.
+        self._done += [block.markdown for block in safe_blocks(visible(head), growing=True)]
+        self._done_text += self._tail[:end]
+        self._tail, self._reopened = self._tail[end:], reopened
+        return self._close_done()
+
+    def _piece(self, blocks: list[Block]) -> Piece | None:
+        markdown = "\n\n".join([*self._done, *(block.markdown for block in blocks)])
+        return (
+            Piece(markdown, _plain(self._done_text + self._tail)) if markdown and self._has_text() else None
+        )
+
+    def _has_text(self) -> bool:
+        return bool(self._done) or bool(self._tail.strip())
+
+
+def _plain(text: str) -> str:
+    return safe_text(text).strip("\n")
+
+
+def _line_start(text: str, line: int) -> int:
+    at = 0
+    for _ in range(line):
+        at = text.index("\n", at) + 1
+    return at
+
+
+def _end_of_part(kind: str, text: str) -> int:
+    """Where to cut a block that is too long: before its last item, after its last whole line or word."""
+    if kind.endswith("list_open"):
+        starts = [match.start() for match in _ITEM.finditer(text)]
+        if starts and starts[-1] > HARD_LIMIT // 4:
+            return starts[-1]
+    lines = text.rfind("\n") + 1
+    if lines > HARD_LIMIT // 4:
+        return lines
+    return text.rfind(" ") + 1 or len(text)
+
+
+def _reopening(kind: str, head: str) -> str:
+    """What the rest of a block has to begin with so that it stays what it was."""
+    if kind == "table_open":
+        return "".join(head.splitlines(keepends=True)[:2])
+    if kind in ("fence", "bullet_list_open", "ordered_list_open", "blockquote_open"):
+        return _open_fence(head)
+    return ""
+
+
+def _open_fence(text: str) -> str:
+    """A line that opens the fence still open at the end of `text` again, with a container to stand in.
+
+    Without its language, as the part before was shown without colour too.
+    """
+    opened: re.Match[str] | None = None
+    for match in _FENCE.finditer(text):
+        if opened is None:
+            opened = match
+        elif match[2].startswith(opened[2]) and match[0].strip(" \t>") == match[2]:
+            opened = None
+    if opened is None:
+        return ""
+    indent = len(opened[1].expandtabs(4))
+    container = "" if indent < 2 or ">" in opened[1] else "-".ljust(min(indent, 5))
+    prefix = opened[1] if ">" in opened[1] else container
+    return prefix + opened[2] + "\n"

@@ -1,0 +1,149 @@
+"""What a reader is told about an answer apart from its text: the wait before, the footer after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.types import Notice, Reply, Usage
+
+QUIET = 1.0
+"""Seconds of silence before the reader is told that something is being waited for."""
+
+_COMPLETE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "eos"})
+_MARKS = {
+    "length": "cut at the token limit",
+    "max_tokens": "cut at the token limit",
+    "content_filter": "stopped by the content filter",
+    "": "ended early",
+}
+
+
+class Progress:
+    """What goes on while no text comes. `clock` gives monotonic seconds; nothing is shown from here."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since = clock()
+        self._thinking_since: float | None = None
+        self._pause = ""
+        self._pause_until = 0.0
+        self.notes: list[str] = []
+
+    @property
+    def is_thinking(self) -> bool:
+        """Whether the model is thinking now."""
+        return self._thinking_since is not None
+
+    def notice(self, notice: Notice) -> None:
+        """A wait begins, or something to be said in the footer happened."""
+        if notice.seconds is None:
+            self.notes.append(notice.text)
+        else:
+            self._pause, self._pause_until = notice.text, self._clock() + notice.seconds
+
+    def think(self) -> None:
+        """A piece of thinking came."""
+        self._pause = ""
+        if self._thinking_since is None:
+            self._thinking_since = self._clock()
+
+    def thought(self) -> str:
+        """Thinking is over; how long it took, for people."""
+        since, self._thinking_since = self._thinking_since, None
+        return duration(self._clock() - since) if since is not None else ""
+
+    def answering(self) -> None:
+        """Text came: whatever was waited for is here."""
+        self._pause = ""
+
+    def pause(self) -> str:
+        """The pause that a notice announced, counting down; empty when there is none."""
+        left = self._pause_until - self._clock()
+        if not self._pause or left <= 0:
+            self._pause = ""
+            return ""
+        return f"{self._pause} · {_whole_seconds(left + 0.999)}"
+
+    def status(self) -> str:
+        """The line to show below what is there, empty when there is nothing to say."""
+        if pause := self.pause():
+            return pause
+        now = self._clock()
+        if self._thinking_since is not None:
+            return _counted("thinking…", now - self._thinking_since)
+        waited = now - self._since
+        return _counted("waiting…", waited) if waited >= QUIET else ""
+
+
+def _counted(words: str, seconds: float) -> str:
+    return f"{words} {_whole_seconds(seconds)}" if seconds >= QUIET else words
+
+
+def _whole_seconds(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def duration(seconds: float) -> str:
+    """`3.2 s`, `1 min 5 s`."""
+    return f"{seconds:.1f} s" if seconds < 60 else _whole_seconds(seconds)
+
+
+def mark_text(reply: Reply) -> str:
+    """Why the answer is not a complete one, or empty."""
+    reason = " ".join(reply.finish_reason.split())
+    if reason in _COMPLETE:
+        return ""
+    if reason == "interrupted" or reason.startswith("ended early"):
+        return reason
+    return _MARKS.get(reason, f"ended: {reason}")
+
+
+def footer_text(reply: Reply, notes: Sequence[str] = ()) -> str:
+    """One line about the answer: `model · 3.2 s · 120→45 tokens (30 cached, 12 thinking) · $0.0013 · notes`.
+
+    Begins with why it is incomplete, when it is. Not escaped: the renderer does that for where it goes.
+    """
+    parts = [
+        mark_text(reply),
+        reply.model,
+        duration(reply.seconds),
+        _tokens(reply.usage),
+        money(reply.usage.cost) if reply.usage is not None and reply.usage.cost else "",
+        *dict.fromkeys(notes),
+    ]
+    return " · ".join(" ".join(part.split()) for part in parts if part)
+
+
+def _tokens(usage: Usage | None) -> str:
+    if usage is None or (usage.input_tokens is None and usage.output_tokens is None):
+        return ""
+    counts = "→".join("?" if n is None else str(n) for n in (usage.input_tokens, usage.output_tokens))
+    details = [
+        f"{count} {what}"
+        for count, what in ((usage.cached_tokens, "cached"), (usage.reasoning_tokens, "thinking"))
+        if count
+    ]
+    return f"{counts} tokens" + (f" ({', '.join(details)})" if details else "")
+
+
+def money(dollars: float) -> str:
+    """`$12.40`, `$0.031`, `$0.00042`: two digits at least, however small."""
+    if dollars >= 0.1 or dollars <= 0:
+        return f"${dollars:,.2f}"
+    digits = next(n for n in range(2, 12) if round(dollars, n) * 10**n >= 10 or n == 11)
+    return f"${dollars:.{digits}f}"
+
+
+def call_text(name: str, arguments: str, limit: int = 200) -> str:
+    """A tool call as one short line."""
+    words = " ".join(arguments.split())
+    return f"→ {name}({words if len(words) <= limit else words[:limit] + '…'})"
+
+
+def result_text(text: str, *, failed: bool, limit: int = 200) -> str:
+    """What came of a tool call, as one short line."""
+    words = " ".join(text.split())
+    return f"{'✗' if failed else '='} {words if len(words) <= limit else words[:limit] + '…'}"

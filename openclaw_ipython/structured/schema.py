@@ -1,0 +1,243 @@
+"""What an answer has to look like: a type of the caller's → a JSON schema, and text → an object of that type.
+
+msgspec reads dataclasses, TypedDicts, named tuples and the simple types, pydantic its own models, jsonschema a schema
+written as a dictionary; the latter two are used only where they are asked for. Nothing is sent from here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.structured.json_in_text import candidates
+
+_WRAP = "value"  # a schema whose values are no objects is sent as an object with one property
+_LONGEST = 400  # characters of what is said about a mismatch
+
+
+class Mismatch(ValueError):
+    """A text that does not fit; `str()` says where, in a sentence that the model understands as well."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What an answer has to fit. `json` is its JSON schema, that of an object; `name` is for people and services."""
+
+    name: str
+    json: Mapping[str, Any]
+    _read: Callable[[str], Any]
+    _wrapped: bool = False
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Name and schema, as a request carries them."""
+        return {"name": re.sub(r"[^A-Za-z0-9_-]", "_", self.name)[:64] or "answer", "schema": dict(self.json)}
+
+    @property
+    def instruction(self) -> str:
+        """The schema in words, for the system prompt. In English, as the schema is."""
+        return (
+            "Answer with JSON only, without a fence and without any other text. "
+            f"It has to fit this JSON Schema:\n{json.dumps(self.json, ensure_ascii=False)}"
+        )
+
+    def validate(self, text: str) -> Any:
+        """The object that `text` stands for; the JSON may stand in a fence or in prose. Raises Mismatch."""
+        first: Mismatch | None = None
+        for piece in candidates(text):
+            try:
+                return self._value(piece)
+            except Mismatch as mismatch:
+                first = first or mismatch
+        raise first or Mismatch(_("there is no JSON in it"))
+
+    def _value(self, piece: str) -> Any:
+        try:
+            return self._read(self._unwrapped(piece))
+        except (Mismatch, UsageError):
+            raise
+        except Exception as error:  # a validator of the caller's own
+            raise _mismatch(f"{type(error).__name__}: {error}") from None
+
+    def _unwrapped(self, piece: str) -> str:
+        parsed = json.loads(piece) if self._wrapped else None
+        if isinstance(parsed, dict) and set(parsed) == {_WRAP}:
+            return json.dumps(parsed[_WRAP])
+        return piece  # or it left the wrapping out
+
+
+def schema_of(wanted: Any) -> Schema:
+    """The schema of `wanted`: a pydantic model, dataclass, TypedDict, `list[…]` of those, or a JSON schema.
+
+    Raises UsageError for anything else, and where the library that would be needed is not installed.
+    """
+    if isinstance(wanted, Schema):
+        return wanted
+    if isinstance(wanted, Mapping):
+        return _from_json_schema(wanted)
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and _is_pydantic(wanted, pydantic):
+        return _from_pydantic(wanted, pydantic)
+    return _from_type(wanted, pydantic)
+
+
+def is_schema(value: Any) -> bool:
+    """Whether `value` looks like something `schema_of` takes; for suggestions."""
+    if isinstance(value, Mapping):
+        return isinstance(value.get("type"), str) or "properties" in value or "$ref" in value
+    return isinstance(value, type) and any(
+        hasattr(value, mark)
+        for mark in ("__dataclass_fields__", "__total__", "model_json_schema", "__struct_fields__")
+    )
+
+
+# -- one maker for each kind ---------------------------------------------------------------
+
+
+def _from_type(wanted: Any, pydantic: Any) -> Schema:
+    import msgspec
+
+    if not (isinstance(wanted, type) or hasattr(wanted, "__origin__") or _is_union(wanted)):
+        raise _no_schema(wanted)
+    try:
+        schema = msgspec.json.schema(wanted)
+        strict, lax = msgspec.json.Decoder(wanted), msgspec.json.Decoder(wanted, strict=False)
+    except (TypeError, NameError) as error:
+        if pydantic is not None and not isinstance(error, NameError):
+            return _from_pydantic(wanted, pydantic)  # a list of models, say
+        raise _no_schema(wanted, str(error).strip().splitlines()[-1]) from None
+
+    def read(text: str) -> Any:
+        try:
+            return strict.decode(text)
+        except msgspec.DecodeError:  # `"3"` for 3 is what models write now and then
+            try:
+                return lax.decode(text)
+            except msgspec.DecodeError as error:
+                raise _mismatch(error) from None
+
+    return _made(_name_of(wanted), schema, read)
+
+
+def _is_union(wanted: Any) -> bool:
+    import types
+
+    return isinstance(wanted, types.UnionType)
+
+
+def _is_pydantic(wanted: Any, pydantic: Any) -> bool:
+    if not isinstance(wanted, type) or hasattr(wanted, "__origin__"):
+        return False
+    return issubclass(wanted, pydantic.BaseModel) or hasattr(wanted, "__pydantic_validator__")
+
+
+def _from_pydantic(wanted: Any, pydantic: Any) -> Schema:
+    try:
+        adapter = pydantic.TypeAdapter(wanted)
+        schema = adapter.json_schema()
+    except pydantic.errors.PydanticUserError as error:
+        raise _no_schema(wanted, str(error).partition("\n")[0]) from None
+
+    def read(text: str) -> Any:
+        try:
+            return adapter.validate_json(text)
+        except pydantic.ValidationError as error:
+            raise _mismatch("; ".join(_said(one) for one in error.errors(include_url=False)[:5])) from None
+
+    return _made(_name_of(wanted), schema, read)
+
+
+def _said(one: Mapping[str, Any]) -> str:
+    where = ".".join(map(str, one["loc"]))
+    return f"{where}: {one['msg']}" if where else str(one["msg"])
+
+
+def _from_json_schema(wanted: Mapping[str, Any]) -> Schema:
+    try:
+        from jsonschema import exceptions, validators
+        from referencing import Registry
+    except ImportError:
+        raise UsageError(
+            _("an answer is checked against a JSON schema by jsonschema, which is not installed"),
+            hint="pip install 'openclaw-ipython[schema]'",
+        ) from None
+    schema = dict(wanted)
+    kind = validators.validator_for(schema, default=validators.Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except exceptions.SchemaError as error:
+        raise UsageError(_("this is no JSON schema: {why}", why=_mismatch(error.message))) from None
+    checker = kind(schema, registry=Registry())  # an empty one: nothing that is referred to is fetched
+
+    def read(text: str) -> Any:
+        value = json.loads(text)
+        try:
+            error = exceptions.best_match(checker.iter_errors(value))
+        except (
+            Exception
+        ) as unresolved:  # a reference that leads nowhere; the libraries name it in several ways
+            raise UsageError(_("this is no JSON schema: {why}", why=_mismatch(unresolved))) from None
+        if error is not None:
+            raise _mismatch(f"{error.message} - at {error.json_path}")
+        return value
+
+    return _made(str(schema.get("title") or "answer"), schema, read)
+
+
+def _made(name: str, schema: Mapping[str, Any], read: Callable[[str], Any]) -> Schema:
+    """Services want the schema of an object, and say so of a bare reference as well."""
+    flat = resolved(schema)
+    if flat.get("type") == "object" or "properties" in flat:
+        return Schema(name, flat, read)
+    definitions: dict[str, Any] = {key: flat.pop(key) for key in ("$defs", "definitions") if key in flat}
+    wrapped = {"type": "object", "properties": {_WRAP: flat}, "required": [_WRAP], **definitions}
+    return Schema(name, wrapped, read, True)
+
+
+def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`schema` without a reference at its very top; the definitions stay."""
+    flat = dict(schema)
+    for _step in range(8):  # a chain of references that leads to itself is no schema
+        target = flat.get("$ref")
+        if not isinstance(target, str) or not target.startswith("#/$defs/"):
+            break
+        found = flat.get("$defs", {}).get(target.removeprefix("#/$defs/"))
+        if not isinstance(found, Mapping):
+            break
+        del flat["$ref"]
+        flat = {**found, **flat}
+    if "$defs" in flat and not _refers(flat):
+        del flat["$defs"]
+    return flat
+
+
+def _refers(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return "$ref" in value or any(_refers(v) for k, v in value.items() if k != "$defs")
+    return isinstance(value, list) and any(map(_refers, value))
+
+
+def _name_of(wanted: Any) -> str:
+    name = getattr(wanted, "__name__", "")
+    inner = [_name_of(a) for a in getattr(wanted, "__args__", ())]
+    return "_of_".join(filter(None, [name, *inner[:1]])) or "answer"
+
+
+def _mismatch(error: object) -> Mismatch:
+    text = " ".join(str(error).split())
+    return Mismatch(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+
+
+def _no_schema(wanted: Any, why: str = "") -> UsageError:
+    shown = _name_of(wanted) if isinstance(wanted, type) else type(wanted).__name__
+    sentence = _("{shown} is no schema for an answer", shown=shown)
+    return UsageError(
+        f"{sentence}: {why}" if why else sentence,
+        hint=_("a pydantic model, a dataclass, a TypedDict, a list[…] of those, or a JSON schema"),
+    )

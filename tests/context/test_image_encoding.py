@@ -1,0 +1,216 @@
+"""Pictures made ready: within the model's limits, upright, without what nobody asked to send."""
+
+import base64
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from openclaw_ipython.context.image_encoding import (
+    MOST_PIXELS,
+    ORDINARY,
+    PATCH,
+    Limits,
+    by_address,
+    from_bytes,
+    from_pillow,
+    media_type,
+    scaled_size,
+)
+from openclaw_ipython.errors import UsageError
+
+
+def file(image, form="PNG", **options):
+    into = io.BytesIO()
+    image.save(into, form, **options)
+    return into.getvalue()
+
+
+def noise(size):
+    return Image.effect_noise(size, 90).convert("RGB")
+
+
+def sent(picture):
+    head, _, data = picture.url.partition(",")
+    raw = base64.b64decode(data)
+    assert head == f"data:{picture.kind};base64"
+    assert media_type(raw) == picture.kind
+    image = Image.open(io.BytesIO(raw))
+    assert (image.width, image.height, len(raw)) == (picture.width, picture.height, picture.size)
+    return image
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_a_small_file_goes_as_it_is(form):
+    data = file(Image.new("RGB", (120, 80), "teal"), form)
+    picture = from_bytes("p", data, ORDINARY)
+    assert base64.b64decode(picture.url.partition(",")[2]) == data
+    assert picture.note == f"p 120×80, {max(1, round(len(data) / 1e3))} kB"
+
+
+def test_a_large_picture_is_scaled_and_the_note_says_from_what_to_what():
+    picture = from_bytes("big", file(Image.new("RGB", (4000, 3000), "navy")), ORDINARY)
+    assert sent(picture).size == (picture.width, picture.height)
+    assert max(picture.width, picture.height) <= 1568
+    assert picture.tokens <= 1568
+    assert abs(picture.width / picture.height - 4 / 3) < 0.01
+    assert picture.note.startswith(f"big 4000×3000 → {picture.width}×{picture.height}, ")
+
+
+@given(st.integers(1, 20_000), st.integers(1, 20_000))
+def test_a_scaled_size_fits_keeps_the_proportions_and_never_grows(width, height):
+    to = scaled_size((width, height), ORDINARY)
+    assert to[0] <= width
+    assert to[1] <= height
+    assert max(to) <= ORDINARY.edge
+    assert -(-to[0] // PATCH) * -(-to[1] // PATCH) <= ORDINARY.patches
+    assert scaled_size(to, ORDINARY) == to
+    if min(to) > 50:
+        assert abs(to[0] / to[1] - width / height) <= 0.05 * width / height
+
+
+def test_a_photo_is_turned_upright_and_loses_where_it_was_taken():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    exif[0x010E] = "at home"
+    data = file(Image.new("RGB", (300, 100), "red"), "JPEG", exif=exif)
+    image = sent(from_bytes("photo", data, ORDINARY))
+    assert image.size == (100, 300)
+    assert not image.getexif()
+    exif[0x0112] = 1
+    untold = from_bytes("photo", file(Image.new("RGB", (300, 100)), "JPEG", exif=exif), ORDINARY)
+    assert b"at home" not in base64.b64decode(untold.url.partition(",")[2])
+
+
+@pytest.mark.parametrize("quarter", [False, True])
+def test_a_very_large_photo_is_told_by_the_size_it_has(quarter):
+    exif = Image.Exif()
+    exif[0x0112] = 6 if quarter else 1
+    data = file(Image.new("L", (16_000, 2_000), 90), "JPEG", exif=exif)
+    picture = from_bytes("wide", data, ORDINARY)
+    assert picture.note.startswith("wide 2000×16000 → " if quarter else "wide 16000×2000 → 1568×196, ")
+
+
+def test_what_is_transparent_stands_on_white():
+    clear = Image.new("RGBA", (60, 60), (0, 0, 0, 0))
+    assert sent(from_bytes("clear", file(clear), ORDINARY)).convert("RGB").getpixel((5, 5)) == (255, 255, 255)
+    palette = Image.new("P", (60, 60), 0)
+    palette.info["transparency"] = 0
+    assert sent(from_pillow("p", palette, ORDINARY)).convert("RGB").getpixel((5, 5)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16"]
+)
+def test_every_mode_of_pillow_becomes_a_picture(mode):
+    picture = from_pillow("p", Image.new(mode, (50, 40)), ORDINARY)
+    assert sent(picture).size == (50, 40)
+
+
+@pytest.mark.parametrize("form", ["GIF", "BMP", "TIFF", "PPM"])
+def test_other_formats_are_sent_as_png(form):
+    picture = from_bytes("p", file(Image.new("RGB", (50, 40), "green"), form), ORDINARY)
+    assert picture.kind == "image/png"
+    assert sent(picture).convert("RGB").getpixel((3, 3)) == (0, 128, 0)
+
+
+def test_of_an_animation_the_first_picture_is_sent():
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+    data = file(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert sent(from_bytes("moving", data, ORDINARY)).convert("RGB").getpixel((3, 3)) == (255, 0, 0)
+
+
+def test_what_png_makes_large_is_sent_as_jpeg_within_the_size():
+    picture = from_pillow("noise", noise((1300, 900)), ORDINARY)
+    assert picture.kind == "image/jpeg"
+    assert sent(picture).size == (1300, 900)
+    tight = from_pillow("noise", noise((1300, 900)), Limits(size=50_000))
+    assert tight.size <= 50_000
+    assert tight.note.startswith(f"noise 1300×900 → {tight.width}×{tight.height}")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 300), (1000, 1), (3, 3)])
+def test_a_tiny_or_very_long_picture_is_brought_to_what_services_take(size):
+    picture = from_pillow("tiny", Image.new("RGB", size), ORDINARY)
+    sent(picture)
+    assert min(picture.width, picture.height) >= 11
+    assert max(picture.width, picture.height) <= 200 * min(picture.width, picture.height)
+
+
+def bomb():
+    """A PNG of a few hundred bytes that says it has 40 gigapixels."""
+    data = bytearray(file(Image.new("1", (8, 8))))
+    data[16:24] = (200_000).to_bytes(4, "big") * 2
+    import zlib
+
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"", "is not a picture that can be read"),
+        (b"not a picture", "is not a picture that can be read"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture that can be read"),
+        (file(Image.new("RGB", (400, 400), "red"))[:120], "is not a picture that can be read"),
+        (file(noise((200, 200)), "JPEG")[:300], "is not a picture that can be read"),
+        (file(Image.new("RGB", (40, 40)), "EPS"), "is not a picture that can be read"),
+        (bomb(), "is too large to be opened safely"),
+    ],
+)
+@pytest.mark.filterwarnings("error")
+def test_what_cannot_be_opened_is_one_sentence(data, said):
+    with pytest.raises(UsageError) as caught:
+        from_bytes("it", data, ORDINARY)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_between_pillows_warning_and_its_error_nothing_is_printed(recwarn):
+    size = (12_000, 8_000)  # more than Pillow's MAX_IMAGE_PIXELS, fewer than twice that
+    assert size[0] * size[1] < MOST_PIXELS
+    assert from_bytes("wide", file(Image.new("1", size)), ORDINARY).note.startswith("wide 12000×8000 → ")
+    assert not recwarn.list
+
+
+def test_an_address_is_passed_on():
+    picture = by_address("https://example.org/a/cat.png?size=2")
+    assert (picture.url, picture.name) == ("https://example.org/a/cat.png?size=2", "cat.png")
+    assert picture.note == "picture at example.org"
+
+
+@pytest.mark.parametrize("url", ["http://example.org/x.png", "https://", "ftp://example.org/x.png", ""])
+def test_only_https_addresses_are_passed_on(url):
+    with pytest.raises(UsageError, match="only https"):
+        by_address(url)
+
+
+# -- without Pillow --------------------------------------------------------------------------
+
+
+def test_without_pillow_a_small_file_goes_as_it_is():
+    data = file(Image.new("RGB", (120, 80)))
+    picture = from_bytes("p", data, ORDINARY, pillow=lambda: False)
+    assert base64.b64decode(picture.url.partition(",")[2]) == data
+    assert picture.note == "p 1 kB, not scaled: no Pillow here"
+
+
+@pytest.mark.parametrize(
+    "data", [file(Image.new("RGB", (9, 9)), "BMP"), b"\x89PNG\r\n\x1a\n" + bytes(8_000_000)]
+)
+def test_without_pillow_everything_else_is_one_sentence_with_the_command(data):
+    with pytest.raises(UsageError, match="Pillow is not installed") as caught:
+        from_bytes("p", data, ORDINARY, pillow=lambda: False)
+    assert caught.value.hint == "pip install 'openclaw-ipython[images]'"
+
+
+def test_what_an_editor_wrote_beside_the_pixels_is_not_sent():
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta>at home</x:xmpmeta>")
+    data = file(Image.new("RGB", (30, 30)), pnginfo=info)
+    assert b"at home" in data
+    assert b"at home" not in base64.b64decode(from_bytes("p", data, ORDINARY).url.partition(",")[2])

@@ -1,0 +1,507 @@
+"""The check-up: what it finds, what mends it, and that it never writes."""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from openclaw_ipython.client import Client, World
+from openclaw_ipython.diagnostics.files import FileFact, check_files, look
+from openclaw_ipython.providers import built_in
+from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.shell.commands.registry import dispatch, find
+from openclaw_ipython.shell.front_end import Front
+from openclaw_ipython.shell.parser import words
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="about permissions")
+PORTAL = "qwen-portal/coder-model"
+KEY = "sk-made-up-0123456789"
+
+
+def examine(house, *, probe=False):
+    return asyncio.run(house.client.upkeep.examine(probe=probe))
+
+
+def faults(house):
+    return [finding for finding in examine(house) if finding.severity != "note"]
+
+
+@pytest.fixture
+def signed_in(house):
+    house.clock.now = time.time()  # files are dated by the system
+    asyncio.run(house.login())
+    return house
+
+
+def config_of(house, **changes):
+    """The configuration after a login, with values put in by dotted path (`__` between keys)."""
+    config = house.config()
+    for path, value in changes.items():
+        at = config
+        *parents, last = path.split("__")
+        for key in parents:
+            at = at.setdefault(key, {})
+        at[last] = value
+    house.home.config_path.write_text(json.dumps(config), "utf-8")
+
+
+def change_profile(house, **fields):
+    document = json.loads(house.home.auth_profiles.read_text("utf-8"))
+    record = document["profiles"]["qwen-portal:default"] | fields
+    document["profiles"]["qwen-portal:default"] = {k: v for k, v in record.items() if v is not None}
+    house.home.auth_profiles.write_text(json.dumps(document), "utf-8")
+
+
+# -- fine ------------------------------------------------------------------------------------
+
+
+def test_after_a_login_all_is_fine(signed_in):
+    assert faults(signed_in) == []
+
+
+def test_it_never_writes(signed_in):
+    config_of(
+        signed_in, models__providers={"x": {"baseUrl": "http://far.example/"}}, auth__order={"a": ["b"]}
+    )
+    (signed_in.home.agent_dir / "auth-profiles.json.lock").write_text("{}")
+    before = seen(signed_in)
+    assert len(faults(signed_in)) >= 2
+    assert seen(signed_in) == before
+
+
+def seen(house):
+    root = house.home.user_home
+    return {path: (path.lstat().st_mtime_ns, path.lstat().st_mode) for path in root.rglob("*")}, house.files()
+
+
+def test_an_empty_home_needs_a_model_and_nothing_else(house):
+    assert [(f.severity, f.fix) for f in faults(house)] == [("error", "%openclaw login")]
+    assert house.files() == {}
+
+
+# -- what is found -----------------------------------------------------------------------------
+
+
+def no_default(house):
+    config_of(house, agents__defaults__model={})
+
+
+def unknown_default(house):
+    config_of(house, agents__defaults__model={"primary": "qwen-portal/lost-model"})
+
+
+def default_elsewhere(house):
+    config_of(
+        house,
+        agents__defaults__model={"primary": "far/x"},
+        models__providers__far={"baseUrl": "https://far.example/v1", "models": []},
+    )
+
+
+def fallback_elsewhere(house):
+    config_of(
+        house,
+        agents__defaults__model={"primary": PORTAL, "fallbacks": ["far/x"]},
+        models__providers__far={"baseUrl": "https://far.example/v1", "models": []},
+    )
+
+
+def lost_fallback(house):
+    config_of(house, agents__defaults__model={"primary": PORTAL, "fallbacks": ["nowhere/x"]})
+
+
+def lost_alias(house):
+    config_of(
+        house, agents__defaults__models={"qwen-portal/gone": {"alias": "old"}, PORTAL: {"alias": "qwen"}}
+    )
+
+
+def image_model_that_cannot_see(house):
+    config_of(house, agents__defaults__imageModel={"primary": PORTAL})
+
+
+def plugin_off(house):
+    config_of(house, plugins__entries={"qwen-portal-auth": {"enabled": False}})
+
+
+def plain_http(house):
+    config_of(house, models__providers__far={"baseUrl": "http://far.example/v1", "apiKey": KEY, "models": []})
+
+
+def trailing_slash(house):
+    config_of(
+        house, models__providers__far={"baseUrl": "https://far.example/v1/", "apiKey": KEY, "models": []}
+    )
+
+
+def no_base_url(house):
+    config_of(house, models__providers__far={"apiKey": KEY, "models": []})
+
+
+def key_of_an_unset_variable(house):
+    url = "https://far.example/v1"
+    config_of(house, models__providers__far={"baseUrl": url, "apiKey": "${FAR_KEY}", "models": []})
+
+
+def stale_catalogue(house):
+    entry = {"baseUrl": "https://old.example/v1", "models": []}
+    house.home.models_json.write_text(json.dumps({"providers": {"qwen-portal": entry}}))
+
+
+def profile_without_entry(house):
+    config_of(house, models__providers={})
+
+
+def listed_but_not_stored(house):
+    config_of(house, auth__profiles={"far:default": {"provider": "far", "mode": "api_key"}})
+
+
+def wrong_mode(house):
+    config_of(house, auth__profiles={"qwen-portal:default": {"provider": "qwen-portal", "mode": "api_key"}})
+
+
+def order_of_lost_logins(house):
+    document = json.loads(house.home.auth_profiles.read_text("utf-8"))
+    document["order"] = {"qwen-portal": ["qwen-portal:gone"]}
+    house.home.auth_profiles.write_text(json.dumps(document), "utf-8")
+
+
+def expired(house):
+    change_profile(house, refresh=None, expires=int((house.clock() - 1) * 1000))
+
+
+def expiring(house):
+    change_profile(house, refresh=None, expires=int((house.clock() + 3600) * 1000))
+
+
+def expiry_in_seconds(house):
+    change_profile(house, expires=int(house.clock() + 3600))
+
+
+def expiry_far_away(house):
+    change_profile(house, expires=int((house.clock() + 50 * 366 * 86400) * 1000))
+
+
+def placeholder_as_key(house):
+    change_profile(house, type="api_key", key="qwen-oauth", access=None, refresh=None, expires=None)
+
+
+def placeholder_in_the_environment(house):
+    house.environ["QWEN_PORTAL_API_KEY"] = "qwen-oauth"
+
+
+def profile_that_cannot_be_read(house):
+    change_profile(house, type="magic")
+
+
+def config_that_cannot_be_parsed(house):
+    house.home.config_path.write_text('{\n  "a": oops here\n}\n', "utf-8")
+
+
+def logins_that_cannot_be_parsed(house):
+    house.home.auth_profiles.write_text('{"profiles": ', "utf-8")
+
+
+def lock_that_is_a_folder(house):
+    (house.home.agent_dir / "auth-profiles.json.lock").mkdir()
+
+
+def link_to_nowhere(house):
+    house.home.models_json.symlink_to("nowhere.json")
+
+
+def database_beside_json_logins(house):
+    house.home.sqlite_path.parent.mkdir()
+    house.home.sqlite_path.write_bytes(b"")
+
+
+@pytest.mark.parametrize(
+    ("broken", "severity", "where", "what", "fix"),
+    [
+        (no_default, "error", "agents.defaults.model", "no model is chosen", "%openclaw login"),
+        (unknown_default, "error", "agents.defaults.model", "unknown model", "%openclaw models set qwen-portal/"),
+        (default_elsewhere, "error", "far", "nobody is signed in", "%openclaw models auth add --provider far"),
+        (fallback_elsewhere, "warning", "far", "nobody is signed in", "%openclaw models auth add --provider far"),
+        (lost_fallback, "warning", "fallbacks", "nowhere/x", "%openclaw models fallbacks remove nowhere/x"),
+        (lost_alias, "warning", "old", "does not exist", "%openclaw models aliases remove old"),
+        (image_model_that_cannot_see, "warning", "imageModel", "text only", "models set-image qwen-portal/vision"),
+        (plugin_off, "warning", "qwen-portal-auth", "disabled", "%openclaw plugins enable qwen-portal-auth"),
+        (plain_http, "error", "far.baseUrl", "neither https", "baseUrl' https://far.example/v1"),
+        (trailing_slash, "warning", "far.baseUrl", "slash", "baseUrl' https://far.example/v1"),
+        (no_base_url, "error", "far.baseUrl", "no base URL", "%openclaw config set 'models.providers.far.baseUrl'"),
+        (key_of_an_unset_variable, "error", "far.apiKey", "${FAR_KEY}", "models auth add --provider far"),
+        (stale_catalogue, "warning", "models.json", "https://old.example/v1", "!rm "),
+        (profile_without_entry, "warning", "qwen-portal:default", "models.providers.qwen-portal", "baseUrl' https"),
+        (listed_but_not_stored, "warning", "far:default", "not stored", "config unset 'auth.profiles.far:default'"),
+        (wrong_mode, "warning", "qwen-portal:default", "mode", "mode' oauth"),
+        (order_of_lost_logins, "warning", "order of qwen-portal", "qwen-portal:gone", "auth order clear"),
+        (expired, "error", "qwen-portal:default", "expired", "%openclaw login --provider qwen-portal"),
+        (expiring, "warning", "qwen-portal:default", "within a day", "--force"),
+        (expiry_in_seconds, "warning", "qwen-portal:default", "seconds", "%openclaw login"),
+        (expiry_far_away, "warning", "qwen-portal:default", "50 years", "%openclaw login"),
+        (placeholder_as_key, "error", "qwen-portal:default", "placeholder", "%openclaw logout --provider qwen-portal"),
+        (placeholder_in_the_environment, "error", "QWEN_PORTAL_API_KEY", "placeholder", "del os.environ"),
+        (profile_that_cannot_be_read, "error", "auth-profiles.json", "type is unknown", "correct"),
+        (config_that_cannot_be_parsed, "error", "openclaw.json", "line 2", "line 2"),
+        (logins_that_cannot_be_parsed, "error", "auth-profiles.json", "line 1", "line 1"),
+        (lock_that_is_a_folder, "error", "auth-profiles.json.lock", "folder", "!rmdir "),
+        (link_to_nowhere, "error", "models.json", "nowhere", "!rm "),
+        (database_beside_json_logins, "error", "auth-profiles.json", "database", "!openclaw doctor --fix"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_found_with_what_mends_it(signed_in, broken, severity, where, what, fix):
+    try:
+        broken(signed_in)
+    except OSError:
+        pytest.skip("links cannot be made here")
+    found = faults(signed_in)
+    assert any(
+        f.severity == severity and where in f.where and what in f.what and fix in f.fix for f in found
+    ), found
+    assert all(f.fix for f in found)
+    assert KEY not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [expired, lost_alias, trailing_slash, plugin_off, placeholder_in_the_environment],
+)
+def test_one_fault_is_one_finding(signed_in, broken):
+    broken(signed_in)
+    assert len(faults(signed_in)) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "path"),
+    [
+        (lost_alias, ("models", "aliases", "remove")),
+        (plugin_off, ("plugins", "enable")),
+        (lost_fallback, ("models", "fallbacks", "remove")),
+        (wrong_mode, ("config", "set")),
+        (listed_but_not_stored, ("config", "unset")),
+        (order_of_lost_logins, ("models", "auth", "order", "clear")),
+        (placeholder_as_key, ("logout",)),
+        (trailing_slash, ("config", "set")),
+        (image_model_that_cannot_see, ("models", "set-image")),
+    ],
+)
+def test_the_command_it_names_mends_it(signed_in, broken, path):
+    """The line is parsed and run as the magic does, and the next check-up is silent about it."""
+
+    class Session:
+        client = signed_in.client
+        bridge = Bridge()
+        front = Front("notebook", True, "a test")
+
+    broken(signed_in)
+    (finding,) = [
+        f for f in faults(signed_in) if find(words(f.fix.removeprefix("%openclaw ")))[0].words == path
+    ]
+    dispatch(Session(), words(finding.fix.removeprefix("%openclaw ")))
+    Session.bridge.close()
+    assert finding not in faults(signed_in)
+
+
+def test_variables_that_move_things_are_notes(house):
+    house.environ["QWEN_HOME"] = "/elsewhere"
+    house.environ["OPENCLAW_PROFILE"] = "work"
+    notes = [f.where for f in examine(house) if f.severity == "note"]
+    assert "QWEN_HOME=/elsewhere" in notes
+    assert "OPENCLAW_PROFILE=work" in notes
+    assert any(note.startswith("OPENCLAW_IPYTHON_OAUTH_ORIGIN=") for note in notes)
+
+
+def test_a_login_of_qwen_code_without_an_entry_is_a_note_with_the_command(house):
+    house.clock.now = time.time()
+    house.home.qwen_dir.mkdir()
+    creds = {
+        "access_token": "a", "refresh_token": "r", "token_type": "Bearer",
+        "expiry_date": int((house.clock() + 3600) * 1000),
+    }  # fmt: skip
+    (house.home.qwen_dir / "oauth_creds.json").write_text(json.dumps(creds))
+    (house.home.qwen_dir / "oauth_creds.json").chmod(0o600)
+    (note,) = [f for f in examine(house) if f.check == "provider"]
+    assert (note.severity, note.where) == ("note", "qwen-portal:qwen-cli")
+    assert note.fix == "%openclaw config set 'models.providers.qwen-portal.baseUrl' https://portal.qwen.ai/v1"
+
+
+def test_the_worst_comes_first(signed_in):
+    plain_http(signed_in)
+    plugin_off(signed_in)
+    order = ["error", "warning", "note"]
+    found = [order.index(f.severity) for f in examine(signed_in)]
+    assert found == sorted(found)
+    assert {0, 1, 2} <= set(found)
+
+
+# -- files -------------------------------------------------------------------------------------
+
+NOW = 1_795_000_000.0
+FILE = FileFact(Path("/h/openclaw.json"), "file", mtime=NOW - 10)
+FOLDER = FileFact(Path("/h"), "folder", is_folder=True, mode=0o700, mtime=NOW)
+LOCK = FileFact(Path("/h/auth-profiles.json.lock"), "lock", mode=0o644, mtime=NOW - 5)
+QWEN_LOCK = FileFact(Path("/q/oauth_creds.lock"), "lock", mode=0o644, mtime=NOW - 35)
+LITTER = FileFact(Path("/h/.openclaw.json.0123456789abcdef.tmp"), "litter", mtime=NOW - 4000)
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [FILE, FOLDER, LOCK, QWEN_LOCK, replace(FILE, mode=0o400), replace(LITTER, mtime=NOW - 60)],
+)
+def test_these_files_are_fine(fact):
+    assert list(check_files([fact], NOW, windows=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("fact", "check", "fix"),
+    [
+        (replace(FILE, mode=0o644), "mode", "!chmod 600 /h/openclaw.json"),
+        (replace(FILE, path=Path("/h/a b.json"), mode=0o640), "mode", "!chmod 600 '/h/a b.json'"),
+        (replace(FOLDER, mode=0o755), "mode", "!chmod 700 /h"),
+        (replace(FILE, mine=False), "owner", "!ls -ld /h/openclaw.json"),
+        (replace(FILE, is_folder=True), "kind", "!mv -i /h/openclaw.json …"),
+        (replace(FOLDER, is_folder=False), "kind", "!mv -i /h …"),
+        (replace(FILE, mtime=NOW + 7200), "clock", "!date"),
+        (replace(FILE, link="/gone", broken=True), "link", "!rm /h/openclaw.json"),
+        (replace(LOCK, mtime=NOW - 31), "lock", "!rm /h/auth-profiles.json.lock"),
+        (replace(LOCK, is_folder=True), "lock", "!rmdir /h/auth-profiles.json.lock"),
+        (replace(QWEN_LOCK, mtime=NOW - 41), "lock", "!rm /q/oauth_creds.lock"),
+        (LITTER, "litter", "!rm /h/.openclaw.json.0123456789abcdef.tmp"),
+    ],
+)
+@posix
+def test_these_are_not(fact, check, fix):
+    assert [(f.check, f.fix) for f in check_files([fact], NOW, windows=False)] == [(check, fix)]
+
+
+def test_permissions_are_not_judged_on_windows():
+    assert (
+        list(check_files([replace(FILE, mode=0o666), replace(FOLDER, mode=0o777)], NOW, windows=True)) == []
+    )
+
+
+@posix
+def test_a_link_to_a_file_is_judged_by_the_file_and_noted(signed_in, tmp_path):
+    real = tmp_path / "elsewhere.json"
+    signed_in.home.config_path.rename(real)
+    signed_in.home.config_path.symlink_to(real)
+    assert [(f.check, f.severity) for f in examine(signed_in) if f.check == "link"] == [("link", "note")]
+    real.chmod(0o644)
+    assert [f.check for f in faults(signed_in)] == ["mode"]
+
+
+@posix
+def test_what_is_open_to_others_is_found_in_the_real_home(signed_in):
+    signed_in.home.auth_profiles.chmod(0o644)
+    signed_in.home.state_dir.chmod(0o755)
+    assert [(f.check, Path(f.where).name) for f in faults(signed_in)] == [
+        ("mode", ".openclaw"),
+        ("mode", "auth-profiles.json"),
+    ]
+
+
+def test_what_writers_left_behind_is_seen_and_other_files_are_not(signed_in):
+    agent, state = signed_in.home.agent_dir, signed_in.home.state_dir
+    left = [
+        agent / ".auth-profiles.json.0123456789abcdef.tmp",
+        agent / "auth-profiles.json.lock.takeover",
+        state / "openclaw.json.1234.0d9f.tmp",
+    ]
+    other = [agent / "notes.tmp", state / "openclaw.json.bak", state / ".other.json.0123456789abcdef.tmp"]
+    for path in (*left, *other):
+        path.write_text("")
+    assert {f.path for f in look(signed_in.home) if f.role == "litter"} == set(left)
+
+
+# -- the network -------------------------------------------------------------------------------
+
+
+def test_only_with_probe_is_anybody_asked(signed_in):
+    before = len(signed_in.portal.requests)
+    examine(signed_in)
+    assert len(signed_in.portal.requests) == before
+    assert [f for f in examine(signed_in, probe=True) if f.check == "endpoint"] == []
+    asked = signed_in.portal.requests[before:]
+    assert [request.path for request in asked] == ["/v1/models"]
+    assert all("authorization" not in {k.lower() for k in request.headers} for request in asked)
+
+
+def test_a_service_that_cannot_be_reached_is_found(signed_in):
+    def down(request):
+        raise httpx.ConnectError("no route")
+
+    world = World(signed_in.environ, signed_in.clock, signed_in.clock, signed_in.clock.sleep)
+    client = Client(
+        store=signed_in.store, providers=built_in(), transport=httpx.MockTransport(down), world=world
+    )
+    found = [f for f in asyncio.run(client.upkeep.examine(probe=True)) if f.check == "endpoint"]
+    assert [(f.severity, f.where) for f in found] == [("error", "http://127.0.0.1:8642/v1")]
+    assert "qwen-portal cannot be reached" in found[0].what
+
+
+# -- the journal -------------------------------------------------------------------------------
+
+
+def journal_of(house):
+    from openclaw_ipython.journal.journal import Journal
+
+    journal = Journal(house.home.journal)
+    journal.answers.put("k", "p/m", {"text": "a" * 9_000})
+    return journal
+
+
+def test_a_sound_journal_is_no_finding(signed_in):
+    journal_of(signed_in).close()
+    assert faults(signed_in) == []
+
+
+def test_a_journal_in_use_is_no_finding(signed_in):
+    journal = journal_of(signed_in)
+    assert faults(signed_in) == []
+    journal.close()
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda data: b"damaged " * 2048, "the journal is damaged"),
+        (lambda data: data[:8192] + b"\xff" * (len(data) - 8192), "the journal is damaged"),
+    ],
+)
+def test_a_damaged_journal_is_found_and_left_as_it_is(signed_in, damage, what):
+    journal_of(signed_in).close()
+    path = signed_in.home.journal
+    path.write_bytes(damage(path.read_bytes()))
+    before = seen(signed_in)
+    (found,) = faults(signed_in)
+    assert (found.check, found.severity) == ("journal", "warning")
+    assert what in found.what
+    assert seen(signed_in) == before
+
+
+def test_a_journal_of_a_later_release_is_found(signed_in):
+    import sqlite3
+
+    journal_of(signed_in).close()
+    with sqlite3.connect(signed_in.home.journal) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    (found,) = faults(signed_in)
+    assert "a later release's database" in found.what
+
+
+def test_the_database_of_another_program_is_found(signed_in):
+    import sqlite3
+
+    signed_in.home.own_dir.mkdir(mode=0o700, exist_ok=True)
+    with sqlite3.connect(signed_in.home.journal) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    signed_in.home.journal.chmod(0o600)
+    (found,) = faults(signed_in)
+    assert "another program's database" in found.what

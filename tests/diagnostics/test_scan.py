@@ -1,0 +1,266 @@
+"""What could answer from here: found, masked, and each with a command that uses it."""
+
+import asyncio
+import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import httpx
+import pytest
+
+from openclaw_ipython.diagnostics.scan import (
+    Port,
+    environment_keys,
+    local_servers,
+    model_ids,
+    qwen_code_login,
+    qwen_code_settings,
+    usual_ports,
+)
+from openclaw_ipython.openclaw.documents import ConfigView
+from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers
+
+KEY = "sk-made-up-0123456789abcdef"
+MODELS = b'{"object": "list", "data": [{"id": "qwen3:8b"}, {"id": "llava"}, {"id": "c"}, {"id": "d"}]}'
+PORTAL = Provider(
+    "qwen-portal", "Qwen", "https://portal.qwen.ai/v1", (ModelSpec("coder-model", "Coder"),), "coder-model",
+    key_variables=("QWEN_OAUTH_TOKEN",),
+)  # fmt: skip
+STUDIO = Provider(
+    "studio", "Studio", "https://studio.example/v1", (ModelSpec("big", "Big"),), "big",
+    key_variables=("STUDIO_KEY", "STUDIO_API_KEY"),
+)  # fmt: skip
+LOCAL = Provider("ollama", "Ollama", "http://127.0.0.1:11434/v1", (), "", local=LocalServer(11434))
+PROVIDERS = Providers([PORTAL, STUDIO, LOCAL])
+
+
+def servers(handler, ports, *, usable=False, seconds=0.3):
+    async def look():
+        async with httpx.AsyncClient(transport=handler) as http:
+            return await local_servers(http, ports, lambda _: usable, seconds)
+
+    return asyncio.run(look())
+
+
+# -- local servers -----------------------------------------------------------------------------
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200 if self.path == "/v1/models" else 404)
+        self.end_headers()
+        self.wfile.write(MODELS)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server():
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
+    Thread(target=httpd.serve_forever, daemon=True).start()
+    yield httpd.server_address[1]
+    httpd.shutdown()
+    httpd.server_close()
+
+
+def test_a_server_on_this_machine_is_found_with_its_models(server):
+    here = Port("ollama", f"http://127.0.0.1:{server}/v1")
+    nobody = Port("vllm", "http://127.0.0.1:1/v1")
+    (found,) = servers(httpx.AsyncHTTPTransport(), [nobody, here], seconds=5)
+    assert (found.kind, found.provider, found.name) == ("local server", "ollama", here.base_url)
+    assert found.models == ("qwen3:8b", "llava", "c", "d")
+    assert found.detail == "qwen3:8b, llava, c and 1 more"
+    assert found.command == "%openclaw login --provider ollama"
+
+
+def test_a_server_that_is_set_up_is_simply_asked():
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=MODELS))
+    (found,) = servers(transport, [Port("ollama", "http://127.0.0.1:9/v1")], usable=True)
+    assert found.command == "%%qwen ollama/qwen3:8b"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>Jupyter</html>", b"[]", b"{}", b'{"data": 3}', b"\xff\xfe", b"[" * 100_000, b"null"],
+)
+def test_something_else_on_the_port_is_no_server(body):
+    assert (
+        servers(httpx.MockTransport(lambda _: httpx.Response(200, content=body)), [Port("a", "http://x/v1")])
+        == []
+    )
+
+
+@pytest.mark.parametrize("status", [301, 401, 404, 500])
+def test_a_refusal_is_no_server(status):
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=MODELS))
+    assert servers(transport, [Port("a", "http://x/v1")]) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        (MODELS, ("qwen3:8b", "llava", "c", "d")),
+        (b'{"data": [{"id": "a"}, {"id": 3}, "b", {}, null]}', ("a",)),
+        (b'{"data": []}', ()),
+        (b'{"object": "list", "data": null}', ()),
+        (b'{"data": null}', None),
+    ],
+)
+def test_the_list_of_models_is_read_tolerantly(body, ids):
+    assert model_ids(body) == ids
+
+
+def test_servers_are_asked_at_the_same_time_and_not_waited_for_long():
+    class Silent(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request):
+            await asyncio.Event().wait()
+
+    started = time.monotonic()
+    assert servers(Silent(), [Port(str(n), f"http://127.0.0.1:{n}/v1") for n in range(9)], seconds=0.05) == []
+    assert time.monotonic() - started < 5
+
+
+def test_the_usual_ports_are_those_of_the_known_local_servers():
+    assert usual_ports(PROVIDERS) == (Port("ollama", "http://127.0.0.1:11434/v1"),)
+
+
+# -- keys in the environment -------------------------------------------------------------------
+
+
+def test_keys_of_known_services_are_named_and_masked():
+    environ = {
+        "STUDIO_KEY": KEY,
+        "QWEN_OAUTH_TOKEN": " ",
+        "OTHER": KEY,
+        "MINE_API_KEY": "another-made-up-key-1",
+    }
+    mine = {"models": {"providers": {"mine": {"baseUrl": "https://m.example", "models": [{"id": "m"}]}}}}
+    found = environment_keys(environ, PROVIDERS, ConfigView(mine))
+    assert [(f.name, f.detail, f.command) for f in found] == [
+        ("STUDIO_KEY", "sk-mad…def · Studio", "%%qwen studio/big"),
+        ("MINE_API_KEY", "anothe…y-1 · mine", "%%qwen mine/m"),
+    ]
+    assert KEY not in repr(found)
+
+
+@pytest.mark.parametrize("value", ["", "qwen-oauth", "QWEN_API_KEY"])
+def test_a_placeholder_in_the_environment_is_no_key(value):
+    assert environment_keys({"STUDIO_KEY": value}, PROVIDERS, ConfigView({})) == []
+
+
+# -- other programs ----------------------------------------------------------------------------
+
+
+def write(home, name, value):
+    home.qwen_dir.mkdir(parents=True, exist_ok=True)
+    (home.qwen_dir / name).write_text(value if isinstance(value, str) else json.dumps(value), "utf-8")
+
+
+SETTINGS = {
+    "env": {"STUDIO_KEY": KEY},
+    "modelProviders": {
+        "openai": [
+            {"id": "big", "baseUrl": "https://studio.example/v1/", "envKey": "STUDIO_KEY"},
+            {"id": "small", "baseUrl": "https://studio.example/v1/", "envKey": "STUDIO_KEY"},
+            {"id": "it's", "baseUrl": "https://own.example/v1"},
+            {"id": "no url"},
+            "junk",
+        ]
+    },
+}
+
+
+def test_the_services_of_qwen_codes_settings_are_found_once_each_with_masked_keys(home):
+    write(home, "settings.json", SETTINGS)
+    studio, own = qwen_code_settings(home, {}, PROVIDERS)
+    assert (studio.provider, own.provider) == ("studio", "qwen-code")
+    assert "STUDIO_KEY sk-mad…def" in studio.detail
+    assert "STUDIO_KEY is not in the environment yet" in studio.detail
+    assert '"apiKey": "${STUDIO_KEY}"' in studio.command
+    assert "apiKey" not in own.command
+    assert KEY not in repr((studio, own))
+    (again, _) = qwen_code_settings(home, {"STUDIO_KEY": KEY}, PROVIDERS)
+    assert "not in the environment" not in again.detail
+
+
+def test_the_command_for_a_service_writes_the_entry(house):
+    from openclaw_ipython.shell.parser import words
+
+    write(house.home, "settings.json", SETTINGS)
+    for found in qwen_code_settings(house.home, {}, PROVIDERS):
+        _, _, path, value = words(found.command.removeprefix("%openclaw "))
+        house.client.upkeep.settings.set(str(path), str(value))
+    providers = house.config()["models"]["providers"]
+    assert providers["studio"] == {
+        "baseUrl": "https://studio.example/v1",
+        "apiKey": "${STUDIO_KEY}",
+        "api": "openai-completions",
+        "models": [{"id": "big", "name": "big"}],
+    }
+    assert providers["qwen-code"]["models"] == [{"id": "it's", "name": "it's"}]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"modelProviders": 3}', '{"modelProviders": {"openai": {}}}', "\0"]
+)
+def test_settings_that_cannot_be_read_count_as_none(home, text):
+    write(home, "settings.json", text)
+    assert qwen_code_settings(home, {}, PROVIDERS) == []
+
+
+def test_no_login_of_qwen_code_is_nothing(home):
+    assert qwen_code_login(None, home, ConfigView({}), 0.0) == []
+
+
+# -- all of it ---------------------------------------------------------------------------------
+
+
+def scan(house):
+    house.client.upkeep.ports = ()
+    return asyncio.run(house.client.upkeep.scan())
+
+
+def test_an_empty_machine_has_nothing(house):
+    assert scan(house) == []
+    assert house.files() == {}
+
+
+def test_a_home_a_key_and_a_foreign_login_are_found(house, clock):
+    asyncio.run(house.login())
+    house.environ["QWEN_OAUTH_TOKEN"] = KEY
+    creds = {
+        "access_token": "qwen-code-access", "refresh_token": "qwen-code-refresh", "token_type": "Bearer",
+        "expiry_date": int((clock() + 3600) * 1000),
+    }  # fmt: skip
+    write(house.home, "oauth_creds.json", creds)
+    before = house.files()
+    found = scan(house)
+    assert [f.kind for f in found] == ["key", "Qwen Code", "OpenClaw"]
+    assert found[1].detail == "signed in"
+    assert found[1].command == "%openclaw models auth list --provider qwen-portal"
+    assert "1 login, default qwen-portal/coder-model" in found[2].detail
+    assert "qwen-code-access" not in repr(found)
+    assert house.files() == before
+
+
+def test_a_qwen_code_login_without_an_entry_says_how_to_make_one(house, clock):
+    creds = {
+        "access_token": "a", "refresh_token": "r", "token_type": "Bearer",
+        "expiry_date": int((clock() - 60) * 1000),
+    }  # fmt: skip
+    write(house.home, "oauth_creds.json", creds)
+    (found,) = scan(house)
+    assert found.detail.startswith("expired")
+    assert found.command.startswith("%openclaw config set models.providers.qwen-portal.baseUrl https://")
+
+
+def test_scanning_sends_no_login(house):
+    asyncio.run(house.login())
+    before = len(house.portal.requests)
+    house.client.upkeep.ports = (Port("ollama", "http://127.0.0.1:8642/v1"),)
+    asyncio.run(house.client.upkeep.scan())
+    (request,) = house.portal.requests[before:]
+    assert request.path == "/v1/models"
+    assert "authorization" not in {name.lower() for name in request.headers}

@@ -1,0 +1,110 @@
+"""A question with pictures: to whom it goes when nobody was named, and when somebody was."""
+
+import asyncio
+import base64
+
+import pytest
+
+from openclaw_ipython.chat.types import Message, Notice
+from openclaw_ipython.errors import ConfigError
+
+PIXEL = base64.b64encode(
+    base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAsAAAALCAIAAAAmzuBxAAAAFklEQVR4nGP8z4APMOGVZRiVxg4GSBoAuQwBFVNyDQoAAAAASUVORK5CYII="
+    )
+).decode()
+SEEN = [
+    Message(
+        "user",
+        [
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}},
+            {"type": "text", "text": "what is this?"},
+        ],
+    )
+]
+TEXT_ONLY = {"id": "words", "name": "words", "input": ["text"]}
+EYES = {"id": "eyes", "name": "eyes", "input": ["text", "image"]}
+
+
+def entry(*models):
+    return {
+        "baseUrl": "https://mine.example/v1",
+        "api": "openai-completions",
+        "apiKey": "k" * 20,
+        "models": [*models],
+    }
+
+
+async def told(client):
+    async with client:
+        return [event.text async for event in client.stream(SEEN) if isinstance(event, Notice)]
+
+
+def configured(house, defaults, *models):
+    house.write_config({"agents": {"defaults": defaults}, "models": {"providers": {"mine": entry(*models)}}})
+    return house.client
+
+
+def test_the_model_of_the_same_service_that_reads_pictures_is_asked(house):
+    asyncio.run(house.login(set_default=True))
+    question = house.client.question(SEEN)
+    assert str(question.ref) == "qwen-portal/vision-model"
+    assert (
+        "qwen-portal/coder-model reads text only; pictures go to qwen-portal/vision-model" in question.notes
+    )
+    assert str(house.client.question("only words").ref) == "qwen-portal/coder-model"
+    assert asyncio.run(told(house.another())) == list(question.notes)
+
+
+def test_the_chosen_image_model_goes_before_it_with_its_own_fallbacks(house):
+    defaults = {
+        "model": {"primary": "mine/words", "fallbacks": ["mine/other"]},
+        "imageModel": {"primary": "mine/eyes", "fallbacks": ["mine/more-eyes"]},
+    }
+    client = configured(
+        house, defaults, TEXT_ONLY, EYES, {**EYES, "id": "more-eyes"}, {**EYES, "id": "other"}
+    )
+    question = client.question(SEEN)
+    assert [str(way.ref) for way in (question, *question.others)] == ["mine/eyes", "mine/more-eyes"]
+    assert all("pictures go to mine/eyes" in way.notes[0] for way in (question, *question.others))
+
+
+def test_a_default_that_reads_pictures_is_asked_itself_with_those_fallbacks_that_do(house):
+    defaults = {
+        "model": {"primary": "mine/eyes", "fallbacks": ["mine/words", "mine/more-eyes", "mine/unheard-of"]}
+    }
+    client = configured(house, defaults, TEXT_ONLY, EYES, {**EYES, "id": "more-eyes"})
+    question = client.question(SEEN)
+    assert [str(way.ref) for way in (question, *question.others)] == [
+        "mine/eyes",
+        "mine/more-eyes",
+        "mine/unheard-of",
+    ]
+    assert question.notes == ()
+
+
+def test_of_a_model_nothing_is_known_about_the_best_is_hoped(house):
+    client = configured(house, {"model": {"primary": "mine/unheard-of"}}, TEXT_ONLY)
+    assert client.question(SEEN).notes == ()
+
+
+def test_with_nobody_to_ask_the_command_is_named(house):
+    client = configured(house, {"model": {"primary": "mine/words"}}, TEXT_ONLY, EYES)
+    with pytest.raises(
+        ConfigError, match="mine/words reads text only, and no model for pictures is chosen"
+    ) as caught:
+        client.question(SEEN)
+    assert caught.value.hint.startswith("%openclaw models set-image ")
+    assert caught.value.hint != "%openclaw models set-image "
+
+
+def test_a_model_that_is_named_is_asked_and_the_note_says_what_is_known(house):
+    client = configured(house, {"model": {"primary": "mine/eyes"}}, TEXT_ONLY, EYES)
+    question = client.question(SEEN, model="mine/words")
+    assert str(question.ref) == "mine/words"
+    assert question.notes == ("mine/words reads text only; the picture was sent all the same",)
+
+
+def test_an_image_model_alone_is_enough_for_pictures(house):
+    client = configured(house, {"imageModel": {"primary": "mine/eyes"}}, EYES)
+    assert str(client.question(SEEN).ref) == "mine/eyes"

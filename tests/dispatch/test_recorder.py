@@ -1,0 +1,357 @@
+"""What a client writes down of its requests, and which answers it need not ask for again."""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from openclaw_ipython.chat.types import Notice, UsageReport
+from openclaw_ipython.client import Client
+from openclaw_ipython.dispatch.recorder import Bookkeeping, Keeping, span_text
+from openclaw_ipython.errors import LoginRequired, OpenClawError, RequestRejected, StreamBroken
+from openclaw_ipython.providers.spec import Quota, Source
+from openclaw_ipython.runtime.env import World
+
+MODEL = "qwen-portal/coder-model"
+SOURCE = Source("a test", "2026-11")
+
+
+def run(work):
+    return asyncio.run(work)
+
+
+@pytest.fixture
+def client(house):
+    run(house.login())
+    return house.client
+
+
+def rows(house) -> list[dict]:
+    house.client.books.flush()
+    if not house.home.journal.exists():
+        return []
+    with sqlite3.connect(house.home.journal) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("SELECT * FROM usage ORDER BY id")]
+
+
+def another(house, **options) -> Client:
+    world = World(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0)
+    return Client(store=house.store, transport=house.portal.transport(), world=world, **options)
+
+
+# -- usage ---------------------------------------------------------------------------------
+
+
+def test_an_answer_is_written_down_with_its_tokens(house, client):
+    house.portal.says(
+        "A", "B",
+        usage={
+            "prompt_tokens": 100, "completion_tokens": 20,
+            "prompt_tokens_details": {"cached_tokens": 30},
+            "completion_tokens_details": {"reasoning_tokens": 5},
+        },
+    )  # fmt: skip
+    run(client.ask("Hi"))
+    (row,) = rows(house)
+    assert (row["at"], row["kind"], row["provider"], row["model"], row["outcome"]) == (
+        house.clock.now, "ask", "qwen-portal", MODEL, "ok",
+    )  # fmt: skip
+    counts = ("input_tokens", "output_tokens", "cached_tokens", "thinking_tokens")
+    assert [row[name] for name in counts] == [100, 20, 30, 5]
+    assert row["cost"] is None
+
+
+def test_a_rejected_request_is_written_down_by_the_name_of_its_error(house, client):
+    house.portal.fails_next("/chat/completions", 400, {"error": {"message": "no"}})
+    with pytest.raises(RequestRejected):
+        run(client.ask("Hi"))
+    assert [row["outcome"] for row in rows(house)] == ["RequestRejected"]
+
+
+def test_an_answer_that_breaks_off_is_written_down(house, client):
+    house.portal.says("a", "b", "c").breaks_after(1)
+    with pytest.raises(StreamBroken):
+        run(client.ask("Hi"))
+    assert [row["outcome"] for row in rows(house)] == ["ended early"]
+
+
+def test_who_stops_listening_interrupts(house, client):
+    async def listen():
+        stream = client.stream("Hi")
+        async for event in stream:
+            if not isinstance(event, Notice):
+                break
+        await stream.aclose()
+
+    house.portal.says("a", "b", "c")
+    run(listen())
+    assert [row["outcome"] for row in rows(house)] == ["interrupted"]
+
+
+def test_every_model_that_was_asked_has_a_row_of_its_own(house, client):
+    client.models.add_fallback("qwen-portal/vision-model")
+    house.portal.fails_next("/chat/completions", 503, times=3)
+    reply = run(client.ask("Hi"))
+    assert reply.model == "qwen-portal/vision-model"
+    assert [(row["model"], row["outcome"]) for row in rows(house)] == [
+        (MODEL, "ServiceUnavailable"),
+        ("qwen-portal/vision-model", "ok"),
+    ]
+
+
+def test_a_question_that_cannot_be_asked_is_not_written_down(house):
+    with pytest.raises(LoginRequired):
+        run(house.client.ask("Hi", model=MODEL))
+    assert rows(house) == []
+    assert not house.home.own_dir.exists()
+
+
+def test_a_client_that_keeps_no_journal_makes_no_file(house, client):
+    quiet = another(house, journal=False)
+    run(quiet.ask("Hi"))
+    run(quiet.aclose())
+    assert not house.home.own_dir.exists()
+
+
+def test_closing_the_client_writes_what_is_left(house, client):
+    async def ask():
+        async with another(house) as other:
+            await other.ask("Hi")
+
+    run(ask())
+    with sqlite3.connect(house.home.journal) as connection:
+        assert connection.execute("SELECT count(*) FROM usage").fetchone() == (1,)
+    connection.close()
+
+
+def test_a_journal_that_cannot_be_used_costs_no_answer(house, client):
+    house.home.own_dir.parent.mkdir(exist_ok=True, parents=True)
+    house.home.own_dir.write_text("in the way")
+    assert run(client.ask("Hi"))
+    client.books.flush()
+    assert isinstance(client.books.journal.trouble, OpenClawError)
+
+
+# -- cost ----------------------------------------------------------------------------------
+
+
+def test_the_cost_is_told_with_the_usage_where_the_configuration_has_a_price(house, client):
+    models = [{"id": "coder-model", "cost": {"input": 2, "output": 10, "cacheRead": 0.2, "cacheWrite": 0}}]
+    house.write_config(
+        {"models": {"providers": {"qwen-portal": {"baseUrl": "https://portal.qwen.ai/v1", "models": models}}}}
+    )
+    details = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 100,
+        "prompt_tokens_details": {"cached_tokens": 500},
+    }
+    house.portal.says("A", usage=details)
+
+    async def heard():
+        events = client.stream("Hi", model=MODEL)
+        return [event.usage.cost async for event in events if isinstance(event, UsageReport)]
+
+    (cost,) = run(heard())
+    assert cost == pytest.approx((500 * 2 + 500 * 0.2 + 100 * 10) / 1e6)
+    assert rows(house)[0]["cost"] == pytest.approx(cost)
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        None,
+        {},
+        {"input": 0, "output": 0},
+        {"input": "2", "output": 1},
+        {"input": 2},
+        {"input": -1, "output": 1},
+    ],
+)
+def test_without_a_price_there_is_no_cost(house, client, cost):
+    models = [{"id": "coder-model", **({"cost": cost} if cost is not None else {})}]
+    house.write_config(
+        {"models": {"providers": {"qwen-portal": {"baseUrl": "https://portal.qwen.ai/v1", "models": models}}}}
+    )
+    assert run(client.ask("Hi", model=MODEL)).usage.cost is None
+
+
+def test_a_service_keeps_its_own_price_where_the_configuration_has_none(house):
+    house.write_config(
+        {
+            "models": {
+                "providers": {
+                    "modelstudio": {"baseUrl": "https://x.invalid/v1", "models": [{"id": "qwen3.7-plus"}]}
+                }
+            }
+        }
+    )
+    models = house.client.models
+    price = models.target(models.resolve("modelstudio/qwen3.7-plus")).model.price
+    assert (price.input, price.output) == (0.5, 3)
+
+
+# -- limits --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("limit", "said"), [(10, False), (2, True), (1, True), (0, False)])
+def test_a_daily_limit_that_comes_near_is_said_with_the_next_answer(house, client, limit, said):
+    client.keeping.daily_limit = limit
+    for _ in range(2):
+        run(client.ask("Hi"))
+    client.books.flush()
+
+    async def notices():
+        return [event.text async for event in client.stream("Hi") if isinstance(event, Notice)]
+
+    expected = [f"2 of {limit} requests in 24 h used (qwen-portal)"] if said else []
+    assert run(notices()) == expected
+
+
+def test_requests_of_the_day_before_do_not_count(house, client):
+    client.keeping.daily_limit = 2
+    for _ in range(2):
+        run(client.ask("Hi"))
+    client.books.flush()
+    house.clock.now += 86_401
+    run(client.ask("Hi"))
+    client.books.flush()
+    assert client.books.warnings("qwen-portal") == []
+
+
+def test_a_service_tells_its_own_limits(house):
+    books = house.client.books
+    assert [quota.requests for quota in books.quotas("qwen-coding-plan")] == [6_000, 45_000, 90_000]
+    assert books.quotas("an-entry-of-ones-own") == ()
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5 * 3600, "5 h"), (86_400, "24 h"), (7 * 86_400, "7 days")])
+def test_spans_are_said_in_hours_and_days(seconds, text):
+    assert span_text(seconds) == text
+
+
+def test_known_quotas_are_asked_for_in_their_own_span(house, clock):
+    class Known:
+        quotas = (Quota(1, 60.0, SOURCE),)
+
+    books = Bookkeeping(house.home.journal, Keeping(), {"p": Known()}, clock)
+    assert books.quotas("p")[0].seconds == 60.0
+
+
+# -- the cache -----------------------------------------------------------------------------
+
+
+def test_with_the_cache_on_the_same_request_is_sent_once(house, client):
+    cached = another(house, cache=True)
+    house.portal.says("Only once.", reasoning=("Hm.",))
+    first = run(cached.ask("Hi"))
+    sent = len(house.portal.requests)
+    second = run(cached.ask("Hi"))
+    assert len(house.portal.requests) == sent
+    assert (str(second), second.reasoning, second.model) == (str(first), first.reasoning, first.model)
+    assert (second.seconds, second.first_text, second.finish_reason) == (
+        first.seconds, first.first_text, first.finish_reason,
+    )  # fmt: skip
+    assert second.usage.cost is None
+
+
+def test_another_client_of_the_same_home_has_the_answers_too(house, client):
+    run(another(house, cache=True).ask("Hi"))
+    sent = len(house.portal.requests)
+    run(another(house).ask("Hi", cache=True))
+    assert len(house.portal.requests) == sent
+
+
+@pytest.mark.parametrize(
+    ("client_says", "call_says", "requests"), [(True, False, 2), (False, True, 1), (True, None, 1)]
+)
+def test_a_call_has_the_last_word(house, client, client_says, call_says, requests):
+    cached = another(house, cache=client_says)
+    before = len(house.portal.requests)
+    for _ in range(2):
+        run(cached.ask("Hi", cache=call_says))
+    assert len(house.portal.requests) - before == requests
+
+
+def test_a_cache_in_a_file_needs_neither_home_nor_login(house, client, tmp_path):
+    path = tmp_path / "answers.sqlite"
+    first = run(another(house, cache=path).ask("Hi", model=MODEL))
+    assert not house.home.journal.exists()
+
+    async def elsewhere():
+        world = World({"OPENCLAW_HOME": str(tmp_path / "nowhere")})
+        from openclaw_ipython.openclaw.paths import locate
+        from openclaw_ipython.openclaw.store import Store
+
+        store = Store(locate({}, tmp_path / "nowhere", lambda p: False), environ={})
+        async with Client(store=store, world=world, cache=path, journal=False) as other:
+            return await other.ask("Hi", model=MODEL)
+
+    assert run(elsewhere()) == first
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_answer_of_a_model_that_stood_in_is_not_kept(house, client):
+    client.models.add_fallback("qwen-portal/vision-model")
+    cached = another(house, cache=True)
+    house.portal.fails_next("/chat/completions", 503, times=3)
+    assert run(cached.ask("Hi")).model == "qwen-portal/vision-model"
+    assert run(cached.ask("Hi")).model == MODEL
+
+
+def test_a_stream_that_is_left_early_is_not_kept(house, client):
+    cached = another(house, cache=True)
+
+    async def listen():
+        stream = cached.stream("Hi")
+        async for _ in stream:
+            break
+        await stream.aclose()
+
+    run(listen())
+    assert cached.question("Hi").kept is None
+
+
+def test_a_question_made_ready_says_that_its_answer_is_there(house, client):
+    cached = another(house, cache=True)
+    question = cached.question("Hi")
+    assert (question.kept, bool(question.key)) == (None, True)
+    run(cached.ask(question))
+    assert cached.question("Hi").kept is not None
+    assert cached.question("Hi", cache=False).key == ""
+
+
+def test_a_replay_is_written_down_as_one(house, client):
+    client.keeping.cache = True
+    run(client.ask("Hi"))
+    run(client.ask("Hi"))
+    assert [(row["outcome"], row["input_tokens"] is None) for row in rows(house)] == [
+        ("ok", False),
+        ("cache", True),
+    ]
+
+
+def test_with_the_journal_off_nothing_is_kept_but_a_file_that_was_named_is(house, client, tmp_path):
+    run(another(house, journal=False, cache=True).ask("Hi"))
+    assert not house.home.own_dir.exists()
+    path = tmp_path / "answers.sqlite"
+    run(another(house, journal=False, cache=path).ask("Hi"))
+    assert path.exists()
+
+
+def test_tools_and_schemas_are_replayed_too(house, client):
+    def add(a: int, b: int) -> int:
+        """Sum of two."""
+        return a + b
+
+    cached = another(house, cache=True)
+    house.portal.calls("add", {"a": 1, "b": 2}).says("3")
+    first = run(cached.ask("1 + 2?", tools=[add]))
+    sent = len(house.portal.requests)
+    assert run(cached.ask("1 + 2?", tools=[add])) == first
+    assert len(house.portal.requests) == sent
+
+
+def test_a_cache_file_is_where_a_shell_would_look_for_it():
+    assert Keeping(cache="~/answers.sqlite").cache_file == Path.home() / "answers.sqlite"

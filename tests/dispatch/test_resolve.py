@@ -1,0 +1,129 @@
+"""What an error means for whoever could be asked next."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openclaw_ipython.auth.cooldown import Rest
+from openclaw_ipython.auth.resolve import Credential
+from openclaw_ipython.chat.types import ChatRequest
+from openclaw_ipython.dispatch.failover import Question, Routing, reason_of, routed, scope_of
+from openclaw_ipython.errors import (
+    ConfigError,
+    LoginRequired,
+    ProtocolError,
+    QuotaExceeded,
+    RateLimited,
+    RefreshRejected,
+    RequestRejected,
+    ServiceUnavailable,
+    StreamBroken,
+    UnknownModel,
+    UsageError,
+)
+from openclaw_ipython.openclaw.documents import StoredProfile
+from openclaw_ipython.openclaw.refs import Ref
+from openclaw_ipython.sanitize.secrets import Secret
+
+
+def way(model, login, rest=None):
+    """A question to `p/model` by the profile `p:…` or the key `K…`."""
+    if login.startswith("p:"):
+        credential = Credential("p", "profile", StoredProfile(login, "oauth", "p"), rest=rest)
+    else:
+        credential = Credential("p", f"env: {login}", key=Secret(login), rest=rest)
+    return Question(Ref("p", model), "https://p.example", ChatRequest(model, ()), credential)
+
+
+@pytest.mark.parametrize(
+    ("error", "scope", "reason"),
+    [
+        (RateLimited("x"), "limit", "rate_limit"),
+        (QuotaExceeded("x", status=402), "limit", "billing"),
+        (QuotaExceeded("x", status=403), "limit", "billing"),
+        (QuotaExceeded("x", status=429), "limit", "rate_limit"),
+        (QuotaExceeded("x"), "limit", "rate_limit"),
+        (LoginRequired("x"), "login", "auth"),
+        (RefreshRejected("x"), "login", None),
+        (ServiceUnavailable("x", status=503), "model", None),
+        (ProtocolError("x"), "model", None),
+        (StreamBroken("x"), "model", None),
+        (RequestRejected("x", status=404), "model", None),
+        (RequestRejected("x", status=403), "model", None),
+        (RequestRejected("x", status=400, code="model_not_found"), "model", None),
+        (RequestRejected("x", status=400), None, None),
+        (RequestRejected("x"), None, None),
+        (UsageError("x"), None, None),
+        (UnknownModel("x"), None, None),
+        (ConfigError("x"), None, None),
+    ],
+)
+def test_what_an_error_asks_for(error, scope, reason):
+    assert scope_of(error) == scope
+    assert reason_of(error) == reason
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RateLimited("x"), "one by K1"),
+        (QuotaExceeded("x", status=402), "two by p:b"),
+        (LoginRequired("x"), "two by p:b"),
+        (ServiceUnavailable("x"), "two by p:b"),
+        (UsageError("x"), None),
+    ],
+)
+def test_who_comes_after_a_login(error, expected):
+    routing = Routing(routed([way("one", "p:a"), way("one", "K1"), way("two", "p:b")]))
+    found = None
+    if routing.goes_on(error):
+        found = f"{routing.at.ref.model} by {routing.at.credential.id.removeprefix('p env: ')}"
+    assert found == expected
+
+
+def test_a_resting_login_stands_behind_all_that_do_not_rest():
+    rest = Rest(90, "too many requests")
+    question = routed(
+        [way("one", "p:a", rest), way("two", "p:b"), way("three", "p:c", rest), way("four", "p:d")]
+    )
+    assert question.ref.model == "two"
+    assert question.meant.model == "one"
+    routing = Routing(question)
+    order = [routing.at.ref.model]
+    while routing.goes_on(RateLimited("x")):
+        order.append(routing.at.ref.model)
+    assert order == ["two", "four", "one", "three"]
+
+
+def test_where_all_rest_the_first_is_asked():
+    rest = Rest(90, "too many requests")
+    question = routed([way("one", "p:a", rest), way("two", "p:b", rest)])
+    assert question.ref.model == "one"
+    assert question.passed == ()
+    assert question.notes == ("p:a rests for 90 s (too many requests); asked all the same",)
+
+
+ERRORS = (
+    RateLimited("x"),
+    QuotaExceeded("x", status=402),
+    LoginRequired("x"),
+    RefreshRejected("x"),
+    ServiceUnavailable("x"),
+    RequestRejected("x", status=404),
+    RequestRejected("x", status=400),
+)
+ways = st.tuples(
+    st.sampled_from("abc"),
+    st.sampled_from(["p:1", "p:2", "K1", "K2"]),
+    st.none() | st.builds(Rest, st.floats(1, 9e4), st.just("failures")),
+)
+
+
+@given(st.lists(ways, min_size=1, max_size=8, unique_by=lambda w: w[:2]), st.data())
+def test_every_way_is_taken_once_at_most_and_every_switch_is_told(found, data):
+    routing = Routing(routed([way(*parts) for parts in found]))
+    taken = [(routing.at.ref, routing.at.credential.id)]
+    while routing.goes_on(data.draw(st.sampled_from(ERRORS))):
+        assert list(routing.notes())
+        taken.append((routing.at.ref, routing.at.credential.id))
+    assert len(taken) == len(set(taken)) <= len(found)

@@ -1,0 +1,315 @@
+"""The real programs beside us accept what we write, and we read what they write.
+
+They are installed into `.cache/neighbours` with npm (about a gigabyte, some minutes), so this runs only when it
+is asked for: OPENCLAW_TEST_NEIGHBOURS=1. They speak to the practice portal on this computer and to nobody else.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from openclaw_ipython.client import Client, World
+from openclaw_ipython.openclaw.paths import locate
+from openclaw_ipython.openclaw.store import Store
+from openclaw_ipython.practice import Portal
+from openclaw_ipython.providers import built_in
+
+ENVIRONMENT = dict(os.environ)  # before the tests' own home hides npm's settings
+CACHE = Path(__file__).parents[2] / ".cache" / "neighbours"
+NPM = shutil.which("npm")
+NODE = shutil.which("node")
+
+
+def why_not() -> str:
+    if not (NPM and NODE):
+        return "needs node and npm"
+    if ENVIRONMENT.get("OPENCLAW_TEST_NEIGHBOURS") != "1":
+        return "installs the real OpenClaw and Qwen Code: set OPENCLAW_TEST_NEIGHBOURS=1"
+    return ""
+
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not() or "never")
+
+
+@dataclass(frozen=True)
+class Program:
+    """A released program. `node` is the oldest Node it starts with, `script` what that runs."""
+
+    package: str
+    node: tuple[int, int]
+    script: str
+    more: tuple[str, ...] = ()
+    overrides: dict[str, str] = field(default_factory=dict)
+
+
+# One dependency of theirs is a git repository, for which the published package of the same name stands in.
+_NO_GIT = {"libsignal": "npm:libsignal@2.0.1"}
+JSON_ERA = Program("openclaw@2026.2.26", (22, 12), "openclaw/openclaw.mjs", ("strip-ansi@7.2.0",), _NO_GIT)
+SQLITE_ERA = Program("openclaw@2026.9.6", (24, 16), "openclaw/openclaw.mjs", (), _NO_GIT)
+QWEN_CODE = Program("@qwen-code/qwen-code@0.12.0", (20, 0), "@qwen-code/qwen-code/cli.js")
+
+LOOPBACK_ONLY = """
+const net = require("node:net");
+const connect = net.Socket.prototype.connect;
+net.Socket.prototype.connect = function (...given) {
+  const [options] = net._normalizeArgs(Array.isArray(given[0]) ? given[0] : given);
+  const host = options.path ? "localhost" : options.host || "localhost";
+  if (!/^(127\\.|localhost$|::1$)/.test(host)) throw new Error(`not from a test: ${host}`);
+  return connect.apply(this, given);
+};
+"""
+
+
+def npm_install(folder: Path, *packages: str, overrides=None, scripts=False) -> None:
+    if (folder / "done").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (CACHE.parent / ".gitignore").write_text("*\n")
+    (folder / "package.json").write_text(json.dumps({"private": True, "overrides": overrides or {}}))
+    flags = ["--no-audit", "--no-fund", "--save-exact", "--omit=dev", "--omit=peer"]
+    flags += [] if scripts else ["--ignore-scripts"]
+    command = [NPM, "install", *flags, *packages]
+    done = subprocess.run(command, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (folder / "done").touch()
+
+
+def node_for(wanted: tuple[int, int]) -> str:
+    """This machine's Node if it is new enough, else one that is installed for the tests."""
+    version = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout
+    if tuple(map(int, version.strip().lstrip("v").split(".")[:2])) >= wanted:
+        return NODE
+    folder = CACHE / f"node-{wanted[0]}"
+    npm_install(folder, f"node@{wanted[0]}", scripts=True)
+    return str(folder / "node_modules" / "node" / "bin" / "node")
+
+
+class Neighbour:
+    """A program and a home it runs in."""
+
+    def __init__(self, program: Program, home: Path) -> None:
+        folder = CACHE / program.package.strip("@").replace("/", "-")
+        npm_install(folder, program.package, *program.more, overrides=program.overrides)
+        guard = CACHE / "loopback-only.cjs"
+        guard.write_text(LOOPBACK_ONLY)
+        self._command = [
+            node_for(program.node),
+            "--require",
+            str(guard),
+            str(folder / "node_modules" / program.script),
+        ]
+        self.home = home
+
+    def run(self, *words: str, timeout: float = 180) -> str:
+        """What it prints; it must end well, and not complain about its configuration."""
+        environ = {
+            "HOME": str(self.home),
+            "USERPROFILE": str(self.home),
+            "PATH": ENVIRONMENT["PATH"],
+            "NO_PROXY": "*",
+            "DO_NOT_TRACK": "1",
+            "QWEN_TELEMETRY_ENABLED": "false",
+        }
+        done = subprocess.run(
+            [*self._command, *words],
+            cwd=self.home,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        said = done.stdout + done.stderr
+        assert done.returncode == 0, said[-3000:]
+        for complaint in ("Config invalid", "Unrecognized key", "MIGRATION_REQUIRED", "not from a test"):
+            assert complaint not in said
+        return done.stdout
+
+    def json(self, *words: str) -> dict:
+        """What it prints as JSON."""
+        return json.loads(self.run(*words, "--json"))
+
+
+class Us:
+    """Our side of the same home, signed in at the practice portal."""
+
+    def __init__(self, home: Path, portal: Portal, url: str) -> None:
+        self.portal = portal
+        self.url = url
+        self.home = locate({}, home, Path.exists)
+        portal.resource_url(url)
+
+    def client(self) -> Client:
+        environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": self.url}
+        return Client(store=Store(self.home, environ=environ), providers=built_in(), world=World(environ))
+
+    def login(self):
+        async def work():
+            async with self.client() as client:
+                async for event in client.login():
+                    if hasattr(event, "prompt"):
+                        self.portal.approve(event.prompt.user_code)
+                    if hasattr(event, "outcome"):
+                        return event.outcome
+            raise AssertionError("no outcome")
+
+        return asyncio.run(work())
+
+    def ask(self, prompt: str) -> str:
+        async def work():
+            async with self.client() as client:
+                return await client.ask(prompt)
+
+        return asyncio.run(work())
+
+    def bearers(self, path: str) -> list[str]:
+        """The tokens that came with requests to a path."""
+        return [request.bearer() for request in self.portal.requests if request.path == path]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "shared"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def us(folder):
+    portal = Portal()
+    with portal.serve() as url:
+        yield Us(folder, portal, url)
+
+
+COMMENTED = """// by hand
+{
+  agents: { defaults: { models: { 'anthropic/opus': { alias: 'opus' }, }, }, }, // mine
+  gateway: { port: 18789 },
+}
+"""
+
+
+@pytest.mark.parametrize("config", ["", COMMENTED], ids=["an empty home", "a home with a configuration"])
+def test_openclaw_accepts_what_a_login_wrote(folder, us, config):
+    us.home.config_path.parent.mkdir(mode=0o700)
+    us.home.config_path.write_text(config, "utf-8")
+    us.login()
+    openclaw = Neighbour(JSON_ERA, folder)
+    status = openclaw.json("models", "status")
+    assert status["resolvedDefault"] == "qwen-portal/coder-model"
+    assert status["aliases"]["qwen"] == "qwen-portal/coder-model"
+    assert status["auth"]["missingProvidersInUse"] == []
+    profile = next(
+        one for one in status["auth"]["oauth"]["profiles"] if one["profileId"] == "qwen-portal:default"
+    )
+    assert profile["status"] == "ok"
+    assert profile["expiresAt"] == us.client().accounts.profiles()[0].expires_at
+    models = {model["key"]: model for model in openclaw.json("models", "list")["models"]}
+    assert "default" in models["qwen-portal/coder-model"]["tags"]
+    assert models["qwen-portal/vision-model"]["input"] == "text+image"
+    assert all(model["available"] for key, model in models.items() if key.startswith("qwen-portal/"))
+    assert openclaw.json("models", "aliases", "list")["aliases"]["qwen"] == "qwen-portal/coder-model"
+    openclaw.run("models", "status", "--check")
+
+
+def test_openclaw_accepts_every_setting_of_ours(folder, us):
+    us.login()
+    client = us.client()
+    client.models.set_default("qwen-portal/vision-model")
+    client.models.set_image_default("qwen-portal/vision-model")
+    client.models.add_alias("eyes", "qwen-portal/vision-model")
+    client.models.add_fallback("qwen-portal/coder-model")
+    client.accounts.set_plugin("qwen-portal-auth", False)
+    client.accounts.set_plugin("qwen-portal-auth", True)
+    status = Neighbour(JSON_ERA, folder).json("models", "status")
+    assert status["defaultModel"] == status["imageModel"] == "qwen-portal/vision-model"
+    assert status["fallbacks"] == ["qwen-portal/coder-model"]
+    assert status["aliases"] == {"qwen": "qwen-portal/coder-model", "eyes": "qwen-portal/vision-model"}
+
+
+def test_what_openclaw_writes_is_read_and_what_we_write_after_it_is_accepted(folder, us):
+    us.login()
+    openclaw = Neighbour(JSON_ERA, folder)
+    openclaw.run("models", "set", "qwen-portal/vision-model")
+    openclaw.run("models", "aliases", "add", "eyes", "qwen-portal/vision-model")
+    openclaw.run("models", "fallbacks", "add", "qwen-portal/coder-model")
+    openclaw.run("models", "auth", "order", "set", "--provider", "qwen-portal", "qwen-portal:default")
+    client = us.client()
+    assert str(client.models.default()) == "qwen-portal/vision-model"
+    assert [str(ref) for ref in client.models.fallbacks()] == ["qwen-portal/coder-model"]
+    assert client.models.aliases()["eyes"] == "qwen-portal/vision-model"
+    assert Store(us.home).load().order == {"qwen-portal": ["qwen-portal:default"]}
+    assert Store(us.home).load().problems == ()
+    client.models.set_default("qwen-portal/coder-model")
+    us.login()
+    assert openclaw.json("models", "status")["defaultModel"] == "qwen-portal/coder-model"
+
+
+def test_openclaw_asks_with_our_login(folder, us):
+    us.login()
+    us.portal.says("Hello from the portal")
+    said = Neighbour(JSON_ERA, folder).run(
+        "agent", "--local", "--agent", "main", "--message", "hi", timeout=300
+    )
+    assert "Hello from the portal" in said
+    ours = Store(us.home).load().profiles["qwen-portal:default"]
+    assert us.bearers("/v1/chat/completions") == [ours.access.reveal()]
+    us.portal.says("And to you")
+    assert us.ask("hi") == "And to you"  # with the bookkeeping OpenClaw wrote beside the login
+
+
+def test_qwen_code_goes_on_with_the_login_that_we_renewed(folder, us):
+    us.login()
+    stored = Store(us.home).load().profiles["qwen-portal:default"]
+    us.home.auth_profiles.unlink()
+    us.home.qwen_dir.mkdir(mode=0o700)
+    creds = us.home.qwen_dir / "oauth_creds.json"
+    login = {
+        "access_token": stored.access.reveal(),
+        "refresh_token": stored.refresh.reveal(),
+        "token_type": "Bearer",
+        "resource_url": us.url,
+        "expiry_date": 1000,
+    }
+    creds.write_text(json.dumps(login, indent=2), "utf-8")
+    settings = {
+        "security": {"auth": {"selectedType": "qwen-oauth"}},
+        "privacy": {"usageStatisticsEnabled": False},
+    }
+    (us.home.qwen_dir / "settings.json").write_text(json.dumps(settings), "utf-8")
+
+    us.portal.says("renewed")
+    assert us.ask("hi") == "renewed"
+    renewed = json.loads(creds.read_text("utf-8"))
+    assert renewed["access_token"] != login["access_token"]
+    us.portal.says("Hello from the portal")
+    assert "Hello from the portal" in Neighbour(QWEN_CODE, folder).run("-p", "hi")
+    assert us.bearers("/v1/chat/completions") == [renewed["access_token"]] * 2
+    assert json.loads(creds.read_text("utf-8")) == renewed  # it saw no reason for a refresh of its own
+
+
+def test_a_home_that_openclaw_moved_to_its_database_is_read_and_left_alone(folder, us):
+    us.login()
+    before = Store(us.home).load().profiles["qwen-portal:default"]
+    openclaw = Neighbour(SQLITE_ERA, folder)
+    openclaw.run("doctor", "--fix", "--non-interactive", timeout=300)
+    snapshot = Store(us.home).load()
+    assert snapshot.era == "sqlite"
+    assert snapshot.problems == ()
+    assert snapshot.profiles == {"qwen-portal:default": before}
+    assert snapshot.sources == {"qwen-portal:default": us.home.sqlite_path}
+
+    theirs = us.home.config_path.read_bytes()
+    us.login()
+    us.client().models.set_default("qwen-portal/vision-model")
+    assert us.home.config_path.read_bytes() == theirs
+    assert not us.home.auth_profiles.exists()
+    assert str(us.client().models.default()) == "qwen-portal/vision-model"
+    status = openclaw.json("models", "status")
+    assert status["defaultModel"] == "qwen-portal/coder-model"

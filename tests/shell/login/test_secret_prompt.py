@@ -1,0 +1,31 @@
+"""Asking for a key: only where somebody can answer, and never as plain text."""
+
+import io
+
+import pytest
+
+from openclaw_ipython.errors import LoginRequired
+from openclaw_ipython.shell.front_end import Front
+from openclaw_ipython.shell.login.secret_prompt import ask_secret
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        Front("notebook", attended=False, label="nbconvert"),
+        Front("terminal", attended=True, label="a script"),
+    ],
+)
+def test_nobody_is_asked_where_nobody_is_there(front, monkeypatch):
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO("sk-typed-into-a-pipe\n")
+    )  # a script: input, but no terminal
+    with pytest.raises(LoginRequired) as caught:
+        ask_secret(front, "Key: ", ("X_API_KEY",))
+    assert caught.value.hint == "set X_API_KEY in the environment"
+
+
+def test_a_program_without_standard_input_is_nobody(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(LoginRequired):
+        ask_secret(Front("terminal", attended=True, label="a service"), "Key: ")

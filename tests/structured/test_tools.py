@@ -1,0 +1,295 @@
+"""Functions as the model is told of them, arguments as it gives them, results as it is told them."""
+
+import dataclasses
+import functools
+import json
+import operator
+from typing import Annotated, Literal, TypedDict
+
+import jsonschema
+import msgspec
+import numpy as np
+import pandas as pd
+import polars as pl
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.structured.tools import (
+    RESULT_LIMIT,
+    BadArguments,
+    error_text,
+    name_of,
+    result_text,
+    tool_of,
+    tools_of,
+)
+
+
+@dataclasses.dataclass
+class Place:
+    lat: float
+    lon: float = 0.0
+
+
+class Options(TypedDict):
+    deep: bool
+
+
+class Query(pydantic.BaseModel):
+    words: str
+    inner: "Query | None" = None
+
+
+class Database:
+    """Rows."""
+
+    def find(self, name: str, limit: int = 3) -> list[str]:
+        """Rows whose name begins so."""
+        return [name] * limit
+
+    def __call__(self, number: int):
+        """The row of that number."""
+
+
+def weather(
+    place: Place,
+    day: Literal["today", "tomorrow"] = "today",
+    *rest,
+    hours: Annotated[int, msgspec.Meta(description="how many")] = 24,
+    note=None,
+    **more,
+):
+    """The weather.
+
+    As long as it is there.
+    """
+    return place, day, rest, hours, note, more
+
+
+def parameters(function, name="f"):
+    return tool_of(function, name).spec["function"]["parameters"]
+
+
+def test_signature_and_docstring_say_what_a_function_is():
+    spec = tool_of(weather, "weather").spec
+    assert spec["type"] == "function"
+    assert spec["function"]["name"] == "weather"
+    assert spec["function"]["description"] == "The weather.\n\nAs long as it is there."
+    schema = spec["function"]["parameters"]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert schema["required"] == ["place"]
+    assert schema["additionalProperties"] is False
+    assert schema["properties"]["day"] == {"enum": ["today", "tomorrow"], "default": "today"}
+    assert schema["properties"]["hours"] == {"type": "integer", "description": "how many", "default": 24}
+    assert schema["properties"]["note"] == {"default": None}
+    assert set(schema["properties"]) == {"place", "day", "hours", "note"}
+    assert set(schema["$defs"]) == {"Place"}
+
+
+def test_arguments_are_converted_to_what_is_annotated():
+    places, names = tool_of(weather, "weather").arguments('{"place": {"lat": "48.5"}, "hours": "12"}')
+    assert (places, names) == ((), {"place": Place(48.5), "hours": 12})
+    assert weather(*places, **names)[:2] == (Place(48.5), "today")
+
+
+def test_what_the_model_leaves_out_is_left_to_the_functions_own_defaults():
+    marker = object()
+
+    def f(a: int, b=marker, c: list[int] = []):  # noqa: B006
+        return b is marker, c
+
+    tool = tool_of(f, "f")
+    _, names = tool.arguments('{"a": 1}')
+    assert f(**names) == (True, [])
+    assert "default" not in tool.spec["function"]["parameters"]["properties"]["b"]
+
+
+def test_parameters_by_place_are_passed_by_place():
+    def f(a: int, /, b: int):
+        return a - b
+
+    places, names = tool_of(f, "f").arguments('{"b": 1, "a": 3}')
+    assert f(*places, **names) == 2
+
+
+def test_no_arguments_may_be_said_in_several_ways():
+    def now():
+        return 1
+
+    for text in ("", " ", "{}"):
+        assert tool_of(now, "now").arguments(text) == ((), {})
+
+
+def test_pydantic_models_are_taken_as_parameters():
+    def look(query: Query):
+        return query
+
+    tool = tool_of(look, "look")
+    schema = parameters(look)
+    jsonschema.Draft202012Validator(schema).validate({"query": {"words": "a", "inner": {"words": "b"}}})
+    _, names = tool.arguments('{"query": {"words": "a", "inner": {"words": "b"}}}')
+    assert names == {"query": Query(words="a", inner=Query(words="b"))}
+    with pytest.raises(BadArguments, match="words"):
+        tool.arguments('{"query": {}}')
+
+
+@pytest.mark.parametrize(
+    ("function", "name", "described"),
+    [
+        (Database().find, "find", "Rows whose name begins so."),
+        (Database(), "Database", "The row of that number."),
+        (functools.partial(weather, day="today"), "weather", "The weather.\n\nAs long as it is there."),
+        (functools.lru_cache(Database().find), "find", "Rows whose name begins so."),
+        (Place, "Place", "Place(lat: float, lon: float = 0.0)"),
+        (lambda number: number, "<lambda>", None),
+    ],
+)
+def test_methods_objects_partials_and_classes_can_be_called_too(function, name, described):
+    assert name_of(function) == name
+    tool = tools_of([function])[name.replace("<", "_").replace(">", "_")]
+    assert tool.spec["function"].get("description") == described
+
+
+def test_names_that_services_do_not_take_are_rewritten():
+    assert set(tools_of({"db.find": Database().find, "größe": len_of})) == {"db_find", "gr__e"}
+
+
+def len_of(text: str) -> int:
+    return len(text)
+
+
+def test_two_functions_of_one_name_are_refused():
+    with pytest.raises(UsageError, match="two functions are called len_of"):
+        tools_of([len_of, len_of])
+
+
+def of_frame(frame: pd.DataFrame):
+    """No such thing in JSON."""
+
+
+def of_unknown(x: "Unknown"):  # noqa: F821
+    """A name that is nowhere."""
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [(3, "cannot be called"), (max, "no signature"), (of_frame, "DataFrame"), (of_unknown, "Unknown")],
+)
+def test_what_cannot_be_offered_is_refused_by_name(function, said):
+    with pytest.raises(UsageError, match=said) as caught:
+        tool_of(function, "this_one")
+    assert "this_one" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ('{"place": {"la', "not JSON"),
+        ("[]", "JSON object"),
+        ("null", "JSON object"),
+        ('{"place": {"lat": "north"}}', "$.place.lat"),
+        ('{"place": {"lat": 1}, "days": 3}', "unknown field `days`"),
+        ("{}", "missing required field `place`"),
+        ('{"place": {"lat": 1}, "day": "yesterday"}', "yesterday"),
+    ],
+)
+def test_arguments_that_cannot_be_passed_say_why(arguments, said):
+    with pytest.raises(BadArguments) as caught:
+        tool_of(weather, "weather").arguments(arguments)
+    assert said in str(caught.value)
+
+
+@given(st.text(max_size=40) | st.from_regex(r'\{"(place|day|x)": [0-9{"}]*\}', fullmatch=True))
+def test_any_text_is_arguments_or_says_why_not(text):
+    try:
+        tool_of(weather, "weather").arguments(text)
+    except BadArguments as error:
+        assert str(error)
+
+
+# -- results --
+
+
+class Unprintable:
+    def __repr__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("as it is", "as it is"),
+        (None, "null"),
+        ({"a": [1, 2.5, True]}, '{"a":[1,2.5,true]}'),
+        (Place(1, 2), '{"lat":1,"lon":2}'),
+        ({"a": np.float64(2), "b": np.arange(3)}, '{"a":2.0,"b":[0,1,2]}'),
+        (np.int64(3), "3"),
+        (pd.DataFrame({"a": [1, 2]}, index=["x", "y"]), ",a\nx,1\ny,2\n"),
+        (3 + 2j, "(3+2j)"),
+    ],
+)
+def test_results_are_json_where_they_can_be(value, text):
+    assert result_text(value) == text
+
+
+class Raising:
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    @property
+    def __dict__(self):
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Raising(), [Raising()], pl.DataFrame({"a": [[1, 2], [3]]})],
+    ids=["raising", "in a list", "a frame"],
+)
+def test_a_result_that_cannot_be_written_ends_nothing(value):
+    assert result_text(value)
+
+
+def test_a_long_table_is_described_instead():
+    text = result_text(pd.DataFrame({"number": range(100_000)}))
+    assert len(text) < RESULT_LIMIT + 100
+    assert "100,000" in text or "100000" in text
+
+
+def test_an_object_that_cannot_be_printed_is_no_error():
+    assert "Unprintable" in result_text(Unprintable())
+    assert "Unprintable" in result_text([Unprintable()])
+
+
+def test_a_long_result_is_cut_and_says_so():
+    text = result_text("x" * (RESULT_LIMIT + 1_234))
+    assert text.startswith("x" * RESULT_LIMIT)
+    assert text.endswith("1,234 characters more")
+
+
+def test_the_model_is_told_type_and_message_of_an_error_and_nothing_else():
+    try:
+        operator.itemgetter("a")({})
+    except KeyError as error:
+        assert error_text(error) == "KeyError: 'a'"
+    assert error_text(ValueError()) == "ValueError"
+    assert "sk-aaaaaaaaaaaaaaaaaaaa" not in error_text(
+        RuntimeError("refused: api_key=sk-aaaaaaaaaaaaaaaaaaaa")
+    )
+    assert len(error_text(RuntimeError("y" * 100_000))) < 2_100
+
+
+def test_an_error_that_cannot_be_printed_is_told_by_its_type():
+    class Odd(Exception):
+        def __str__(self):
+            raise RuntimeError("no")
+
+    assert error_text(Odd()) == "Odd"
+
+
+def test_a_schema_survives_json():
+    spec = tool_of(weather, "weather").spec
+    assert json.loads(json.dumps(spec)) == spec

@@ -1,0 +1,177 @@
+"""The structure of the package, read from its files: layers, circles, names, sizes.
+
+A module imports from its own package and from packages on layers below it. Imports inside functions and under
+`TYPE_CHECKING` count as well.
+"""
+
+import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import openclaw_ipython
+
+NAME = "openclaw_ipython"
+PACKAGE = Path(openclaw_ipython.__file__).parent
+LAYERS = {
+    "_version": 0,
+    "errors": 0,
+    "patterns": 0,
+    "values": 0,
+    "i18n": 1,
+    "runtime": 2,
+    "sanitize": 2,
+    "net": 3,
+    "practice": 3,
+    "openclaw": 4,
+    "journal": 5,
+    "context": 5,
+    "chat": 6,
+    "providers": 7,
+    "structured": 7,
+    "qwen_code": 8,
+    "models": 8,
+    "auth": 9,
+    "dispatch": 10,
+    "diagnostics": 11,
+    "client": 12,
+    "api": 13,
+    "batch": 14,
+    "shell": 15,
+    "cli": 16,
+    "__main__": 17,
+    "__init__": 17,
+}
+PRACTICE_USERS = {"practice", "cli"}
+MOST_LOOSE_MODULES = 8
+MOST_FILES_IN_A_FOLDER = 30
+LONGEST_MODULE = 450
+
+
+@dataclass(frozen=True)
+class Import:
+    """`module` imports `target`, both dotted from the package's root; `path` is relative to it."""
+
+    module: str
+    target: str
+
+    @property
+    def package(self) -> str:
+        return self.module.split(".")[0]
+
+    @property
+    def target_package(self) -> str:
+        return self.target.split(".")[0]
+
+
+def modules(root: Path) -> dict[str, Path]:
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        name = ".".join(parts if parts == ("__init__",) else [p for p in parts if p != "__init__"])
+        found[name] = path
+    return found
+
+
+def imports(root: Path) -> list[Import]:
+    """Every import of a module of the package, wherever in a file it stands."""
+    found = modules(root)
+    result = []
+    for name, path in found.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            result += [Import(name, target) for target in _targets(node, found) if target != name]
+    return list(dict.fromkeys(result))
+
+
+def _targets(node: ast.AST, found: dict[str, Path]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "relative import"
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+    else:
+        return
+    for name in names:
+        if not name.startswith(f"{NAME}."):
+            continue
+        inner = name.removeprefix(f"{NAME}.")
+        yield inner if inner in found else inner.rpartition(".")[0] or "__init__"
+
+
+def upward(root: Path) -> list[str]:
+    return [
+        f"{one.module} imports {one.target}"
+        for one in imports(root)
+        if one.package != one.target_package and LAYERS[one.target_package] >= LAYERS[one.package]
+    ]
+
+
+def circles(root: Path) -> list[str]:
+    graph = defaultdict(set)
+    for one in imports(root):
+        graph[one.module].add(one.target)
+    done: set[str] = set()
+    found = []
+
+    def visit(name: str, trail: tuple[str, ...]) -> None:
+        if name in trail:
+            found.append(" → ".join((*trail[trail.index(name) :], name)))
+        elif name not in done:
+            for other in sorted(graph[name]):
+                visit(other, (*trail, name))
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, ())
+    return found
+
+
+def loose_modules(root: Path) -> list[str]:
+    return [p.stem for p in root.glob("*.py") if not p.stem.startswith("__")]
+
+
+def classes_defined_twice(root: Path) -> list[str]:
+    places = defaultdict(list)
+    for name, path in modules(root).items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(name)
+    return [f"{name}: {', '.join(where)}" for name, where in sorted(places.items()) if len(where) > 1]
+
+
+def crowded_folders(root: Path) -> list[str]:
+    count = Counter(p.parent.relative_to(root).as_posix() for p in root.rglob("*.py"))
+    return [folder for folder, n in count.items() if n > MOST_FILES_IN_A_FOLDER]
+
+
+def long_modules(root: Path) -> dict[str, int]:
+    sizes = {name: len(path.read_text("utf-8").splitlines()) for name, path in modules(root).items()}
+    return {name: n for name, n in sizes.items() if n > LONGEST_MODULE}
+
+
+RULES = [upward, circles, crowded_folders]
+
+
+def test_every_package_has_a_layer():
+    assert {name.split(".")[0] for name in modules(PACKAGE)} <= set(LAYERS)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_package_keeps_the_rule(rule):
+    assert rule(PACKAGE) == []
+
+
+def test_few_modules_are_loose_at_the_top():
+    assert len(loose_modules(PACKAGE)) <= MOST_LOOSE_MODULES
+
+
+def test_no_module_holds_a_second_subject():
+    assert long_modules(PACKAGE) == {}
+
+
+def test_only_the_command_line_uses_the_practice_portal():
+    users = {one.package for one in imports(PACKAGE) if one.target_package == "practice"}
+    assert users <= PRACTICE_USERS
