@@ -239,10 +239,10 @@ async def _sign_in(environ: Mapping[str, str]) -> None:
     from openclaw_ipython.client import Client
     from openclaw_ipython.openclaw.paths import locate
     from openclaw_ipython.openclaw.store import Store
-    from openclaw_ipython.runtime.env import World
+    from openclaw_ipython.runtime.env import Runtime
 
     home = locate(environ, Path.home(), Path.exists)
-    async with Client(store=Store(home, environ=environ), world=World(environ)) as client:
+    async with Client(store=Store(home, environ=environ), runtime=Runtime(environ)) as client:
         async for _ in client.login():
             pass  # the server approves by itself
 

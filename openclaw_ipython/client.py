@@ -40,7 +40,7 @@ from openclaw_ipython.openclaw.refs import Ref
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.openclaw.token_stores import StoreProfile
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
-from openclaw_ipython.runtime.env import World
+from openclaw_ipython.runtime.env import Runtime
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.bearer import TokenSource
@@ -78,31 +78,31 @@ class Client:
         store: Store | None = None,
         providers: Providers | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
-        world: World | None = None,
+        runtime: Runtime | None = None,
         patience: Patience | None = None,
         journal: bool = True,
         cache: bool | str | os.PathLike[str] = False,
     ) -> None:
-        self.world = world or World(os.environ)  # live: a key set in a cell is seen by the next one
+        self.runtime = runtime or Runtime(os.environ)  # live: a key set in a cell is seen by the next one
         self._providers = providers if providers is not None else built_in()
-        self._store = store or Store(here(), environ=self.world.environ)
+        self._store = store or Store(here(), environ=self.runtime.environ)
         self._transport = transport
         self._patience = patience or Patience()
         self._http: httpx.AsyncClient | None = None
         self.keeping = Keeping(journal=journal, cache=cache)
-        self.books = Bookkeeping(self._store.home.journal, self.keeping, self._providers, self.world.clock)
-        self._catalogue = Catalogue(self._store.home.catalogue, self.world.clock)
+        self.books = Bookkeeping(self._store.home.journal, self.keeping, self._providers, self.runtime.clock)
+        self._catalogue = Catalogue(self._store.home.catalogue, self.runtime.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
-        self.accounts = Accounts(self._store, self._providers, self.world.environ, self.world.clock)
+        self.accounts = Accounts(self._store, self._providers, self.runtime.environ, self.runtime.clock)
         self._questions = Questions(self.models, self.accounts, self._providers)
         self._delivery = Delivery(
             self.accounts,
             http=self._open,
             explained=lambda error, question: self._sign_ins.explained(error, question.credential),
-            clock=self.world.clock,
-            pulse=self.world.pulse,
-            sleep=self.world.sleep,
-            jitter=self.world.jitter,
+            clock=self.runtime.clock,
+            monotonic=self.runtime.monotonic,
+            sleep=self.runtime.sleep,
+            random=self.runtime.random,
             patience=self._patience,
             record=self.books.note,
             remarks=self.books.warnings,
@@ -113,14 +113,14 @@ class Client:
         """Sign-in by API key: which products, which address, what is written."""
         from openclaw_ipython.auth.key_login import KeyLogins  # as all below: not loaded by a question
 
-        return KeyLogins(self._store, self._providers, self.world.environ)
+        return KeyLogins(self._store, self._providers, self.runtime.environ)
 
     @cached_property
     def importing(self) -> Importing:
         """What other programs left that can be used here."""
         from openclaw_ipython.auth.import_credentials import Importing
 
-        return Importing(self._store.home, self._providers, self.world.environ, self.keys)
+        return Importing(self._store.home, self._providers, self.runtime.environ, self.keys)
 
     @cached_property
     def _sign_ins(self) -> SignIns:
@@ -132,9 +132,9 @@ class Client:
             self.accounts,
             self.keys,
             http=self._open,
-            sleep=self.world.sleep,
-            pulse=self.world.pulse,
-            random_bytes=self.world.random_bytes,
+            sleep=self.runtime.sleep,
+            monotonic=self.runtime.monotonic,
+            random_bytes=self.runtime.random_bytes,
             today=self._catalogue.today,
             patience=self._patience.idle,
         )
@@ -149,9 +149,9 @@ class Client:
             self.models,
             self.accounts,
             providers=self._providers,
-            environ=self.world.environ,
-            clock=self.world.clock,
-            pulse=self.world.pulse,
+            environ=self.runtime.environ,
+            clock=self.runtime.clock,
+            monotonic=self.runtime.monotonic,
             outside=Outside(self._open, self._questions.by_each_login, self._delivery.exchange),
         )
 
@@ -250,13 +250,15 @@ class Client:
         in_rounds = schema is not None or bool(tools)
         if not in_rounds and not isinstance(prompt, Question):
             prompt = self.question(prompt, **options)
-        collector = Collector(str(prompt.ref) if isinstance(prompt, Question) else "", self.world.pulse())
+        collector = Collector(
+            str(prompt.ref) if isinstance(prompt, Question) else "", self.runtime.monotonic()
+        )
         async with aclosing(self.stream(prompt, schema=schema, tools=tools, **options)) as events:
             async for event in events:
                 if isinstance(event, Answered):
                     return event.reply
-                collector.add(event, self.world.pulse())
-        return collector.reply(self.world.pulse())
+                collector.add(event, self.runtime.monotonic())
+        return collector.reply(self.runtime.monotonic())
 
     def _in_rounds(
         self, prompt: Prompt | Question, schema: Any, tools: Functions, options: dict[str, Any]
@@ -274,7 +276,7 @@ class Client:
             )
             return str(question.ref), self._answer(question)
 
-        return streamed(steps, put, self.world.pulse)
+        return streamed(steps, put, self.runtime.monotonic)
 
     # -- asking much at once: who does so looks after pace, retries and stand-ins itself --
 
@@ -284,7 +286,7 @@ class Client:
             store=self._store,
             providers=self._providers,
             transport=self._transport,
-            world=self.world,
+            runtime=self.runtime,
             patience=patience or self._patience,
         )
         vars(other.keeping).update(vars(self.keeping))

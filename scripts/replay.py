@@ -17,7 +17,7 @@ from openclaw_ipython.client import Client
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.runtime.env import World
+from openclaw_ipython.runtime.env import Runtime
 
 NOTEBOOK = Path(__file__).resolve().parents[1] / "notebooks" / "replay.ipynb"
 CACHE = NOTEBOOK.with_name("replay-cache.sqlite")
@@ -28,7 +28,7 @@ async def sign_in(environ: dict[str, str], portal: Portal) -> None:
         await asyncio.sleep(0)
 
     store = Store(locate(environ, None, Path.exists), environ=environ)
-    async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):
                 portal.approve(event.prompt.user_code)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
@@ -90,9 +90,9 @@ class House:
 
     def another(self) -> Client:
         """A second client of the same home: another program."""
-        world = World(self.environ, self.clock, self.clock, self.clock.sleep, lambda: 0.0, os.urandom)
+        runtime = Runtime(self.environ, self.clock, self.clock, self.clock.sleep, lambda: 0.0, os.urandom)
         store = Store(self.home, environ=self.environ, clock=self.clock)
-        return Client(store=store, providers=built_in(), transport=self.portal.transport(), world=world)
+        return Client(store=store, providers=built_in(), transport=self.portal.transport(), runtime=runtime)
 
     async def login(self, client=None, **options):
         """Sign in, pressing Approve at once; the outcome."""

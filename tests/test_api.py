@@ -14,7 +14,7 @@ import pytest
 
 import openclaw_ipython as oc
 from openclaw_ipython.api import close
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
@@ -44,7 +44,7 @@ async def sign_in(environ, portal):
         await asyncio.sleep(0)
 
     store = Store(locate(environ, None, Path.exists), environ=environ)
-    async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):
                 portal.approve(event.prompt.user_code)
@@ -54,7 +54,7 @@ async def sign_in(environ, portal):
 def client(served):
     """A client of that home; `oc.ask` uses it in its own loop."""
     _, environ = served
-    yield Client(store=Store(locate(environ, None, Path.exists), environ=environ), world=World(environ))
+    yield Client(store=Store(locate(environ, None, Path.exists), environ=environ), runtime=Runtime(environ))
     close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
@@ -52,7 +52,7 @@ async def sign_in(portal, environ):
         await asyncio.sleep(0)
 
     store = Store(locate(environ, None, Path.exists), environ=environ)
-    async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):
                 portal.approve(event.prompt.user_code)
@@ -62,9 +62,7 @@ def test_a_question_was_asked(imported):
     assert {"httpx", "h11", "openclaw_ipython.client", "openclaw_ipython.shell.render.markdown"} <= imported
 
 
-@pytest.mark.parametrize(
-    "package", ["anyio", "httpcore", "ipywidgets", "msgspec", "nest_asyncio2", "tqdm", "segno"]
-)
+@pytest.mark.parametrize("package", ["anyio", "httpcore", "ipywidgets", "nest_asyncio2", "tqdm", "segno"])
 def test_a_question_does_without(imported, package):
     assert package not in imported
 

@@ -58,18 +58,18 @@ class RecentToken:
     """The token of another source, which is asked again after `seconds`: for hundreds of requests a second.
 
     A stored login is looked at in its files for each request, so that what another program does to it counts at once;
-    a batch can do with a moment later. `pulse` is monotonic seconds.
+    a batch can do with a moment later. `monotonic` is monotonic seconds.
     """
 
-    def __init__(self, tokens: TokenSource, pulse: Callable[[], float], seconds: float = 0.1) -> None:
+    def __init__(self, tokens: TokenSource, monotonic: Callable[[], float], seconds: float = 0.1) -> None:
         self._tokens = tokens
-        self._pulse = pulse
+        self._monotonic = monotonic
         self._seconds = seconds
         self._known: tuple[Secret, float] | None = None
 
     async def current(self) -> Secret:
         """The token, at most `seconds` old."""
-        now = self._pulse()
+        now = self._monotonic()
         if self._known is None or now - self._known[1] > self._seconds:
             self._known = await self._tokens.current(), now
         return self._known[0]

@@ -63,7 +63,7 @@ LoginEvent = Prompted | Waiting | LoggedIn
 
 
 class SignIns:
-    """The sign-ins of one home. `pulse` is monotonic seconds, `patience` the longest wait for an answer."""
+    """The sign-ins of one home. `monotonic` is monotonic seconds, `patience` the longest wait for an answer."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class SignIns:
         *,
         http: Callable[[], httpx.AsyncClient],
         sleep: Callable[[float], Awaitable[None]],
-        pulse: Callable[[], float],
+        monotonic: Callable[[], float],
         random_bytes: Callable[[int], bytes],
         today: Callable[[], str],
         patience: float,
@@ -85,7 +85,7 @@ class SignIns:
         self._keys = keys
         self._http = http
         self._sleep = sleep
-        self._pulse = pulse
+        self._monotonic = monotonic
         self._random_bytes = random_bytes
         self._today = today
         self._patience = patience
@@ -100,7 +100,7 @@ class SignIns:
         # A file that cannot be edited is found now, not after the person has confirmed the code.
         self._store.load()
         endpoints = self._accounts.device_endpoints(provider)
-        flow = device_flow(endpoints, Pkce.make(self._random_bytes), self._pulse)
+        flow = device_flow(endpoints, Pkce.make(self._random_bytes), self._monotonic)
         name = f"the sign-in service of {provider.label}"
         try:
             async with aclosing(carry_out(flow, self._http(), self._sleep, name)) as events:
@@ -111,7 +111,7 @@ class SignIns:
                     outcome = self._accounts.record_login(
                         provider, event.grant, set_default=set_default, profile_name=profile
                     )
-                    self._made[provider.id] = self._pulse()
+                    self._made[provider.id] = self._monotonic()
                     yield LoggedIn(outcome)
         except LoginUnavailable as error:
             raise _retired(provider, error) from error
@@ -129,7 +129,7 @@ class SignIns:
         if isinstance(error, LoginRequired | RequestRejected) and "discontinued" in str(error).lower():
             return LoginRequired(said, hint=_(OTHER_WAYS))
         made = self._made.get(used.provider)
-        fresh = made is not None and self._pulse() - made < FRESH_SECONDS
+        fresh = made is not None and self._monotonic() - made < FRESH_SECONDS
         if isinstance(error, LoginRequired) and fresh:
             return LoginRequired(_("{said}; the new login is not accepted", said=said), hint=_(OTHER_WAYS))
         return error

@@ -44,7 +44,7 @@ _LOOK_SECONDS = 0.25  # between two looks at a file that somebody else may be wr
 class StoredTokens:
     """The tokens of one OAuth login that is written down somewhere (`home`).
 
-    `clock` is epoch seconds (expiry times are), `pulse` monotonic seconds, `sleep` waits. `warn` is told, in one
+    `clock` is epoch seconds (expiry times are), `monotonic` monotonic seconds, `sleep` waits. `warn` is told, in one
     sentence, what the reader should know (a refreshed token that could not be stored).
     """
 
@@ -56,7 +56,7 @@ class StoredTokens:
         client_id: str,
         http: httpx.AsyncClient,
         clock: Callable[[], float],
-        pulse: Callable[[], float],
+        monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         warn: Callable[[str], None],
     ) -> None:
@@ -65,7 +65,7 @@ class StoredTokens:
         self._client_id = client_id
         self._http = http
         self._clock = clock
-        self._pulse = pulse
+        self._monotonic = monotonic
         self._sleep = sleep
         self._warn = warn
         self._running: asyncio.Task[Secret] | None = None
@@ -125,7 +125,7 @@ class StoredTokens:
         if self._new is None:
             return True
         life, since = self._new
-        return life != _life(profile) or self._pulse() - since > REST_SECONDS
+        return life != _life(profile) or self._monotonic() - since > REST_SECONDS
 
     def _delivered(self, spent: Secret | None) -> Secret | None:
         """A living token other than `spent`: somebody else was faster."""
@@ -135,7 +135,7 @@ class StoredTokens:
         if expires_soon(profile.expires, self._clock(), 0):
             return None
         log.debug("another program renewed %s", self._home.name)
-        self._new = _life(profile), self._pulse()
+        self._new = _life(profile), self._monotonic()
         return profile.access
 
     # -- renewing --------------------------------------------------------------------------
@@ -182,7 +182,7 @@ class StoredTokens:
                     refresh=grant.refresh or profile.refresh,
                     expires=int((self._clock() + grant.expires_in) * 1000),
                 )
-                self._new = _life(fresh), self._pulse()
+                self._new = _life(fresh), self._monotonic()
                 return self._save(fresh, profile.refresh) or grant.access
             finally:
                 self._asking = False
@@ -227,7 +227,7 @@ class StoredTokens:
         """Ask the service. Raises _Refused, at once for what it refused a moment ago."""
         if self._refused is not None:
             dead, since = self._refused
-            if dead == refresh and self._pulse() - since < REST_SECONDS:
+            if dead == refresh and self._monotonic() - since < REST_SECONDS:
                 raise _Refused(refresh)
         log.debug("refreshing %s", self._home.name)
         from openclaw_ipython.auth.device_flow import (
@@ -247,7 +247,7 @@ class StoredTokens:
         except TimeoutError:
             pass
         except RefreshRejected:
-            self._refused = refresh, self._pulse()
+            self._refused = refresh, self._monotonic()
             raise _Refused(refresh) from None
         raise ServiceUnavailable(
             _("the sign-in service did not answer in time"), hint=_("try again in a moment")

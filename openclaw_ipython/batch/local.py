@@ -47,7 +47,7 @@ class Here:
     def __init__(self, errand: Errand, pacer: Pacer) -> None:
         self._errand = errand
         self._client = errand.client
-        self._world = errand.client.world
+        self._runtime = errand.client.runtime
         self._pacer = pacer
         self._breaker = Breaker(pacer.limits.concurrency)
         self._routing = Routing(errand.question)
@@ -59,7 +59,7 @@ class Here:
 
     async def outcomes(self) -> AsyncGenerator[Landed, None]:
         """Every item, as it is finished. Raises the error that would meet every other item too."""
-        gate = Gate(self._pacer, self._world.pulse, self._world.sleep)
+        gate = Gate(self._pacer, self._runtime.monotonic, self._runtime.sleep)
         self._exchange = self._opened(self._routing.at)
         landed: asyncio.Queue[Landed | None] = asyncio.Queue()
         tasks: list[asyncio.Task[None]] = []
@@ -78,7 +78,7 @@ class Here:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _opened(self, question: Question) -> Exchange:
-        tokens = RecentToken(self._client.tokens(question), self._world.pulse)
+        tokens = RecentToken(self._client.tokens(question), self._runtime.monotonic)
         return replace(self._client.exchange(question), auth=BearerAuth(tokens))
 
     async def _slot(self, gate: Gate, land: Callable[[Landed], None]) -> None:
@@ -140,10 +140,10 @@ class Here:
             usage = reply.usage if reply is not None else None
             if reply is not None and usage is not None:
                 usage = reply.usage = priced(usage, question)
-            seconds = self._world.pulse() - began
+            seconds = self._runtime.monotonic() - began
             first = reply.first_text if reply is not None else None
             self._client.books.note(
-                Sent(question, self._world.clock() - seconds, seconds, outcome, usage, first)
+                Sent(question, self._runtime.clock() - seconds, seconds, outcome, usage, first)
             )
 
         return note

@@ -287,9 +287,9 @@ class _Batch:
         return _("{done:,} answered; the same call goes on from there", done=done)
 
     def _here(self, errand: Errand, bridge: Bridge) -> Generator[list[Landed], None, None]:
-        world = errand.client.world
-        pacer = Pacer(self.limits, world.pulse(), world.jitter)
-        self.pause = lambda: pacer.pause(world.pulse())
+        runtime = errand.client.runtime
+        pacer = Pacer(self.limits, runtime.monotonic(), runtime.random)
+        self.pause = lambda: pacer.pause(runtime.monotonic())
         try:
             with bridge.batches(Here(errand, pacer).outcomes, _INTERVAL) as batches:
                 yield from batches

@@ -207,7 +207,7 @@ class Errand:
         """The answer that the cache has. Raises LoginRequired where it has none and nobody can be asked."""
         known = self.cached.known(question, ask) if self.cached is not None else None
         if known is not None:
-            self.client.books.note(Sent(question, self.client.world.clock(), 0.0, "cache"))
+            self.client.books.note(Sent(question, self.client.runtime.clock(), 0.0, "cache"))
         elif self.no_login is not None:
             raise self.no_login
         return known

@@ -78,19 +78,21 @@ class Meter:
 class Output:
     """One output of a notebook, updated in place. `show` displays a bundle, the first time and again."""
 
-    def __init__(self, total: int | None, show: Show, pulse: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, total: int | None, show: Show, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         from tqdm import tqdm
 
         self._format = tqdm.format_meter
         self._total = total
         self._show = show
-        self._pulse = pulse
-        self._started = pulse()
+        self._monotonic = monotonic
+        self._started = monotonic()
         self._drawn = float("-inf")
 
     def update(self, tally: Tally, waiting: float) -> None:
         """Draw, where it is time to."""
-        now = self._pulse()
+        now = self._monotonic()
         if now - self._drawn < INTERVAL:
             return
         self._drawn = now

@@ -77,7 +77,7 @@ class Bucket:
 
 
 class Pacer:
-    """Says who may ask when. `jitter` gives 0 to 1.
+    """Says who may ask when. `random` gives 0 to 1.
 
     `window` is what an earlier pacer of the same job had learned, `rest` its `owed`: seconds in which nobody asks.
     """
@@ -86,7 +86,7 @@ class Pacer:
         self,
         limits: Limits,
         now: float,
-        jitter: Callable[[], float],
+        random: Callable[[], float],
         window: float | None = None,
         rest: float = 0.0,
     ) -> None:
@@ -94,7 +94,7 @@ class Pacer:
         self.window = min(float(limits.concurrency), max(1.0, window or limits.concurrency))
         self.running = 0
         self.refusals = 0
-        self._jitter = jitter
+        self._random = random
         self._requests = Bucket(limits.requests_per_minute, now) if limits.requests_per_minute else None
         self._tokens = Bucket(limits.tokens_per_minute, now) if limits.tokens_per_minute else None
         self._paused_until = now + rest
@@ -155,7 +155,7 @@ class Pacer:
             self._cut_at = self._given
             pause = min(LONGEST_PAUSE, _FIRST_PAUSE * 2**self._in_a_row)
             self._in_a_row += 1
-            self._pause(pause * (1 + self._jitter()) / 2, now)
+            self._pause(pause * (1 + self._random()) / 2, now)
         if retry_after is not None:
             self._pause(retry_after, now)
 

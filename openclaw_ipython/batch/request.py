@@ -38,13 +38,13 @@ _REFILLED = 60.0  # a quota of tokens a minute, refused without saying for how l
 
 
 class Gate:
-    """Lets tasks through as the pacer says, in the order they came. `pulse` is monotonic seconds."""
+    """Lets tasks through as the pacer says, in the order they came. `monotonic` is monotonic seconds."""
 
     def __init__(
-        self, pacer: Pacer, pulse: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+        self, pacer: Pacer, monotonic: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
     ) -> None:
         self.pacer = pacer
-        self.pulse = pulse
+        self.monotonic = monotonic
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
@@ -52,19 +52,19 @@ class Gate:
     async def enter(self, characters: int) -> Ticket:
         """Return when a request with a prompt of so many characters may be sent."""
         async with self._turn:
-            while (wait := self.pacer.wait(self.pulse())) != 0:
+            while (wait := self.pacer.wait(self.monotonic())) != 0:
                 self._freed.clear()
                 if wait is None:
                     await self._freed.wait()
                 else:
                     await self._sleep(wait)
-            return self.pacer.start(characters, self.pulse())
+            return self.pacer.start(characters, self.monotonic())
 
     def answered(self, ticket: Ticket, reply: Reply) -> None:
         """It was answered."""
         usage = reply.usage
         tokens = (usage.input_tokens, usage.output_tokens) if usage else (None, None)
-        self.pacer.answered(ticket, tokens, self.pulse())
+        self.pacer.answered(ticket, tokens, self.monotonic())
         self._freed.set()
 
     def refused(self, ticket: Ticket, error: RateLimited) -> None:
@@ -72,17 +72,17 @@ class Gate:
         wants = error.retry_after
         if wants is None and "allocationquota" in error.code.lower():
             wants = _REFILLED
-        self.pacer.refused(ticket, wants, self.pulse())
+        self.pacer.refused(ticket, wants, self.monotonic())
         self._freed.set()
 
     def failed(self, ticket: Ticket) -> None:
         """It came to nothing in another way."""
-        self.pacer.failed(ticket, self.pulse())
+        self.pacer.failed(ticket, self.monotonic())
         self._freed.set()
 
 
 Noted = Callable[[str, float, "Reply | None"], None]
-"""Is told of every request when it is over: its outcome in a word, when it began (`pulse`), what was answered."""
+"""Is told of every request when it is over: its outcome in a word, when it began (`monotonic`), what was answered."""
 
 
 async def asked(

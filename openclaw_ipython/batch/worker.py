@@ -127,7 +127,7 @@ def _exchange(chunk: Chunk, http: httpx.AsyncClient) -> Exchange:
         sleep=asyncio.sleep,
         clock=time.monotonic,
         wall=time.time,
-        jitter=random.random,
+        random=random.random,
         patience=PATIENCE,
         dialect=chunk.dialect,
         wrong_key=chunk.wrong_key,

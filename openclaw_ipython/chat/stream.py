@@ -63,7 +63,7 @@ class Exchange:
     """Where and how one request is sent.
 
     `url` is the full address of the completions endpoint, `name` what the other side is called in
-    messages, `auth` applies the login. `sleep`, `clock` (monotonic), `wall` (epoch) and `jitter`
+    messages, `auth` applies the login. `sleep`, `clock` (monotonic), `wall` (epoch) and `random`
     (a number from 0 to 1) are passed in, so that tests need no waiting. `dialect` knows what the host may be asked
     again differently; `wrong_key` is what to do about a key that is refused.
     """
@@ -75,7 +75,7 @@ class Exchange:
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], float]
     wall: Callable[[], float]
-    jitter: Callable[[], float]
+    random: Callable[[], float]
     patience: Patience = field(default_factory=Patience)
     dialect: Dialect = PLAIN
     wrong_key: str = ""
@@ -129,7 +129,7 @@ class _Refused:
 def _wait(at: Exchange, attempt: int, asked: float | None) -> float:
     if asked is not None:
         return asked
-    return float(at.patience.first_wait * 2**attempt * (1 + at.jitter()))
+    return float(at.patience.first_wait * 2**attempt * (1 + at.random()))
 
 
 async def _sent(at: Exchange, request: ChatRequest) -> httpx.Response | _Refused:

@@ -59,7 +59,7 @@ class Outside:
 
 
 class Upkeep:
-    """The upkeep of one home. `clock` is epoch seconds, `pulse` monotonic seconds."""
+    """The upkeep of one home. `clock` is epoch seconds, `monotonic` monotonic seconds."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Upkeep:
         providers: Providers,
         environ: Mapping[str, str],
         clock: Callable[[], float],
-        pulse: Callable[[], float],
+        monotonic: Callable[[], float],
         outside: Outside,
     ) -> None:
         self._store = store
@@ -79,7 +79,7 @@ class Upkeep:
         self._providers = providers
         self._environ = environ
         self._clock = clock
-        self._pulse = pulse
+        self._monotonic = monotonic
         self._outside = outside
         self.ports: Sequence[Port] = usual_ports(providers)
         self.settings = Settings(store)
@@ -168,9 +168,9 @@ class Upkeep:
 
     async def _probe(self, question: Question, limit: asyncio.Semaphore) -> Probed:
         async with limit:
-            started = self._pulse()
+            started = self._monotonic()
             status, error = await self._outcome(question)
-            elapsed = round((self._pulse() - started) * 1000)
+            elapsed = round((self._monotonic() - started) * 1000)
         used = question.credential
         return Probed(
             provider=used.provider,

@@ -54,9 +54,9 @@ class Delivery:
     """Carries questions out over one HTTP client.
 
     `http` opens that client at the first use; `explained` may turn the last error into one that says more, given
-    the credential it met. `clock` is epoch seconds, `pulse` monotonic seconds, `jitter` gives 0 to 1. `record` is told
-    of every request when it is over, however it ended; `remarks` are what is to be said by the way of a provider that
-    has answered. Both must neither raise nor take time.
+    the credential it met. `clock` is epoch seconds, `monotonic` seconds that never go back, `random` gives 0 to 1.
+    `record` is told of every request when it is over, however it ended; `remarks` are what is to be said by the way
+    of a provider that has answered. Both must neither raise nor take time.
     """
 
     def __init__(
@@ -66,9 +66,9 @@ class Delivery:
         http: Callable[[], httpx.AsyncClient],
         explained: Callable[[OpenClawError, Question], OpenClawError],
         clock: Callable[[], float],
-        pulse: Callable[[], float],
+        monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
-        jitter: Callable[[], float],
+        random: Callable[[], float],
         patience: Patience,
         record: Callable[[Sent], None] | None = None,
         remarks: Callable[[str], list[str]] = lambda provider: [],
@@ -77,9 +77,9 @@ class Delivery:
         self._http = http
         self._explained = explained
         self._clock = clock
-        self._pulse = pulse
+        self._monotonic = monotonic
         self._sleep = sleep
-        self._jitter = jitter
+        self._random = random
         self._patience = patience
         self._record = record
         self._remarks = remarks
@@ -121,7 +121,7 @@ class Delivery:
 
     async def _attempt(self, routing: Routing, heard: _Heard) -> AsyncGenerator[ChatEvent, None]:
         """One question to whoever is to be asked now; at its first word, who it is and why."""
-        asked, at, since = routing.at, self._clock(), self._pulse()
+        asked, at, since = routing.at, self._clock(), self._monotonic()
         outcome, usage, first_text = "interrupted", None, None
         try:
             async with aclosing(stream_chat(self.exchange(asked), asked.request)) as events:
@@ -132,7 +132,7 @@ class Delivery:
                             yield said
                     if isinstance(event, TextDelta):
                         if first_text is None:
-                            first_text = self._pulse() - since
+                            first_text = self._monotonic() - since
                         heard.pieces.append(event.text)
                     elif isinstance(event, UsageReport):
                         usage = priced(event.usage, asked)
@@ -144,7 +144,7 @@ class Delivery:
             raise
         finally:
             if self._record is not None:
-                self._record(Sent(asked, at, self._pulse() - since, outcome, usage, first_text))
+                self._record(Sent(asked, at, self._monotonic() - since, outcome, usage, first_text))
 
     def exchange(self, question: Question) -> Exchange:
         """Where and how `question` is sent."""
@@ -154,9 +154,9 @@ class Delivery:
             name=question.ref.provider,
             auth=BearerAuth(self.tokens(question)),
             sleep=self._sleep,
-            clock=self._pulse,
+            clock=self._monotonic,
             wall=self._clock,
-            jitter=self._jitter,
+            random=self._random,
             patience=self._patience,
             dialect=question.dialect,
             wrong_key=question.wrong_key,
@@ -177,7 +177,7 @@ class Delivery:
                 client_id=question.client_id,
                 http=self._http(),
                 clock=self._clock,
-                pulse=self._pulse,
+                monotonic=self._monotonic,
                 sleep=self._sleep,
                 warn=self._warnings.append,
             )

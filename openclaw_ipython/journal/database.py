@@ -59,7 +59,7 @@ class Database:
         told: Callable[[str], None] = lambda sentence: None,
         migrations: Sequence[Sequence[str]] = MIGRATIONS,
         patience: float = PATIENCE,
-        pulse: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
         mounts: Callable[[], str] = read_mounts,
     ) -> None:
@@ -68,7 +68,7 @@ class Database:
         self._told = told
         self._migrations = migrations
         self._patience = patience
-        self._pulse = pulse
+        self._monotonic = monotonic
         self._pause = pause
         self._mounts = mounts
         self._lock = threading.Lock()
@@ -141,14 +141,14 @@ class Database:
 
     def _carried_out(self, act: Callable[[], T]) -> T:
         with self._mine():
-            until = self._pulse() + self._patience
+            until = self._monotonic() + self._patience
             mended = False
             while True:
                 try:
                     return act()
                 except sqlite3.Error as error:
                     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-                    if code in _BUSY and self._pulse() < until:
+                    if code in _BUSY and self._monotonic() < until:
                         self._pause(_PAUSE)
                     elif code in _DAMAGED and not mended and not self._portable:
                         mended = True

@@ -244,12 +244,12 @@ def _carry_out(session: Session, question: Question, renderer: Renderer, out: st
         from openclaw_ipython.shell.render.replay import AtOnce
 
         renderer = AtOnce(renderer)
-    pulse = session.pulse
-    collector = Collector(str(question.ref), pulse())
+    monotonic = session.monotonic
+    collector = Collector(str(question.ref), monotonic())
     renderer.open(str(question.ref))
-    with kept(session, renderer, out, lambda error: collector.reply(pulse(), why_ended(error))):
+    with kept(session, renderer, out, lambda error: collector.reply(monotonic(), why_ended(error))):
         hear(session, question, renderer, collector)
-        reply = collector.reply(pulse())
+        reply = collector.reply(monotonic())
         renderer.close(reply)
         return reply
 
@@ -258,7 +258,7 @@ def hear(session: Session, question: Question, renderer: Renderer, collector: Co
     """Take an answer in as it comes: collected, and shown."""
     with session.bridge.batches(lambda: session.client.stream(question), renderer.interval) as batches:
         for batch in batches:
-            now = session.pulse()
+            now = session.monotonic()
             for event in batch:
                 collector.add(event, now)
             renderer.feed(batch)
@@ -309,5 +309,5 @@ def renderer_for(session: Session, name: str | None = None) -> Renderer:
     if painter == "silent":
         return SilentRenderer()
     if painter == "plain":
-        return PlainRenderer(TerminalSurface(sys.stdout), session.pulse, footer=footer)
-    return MarkdownRenderer(JupyterSurface(), session.pulse, footer=footer)
+        return PlainRenderer(TerminalSurface(sys.stdout), session.monotonic, footer=footer)
+    return MarkdownRenderer(JupyterSurface(), session.monotonic, footer=footer)

@@ -30,7 +30,7 @@ class Session:
         self.shell = shell
         self.options = options
         self.bridge = Bridge()
-        self.pulse = time.monotonic
+        self.monotonic = time.monotonic
         self.signin: SignIn | None = None
         self.failure: Failure | None = None
         """The failure that `%openclaw fix` or `explain` was asked about last."""

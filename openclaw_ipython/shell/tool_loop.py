@@ -114,9 +114,9 @@ class _Talk:
             renderer.feed([TextDelta("\n\n")])  # what comes now is no continuation of what was said before
         else:
             renderer.open(str(question.ref))
-        self._hearing = Collector(str(question.ref), session.pulse())
+        self._hearing = Collector(str(question.ref), session.monotonic())
         hear(session, question, renderer, self._hearing)
-        reply = self._hearing.reply(session.pulse())
+        reply = self._hearing.reply(session.monotonic())
         self._said.append(reply)
         self._hearing = None
         return reply
@@ -140,7 +140,7 @@ class _Talk:
             return error.reply
         said = list(self._said)
         if self._hearing is not None:
-            said.append(self._hearing.reply(self._session.pulse()))
+            said.append(self._hearing.reply(self._session.monotonic()))
         return merged(said or [Reply()], finish_reason=why_ended(error))
 
     def _allowed(self, planned: Planned) -> bool:

@@ -41,12 +41,12 @@ def carried_out(steps: Rounds, ask: Callable[[Ask], Reply], run: Callable[[Run],
 async def streamed(
     steps: Rounds,
     ask: Callable[[Ask], tuple[str, AsyncGenerator[ChatEvent, None]]],
-    pulse: Callable[[], float],
+    monotonic: Callable[[], float],
 ) -> AsyncGenerator[ChatEvent, None]:
     """What comes in all rounds, as it comes; the calls and their results in between; at the end Answered.
 
     `Finished` stands at the end of each round. `ask` gives the ref of the model that is asked, and what it says;
-    `pulse` monotonic seconds.
+    `monotonic` monotonic seconds.
     """
     outcome: Reply | Sequence[Outcome] | None = None
     with closing(steps):
@@ -58,12 +58,12 @@ async def streamed(
                 return
             if isinstance(step, Ask):
                 model, answer = ask(step)
-                collector = Collector(model, pulse())
+                collector = Collector(model, monotonic())
                 async with aclosing(answer) as events:
                     async for event in events:
-                        collector.add(event, pulse())
+                        collector.add(event, monotonic())
                         yield event
-                outcome = collector.reply(pulse())
+                outcome = collector.reply(monotonic())
                 continue
             for planned in step.calls:
                 yield planned.call

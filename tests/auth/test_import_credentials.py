@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.auth.import_credentials import dotenv
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
 
@@ -32,7 +32,7 @@ class Place:
         (self.home.qwen_dir / "settings.json").write_text(written, "utf-8")
 
     def client(self):
-        return Client(store=Store(self.home, environ=self.environ), world=World(self.environ))
+        return Client(store=Store(self.home, environ=self.environ), runtime=Runtime(self.environ))
 
     def found(self):
         return self.client().importing.found(self.folder)

@@ -11,7 +11,7 @@ from standins import KEY, CodingPlan, DashScope, LMStudio, Ollama, OpenRouter
 
 from openclaw_ipython.auth.key_login import chosen_address, owners
 from openclaw_ipython.chat.stream import Patience
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import LoginRequired, LoginUnavailable, ServiceUnavailable, UsageError
 from openclaw_ipython.openclaw.json5.document import Edit
 from openclaw_ipython.openclaw.store import Store
@@ -30,7 +30,7 @@ class Desk:
         self.home = home
         self.environ = environ or {}
         self.store = Store(home, environ=self.environ)
-        self.client = Client(store=self.store, transport=transport, world=World(self.environ), **options)
+        self.client = Client(store=self.store, transport=transport, runtime=Runtime(self.environ), **options)
 
     def login(self, provider, key=None, **options):
         secret = Secret(key) if key else None

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import pytest
 from programs import SharedHome, programs
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
@@ -174,7 +174,7 @@ def test_many_threads_of_one_program_make_one_refresh(shared):
 
         async def work():
             async with Client(
-                store=Store(home, environ=environ), world=World(environ), journal=False
+                store=Store(home, environ=environ), runtime=Runtime(environ), journal=False
             ) as client:
                 barrier.wait()
                 answers.append(await client.ask("hi", model="qwen-portal/coder-model"))

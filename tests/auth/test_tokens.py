@@ -111,7 +111,7 @@ class Setting:
             client_id="f0304373b74a44d2b584a3fb70ca9e56",
             http=self.http,
             clock=self.clock,
-            pulse=self.clock,
+            monotonic=self.clock,
             sleep=self.clock.sleep,
             warn=self.warnings.append,
         )

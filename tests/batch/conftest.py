@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
@@ -21,15 +21,15 @@ class Far:
         environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
         self.home = locate(environ, folder, Path.exists)
         self._environ = environ
-        self.client = Client(store=Store(self.home, environ=environ), world=World(environ))
+        self.client = Client(store=Store(self.home, environ=environ), runtime=Runtime(environ))
         asyncio.run(self._login())
 
     async def _login(self):
         async def at_once(_):
             await asyncio.sleep(0)
 
-        world = World(self._environ, sleep=at_once)
-        async with Client(store=Store(self.home, environ=self._environ), world=world) as client:
+        runtime = Runtime(self._environ, sleep=at_once)
+        async with Client(store=Store(self.home, environ=self._environ), runtime=runtime) as client:
             async for event in client.login():
                 if hasattr(event, "prompt"):
                     self.portal.approve(event.prompt.user_code)

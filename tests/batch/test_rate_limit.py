@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from openclaw_ipython.batch.rate_limit import LONGEST_PAUSE, Limits, Pacer
 
 
-def pacer(concurrency=8, requests=None, tokens=None, window=None, jitter=1.0):
-    return Pacer(Limits(concurrency, requests, tokens), 0.0, lambda: jitter, window)
+def pacer(concurrency=8, requests=None, tokens=None, window=None, random=1.0):
+    return Pacer(Limits(concurrency, requests, tokens), 0.0, lambda: random, window)
 
 
 def start_all(pace, now=0.0):

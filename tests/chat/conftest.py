@@ -59,7 +59,7 @@ class Line:
             sleep=self.clock.sleep,
             clock=self.clock,
             wall=self.clock,
-            jitter=lambda: 0.0,
+            random=lambda: 0.0,
             patience=Patience(**patience),
         )
 

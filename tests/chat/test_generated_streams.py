@@ -56,7 +56,7 @@ class Line:
             sleep=lambda _: asyncio.sleep(0),
             clock=lambda: 0.0,
             wall=lambda: 0.0,
-            jitter=lambda: 0.0,
+            random=lambda: 0.0,
         )
 
     async def ask(self, pieces, **headers):

@@ -225,7 +225,7 @@ def test_the_jitter_lengthens_our_own_wait(line, portal, clock):
 
     async def once():
         async with make_client(line.transport) as http:
-            at = replace(line.exchange(http, {}), jitter=lambda: 1.0)
+            at = replace(line.exchange(http, {}), random=lambda: 1.0)
             async with aclosing(stream_chat(at, QUESTION)) as events:
                 return [event async for event in events]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.diagnostics.files import FileFact, check_files, look
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.runtime.event_loop import Bridge
@@ -435,9 +435,9 @@ def test_a_service_that_cannot_be_reached_is_found(signed_in):
     def down(request):
         raise httpx.ConnectError("no route")
 
-    world = World(signed_in.environ, signed_in.clock, signed_in.clock, signed_in.clock.sleep)
+    runtime = Runtime(signed_in.environ, signed_in.clock, signed_in.clock, signed_in.clock.sleep)
     client = Client(
-        store=signed_in.store, providers=built_in(), transport=httpx.MockTransport(down), world=world
+        store=signed_in.store, providers=built_in(), transport=httpx.MockTransport(down), runtime=runtime
     )
     found = [f for f in asyncio.run(client.upkeep.examine(probe=True)) if f.check == "endpoint"]
     assert [(f.severity, f.where) for f in found] == [("error", "http://127.0.0.1:8642/v1")]

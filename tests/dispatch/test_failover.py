@@ -11,7 +11,7 @@ import pytest
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.stream import Patience
 from openclaw_ipython.chat.types import Answering, Notice, TextDelta
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import (
     ConfigError,
     LoginRequired,
@@ -65,13 +65,13 @@ def place(house):
 
 
 def impatient(house):
-    world = World(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0, os.urandom)
+    runtime = Runtime(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0, os.urandom)
     store = Store(house.home, environ=house.environ, clock=house.clock)
     return Client(
         store=store,
         providers=built_in(),
         transport=house.portal.transport(),
-        world=world,
+        runtime=runtime,
         patience=Patience(retries=0),
     )
 

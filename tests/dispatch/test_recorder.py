@@ -11,7 +11,7 @@ from openclaw_ipython.client import Client
 from openclaw_ipython.dispatch.recorder import Bookkeeping, Keeping, span_text
 from openclaw_ipython.errors import LoginRequired, OpenClawError, RequestRejected, StreamBroken
 from openclaw_ipython.providers.spec import Quota, Source
-from openclaw_ipython.runtime.env import World
+from openclaw_ipython.runtime.env import Runtime
 
 MODEL = "qwen-portal/coder-model"
 SOURCE = Source("a test", "2026-11")
@@ -37,8 +37,8 @@ def rows(house) -> list[dict]:
 
 
 def another(house, **options) -> Client:
-    world = World(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0)
-    return Client(store=house.store, transport=house.portal.transport(), world=world, **options)
+    runtime = Runtime(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0)
+    return Client(store=house.store, transport=house.portal.transport(), runtime=runtime, **options)
 
 
 # -- usage ---------------------------------------------------------------------------------
@@ -280,12 +280,12 @@ def test_a_cache_in_a_file_needs_neither_home_nor_login(house, client, tmp_path)
     assert not house.home.journal.exists()
 
     async def elsewhere():
-        world = World({"OPENCLAW_HOME": str(tmp_path / "nowhere")})
+        runtime = Runtime({"OPENCLAW_HOME": str(tmp_path / "nowhere")})
         from openclaw_ipython.openclaw.paths import locate
         from openclaw_ipython.openclaw.store import Store
 
         store = Store(locate({}, tmp_path / "nowhere", lambda p: False), environ={})
-        async with Client(store=store, world=world, cache=path, journal=False) as other:
+        async with Client(store=store, runtime=runtime, cache=path, journal=False) as other:
             return await other.ask("Hi", model=MODEL)
 
     assert run(elsewhere()) == first

@@ -265,9 +265,9 @@ def test_who_waits_too_long_is_told_in_a_sentence(path):
     Database(path).write(put("a"))
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    pulse = Pulse()
+    monotonic = Pulse()
     with pytest.raises(StoreBusy, match="in use by another program") as caught:
-        Database(path, patience=0.05, pulse=pulse).write(put("b"))
+        Database(path, patience=0.05, monotonic=monotonic).write(put("b"))
     assert "locked" not in str(caught.value)
     holder.close()
 

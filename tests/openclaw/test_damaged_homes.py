@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from openclaw_ipython.auth.types import TokenGrant
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import DocumentError, OpenClawError
 from openclaw_ipython.openclaw.files import FileSystem
 from openclaw_ipython.openclaw.paths import Home, exists, locate
@@ -62,8 +62,10 @@ def client_of(home: Home) -> Client:
         return NOW
 
     store = Store(home, environ={"GATEWAY_TOKEN": "G", "X": "/x"}, clock=clock, fs=Hasty())
-    world = World({}, clock, clock, lambda seconds: None, lambda: 0.0, os.urandom)
-    return Client(store=store, providers=built_in(), transport=Portal(clock=clock).transport(), world=world)
+    runtime = Runtime({}, clock, clock, lambda seconds: None, lambda: 0.0, os.urandom)
+    return Client(
+        store=store, providers=built_in(), transport=Portal(clock=clock).transport(), runtime=runtime
+    )
 
 
 def actions(home: Home) -> dict:

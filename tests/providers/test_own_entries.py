@@ -7,7 +7,7 @@ import os
 import pytest
 from standins import DashScope, StandIn
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import LoginRequired
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
@@ -29,9 +29,9 @@ def own(home, clock):
             **entry,
         }
         home.config_path.write_text(json.dumps({"models": {"providers": {"mine": mine}}}))
-        world = World(environ or {}, clock, clock, clock.sleep, lambda: 0.0, os.urandom)
-        store = Store(home, environ=world.environ, clock=clock)
-        return Client(store=store, providers=built_in(), transport=service.transport(), world=world)
+        runtime = Runtime(environ or {}, clock, clock, clock.sleep, lambda: 0.0, os.urandom)
+        store = Store(home, environ=runtime.environ, clock=clock)
+        return Client(store=store, providers=built_in(), transport=service.transport(), runtime=runtime)
 
     return make
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
@@ -147,7 +147,7 @@ class Us:
 
     def client(self) -> Client:
         environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": self.url}
-        return Client(store=Store(self.home, environ=environ), providers=built_in(), world=World(environ))
+        return Client(store=Store(self.home, environ=environ), providers=built_in(), runtime=Runtime(environ))
 
     def login(self):
         async def work():

@@ -104,12 +104,12 @@ def test_after_a_short_refusal_the_connection_is_used_again(house):
 
 @asynccontextmanager
 async def over_sockets(house):
-    from openclaw_ipython.client import Client, World
+    from openclaw_ipython.client import Client, Runtime
     from openclaw_ipython.openclaw.store import Store
 
-    world = World(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0)
+    runtime = Runtime(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0)
     async with Client(
-        store=Store(house.home, environ=house.environ, clock=house.clock), world=world
+        store=Store(house.home, environ=house.environ, clock=house.clock), runtime=runtime
     ) as client:
         yield client
 

@@ -13,7 +13,7 @@ from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.server import Served
-from openclaw_ipython.runtime.env import World
+from openclaw_ipython.runtime.env import Runtime
 
 pytestmark = pytest.mark.kernel
 
@@ -71,7 +71,7 @@ async def sign_in(home: Path, portal: Portal, origin: str) -> None:
 
     environ = {"OPENCLAW_HOME": str(home), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
     store = Store(locate(environ, None, Path.exists), environ=environ)
-    async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):
                 portal.approve(event.prompt.user_code)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from openclaw_ipython.auth.device_flow import Answer, DeviceEndpoints, Pkce, Post, Show, Wait, device_flow
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import LoginUnavailable, OpenClawError, ProtocolError, ServiceError
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
@@ -113,9 +113,9 @@ class Listening(httpx.AsyncBaseTransport):
 
 def client_of(house, transport, clock=None):
     clock = clock or house.clock
-    world = World(house.environ, clock, house.clock, house.clock.sleep, lambda: 0.0, os.urandom)
+    runtime = Runtime(house.environ, clock, house.clock, house.clock.sleep, lambda: 0.0, os.urandom)
     store = Store(house.home, environ=house.environ, clock=clock)
-    return Client(store=store, providers=built_in(), transport=transport, world=world)
+    return Client(store=store, providers=built_in(), transport=transport, runtime=runtime)
 
 
 def test_a_wall_clock_that_jumps_changes_nothing_while_a_sign_in_waits(house):

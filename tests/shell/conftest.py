@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
@@ -60,7 +60,7 @@ class Notebook:
 
         environ = {"OPENCLAW_HOME": str(self.kernel.home), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": self.origin}
         store = Store(locate(environ, None, Path.exists), environ=environ)
-        async with Client(store=store, world=World(environ, sleep=at_once)) as client:
+        async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
             async for event in client.login():
                 if hasattr(event, "prompt"):
                     self.portal.approve(event.prompt.user_code)

@@ -123,7 +123,7 @@ def mortal() -> None:
 
 def _live(*, act: str, dies_at: int = 0, later: float = 0.0) -> dict:
     """`dies_at` 0 is never; `later` puts the clock forward, in seconds."""
-    from openclaw_ipython.client import Client, World
+    from openclaw_ipython.client import Client, Runtime
     from openclaw_ipython.openclaw.paths import here
     from openclaw_ipython.openclaw.store import Store
 
@@ -137,8 +137,8 @@ def _live(*, act: str, dies_at: int = 0, later: float = 0.0) -> dict:
     store = Store(here(), clock=clock, fs=fs)
 
     async def run() -> dict:
-        world = World(dict(os.environ), clock, time.monotonic, sleep)
-        async with Client(store=store, world=world, journal=False) as client:
+        runtime = Runtime(dict(os.environ), clock, time.monotonic, sleep)
+        async with Client(store=store, runtime=runtime, journal=False) as client:
             if act == "ask":
                 return await _ask(client)
             async for _ in client.login():

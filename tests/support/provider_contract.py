@@ -10,7 +10,7 @@ from standins import KEY, PNG, StandIn
 
 from openclaw_ipython.chat.dialects import DIALECTS
 from openclaw_ipython.chat.types import Message
-from openclaw_ipython.client import Client, World
+from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import LoginRequired, QuotaExceeded, RateLimited, ServiceUnavailable
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.store import Store
@@ -112,9 +112,9 @@ class ProviderContract:
 
         def make(service, environ=None):
             environ = environ or {}
-            world = World(environ, clock, clock, clock.sleep, lambda: 0.0, os.urandom)
+            runtime = Runtime(environ, clock, clock, clock.sleep, lambda: 0.0, os.urandom)
             store = Store(home, environ=environ, clock=clock)
-            return Client(store=store, providers=providers, transport=service.transport(), world=world)
+            return Client(store=store, providers=providers, transport=service.transport(), runtime=runtime)
 
         return make
 

@@ -18,10 +18,10 @@ _MARKS = {"error": "✗", "warning": "!", "note": "·"}
 
 def probes(session: Session) -> dict[str, Any]:
     """`auth.probes` of `models status --json`, with OpenClaw's field names. Sends one tiny question per login."""
-    started = session.pulse()
+    started = session.monotonic()
     rows = session.bridge.run(session.client.upkeep.probe())
     return {
-        "durationMs": round((session.pulse() - started) * 1000),
+        "durationMs": round((session.monotonic() - started) * 1000),
         "totalTargets": len(rows),
         "options": {"timeoutMs": int(SECONDS * 1000), "maxTokens": MAX_TOKENS},
         "results": [_probe(row) for row in rows],

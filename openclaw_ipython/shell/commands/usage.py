@@ -53,7 +53,7 @@ def gathered(session: Session, days: int, by: By) -> Usage:
     """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
     books = session.client.books
     books.flush()
-    since = midnight(session.client.world.clock(), days - 1)
+    since = midnight(session.client.runtime.clock(), days - 1)
     log = books.journal.usage
     providers = sorted(one.name for one in log.sums("provider", since))
     limits = [
@@ -74,7 +74,7 @@ def today(session: Session) -> str:
     """Today's usage in a line, for the status; says so where nothing was asked yet."""
     books = session.client.books
     books.flush()
-    total = books.journal.usage.total(midnight(session.client.world.clock()))
+    total = books.journal.usage.total(midnight(session.client.runtime.clock()))
     if not total.requests and not total.replays:
         return _("nothing asked yet")
     parts = [_("requests: {count}", count=f"{total.requests:,}")]
@@ -150,7 +150,7 @@ def _without(row: Sequence[str], places: Sequence[int]) -> list[str]:
 
 
 def _used(session: Session, provider: str, quota: Quota) -> int:
-    since = session.client.world.clock() - quota.seconds
+    since = session.client.runtime.clock() - quota.seconds
     return session.client.books.journal.usage.count(provider, since)
 
 
@@ -185,7 +185,7 @@ def plotted(session: Session, usage: Usage) -> View:
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError(_("a plot needs matplotlib"), hint="%pip install 'openclaw-ipython[plot]'") from None
-    now = session.client.world.clock()
+    now = session.client.runtime.clock()
     daily = session.client.books.journal.usage.daily(midnight(now, usage.days - 1))
     if not daily:
         return as_table(usage)

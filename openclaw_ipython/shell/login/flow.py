@@ -65,7 +65,7 @@ def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> 
         provider.id,
         set_default=values["set_default"],
         profile=profile,
-        pulse=session.pulse,
+        monotonic=session.monotonic,
     )
     session.signin = signin
     if values["open"]:

@@ -69,7 +69,7 @@ Watcher = Callable[[State], None]
 
 
 class SignIn:
-    """Starts at once. `pulse` is monotonic seconds."""
+    """Starts at once. `monotonic` is monotonic seconds."""
 
     def __init__(
         self,
@@ -79,14 +79,14 @@ class SignIn:
         *,
         set_default: bool,
         profile: str,
-        pulse: Callable[[], float],
+        monotonic: Callable[[], float],
     ) -> None:
         self.provider = provider
         self._client = client
         self._bridge = bridge
         self._set_default = set_default
         self._profile = profile
-        self._pulse = pulse
+        self._monotonic = monotonic
         self._deadline = 0.0
         self._watchers: list[Watcher] = []
         self._ended = threading.Event()
@@ -159,7 +159,7 @@ class SignIn:
                 async for event in events:
                     match event:
                         case Prompted(prompt):
-                            self._deadline = self._pulse() + prompt.expires_in
+                            self._deadline = self._monotonic() + prompt.expires_in
                             self._tell(phase="waiting", prompt=prompt, left=prompt.expires_in)
                             self._answered.set()
                         case Waiting(_, why):
@@ -191,7 +191,7 @@ class SignIn:
                 self._tell(left=self._left())
 
     def _left(self) -> float:
-        return max(0.0, self._deadline - self._pulse())
+        return max(0.0, self._deadline - self._monotonic())
 
     def _tell(self, **changes: object) -> None:
         self.state = replace(self.state, **changes)  # type: ignore[arg-type]

@@ -57,19 +57,19 @@ def renderer(session: Session, painter: str, name: str) -> Renderer:
 def _plain(session: Session, name: str, footer: bool) -> Renderer:
     surface = TerminalSurface(sys.stdout)
     if name != "json":  # a page and a formula are as good to read as they come
-        return PlainRenderer(surface, session.pulse, footer=footer)
+        return PlainRenderer(surface, session.monotonic, footer=footer)
     from openclaw_ipython.shell.render.buffered import PlainWholeRenderer, as_json
 
-    return PlainWholeRenderer(surface, session.pulse, as_json, footer=footer)
+    return PlainWholeRenderer(surface, session.monotonic, as_json, footer=footer)
 
 
 def _rich(session: Session, name: str, footer: bool) -> Renderer:
     if name not in ("json", "html", "math"):
-        return MarkdownRenderer(JupyterSurface(), session.pulse, footer=footer)
+        return MarkdownRenderer(JupyterSurface(), session.monotonic, footer=footer)
     from openclaw_ipython.shell.render.buffered import WholeRenderer, as_formula, as_json, as_page
 
     form = {"json": as_json, "html": as_page, "math": as_formula}[name]
-    return WholeRenderer(JupyterSurface(), session.pulse, form, footer=footer)
+    return WholeRenderer(JupyterSurface(), session.monotonic, form, footer=footer)
 
 
 def parsed(reply: Reply, name: str) -> Any:
