@@ -13,7 +13,7 @@ from openclaw_ipython.errors import LoginExpired
 from openclaw_ipython.i18n import CHINESE, ENGLISH, FOLDER, N_, language_for, set_language, translate
 from openclaw_ipython.shell.login.prompts import prompt_bundle, prompt_text
 from openclaw_ipython.shell.login.state import State
-from openclaw_ipython.shell.views import Facts, duration
+from openclaw_ipython.shell.views import FactsView, duration
 
 ROOT = Path(__file__).parents[1]
 PO = FOLDER / CHINESE / "LC_MESSAGES" / "openclaw_ipython.po"
@@ -147,7 +147,7 @@ def test_times_are_told_in_the_language(in_chinese):
 
 
 def test_columns_stay_aligned_under_wide_characters():
-    lines = Facts("t", [("模型", "a"), ("id", "b")]).text().splitlines()
+    lines = FactsView("t", [("模型", "a"), ("id", "b")]).text().splitlines()
     assert lines == ["t", "  模型  a", "  id    b"]
 
 

@@ -132,10 +132,10 @@ def ask(session: Session, line: str, cell: str | None) -> None:
                 hint=_MANUAL,
             )
     if not prompt.strip():
-        from openclaw_ipython.shell.views import Said
+        from openclaw_ipython.shell.views import MessageView
 
         session.show(
-            Said("The prompt is empty: %qwen PROMPT, or %%qwen with the prompt in the cell", _MANUAL)
+            MessageView("The prompt is empty: %qwen PROMPT, or %%qwen with the prompt in the cell", _MANUAL)
         )
         return
     shown_as = values["format"] or ("json" if values["schema"] else None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,8 +24,7 @@ _SHOWN = 20_000
 """Characters of one message that are shown."""
 
 
-@dataclass(frozen=True, repr=False)
-class Rehearsal(View):
+class Rehearsal(View, frozen=True):
     """The facts about a question, then its messages: role and text."""
 
     facts: Sequence[str]

@@ -1,18 +1,17 @@
-"""Which kind of front end is there, and whether somebody can answer questions. Facts, no display."""
+"""The front end that a session runs in, and whether a person can answer questions there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from openclaw_ipython.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True)
-class Front:
-    """`kind`: a terminal or a Jupyter kernel. `attended`: somebody is there to act on what is shown.
+class FrontEnd(Struct, frozen=True):
+    """The front end of the running cell.
 
-    `label` is for people and reports only; nothing is decided by it.
+    `attended` is False where no person can act on what is shown. `label` is for messages and reports only.
     """
 
     kind: Literal["terminal", "notebook"]
@@ -20,18 +19,15 @@ class Front:
     label: str
 
 
-def detect(shell: Any, environ: Mapping[str, str]) -> Front:
-    """Look at the shell as it is now: whether input is allowed belongs to the cell that runs."""
+def detect(shell: Any, environ: Mapping[str, str]) -> FrontEnd:
+    """The front end of `shell` now: whether input is allowed can differ from cell to cell."""
     kernel = getattr(shell, "kernel", None)
     if kernel is None:
-        return Front("terminal", attended=True, label="terminal IPython")
-    # ipykernel keeps this per request; nbconvert and papermill run cells with it off
+        return FrontEnd("terminal", attended=True, label="terminal IPython")
+    # ipykernel keeps this per request; nbconvert and papermill run cells with it off.
     attended = bool(getattr(kernel, "_allow_stdin", True))
-    return Front(
-        "notebook",
-        attended,
-        _label(environ) if attended else "a run without a person (nbconvert, papermill, …)",
-    )
+    label = _label(environ) if attended else "a run without a person (nbconvert, papermill, …)"
+    return FrontEnd("notebook", attended, label)
 
 
 def _label(environ: Mapping[str, str]) -> str:

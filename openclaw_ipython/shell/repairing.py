@@ -21,7 +21,7 @@ from openclaw_ipython.shell.render.diffs import diff_bundle
 from openclaw_ipython.shell.render.status import mark_text
 from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 from openclaw_ipython.shell.render.wrapper import Around
-from openclaw_ipython.shell.views import Said
+from openclaw_ipython.shell.views import MessageView
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.names import Failure
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _OURS = re.compile(r"\s*%openclaw\s+(?:fix|explain)\b")
 
 
-def failure_in(session: Session) -> Failure | Said:
+def failure_in(session: Session) -> Failure | MessageView:
     """The failure that is meant, or what to say where no model is needed.
 
     The last exception of the notebook; where that is one of asking about it (no login, an interrupt), the one that was
@@ -44,11 +44,11 @@ def failure_in(session: Session) -> Failure | Said:
         found = session.failure
     session.failure = found
     if found is None:
-        return Said(_("No cell has failed here yet"))
+        return MessageView(_("No cell has failed here yet"))
     if isinstance(found.error, KeyboardInterrupt):
-        return Said(_("The last cell was interrupted; there is nothing wrong with it"))
+        return MessageView(_("The last cell was interrupted; there is nothing wrong with it"))
     if isinstance(found.error, OpenClawError) and found.error.hint:
-        return Said(f"{type(found.error).__name__}: {found.error}", found.error.hint)
+        return MessageView(f"{type(found.error).__name__}: {found.error}", found.error.hint)
     return found
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.client import Client
 from openclaw_ipython.runtime.event_loop import Bridge
-from openclaw_ipython.shell.front_end import Front, detect
+from openclaw_ipython.shell.front_end import FrontEnd, detect
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.names import Failure
@@ -74,7 +74,7 @@ class Session:
         return self._below
 
     @property
-    def front(self) -> Front:
+    def front(self) -> FrontEnd:
         """The front end as it is for the running cell."""
         return detect(self.shell, os.environ)
 
@@ -85,9 +85,9 @@ class Session:
 
     def show(self, view: View) -> None:
         """Display a result; text for programs goes to standard output as it is."""
-        from openclaw_ipython.shell.views import Raw
+        from openclaw_ipython.shell.views import RawView
 
-        if isinstance(view, Raw) or self.front.kind == "terminal":
+        if isinstance(view, RawView) or self.front.kind == "terminal":
             sys.stdout.write(view.text() + "\n")
             return
         from IPython.display import display

@@ -1,18 +1,17 @@
-"""Results people look at, as `text/plain` and `text/html`. Built from plain values; a view never fetches.
+"""The results of commands as `text/plain` and `text/html`, made of plain values.
 
-Every word may come from a file or a server, so every word goes through the terminal filter, and through
-`html.escape` in HTML.
+Any text may come from a file or a server, so all of it passes the terminal filter, and `html.escape` in HTML.
 """
 
 from __future__ import annotations
 
 import html
 import json
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.terminal import safe_text
@@ -21,8 +20,8 @@ _GREY = "color: var(--jp-ui-font-color2, #777)"
 _CODE = "font-family: var(--jp-code-font-family, monospace)"
 
 
-class View:
-    """Something to look at. Displayed through its MIME bundle; readable without a kernel."""
+class View(Struct, frozen=True):
+    """A result that is displayed by its MIME bundle and stays readable without a kernel."""
 
     def text(self) -> str:
         """As plain text."""
@@ -39,43 +38,41 @@ class View:
         return self.text()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Said(View):
-    """One sentence: what happened; `then` is what to type next, `more` are quieter lines."""
+class MessageView(View, frozen=True):
+    """One sentence, the next command to type, and details in a quieter colour."""
 
-    sentence: str
-    then: str = ""
-    more: tuple[str, ...] = ()
+    message: str
+    next_command: str = ""
+    details: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """The sentence, then the quieter lines."""
-        lines = [self.sentence, *(f"  {line}" for line in self.more)]
-        if self.then:
-            lines.append(f"→ {self.then}")
+        """The message, the details indented below it, then the command."""
+        lines = [self.message, *(f"  {line}" for line in self.details)]
+        if self.next_command:
+            lines.append(f"→ {self.next_command}")
         return "\n".join(map(safe_text, lines))
 
     def html(self) -> str:
-        """The same, the quieter lines grey."""
-        parts = [f"<div>{_escape(self.sentence)}</div>"]
-        parts += [f'<div style="{_GREY}">{_escape(line)}</div>' for line in self.more]
-        if self.then:
-            parts.append(f'<div>→ <code style="{_CODE}">{_escape(self.then)}</code></div>')
+        """The same, the details in grey."""
+        parts = [f"<div>{_escape(self.message)}</div>"]
+        parts += [f'<div style="{_GREY}">{_escape(line)}</div>' for line in self.details]
+        if self.next_command:
+            parts.append(f'<div>→ <code style="{_CODE}">{_escape(self.next_command)}</code></div>')
         return "".join(parts)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Table(View):
-    """Rows under headings. `empty` is what is said when there are none."""
+class TableView(View, frozen=True):
+    """Rows under headings. Without rows it shows the sentence `empty` and `next_command`."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     empty: str = "nothing"
-    then: str = ""
+    next_command: str = ""
 
     def text(self) -> str:
-        """Columns as wide as they need to be."""
+        """Aligned columns."""
         if not self.rows:
-            return "\n".join([safe_text(self.empty), *([f"→ {safe_text(self.then)}"] if self.then else [])])
+            return MessageView(self.empty, self.next_command).text()
         table = [[safe_text(cell) for cell in row] for row in (self.headings, *self.rows)]
         widths = [max(_columns(row[i]) for row in table) for i in range(len(self.headings))]
         return "\n".join(
@@ -83,9 +80,9 @@ class Table(View):
         )
 
     def html(self) -> str:
-        """A table of the front end's own style."""
+        """A table in the front end's own style."""
         if not self.rows:
-            return Said(self.empty, self.then).html()
+            return MessageView(self.empty, self.next_command).html()
         head = "".join(f'<th style="text-align: left">{_escape(h)}</th>' for h in self.headings)
         body = "".join(
             "<tr>" + "".join(f'<td style="text-align: left">{_escape(cell)}</td>' for cell in row) + "</tr>"
@@ -94,9 +91,8 @@ class Table(View):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Facts(View):
-    """Names and values under a title, then what can be typed."""
+class FactsView(View, frozen=True):
+    """Names and values under a title, then commands with what they do."""
 
     title: str
     facts: Sequence[tuple[str, str]]
@@ -104,33 +100,28 @@ class Facts(View):
 
     def text(self) -> str:
         """Aligned lines."""
-        width = max((_columns(name) for name, _ in self.facts), default=0)
-        lines = [self.title, *(f"  {_padded(name, width)}  {value}" for name, value in self.facts)]
+        lines = [self.title, *_two_columns(self.facts)]
         if self.commands:
-            width = max(len(command) for command, _ in self.commands)
-            lines += ["", *(f"  {command.ljust(width)}  {what}" for command, what in self.commands)]
-        return "\n".join(safe_text(line) for line in lines)
+            lines += ["", *_two_columns(self.commands)]
+        return "\n".join(map(safe_text, lines))
 
     def html(self) -> str:
-        """A quiet two-column table, then the commands."""
-        cell = 'style="text-align: left; padding: 1px 14px 1px 0; background: none"'
+        """Two tables of two columns."""
         facts = "".join(
-            f'<tr style="background: none"><td {cell}><span style="{_GREY}">{_escape(name)}</span></td>'
-            f"<td {cell}>{_escape(value)}</td></tr>"
-            for name, value in self.facts
+            _html_row(f'<span style="{_GREY}">{_escape(n)}</span>', _escape(v)) for n, v in self.facts
         )
         commands = "".join(
-            f'<tr style="background: none"><td {cell}><code style="{_CODE}">{_escape(command)}</code></td>'
-            f'<td {cell}><span style="{_GREY}">{_escape(what)}</span></td></tr>'
-            for command, what in self.commands
+            _html_row(
+                f'<code style="{_CODE}">{_escape(c)}</code>', f'<span style="{_GREY}">{_escape(what)}</span>'
+            )
+            for c, what in self.commands
         )
         more = f'<table style="margin-top: 6px"><tbody>{commands}</tbody></table>' if commands else ""
         return f"<div><strong>{_escape(self.title)}</strong></div><table><tbody>{facts}</tbody></table>{more}"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Raw(View):
-    """Text for programs (`--json`, `--plain`): written to standard output as it is."""
+class RawView(View, frozen=True):
+    """Text for programs (`--json`, `--plain`), written to standard output unchanged."""
 
     content: str
 
@@ -143,19 +134,33 @@ class Raw(View):
         return f"<pre>{_escape(self.content)}</pre>"
 
 
-def as_json(value: Any) -> Raw:
-    """A value as JSON for programs: readable, and without characters that would act in a terminal."""
+def as_json(value: Any) -> RawView:
+    """A value as indented JSON; characters that act in a terminal are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    return Raw("".join(_escaped(c) if c != "\n" and not c.isprintable() else c for c in text))
+    return RawView("".join(_escaped(c) if c != "\n" and not c.isprintable() else c for c in text))
 
 
 def _escaped(character: str) -> str:
     return json.dumps(character)[1:-1] if ord(character) > 0x7F else f"\\u{ord(character):04x}"
 
 
+def _two_columns(rows: Sequence[tuple[str, str]]) -> list[str]:
+    width = max((_columns(name) for name, _value in rows), default=0)
+    return [f"  {_padded(name, width)}  {value}" for name, value in rows]
+
+
+def _html_row(*cells: str) -> str:
+    style = "text-align: left; padding: 1px 14px 1px 0; background: none"
+    return '<tr style="background: none">' + "".join(f'<td style="{style}">{c}</td>' for c in cells) + "</tr>"
+
+
 def _columns(text: str) -> int:
-    """How wide a text is in a terminal: a Chinese character takes two columns (UAX #11)."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+    """The number of terminal columns of a text: a Chinese character takes two, a combining mark none."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth  # comes with IPython; not needed for ASCII
+
+    return max(0, wcswidth(text))
 
 
 def _padded(text: str, columns: int) -> str:
@@ -167,7 +172,7 @@ def _escape(text: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`42 s`, `3 min 20 s`, `5 h 12 min`, `12 days`: two units at most."""
+    """`42 s`, `3 min 20 s`, `5 h 12 min`, `12 days`: at most two units."""
     whole = max(0, int(seconds))
     if whole < 60:
         return _("{seconds} s", seconds=whole)
@@ -178,8 +183,13 @@ def duration(seconds: float) -> str:
     return _("{days} days", days=whole // 86400)
 
 
+def written_to(*paths: Path) -> tuple[str, ...]:
+    """A sentence for each file that a command wrote."""
+    return tuple(_("written to {path}", path=short(path)) for path in paths)
+
+
 def short(path: Path) -> str:
-    """A path as people write it, with `~` for the home folder."""
+    """A path with `~` for the home folder."""
     try:
         return f"~/{path.relative_to(Path.home()).as_posix()}"
     except (ValueError, RuntimeError):

@@ -15,7 +15,7 @@ from openclaw_ipython.diagnostics.files import FileFact, check_files, look
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.runtime.event_loop import Bridge
 from openclaw_ipython.shell.commands.registry import dispatch, find
-from openclaw_ipython.shell.front_end import Front
+from openclaw_ipython.shell.front_end import FrontEnd
 from openclaw_ipython.shell.parser import words
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="about permissions")
@@ -296,7 +296,7 @@ def test_the_command_it_names_mends_it(signed_in, broken, path):
     class Session:
         client = signed_in.client
         bridge = Bridge()
-        front = Front("notebook", True, "a test")
+        front = FrontEnd("notebook", True, "a test")
 
     broken(signed_in)
     (finding,) = [

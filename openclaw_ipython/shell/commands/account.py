@@ -11,7 +11,7 @@ from openclaw_ipython.shell.commands.table import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.login.flow import METHODS, login, profile_name
 from openclaw_ipython.shell.login.secret_prompt import ask_secret
 from openclaw_ipython.shell.parser import Option, Positional, choice
-from openclaw_ipython.shell.views import Raw, Said, Table, View, as_json, short
+from openclaw_ipython.shell.views import MessageView, RawView, TableView, View, as_json, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -66,7 +66,9 @@ def logout(session: Session, values: dict[str, Any]) -> View | None:
     """Sign out: removes the stored login, and says what stays."""
     client = session.client
     forgotten = session.bridge.run(client.logout(_provider(session, values), values["profile"]))
-    return Said(_("Signed out: {login} is removed", login=forgotten.profile_id), more=forgotten.stays)
+    return MessageView(
+        _("Signed out: {login} is removed", login=forgotten.profile_id), details=forgotten.stays
+    )
 
 
 @command("models auth login", *LOGIN_OPTIONS)
@@ -88,10 +90,10 @@ def auth_list(session: Session, values: dict[str, Any]) -> View | None:
             {**_agent(session), "storePath": str(client.upkeep.logins.path), "profiles": _plain(rows)}
         )
     if values["plain"]:
-        return Raw("\n".join(row.id for row in rows))
+        return RawView("\n".join(row.id for row in rows))
     table = [(row.id, row.type, row.credential, row.account or "", row.status) for row in rows]
     headings = (_("Profile"), _("Type"), _("Credential"), _("Account"), _("Status"))
-    return Table(headings, table, _("no stored logins"), "%openclaw login")
+    return TableView(headings, table, _("no stored logins"), "%openclaw login")
 
 
 @command("models auth add", PROVIDER, KEY_NAME, leftover=NEVER_TYPED)
@@ -124,7 +126,7 @@ def _store_key(session: Session, values: dict[str, Any], kind: KeyKind) -> View:
     if used is not None and used.profile is not None and used.profile.id != profile_id:
         more.append(_("{login} is used before it", login=used.profile.id))
         then = f"%openclaw models auth order set --provider {provider} {profile_id}"
-    return Said(_("Stored as {login}", login=profile_id), then, tuple(more))
+    return MessageView(_("Stored as {login}", login=profile_id), then, tuple(more))
 
 
 @command("models auth order get", PROVIDER, JSON)
@@ -136,7 +138,7 @@ def order_get(session: Session, values: dict[str, Any]) -> View | None:
         where = {"authStorePath": str(session.client.upkeep.logins.path)}
         return as_json({**_agent(session), "provider": provider, **where, "order": list(order) or None})
     none = _("none chosen: sign-ins first, then tokens, then keys")
-    return Said(f"{provider}: {', '.join(order) or none}")
+    return MessageView(f"{provider}: {', '.join(order) or none}")
 
 
 @command(
@@ -149,7 +151,7 @@ def order_set(session: Session, values: dict[str, Any]) -> View | None:
     provider = _provider(session, values)
     path = session.client.upkeep.logins.set_order(provider, values["profiles"])
     order = ", ".join(session.client.upkeep.logins.order(provider))
-    return Said(f"{provider}: {order}", more=(_("written to {path}", path=short(path)),))
+    return MessageView(f"{provider}: {order}", details=(_("written to {path}", path=short(path)),))
 
 
 @command("models auth order clear", PROVIDER)
@@ -158,8 +160,10 @@ def order_clear(session: Session, values: dict[str, Any]) -> View | None:
     provider = _provider(session, values)
     path = session.client.upkeep.logins.clear_order(provider)
     if path is None:
-        return Said(f"{provider}: no order was chosen")
-    return Said(f"{provider}: the order is forgotten", more=(_("written to {path}", path=short(path)),))
+        return MessageView(f"{provider}: no order was chosen")
+    return MessageView(
+        f"{provider}: the order is forgotten", details=(_("written to {path}", path=short(path)),)
+    )
 
 
 def _provider(session: Session, values: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS, Probed
-from openclaw_ipython.shell.views import Said, Table, View
+from openclaw_ipython.shell.views import MessageView, TableView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.diagnostics.checks import Finding
@@ -40,7 +40,7 @@ def probes_view(report: dict[str, Any]) -> View:
         )
         for row in report["results"]
     ]
-    return Table(
+    return TableView(
         ("Login", "Model", "Result", "Time", "Error"), rows, "there is no login to try", "%openclaw login"
     )
 
@@ -65,7 +65,7 @@ def scan(found: Sequence[Found]) -> dict[str, Any]:
 def scan_view(found: Sequence[Found]) -> View:
     """The scan for people."""
     rows = [(row.kind, row.name, row.detail, row.command) for row in found]
-    return Table(("What", "Where", "Found", "To use it"), rows, "nothing was found", "%openclaw login")
+    return TableView(("What", "Where", "Found", "To use it"), rows, "nothing was found", "%openclaw login")
 
 
 def findings(found: Sequence[Finding]) -> dict[str, Any]:
@@ -88,9 +88,9 @@ def findings(found: Sequence[Finding]) -> dict[str, Any]:
 def findings_view(found: Sequence[Finding]) -> View:
     """The check-up for people: one line when all is fine."""
     if all(row.severity == "note" for row in found):
-        return Said("Everything is fine", more=tuple(map(_note, found)))
+        return MessageView("Everything is fine", details=tuple(map(_note, found)))
     rows = [(_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
-    return Table(("", "Where", "What", "To mend it"), rows)
+    return TableView(("", "Where", "What", "To mend it"), rows)
 
 
 def _note(row: Finding) -> str:

@@ -10,7 +10,7 @@ from openclaw_ipython.sanitize.terminal import safe_text
 from openclaw_ipython.shell.commands import checks, reports
 from openclaw_ipython.shell.commands.table import COMMANDS, JSON, begins, command, find
 from openclaw_ipython.shell.parser import Option, Positional, Spec, quotes_kept
-from openclaw_ipython.shell.views import Facts, Raw, Said, Table, View, as_json, short
+from openclaw_ipython.shell.views import FactsView, MessageView, RawView, TableView, View, as_json, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.settings import Written
@@ -27,7 +27,7 @@ def config_get(session: Session, values: dict[str, Any]) -> View | None:
     value = session.client.upkeep.settings.get(values["path"]).value
     if values["json"] or not isinstance(value, str):
         return as_json(value)
-    return Raw(safe_text(value))
+    return RawView(safe_text(value))
 
 
 @command(
@@ -51,7 +51,7 @@ def config_unset(session: Session, values: dict[str, Any]) -> View | None:
 
 def _written(session: Session, written: Written, what: str) -> View:
     more = [f"written to {short(written.file)}", *_restart(session)]
-    return Said(f"{written.setting.path}{what}", more=tuple(more))
+    return MessageView(f"{written.setting.path}{what}", details=tuple(more))
 
 
 # -- plugins -------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ def plugins_list(session: Session, values: dict[str, Any]) -> View | None:
             {"plugins": [{"id": r.id, "provider": r.provider, "enabled": r.enabled} for r in rows]}
         )
     states = {True: "enabled", False: "disabled", None: "not set"}
-    return Table(("Plugin", "Service", "State"), [(r.id, r.provider, states[r.enabled]) for r in rows])
+    return TableView(("Plugin", "Service", "State"), [(r.id, r.provider, states[r.enabled]) for r in rows])
 
 
 @command("plugins enable", Positional("plugin", "its id", kind="plugin"))
@@ -84,7 +84,7 @@ def plugins_disable(session: Session, values: dict[str, Any]) -> View | None:
 def _plugin(session: Session, plugin: str, *, enabled: bool) -> View:
     path = session.client.accounts.set_plugin(plugin, enabled)
     more = [f"written to {short(path)}", *_restart(session)]
-    return Said(f"Plugin {plugin} {'enabled' if enabled else 'disabled'}", more=tuple(more))
+    return MessageView(f"Plugin {plugin} {'enabled' if enabled else 'disabled'}", details=tuple(more))
 
 
 def _restart(session: Session) -> list[str]:
@@ -106,7 +106,7 @@ def doctor(session: Session, values: dict[str, Any]) -> View | None:
 def debug(session: Session, values: dict[str, Any]) -> View | None:
     """Full tracebacks, and the steps taken in the log (never bodies or secrets)."""
     session.options.debug = values["state"] == "on"
-    return Said(f"Debugging is {values['state']}")
+    return MessageView(f"Debugging is {values['state']}")
 
 
 @command("version")
@@ -124,19 +124,19 @@ def help_(session: Session, values: dict[str, Any]) -> View | None:
             ("%%qwen [MODEL] [options]", _("ask: the cell is the prompt")),
             ("%qwen [options] PROMPT", _("ask in one line")),
         ]
-        return Facts(
+        return FactsView(
             _("%openclaw commands"), (), [*commands, *((c.line, _(c.help)) for c in COMMANDS.values())]
         )
     if typed[0].lstrip("%") == "qwen":
         from openclaw_ipython.shell.ask import CELL
 
         what = _("ask: the cell is the prompt")
-        return Facts("%%qwen [MODEL] [options]", [("", what)], _arguments(CELL))
+        return FactsView("%%qwen [MODEL] [options]", [("", what)], _arguments(CELL))
     if typed not in COMMANDS and begins(typed):
         group = [c for words, c in COMMANDS.items() if words[: len(typed)] == typed]
-        return Facts(f"%openclaw {' '.join(typed)} …", (), [(c.line, _(c.help)) for c in group])
+        return FactsView(f"%openclaw {' '.join(typed)} …", (), [(c.line, _(c.help)) for c in group])
     found, _rest = find(typed)
-    return Facts(found.spec.usage, [("", _(found.help))], _arguments(found.spec))
+    return FactsView(found.spec.usage, [("", _(found.help))], _arguments(found.spec))
 
 
 def _arguments(spec: Spec) -> list[tuple[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ from openclaw_ipython.shell.commands.table import JSON, command
 from openclaw_ipython.shell.commands.usage import DAYS, LONGEST, as_data, as_table, gathered, plotted
 from openclaw_ipython.shell.conversation import notebook_of, store_of
 from openclaw_ipython.shell.parser import Option, Positional, choice, count
-from openclaw_ipython.shell.views import Facts, Said, Table, View, as_json, short
+from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, as_json, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.journal.conversations import Conversations, Turn, Unwritten
@@ -45,7 +44,7 @@ def chat_list(session: Session, values: dict[str, Any]) -> View | None:
     if values["all"]:
         headings.append(_("Notebook"))
         rows_shown = [[*row, short(Path(c.notebook))] for row, c in zip(rows_shown, chats, strict=True)]
-    return Table(
+    return TableView(
         headings, rows_shown, _("no conversation yet"), _("%%qwen -c goes on with the last question")
     )
 
@@ -75,7 +74,7 @@ def chat_clear(session: Session, values: dict[str, Any]) -> View | None:
         session.memory.latest = None
     elif not turns:
         raise _unknown(session, store, values["name"])
-    return Said(_("turns forgotten: {count}", count=turns))
+    return MessageView(_("turns forgotten: {count}", count=turns))
 
 
 @command(
@@ -97,7 +96,7 @@ def chat_export(session: Session, values: dict[str, Any]) -> View | None:
     except OSError as error:
         why = error.strerror or str(error)
         raise UsageError(_("{path} cannot be written: {reason}", path=path, reason=why)) from error
-    return Said(_("turns written to {path}: {count}", count=len(turns), path=short(path)))
+    return MessageView(_("turns written to {path}: {count}", count=len(turns), path=short(path)))
 
 
 def _turns(session: Session, name: str | None) -> tuple[str, list[Turn]]:
@@ -128,8 +127,7 @@ def chat_names(session: Session) -> list[str]:
     return [chat.name for chat in store_of(session)[0].chats(notebook_of(session))]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Transcript(View):
+class Transcript(View, frozen=True):
     """A conversation to read: Markdown of the house, so inert."""
 
     name: str
@@ -195,7 +193,7 @@ def cache_status(session: Session, values: dict[str, Any]) -> View | None:
         return as_json(
             {"on": options.cache, "file": str(path), "answers": kept.answers, "characters": kept.characters}
         )
-    return Facts(
+    return FactsView(
         _("Cache"),
         [
             (_("state"), _("on") if options.cache else _("off; --cache turns it on for one question")),
@@ -224,25 +222,27 @@ def cache_on(session: Session, values: dict[str, Any]) -> View | None:
     options.cache = True
     books = session.client.books  # which follows the options
     if books.keeping.cache_file is None and not books.keeping.journal:
-        return Said(
+        return MessageView(
             _("The cache is on, but the journal is off: nothing is kept"), "%config OpenClaw.journal = True"
         )
     path = books.keeping.cache_file or books.journal.path
-    return Said(_("The cache is on; answers are kept in {path}", path=_place(path, books.keeping.cache_file)))
+    return MessageView(
+        _("The cache is on; answers are kept in {path}", path=_place(path, books.keeping.cache_file))
+    )
 
 
 @command("cache off")
 def cache_off(session: Session, values: dict[str, Any]) -> View | None:
     """Send every request again; what is kept stays."""
     session.options.cache = False
-    return Said(_("The cache is off"))
+    return MessageView(_("The cache is off"))
 
 
 @command("cache clear")
 def cache_clear(session: Session, values: dict[str, Any]) -> View | None:
     """Delete all answers that are kept."""
     gone = session.client.books.answers.clear()
-    return Said(_("answers deleted: {count}", count=f"{gone.answers:,}"))
+    return MessageView(_("answers deleted: {count}", count=f"{gone.answers:,}"))
 
 
 def _place(path: Path, own: Path | None) -> str:

@@ -10,7 +10,7 @@ from openclaw_ipython.shell.commands import checks, reports
 from openclaw_ipython.shell.commands.refreshing import refresh
 from openclaw_ipython.shell.commands.table import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.parser import Option, Positional
-from openclaw_ipython.shell.views import Raw, Said, Table, View, as_json, short
+from openclaw_ipython.shell.views import MessageView, RawView, TableView, View, as_json, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -35,7 +35,7 @@ def models_status(session: Session, values: dict[str, Any]) -> View | None:
     if values["json"]:
         return as_json(status)
     if values["plain"]:
-        return Raw(status["resolvedDefault"] or "")
+        return RawView(status["resolvedDefault"] or "")
     return checks.probes_view(status["auth"]["probes"]) if values["probe"] else reports.status_view(status)
 
 
@@ -55,7 +55,7 @@ def models_list(session: Session, values: dict[str, Any]) -> View | None:
     if values["json"]:
         return as_json({"count": len(rows), "models": rows})
     if values["plain"]:
-        return Raw("\n".join(row["key"] for row in rows))
+        return RawView("\n".join(row["key"] for row in rows))
     table = [
         (
             r["key"],
@@ -66,7 +66,7 @@ def models_list(session: Session, values: dict[str, Any]) -> View | None:
         )
         for r in rows
     ]
-    return Table(
+    return TableView(
         (_("Model"), _("Input"), _("Context"), _("Signed in"), _("Tags")),
         table,
         _("no models are set up yet"),
@@ -78,8 +78,8 @@ def models_list(session: Session, values: dict[str, Any]) -> View | None:
 def models_set(session: Session, values: dict[str, Any]) -> View | None:
     """Choose the model that answers when `%%qwen` names none."""
     chosen = session.client.models.set_default(values["model"])
-    return Said(
-        _("Default model: {ref}", ref=chosen.ref), more=(_("written to {path}", path=short(chosen.path)),)
+    return MessageView(
+        _("Default model: {ref}", ref=chosen.ref), details=(_("written to {path}", path=short(chosen.path)),)
     )
 
 
@@ -87,8 +87,8 @@ def models_set(session: Session, values: dict[str, Any]) -> View | None:
 def models_set_image(session: Session, values: dict[str, Any]) -> View | None:
     """Choose the model that answers questions with images."""
     chosen = session.client.models.set_image_default(values["model"])
-    return Said(
-        _("Image model: {ref}", ref=chosen.ref), more=(_("written to {path}", path=short(chosen.path)),)
+    return MessageView(
+        _("Image model: {ref}", ref=chosen.ref), details=(_("written to {path}", path=short(chosen.path)),)
     )
 
 
@@ -102,8 +102,8 @@ def aliases_list(session: Session, values: dict[str, Any]) -> View | None:
     if values["json"]:
         return as_json({"aliases": aliases})
     if values["plain"]:
-        return Raw("\n".join(f"{alias} {ref}" for alias, ref in aliases.items()))
-    return Table(
+        return RawView("\n".join(f"{alias} {ref}" for alias, ref in aliases.items()))
+    return TableView(
         (_("Alias"), _("Model")),
         list(aliases.items()),
         _("no aliases"),
@@ -117,9 +117,9 @@ def aliases_list(session: Session, values: dict[str, Any]) -> View | None:
 def aliases_add(session: Session, values: dict[str, Any]) -> View | None:
     """Give a model a short name; it has one at most."""
     chosen = session.client.models.add_alias(values["name"], values["model"])
-    return Said(
+    return MessageView(
         _("Alias {name} → {ref}", name=values["name"], ref=chosen.ref),
-        more=(_("written to {path}", path=short(chosen.path)),),
+        details=(_("written to {path}", path=short(chosen.path)),),
     )
 
 
@@ -127,8 +127,8 @@ def aliases_add(session: Session, values: dict[str, Any]) -> View | None:
 def aliases_remove(session: Session, values: dict[str, Any]) -> View | None:
     """Forget a short name."""
     path = session.client.models.remove_alias(values["name"])
-    return Said(
-        _("Alias {name} removed", name=values["name"]), more=(_("written to {path}", path=short(path)),)
+    return MessageView(
+        _("Alias {name} removed", name=values["name"]), details=(_("written to {path}", path=short(path)),)
     )
 
 
@@ -197,18 +197,18 @@ def _fallbacks(session: Session, values: dict[str, Any], *, images: bool) -> Vie
     if values["json"]:
         return as_json({"fallbacks": refs})
     if values["plain"]:
-        return Raw("\n".join(refs))
+        return RawView("\n".join(refs))
     rows = [(str(place), ref) for place, ref in enumerate(refs, 1)]
     group = "image-fallbacks" if images else "fallbacks"
-    return Table(("#", _("Model")), rows, _("no fallbacks"), f"%openclaw models {group} add MODEL")
+    return TableView(("#", _("Model")), rows, _("no fallbacks"), f"%openclaw models {group} add MODEL")
 
 
 def _changed(session: Session, path: Any, *, images: bool) -> View:
     refs: Sequence[str] = _refs(session, images=images)
     label = _("Image fallbacks") if images else _("Fallbacks")
-    return Said(
+    return MessageView(
         _("{label}: {models}", label=label, models=", ".join(refs) or _("none")),
-        more=(_("written to {path}", path=short(path)),),
+        details=(_("written to {path}", path=short(path)),),
     )
 
 

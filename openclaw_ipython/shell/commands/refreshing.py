@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell.views import Said, short
+from openclaw_ipython.shell.views import MessageView, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -30,4 +30,6 @@ def refresh(session: Session, provider: str | None, *, quiet: bool) -> None:
             kept.append(f"{name}: {len(done.models)}")
     path = short(client.home.catalogue)
     if not quiet and failed:
-        session.show(Said("Not every service gave its list", more=(*failed, *kept, f"kept in {path}")))
+        session.show(
+            MessageView("Not every service gave its list", details=(*failed, *kept, f"kept in {path}"))
+        )

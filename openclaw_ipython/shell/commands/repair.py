@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.i18n import _, language
 from openclaw_ipython.shell.commands.table import command
 from openclaw_ipython.shell.parser import Option, Positional
-from openclaw_ipython.shell.views import Said, View
+from openclaw_ipython.shell.views import MessageView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -23,10 +23,10 @@ def fix(session: Session, values: dict[str, Any]) -> View | None:
     from openclaw_ipython.shell import repairing
 
     failure = repairing.failure_in(session)
-    if isinstance(failure, Said):
+    if isinstance(failure, MessageView):
         return failure
     if not failure.source:
-        return Said(_("The cell that failed is not known here"), "%openclaw explain")
+        return MessageView(_("The cell that failed is not known here"), "%openclaw explain")
     case = to_repair(failure, session.notebook.nameable(), " ".join(values["wish"]), language())
     repairing.ask_about(session, case, repairing.repair_renderer(session, failure, case), values["model"])
     return None
@@ -40,7 +40,7 @@ def explain(session: Session, values: dict[str, Any]) -> View | None:
     from openclaw_ipython.shell.ask import renderer_for
 
     failure = repairing.failure_in(session)
-    if isinstance(failure, Said):
+    if isinstance(failure, MessageView):
         return failure
     case = to_explain(failure, session.notebook.nameable(), " ".join(values["wish"]), language())
     repairing.ask_about(session, case, renderer_for(session), values["model"])

@@ -14,7 +14,7 @@ from openclaw_ipython.errors import CheckFailed, LoginRequired
 from openclaw_ipython.i18n import _
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.shell.commands.usage import today
-from openclaw_ipython.shell.views import Facts, View, duration, short
+from openclaw_ipython.shell.views import FactsView, View, duration, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
@@ -33,7 +33,7 @@ def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
     ]
     facts.append((_("today"), today(session)))
     asking = [("%%qwen", _("ask: the cell is the prompt"))]
-    return Facts(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
+    return FactsView(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
 
 
 def _eyes(session: Session) -> str:
@@ -134,7 +134,7 @@ def status_view(report: dict[str, Any]) -> View:
     commands = (
         [("%openclaw login", _("sign in"))] if auth["missingProvidersInUse"] or not auth["providers"] else []
     )
-    return Facts(_("Models"), facts, commands)
+    return FactsView(_("Models"), facts, commands)
 
 
 def _profile_line(profile: dict[str, Any]) -> str:
@@ -206,7 +206,7 @@ def version(session: Session) -> View:
         (_("system"), platform.system()),
         (_("front end"), session.front.label),
     ]
-    return Facts(_("Versions"), facts)
+    return FactsView(_("Versions"), facts)
 
 
 def _installed(distribution: str) -> str:

@@ -6,15 +6,16 @@ import base64
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from openclaw_ipython.dispatch.recorder import DAY, span_text
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.render.status import duration, money
-from openclaw_ipython.shell.views import Table, View
+from openclaw_ipython.shell.views import TableView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.journal.usage import By, Sum
@@ -28,8 +29,7 @@ LONGEST = 3_660
 """How many days are summed up at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class UsageLimit(Struct, frozen=True):
     """A known limit: of which provider, how many requests within how many seconds, and how many were sent."""
 
     provider: str
@@ -38,18 +38,17 @@ class Limit:
     used: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class UsageReport(Struct, frozen=True):
     """What `%openclaw usage` tells: `rows` by `by`, their `total`, the `limits` that are known."""
 
     days: int
     by: By
     rows: Sequence[Sum]
     total: Sum
-    limits: Sequence[Limit]
+    limits: Sequence[UsageLimit]
 
 
-def gathered(session: Session, days: int, by: By) -> Usage:
+def gathered(session: Session, days: int, by: By) -> UsageReport:
     """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
     books = session.client.books
     books.flush()
@@ -57,11 +56,11 @@ def gathered(session: Session, days: int, by: By) -> Usage:
     log = books.journal.usage
     providers = sorted(one.name for one in log.sums("provider", since))
     limits = [
-        Limit(provider, quota.requests, quota.seconds, _used(session, provider, quota))
+        UsageLimit(provider, quota.requests, quota.seconds, _used(session, provider, quota))
         for provider in providers
         for quota in books.quotas(provider)
     ]
-    return Usage(days, by, log.sums(by, since), log.total(since), limits)
+    return UsageReport(days, by, log.sums(by, since), log.total(since), limits)
 
 
 def midnight(now: float, days: int = 0) -> float:
@@ -89,7 +88,7 @@ def today(session: Session) -> str:
     return " · ".join(parts)
 
 
-def as_table(usage: Usage) -> View:
+def as_table(usage: UsageReport) -> View:
     """The usage for people."""
     heads = {"day": _("Day"), "model": _("Model"), "provider": _("Service")}
     headings = [
@@ -103,14 +102,14 @@ def as_table(usage: Usage) -> View:
         name = _("limit of {provider}, {span}", provider=limit.provider, span=span_text(limit.seconds))
         rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 7])
     blank = [at for at in range(len(headings)) if at > 1 and not any(row[at] for row in rows)]
-    return Table(
+    return TableView(
         _without(headings, blank),
         [_without(row, blank) for row in rows],
         _("nothing was asked in the last {days} days", days=usage.days),
     )
 
 
-def as_data(usage: Usage) -> dict[str, Any]:
+def as_data(usage: UsageReport) -> dict[str, Any]:
     """The usage as a JSON object. Times in seconds, cost in US dollars."""
     return {
         "days": usage.days,
@@ -157,8 +156,7 @@ def _used(session: Session, provider: str, quota: Quota) -> int:
 # -- the picture ---------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Picture(View):
+class PlotView(View, frozen=True):
     """A picture, and the same as text for who sees none."""
 
     png: bytes
@@ -176,7 +174,7 @@ class Picture(View):
         return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.text()}
 
 
-def plotted(session: Session, usage: Usage) -> View:
+def plotted(session: Session, usage: UsageReport) -> View:
     """Requests and tokens per day, by model or provider; a daily limit as a line.
 
     Raises UsageError without matplotlib.
@@ -210,10 +208,10 @@ def plotted(session: Session, usage: Usage) -> View:
         figure.suptitle(_literal(title), fontsize="medium")
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=100)
-    return Picture(file.getvalue(), as_table(usage))
+    return PlotView(file.getvalue(), as_table(usage))
 
 
-def _lines(axes: Any, limits: Sequence[Limit]) -> None:
+def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
     """The limits as so many requests a day. One far above the bars is named only: they would be too small to see."""
     daily: dict[float, list[str]] = {}
     for limit in limits:

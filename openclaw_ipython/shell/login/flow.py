@@ -13,7 +13,7 @@ from openclaw_ipython.shell.login import other_logins
 from openclaw_ipython.shell.login.prompts import prompt_bundle, prompt_text, qr_text
 from openclaw_ipython.shell.login.state import SignIn, State, Watcher, ending
 from openclaw_ipython.shell.render.surfaces import JupyterSurface
-from openclaw_ipython.shell.views import Said, View, short
+from openclaw_ipython.shell.views import MessageView, View, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.providers import Provider
@@ -179,7 +179,7 @@ def _follow_in_terminal(signin: SignIn) -> View | None:
     signin.wait()
     outcome = signin.state.outcome
     more = [_("written to {path}", path=short(path)) for path in outcome.written] if outcome else []
-    return Said(ending(signin.state), more=(*more, *(outcome.notes if outcome else ())))
+    return MessageView(ending(signin.state), details=(*more, *(outcome.notes if outcome else ())))
 
 
 def join(session: Session, notice: Any) -> None:
@@ -206,10 +206,10 @@ def _already(session: Session, profile_id: str, default: Any, set_default: bool)
     if set_default and session.client.models.default() != default:
         session.client.models.set_default(str(default))
     now = session.client.models.default()
-    return Said(
+    return MessageView(
         _("Already signed in as {login}", login=profile_id)
         + (_(" · default model {model}", model=now) if now else ""),
-        more=(_("%openclaw login --force signs in anew"),),
+        details=(_("%openclaw login --force signs in anew"),),
     )
 
 

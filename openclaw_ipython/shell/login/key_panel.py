@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
+from msgspec import Struct
 from traitlets import Unicode
 
 from openclaw_ipython.i18n import N_, _
@@ -39,25 +39,23 @@ def quiet(text: str) -> str:
     return f'<div style="{QUIET}; font-size: 13px; line-height: 1.5; overflow-wrap: anywhere">{html.escape(text)}</div>'
 
 
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """What was filled in when Save was pressed."""
+class KeyEntry(Struct, frozen=True):
+    """The fields when Save is pressed."""
 
     provider: Provider
     base_url: str
     key: Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How saving went: `said` in a sentence, `more` in quieter lines. `worked` closes the form."""
+class SaveResult(Struct, frozen=True):
+    """The result of saving: a sentence and quieter lines. `succeeded` closes the form."""
 
-    said: str
-    more: tuple[str, ...] = ()
-    worked: bool = False
+    message: str
+    details: tuple[str, ...] = ()
+    succeeded: bool = False
 
 
-Save = Callable[[Entered, Callable[[Result], None]], None]
+Save = Callable[[KeyEntry, Callable[[SaveResult], None]], None]
 """Starts saving and returns at once; the result is handed to its second argument, on any thread."""
 
 
@@ -161,22 +159,24 @@ class KeyForm:
         else:
             self._set_busy(busy=True)
             self._status.value = quiet(_("Asking {label} whether it takes the key …", label=provider.label))
-            self._save(Entered(provider, base_url, self._key), self._show)
+            self._save(KeyEntry(provider, base_url, self._key), self._show)
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy
         for widget in (self._button, self._product, self._region, self._address, self._field):
             widget.disabled = busy
 
-    def _show(self, result: Result) -> None:
-        if result.worked:
+    def _show(self, result: SaveResult) -> None:
+        if result.succeeded:
             self._key = Secret("")
-            self._status.value = heading(f"✓ {result.said}") + "".join(map(quiet, result.more))
+            self._status.value = heading(f"✓ {result.message}") + "".join(map(quiet, result.details))
             self.widget.children = (self._status,)
             return
         self._set_busy(busy=False)  # the key is kept: it may belong to another region
-        wrong = f'<div style="{TEXT}; font-size: 13px; line-height: 1.5">⚠ {html.escape(result.said)}</div>'
-        self._status.value = wrong + "".join(map(quiet, result.more))
+        wrong = (
+            f'<div style="{TEXT}; font-size: 13px; line-height: 1.5">⚠ {html.escape(result.message)}</div>'
+        )
+        self._status.value = wrong + "".join(map(quiet, result.details))
 
 
 class KeyPanel:

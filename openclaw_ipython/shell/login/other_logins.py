@@ -13,12 +13,12 @@ from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.login.secret_prompt import ask_secret, can_be_asked
 from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface
-from openclaw_ipython.shell.views import Said, Table, View, short
+from openclaw_ipython.shell.views import MessageView, TableView, View, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import LoginOutcome
     from openclaw_ipython.providers import Provider
-    from openclaw_ipython.shell.login.key_panel import Entered, KeyForm, Result
+    from openclaw_ipython.shell.login.key_panel import KeyEntry, KeyForm, SaveResult
     from openclaw_ipython.shell.session import Session
 
 log = logging.getLogger(__name__)
@@ -62,11 +62,11 @@ def locally(session: Session, provider: Provider, values: dict[str, Any]) -> Vie
     return said(provider, outcome, models + (" …" if len(found) > 5 else ""))
 
 
-def said(provider: Provider, outcome: LoginOutcome, *more: str) -> Said:
+def said(provider: Provider, outcome: LoginOutcome, *more: str) -> MessageView:
     """What a sign-in came to, in a sentence, and where it is written."""
     lines = [*more, *outcome.notes, _("address {url}", url=outcome.base_url)]
     lines += [_("written to {path}", path=short(path)) for path in outcome.written]
-    return Said(_sentence(provider, outcome), more=tuple(lines))
+    return MessageView(_sentence(provider, outcome), details=tuple(lines))
 
 
 def _sentence(provider: Provider, outcome: LoginOutcome) -> str:
@@ -81,7 +81,7 @@ def _sentence(provider: Provider, outcome: LoginOutcome) -> str:
 
 def _say_terms(session: Session, provider: Provider) -> None:
     if provider.terms:
-        session.show(Said(_(provider.terms)))
+        session.show(MessageView(_(provider.terms)))
 
 
 # -- fields in a notebook ------------------------------------------------------------------
@@ -111,7 +111,7 @@ def _show_fields(
     from openclaw_ipython.shell.login.key_panel import KeyPanel
 
     surface = JupyterSurface()
-    waiting = Said(
+    waiting = MessageView(
         _(
             "No fields above? %openclaw login --provider {provider} --wait asks for the key in a prompt",
             provider=provider.id,
@@ -121,7 +121,7 @@ def _show_fields(
 
     def done(sentence: str) -> None:
         for handle in handles:
-            handle.update(_in_grey(Said(sentence)))
+            handle.update(_in_grey(MessageView(sentence)))
 
     form = key_form(session, provider, address, profile=profile, set_default=set_default, done=done)
     show_widget(surface, KeyPanel(form).widget, _("[fields for an API key of {label}]", label=provider.label))
@@ -138,7 +138,7 @@ def key_form(
     done: Callable[[str], None],
 ) -> KeyForm:
     """Fields for a key, `chosen` and its `address` filled in; `done` is told the sentence once it is saved."""
-    from openclaw_ipython.shell.login.key_panel import KeyForm, Result
+    from openclaw_ipython.shell.login.key_panel import KeyForm, SaveResult
 
     keys = session.client.keys
     products = keys.products()
@@ -151,7 +151,7 @@ def key_form(
         except OpenClawError:  # a file that cannot be read: said when it is to be written
             return provider.base_url
 
-    def save(entered: Entered, tell: Callable[[Result], None]) -> None:
+    def save(entered: KeyEntry, tell: Callable[[SaveResult], None]) -> None:
         async def work() -> None:
             try:
                 outcome = await session.client.login_with_key(
@@ -162,22 +162,22 @@ def key_form(
                     set_default=set_default,
                 )
             except OpenClawError as error:
-                tell(Result(str(error), (f"→ {error.hint}",) if error.hint else ()))
+                tell(SaveResult(str(error), (f"→ {error.hint}",) if error.hint else ()))
             except Exception as error:
                 # A fault of ours must still give the fields back; the traceback is for the log only.
                 log.exception("storing a key failed")
-                tell(Result(_("it broke: {kind}", kind=type(error).__name__)))
+                tell(SaveResult(_("it broke: {kind}", kind=type(error).__name__)))
             else:
                 view = said(entered.provider, outcome)
-                tell(Result(view.sentence, view.more, worked=True))
-                done(view.sentence)
+                tell(SaveResult(view.message, view.details, succeeded=True))
+                done(view.message)
 
         session.bridge.submit(work())
 
     return KeyForm(products, chosen.id if chosen else products[0].id, current, save)
 
 
-def _in_grey(view: Said) -> dict[str, str]:
+def _in_grey(view: MessageView) -> dict[str, str]:
     bundle = view._repr_mimebundle_()
     style = "color: var(--jp-ui-font-color2, #777); font-size: var(--jp-ui-font-size1, 13px)"
     return {**bundle, "text/html": f'<div style="{style}">{bundle["text/html"]}</div>'}
@@ -198,16 +198,16 @@ def by_import(session: Session, values: dict[str, Any]) -> View | None:
     if not found:
         raise UsageError(_("nothing to import was found"), hint=_("%openclaw models scan shows what is here"))
     rows = [(s.source, s.provider.label, s.base_url, s.shown_key, s.outcome) for s in found]
-    session.show(Table((_("Found in"), _("Service"), _("Address"), _("Key"), _("What happens")), rows))
+    session.show(TableView((_("Found in"), _("Service"), _("Address"), _("Key"), _("What happens")), rows))
     if not values["yes"] and not _confirmed(session, len(found)):
-        return Said(_("Nothing was written"))
+        return MessageView(_("Nothing was written"))
     outcomes = session.client.importing.take_over(found, set_default=values["set_default"])
     written = dict.fromkeys(short(path) for outcome in outcomes for path in outcome.written)
     default = outcomes[-1].default
-    return Said(
+    return MessageView(
         _("Imported: {services}", services=", ".join(outcome.provider for outcome in outcomes))
         + (_(" · default model {model}", model=default) if default else ""),
-        more=tuple(_("written to {path}", path=path) for path in written),
+        details=tuple(_("written to {path}", path=path) for path in written),
     )
 
 

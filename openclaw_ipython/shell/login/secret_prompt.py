@@ -12,10 +12,10 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
-    from openclaw_ipython.shell.front_end import Front
+    from openclaw_ipython.shell.front_end import FrontEnd
 
 
-def ask_secret(front: Front, prompt: str, variables: Sequence[str] = ()) -> Secret:
+def ask_secret(front: FrontEnd, prompt: str, variables: Sequence[str] = ()) -> Secret:
     """What the person enters: hidden field in a notebook, no echo in a terminal.
 
     Raises LoginRequired where nobody can be asked (its hint names `variables`), UsageError for no answer.
@@ -32,7 +32,7 @@ def ask_secret(front: Front, prompt: str, variables: Sequence[str] = ()) -> Secr
     raise UsageError(_("nothing was entered; nothing was written"))
 
 
-def can_be_asked(front: Front) -> bool:
+def can_be_asked(front: FrontEnd) -> bool:
     """Whether somebody is there to answer a question."""
     return front.attended and (front.kind != "terminal" or _is_a_terminal())
 

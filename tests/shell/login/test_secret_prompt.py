@@ -5,15 +5,15 @@ import io
 import pytest
 
 from openclaw_ipython.errors import LoginRequired
-from openclaw_ipython.shell.front_end import Front
+from openclaw_ipython.shell.front_end import FrontEnd
 from openclaw_ipython.shell.login.secret_prompt import ask_secret
 
 
 @pytest.mark.parametrize(
     "front",
     [
-        Front("notebook", attended=False, label="nbconvert"),
-        Front("terminal", attended=True, label="a script"),
+        FrontEnd("notebook", attended=False, label="nbconvert"),
+        FrontEnd("terminal", attended=True, label="a script"),
     ],
 )
 def test_nobody_is_asked_where_nobody_is_there(front, monkeypatch):
@@ -28,4 +28,4 @@ def test_nobody_is_asked_where_nobody_is_there(front, monkeypatch):
 def test_a_program_without_standard_input_is_nobody(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(LoginRequired):
-        ask_secret(Front("terminal", attended=True, label="a service"), "Key: ")
+        ask_secret(FrontEnd("terminal", attended=True, label="a service"), "Key: ")
