@@ -503,7 +503,7 @@ def test_a_login_never_goes_out_unencrypted(house, url):
     run(house.login())
     house.store.edit_config(
         lambda view: [
-            __import__("openclaw_ipython.openclaw.json5.document", fromlist=["Edit"]).Edit(
+            __import__("openclaw_ipython.openclaw.json5.parse", fromlist=["Edit"]).Edit(
                 ("models", "providers", "qwen-portal", "baseUrl"), url
             )
         ]

@@ -70,8 +70,8 @@ def test_a_question_does_without(imported, package):
 @pytest.mark.parametrize(
     "module",
     [
-        "structured", "api", "auth.device_flow", "auth.login", "batch", "openclaw.json5.splice",
-        "openclaw.json5.write", "openclaw.config_edit", "context", "diagnostics.checks",
+        "structured", "api", "auth.device_flow", "auth.login", "batch", "openclaw.json5.edit",
+        "openclaw.config_edit", "context", "diagnostics.checks",
         "auth.import_credentials", "journal.database", "journal.journal", "auth.key_login", "auth.logins",
         "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands.registry",
         "shell.render.formats", "shell.commands.journal", "shell.login.flow", "shell.dry_run",

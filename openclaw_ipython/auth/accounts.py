@@ -16,7 +16,6 @@ from openclaw_ipython.chat.dialects import Dialect, dialect_of
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_loopback
-from openclaw_ipython.openclaw import documents
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.refs import Ref, did_you_mean, suggest
 from openclaw_ipython.openclaw.token_stores import StoreProfile, TokenHome
@@ -26,7 +25,7 @@ from openclaw_ipython.values import dataclass
 if TYPE_CHECKING:
     from openclaw_ipython.auth.types import TokenGrant
     from openclaw_ipython.openclaw.config_view import ConfigView
-    from openclaw_ipython.openclaw.json5.document import Edit
+    from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Snapshot, Store
     from openclaw_ipython.providers import Provider, Providers
 
@@ -233,6 +232,8 @@ class Accounts:
         Raises DocumentError (nothing written) when a file cannot be read, ConfigError when it cannot be written.
         """
         profile_id = f"{provider.id}:{profile_name}"
+        from openclaw_ipython.openclaw.config_edit import login_patch
+
         before = self._store.load().config
         base_url, notes = self._base_url(provider, grant, before)
         choose = set_default or not before.default_model
@@ -247,7 +248,7 @@ class Accounts:
         )
 
         def plan(view: ConfigView) -> list[Edit]:
-            return documents.login_patch(
+            return login_patch(
                 view,
                 provider_id=provider.id,
                 entry=provider.entry(base_url),
@@ -302,6 +303,8 @@ class Accounts:
 
     def set_plugin(self, plugin_id: str, enabled: bool) -> Path:
         """Write `plugins.entries.<id>.enabled`. Raises UsageError for an unknown plugin."""
+        from openclaw_ipython.openclaw.config_edit import set_plugin
+
         known = [row.id for row in self.plugins()]
         if plugin_id not in known:
             near = suggest(plugin_id, known) or tuple(known[:3])
@@ -309,4 +312,4 @@ class Accounts:
                 _("unknown plugin {plugin_id!r}{meant}", plugin_id=plugin_id, meant=did_you_mean(near)),
                 suggestions=near,
             )
-        return self._store.edit_config(lambda view: documents.set_plugin(view, plugin_id, enabled))
+        return self._store.edit_config(lambda view: set_plugin(view, plugin_id, enabled))

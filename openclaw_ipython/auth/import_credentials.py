@@ -21,7 +21,7 @@ from openclaw_ipython.auth.logins import is_key
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.files import read_text
-from openclaw_ipython.openclaw.json5.document import Json5Error, parse
+from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.addresses import provider_at
 from openclaw_ipython.providers.guesses import guessed

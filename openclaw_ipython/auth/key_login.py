@@ -16,14 +16,15 @@ from openclaw_ipython.auth.keys import Key, keys_of
 from openclaw_ipython.auth.logins import check_key
 from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw import documents
-from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile, is_marker
+from openclaw_ipython.openclaw.config_edit import login_patch
+from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
+from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.refs import Ref, did_you_mean, suggest
 from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.json5.document import Edit
+    from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
 
@@ -196,7 +197,7 @@ def _plan(view: ConfigView, setup: KeySetup, *, choose: bool) -> list[Edit]:
         entry["models"] = _merged(_models_there(view, provider.id), entry["models"])
         overwrite.add("models")
     default = _default_of(setup)
-    return documents.login_patch(
+    return login_patch(
         view,
         provider_id=provider.id,
         entry={name: value for name, value in entry.items() if value != ""},

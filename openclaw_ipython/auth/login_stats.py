@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.auth import cooldown
 from openclaw_ipython.auth.cooldown import Backoff, Reason, Record, Rest
 from openclaw_ipython.errors import ConfigError
-from openclaw_ipython.openclaw.json5.document import REMOVE, Edit
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.locks import Lock

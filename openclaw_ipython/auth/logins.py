@@ -15,9 +15,10 @@ from openclaw_ipython.auth.cooldown import rest_of
 from openclaw_ipython.auth.keys import key_variable, keys_of
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw import documents
-from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile, is_marker
-from openclaw_ipython.openclaw.json5.document import REMOVE, Edit
+from openclaw_ipython.openclaw.config_edit import login_patch, logout_patch
+from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
+from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -120,14 +121,14 @@ class Logins:
 
         def plan(view: ConfigView) -> list[Edit]:
             if provider is None:  # an entry of the person's own: it stays as it is
-                return documents.login_patch(
+                return login_patch(
                     view, provider_id=provider_id, entry={}, profile_id=profile_id, mode=kind,
                     aliases={}, model_refs=(), default=None, plugin_id=None,
                 )  # fmt: skip
             entry = {key: value for key, value in provider.entry(provider.base_url).items() if value != ""}
             first = not view.default_model and provider.default_model
             default = str(provider.ref(provider.default_model)) if first else None
-            return documents.login_patch(
+            return login_patch(
                 view,
                 provider_id=provider_id,
                 entry=entry,
@@ -156,8 +157,8 @@ class Logins:
                 _("{profile_id} is not kept here, so it stays", profile_id=profile_id),
                 hint=_("sign out in the program it belongs to"),
             )
-        if documents.logout_patch(config, profile_id):
-            self._store.edit_config(lambda view: documents.logout_patch(view, profile_id))
+        if logout_patch(config, profile_id):
+            self._store.edit_config(lambda view: logout_patch(view, profile_id))
         return Forgotten(profile_id, tuple(self._stays(provider_id)))
 
     def meant(self, provider_id: str, name: str | None) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.auth.cooldown import last_used, rest_of
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile
+    from openclaw_ipython.openclaw.config_view import ConfigView
+    from openclaw_ipython.openclaw.profiles import StoredProfile
 
 _KINDS = {"oauth": 0, "token": 1, "api_key": 2}
 

@@ -31,8 +31,8 @@ from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.documents import StoredProfile
     from openclaw_ipython.openclaw.locks import Lock
+    from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.token_stores import TokenHome
 
 log = logging.getLogger(__name__)

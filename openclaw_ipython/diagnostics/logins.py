@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.diagnostics.findings import Finding, Severity
-from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile, is_marker
+from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.keypaths import path_text
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
+    from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Snapshot
     from openclaw_ipython.providers import Providers
 

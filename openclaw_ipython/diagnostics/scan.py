@@ -18,14 +18,15 @@ from openclaw_ipython.auth.keys import keys_of
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.net.client import read_capped
 from openclaw_ipython.openclaw.files import read_text
-from openclaw_ipython.openclaw.json5.document import Json5Error, parse
+from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
 from openclaw_ipython.openclaw.masking import masked
 from openclaw_ipython.providers.addresses import provider_at
 from openclaw_ipython.sanitize.secrets import mask, redact
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile
+    from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.paths import Home
+    from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Snapshot
     from openclaw_ipython.providers import Provider, Providers
 

@@ -6,14 +6,13 @@ up (unless `models.mode` is `replace`). Reads and writes only through the store;
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw import documents
 from openclaw_ipython.openclaw.refs import Known, Ref, check_alias, did_you_mean, resolve, suggest
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.entries import entry_of
@@ -23,8 +22,8 @@ from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
     from openclaw_ipython.models.catalog import Catalogue
-    from openclaw_ipython.openclaw.documents import ConfigView, ModelEntry, ProviderEntry
-    from openclaw_ipython.openclaw.json5.document import Edit
+    from openclaw_ipython.openclaw.config_view import ConfigView, ModelEntry, ProviderEntry
+    from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Store
 
 COMPLETIONS = "openai-completions"
@@ -193,16 +192,26 @@ class Models:
 
     def set_default(self, word: str) -> Chosen:
         """Choose the model that answers when none is named."""
+        from openclaw_ipython.openclaw.config_edit import set_default_model
+
         ref = self.resolve(word)
-        return Chosen(ref, self._store.edit_config(lambda view: documents.set_default_model(view, str(ref))))
+        return Chosen(ref, self._store.edit_config(lambda view: set_default_model(view, str(ref))))
 
     def set_image_default(self, word: str) -> Chosen:
         """Choose the model for questions with images. Raises UsageError for one that reads text only."""
+        from openclaw_ipython.openclaw.config_edit import set_default_model
+
         ref = self._reading_images(word, "%openclaw models set-image")
-        return Chosen(ref, self._store.edit_config(lambda view: documents.set_image_model(view, str(ref))))
+
+        def plan(view: ConfigView) -> list[Edit]:
+            return set_default_model(view, str(ref), images=True)
+
+        return Chosen(ref, self._store.edit_config(plan))
 
     def add_fallback(self, word: str, *, images: bool = False) -> Chosen:
         """Append a model to the fallbacks, or to those of the image model; one that is there stays in its place."""
+        from openclaw_ipython.openclaw.config_edit import set_fallbacks
+
         command = "%openclaw models image-fallbacks add"
         ref = self._reading_images(word, command) if images else self.resolve(word)
 
@@ -210,12 +219,14 @@ class Models:
             words = view.image_fallbacks if images else view.fallbacks
             if ref in map(self._chosen, words):
                 return []
-            return _set_fallbacks(images)(view, [*words, str(ref)])
+            return set_fallbacks(view, [*words, str(ref)], images=images)
 
         return Chosen(ref, self._store.edit_config(plan))
 
     def remove_fallback(self, word: str, *, images: bool = False) -> Path:
         """Take a model off the fallbacks. Raises UsageError when it is none of them."""
+        from openclaw_ipython.openclaw.config_edit import set_fallbacks
+
         meant = self._chosen(word)
 
         def plan(view: ConfigView) -> list[Edit]:
@@ -227,29 +238,35 @@ class Models:
                     _("Fallback not found: {word}{meant}", word=word, meant=did_you_mean(near)),
                     suggestions=near,
                 )
-            return _set_fallbacks(images)(view, kept)
+            return set_fallbacks(view, kept, images=images)
 
         return self._store.edit_config(plan)
 
     def clear_fallbacks(self, *, images: bool = False) -> Path:
         """Have no fallbacks. An empty list stays, as OpenClaw leaves it."""
-        return self._store.edit_config(lambda view: _set_fallbacks(images)(view, []))
+        from openclaw_ipython.openclaw.config_edit import set_fallbacks
+
+        return self._store.edit_config(lambda view: set_fallbacks(view, [], images=images))
 
     def add_alias(self, name: str, word: str) -> Chosen:
         """Give a model a short name (it has one at most). Raises UsageError for a name that cannot be one."""
+        from openclaw_ipython.openclaw.config_edit import add_alias
+
         check_alias(name)
         ref = self.resolve(word)
-        return Chosen(ref, self._store.edit_config(lambda view: documents.add_alias(view, name, str(ref))))
+        return Chosen(ref, self._store.edit_config(lambda view: add_alias(view, name, str(ref))))
 
     def remove_alias(self, name: str) -> Path:
         """Forget a short name. Raises UsageError when there is none of that name."""
+        from openclaw_ipython.openclaw.config_edit import remove_alias
+
         aliases = self._view().aliases
         if name.lower() not in {alias.lower() for alias in aliases}:
             near = suggest(name, aliases)
             raise UsageError(
                 _("Alias not found: {name}{meant}", name=name, meant=did_you_mean(near)), suggestions=near
             )
-        return self._store.edit_config(lambda view: documents.remove_alias(view, name))
+        return self._store.edit_config(lambda view: remove_alias(view, name))
 
     # -- inside --
 
@@ -345,10 +362,6 @@ class Models:
         if str(ref) in view.listed_models or entry_of(self._providers, view, {}, ref.provider):
             yield "configured"
         yield from (f"alias:{alias}" for alias, target in view.aliases.items() if self._chosen(target) == ref)
-
-
-def _set_fallbacks(images: bool) -> Callable[[ConfigView, Sequence[str]], list[Edit]]:
-    return documents.set_image_fallbacks if images else documents.set_fallbacks
 
 
 def _spec(entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None) -> ModelSpec:

@@ -10,30 +10,35 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from openclaw_ipython.openclaw.config_view import ConfigView, has_reference
-from openclaw_ipython.openclaw.json5.document import REMOVE, Edit
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
 
 _DEFAULTS = ("agents", "defaults")
 _MODELS = (*_DEFAULTS, "models")
 
 
-def set_default_model(view: ConfigView, ref: str) -> list[Edit]:
-    """Make `ref` the default; fallbacks stay, and a plain text stays a plain text."""
-    return _set_primary(view, "model", ref)
+def set_default_model(view: ConfigView, ref: str, *, images: bool = False) -> list[Edit]:
+    """Make `ref` the default model, or with `images` the model for questions with images.
+
+    Fallbacks stay, and a default that is a string stays a string.
+    """
+    listed = [] if ref in view.listed_models else _model_entry(view, ref, {})
+    return [_primary_edit(view, "imageModel" if images else "model", ref), *listed]
 
 
-def set_image_model(view: ConfigView, ref: str) -> list[Edit]:
-    """Make `ref` the model for questions with images."""
-    return _set_primary(view, "imageModel", ref)
+def set_fallbacks(view: ConfigView, refs: Sequence[str], *, images: bool = False) -> list[Edit]:
+    """Set the fallbacks of the default model, or with `images` those of the image model.
 
-
-def set_fallbacks(view: ConfigView, refs: Sequence[str]) -> list[Edit]:
-    """The models to turn to when the default fails; an empty list is kept, as OpenClaw keeps it."""
-    return _set_fallbacks(view, "model", refs)
-
-
-def set_image_fallbacks(view: ConfigView, refs: Sequence[str]) -> list[Edit]:
-    """The models to turn to when the image model fails."""
-    return _set_fallbacks(view, "imageModel", refs)
+    An empty list is written as one, as OpenClaw does.
+    """
+    path = (*_DEFAULTS, "imageModel" if images else "model")
+    current = view.raw(path)
+    present = {*view.listed_models, *(view.image_fallbacks if images else view.fallbacks)}
+    listed = [edit for ref in refs if ref not in present for edit in _model_entry(view, ref, {})]
+    if isinstance(current, str):  # a string cannot hold fallbacks
+        return [Edit(path, {"primary": current, "fallbacks": list(refs)}), *listed]
+    if isinstance(current, Mapping):
+        return [Edit((*path, "fallbacks"), list(refs)), *listed]
+    return [Edit(path, {"fallbacks": list(refs)}), *listed]
 
 
 def add_alias(view: ConfigView, name: str, ref: str) -> list[Edit]:
@@ -135,11 +140,6 @@ def catalog_entry(catalog: ConfigView, config: ConfigView, provider_id: str) -> 
 # -- parts ---------------------------------------------------------------------------------
 
 
-def _set_primary(view: ConfigView, name: str, ref: str) -> list[Edit]:
-    listed = [] if ref in view.listed_models else _model_entry(view, ref, {})
-    return [_primary_edit(view, name, ref), *listed]
-
-
 def _primary_edit(view: ConfigView, name: str, ref: str) -> Edit:
     path = (*_DEFAULTS, name)
     current = view.raw(path)
@@ -148,18 +148,6 @@ def _primary_edit(view: ConfigView, name: str, ref: str) -> Edit:
     if isinstance(current, Mapping):
         return Edit((*path, "primary"), ref)
     return Edit(path, {"primary": ref})
-
-
-def _set_fallbacks(view: ConfigView, name: str, refs: Sequence[str]) -> list[Edit]:
-    path = (*_DEFAULTS, name)
-    current = view.raw(path)
-    there = {*view.listed_models, *(view.fallbacks if name == "model" else view.image_fallbacks)}
-    listed = [edit for ref in refs if ref not in there for edit in _model_entry(view, ref, {})]
-    if isinstance(current, str):  # the plain form has no room for fallbacks
-        return [Edit(path, {"primary": current, "fallbacks": list(refs)}), *listed]
-    if isinstance(current, Mapping):
-        return [Edit((*path, "fallbacks"), list(refs)), *listed]
-    return [Edit(path, {"fallbacks": list(refs)}), *listed]
 
 
 def _model_entry(view: ConfigView, ref: str, content: Mapping[str, Any]) -> list[Edit]:

@@ -13,7 +13,7 @@ from typing import Any
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import resolve_references
-from openclaw_ipython.openclaw.json5.document import REMOVE, same
+from openclaw_ipython.openclaw.json5.parse import REMOVE, same
 
 KEY = "$include"
 MAX_INCLUDES = 10

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from openclaw_ipython.openclaw.json5.document import REMOVE, Document, Edit, edit, parse
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass, field
 
@@ -117,16 +117,6 @@ def removal_edits(document: Any, profile_id: str) -> list[Edit]:
     if _at(document, ("usageStats", profile_id)) is not None:
         edits.append(Edit(("usageStats", profile_id), REMOVE))
     return edits
-
-
-def profiles_with(document: Document, profile_id: str, profile: StoredProfile) -> Document:
-    """The document with the profile in it; `version` and every foreign key kept."""
-    return parse(edit(document.text, profile_edits(document.value, profile_id, profile)))
-
-
-def without_profile(document: Document, profile_id: str) -> Document:
-    """The document without the profile."""
-    return parse(edit(document.text, removal_edits(document.value, profile_id)))
 
 
 # -- one record ----------------------------------------------------------------------------

@@ -12,8 +12,7 @@ from typing import Any
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import FileSystem, Stamp, read_text, stamp_of
-from openclaw_ipython.openclaw.json5.document import Document, Json5Error, parse
-from openclaw_ipython.openclaw.json5.parse import skip_trivia
+from openclaw_ipython.openclaw.json5.parse import Document, Json5Error, parse, skip_trivia
 
 _TORN_PAUSES = (0.01, 0.02, 0.04, 0.08)  # seconds
 _SETTLED = 0.1  # seconds after which a second write must show in the time stamp

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.json5 import document as json5_document
-from openclaw_ipython.openclaw.json5.document import REMOVE, Edit, Json5Error
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, Json5Error, parse
 from openclaw_ipython.openclaw.keypaths import (
     MISSING,
     Keys,
@@ -30,7 +29,7 @@ from openclaw_ipython.openclaw.masking import holds_secret, masked
 from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.documents import ConfigView
+    from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.store import Store
 
 # What every release from February 2026 on takes at the top of its configuration.
@@ -122,7 +121,7 @@ def _name(keys: Keys) -> str:
 
 def _value(text: str) -> Any:
     try:
-        value = json5_document.parse(text).value
+        value = parse(text).value
     except Json5Error:
         return text
     if value is None:

@@ -23,7 +23,7 @@ from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import is_marker
 from openclaw_ipython.openclaw.files import MAX_BYTES, OS, FileSystem, Stamp, stamp_of
-from openclaw_ipython.openclaw.json5.document import Json5Error, parse
+from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
 from openclaw_ipython.openclaw.profiles import Profiles, read_profiles
 from openclaw_ipython.patterns import pattern
 from openclaw_ipython.values import dataclass, field

@@ -28,7 +28,7 @@ from openclaw_ipython.openclaw.includes import (
     takes_effect,
     with_references,
 )
-from openclaw_ipython.openclaw.json5.document import Document, Edit, Json5Error, dotted, edit
+from openclaw_ipython.openclaw.json5.parse import Document, Edit, Json5Error, dotted
 from openclaw_ipython.openclaw.locks import SidecarLock
 from openclaw_ipython.openclaw.profiles import (
     Profiles,
@@ -370,6 +370,8 @@ def _for_file(config: _Config, edits: Sequence[Edit]) -> list[Edit]:
 
 
 def _edited(path: Path, text: str, edits: Sequence[Edit]) -> str:
+    from openclaw_ipython.openclaw.json5.edit import edit  # loaded when something is changed
+
     try:
         return edit(text, edits)
     except Json5Error as error:

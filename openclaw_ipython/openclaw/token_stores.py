@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.documents import StoredProfile
     from openclaw_ipython.openclaw.locks import Lock
+    from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Store
 
 REFRESH_MARGIN = 300.0  # seconds before expiry at which a token is renewed

@@ -19,7 +19,7 @@ from typing import Any, Final
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import OS, Changed, FileSystem, Stamp, replace
-from openclaw_ipython.openclaw.json5.document import Edit, Json5Error, edit
+from openclaw_ipython.openclaw.json5.parse import Edit, Json5Error
 from openclaw_ipython.openclaw.locks import Found, LockFile
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.reading import Reading, unreadable
@@ -105,6 +105,8 @@ class QwenCodeFile:
         return profile if isinstance(profile, StoredProfile) else _no_login(self.path, profile)
 
     def _write(self, profile: StoredProfile) -> DocumentError | None:
+        from openclaw_ipython.openclaw.json5.edit import edit  # loaded when something is changed
+
         reading = Reading(self._fs)
         try:
             document = reading.document(self.path)

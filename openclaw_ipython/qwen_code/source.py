@@ -13,8 +13,9 @@ from openclaw_ipython.openclaw.token_stores import Manners, TokenHome
 from openclaw_ipython.qwen_code.credentials import PROFILE_ID, PROVIDER_ID, SOURCE, QwenCodeFile
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile
+    from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.locks import Lock
+    from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
 

@@ -13,7 +13,7 @@ from openclaw_ipython.auth.key_login import chosen_address, owners
 from openclaw_ipython.chat.stream import Patience
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import LoginRequired, LoginUnavailable, ServiceUnavailable, UsageError
-from openclaw_ipython.openclaw.json5.document import Edit
+from openclaw_ipython.openclaw.json5.parse import Edit
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.sanitize.secrets import Secret

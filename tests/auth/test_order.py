@@ -3,7 +3,8 @@
 import pytest
 
 from openclaw_ipython.auth.order import ordered_profiles
-from openclaw_ipython.openclaw.documents import ConfigView, StoredProfile
+from openclaw_ipython.openclaw.config_view import ConfigView
+from openclaw_ipython.openclaw.profiles import StoredProfile
 
 NOW = 1_795_000_000_000
 KINDS = {"o": "oauth", "t": "token", "k": "api_key"}

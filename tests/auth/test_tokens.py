@@ -18,7 +18,7 @@ from openclaw_ipython.errors import (
     StoreBusy,
 )
 from openclaw_ipython.net.client import make_client
-from openclaw_ipython.openclaw.documents import StoredProfile
+from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.token_stores import Manners
 from openclaw_ipython.sanitize.secrets import Secret
 

@@ -18,7 +18,7 @@ from openclaw_ipython.diagnostics.scan import (
     qwen_code_settings,
     usual_ports,
 )
-from openclaw_ipython.openclaw.documents import ConfigView
+from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers
 
 KEY = "sk-made-up-0123456789abcdef"

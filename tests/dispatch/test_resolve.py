@@ -21,7 +21,7 @@ from openclaw_ipython.errors import (
     UnknownModel,
     UsageError,
 )
-from openclaw_ipython.openclaw.documents import StoredProfile
+from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.refs import Ref
 from openclaw_ipython.sanitize.secrets import Secret
 

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.openclaw import documents
+from openclaw_ipython.openclaw import config_edit
 from openclaw_ipython.openclaw.config_edit import catalog_patch
-from openclaw_ipython.openclaw.documents import ConfigView, ModelEntry, StoredProfile, is_marker
-from openclaw_ipython.openclaw.json5.document import edit, parse
-from openclaw_ipython.openclaw.profiles import profiles_with, read_profiles, removal_edits, without_profile
+from openclaw_ipython.openclaw.config_view import ConfigView, ModelEntry, is_marker
+from openclaw_ipython.openclaw.json5.edit import edit
+from openclaw_ipython.openclaw.json5.parse import parse
+from openclaw_ipython.openclaw.profiles import StoredProfile, profile_edits, read_profiles, removal_edits
 from openclaw_ipython.sanitize.secrets import Secret
 
 FEBRUARY_ENTRY = {
@@ -211,32 +212,34 @@ def test_the_era_shows_in_the_configuration(config, sqlite):
     ],
 )
 @pytest.mark.parametrize(
-    ("patch", "name"),
-    [(documents.set_default_model, "model"), (documents.set_image_model, "imageModel")],
+    ("images", "name"),
+    [(False, "model"), (True, "imageModel")],
 )
-def test_choosing_a_model_keeps_the_form_and_lists_the_model(patch, name, model, after):
+def test_choosing_a_model_keeps_the_form_and_lists_the_model(images, name, model, after):
     config = {"agents": {"defaults": {name: model, "models": {"a/b": {}}}}}
-    defaults = applied(config, patch(view(config), "n/m"))["agents"]["defaults"]
+    defaults = applied(config, config_edit.set_default_model(view(config), "n/m", images=images))["agents"][
+        "defaults"
+    ]
     assert defaults[name] == after
     assert defaults["models"] == {"a/b": {}, "n/m": {}}
 
 
 def test_choosing_in_an_empty_configuration_writes_what_openclaw_writes():
-    assert applied({}, documents.set_default_model(view({}), "n/m")) == {
+    assert applied({}, config_edit.set_default_model(view({}), "n/m")) == {
         "agents": {"defaults": {"model": {"primary": "n/m"}, "models": {"n/m": {}}}}
     }
 
 
 def test_fallbacks_are_replaced_and_a_plain_default_makes_room_for_them():
     config = {"agents": {"defaults": {"model": "a/b", "models": {"a/b": {}}}}}
-    after = applied(config, documents.set_fallbacks(view(config), ["c/d"]))
+    after = applied(config, config_edit.set_fallbacks(view(config), ["c/d"]))
     assert after["agents"]["defaults"] == {
         "model": {"primary": "a/b", "fallbacks": ["c/d"]},
         "models": {"a/b": {}, "c/d": {}},
     }
-    cleared = applied(after, documents.set_fallbacks(view(after), []))
+    cleared = applied(after, config_edit.set_fallbacks(view(after), []))
     assert cleared["agents"]["defaults"]["model"] == {"primary": "a/b", "fallbacks": []}
-    assert applied({}, documents.set_image_fallbacks(view({}), ["c/d"])) == {
+    assert applied({}, config_edit.set_fallbacks(view({}), ["c/d"], images=True)) == {
         "agents": {"defaults": {"imageModel": {"fallbacks": ["c/d"]}, "models": {"c/d": {}}}}
     }
 
@@ -254,21 +257,21 @@ def test_fallbacks_are_replaced_and_a_plain_default_makes_room_for_them():
 )
 def test_an_alias_belongs_to_one_model_and_a_model_has_one(models, after):
     config = {"agents": {"defaults": {"models": models}}}
-    changed = applied(config, documents.add_alias(view(config), "q", "a/b"))
+    changed = applied(config, config_edit.add_alias(view(config), "q", "a/b"))
     assert changed["agents"]["defaults"]["models"] == after
 
 
 def test_a_removed_alias_leaves_the_model_listed():
-    changed = applied(CONFIG, documents.remove_alias(view(), "qwen"))
+    changed = applied(CONFIG, config_edit.remove_alias(view(), "qwen"))
     assert changed["agents"]["defaults"]["models"]["qwen-portal/coder-model"] == {}
-    assert documents.remove_alias(view(), "nobody") == []
+    assert config_edit.remove_alias(view(), "nobody") == []
 
 
 def test_a_plugin_is_switched_beside_its_other_settings():
     config = {"plugins": {"entries": {"p": {"enabled": True, "config": {"x": 1}}}, "allow": ["p"]}}
-    changed = applied(config, documents.set_plugin(view(config), "p", False))
+    changed = applied(config, config_edit.set_plugin(view(config), "p", False))
     assert changed["plugins"] == {"entries": {"p": {"enabled": False, "config": {"x": 1}}}, "allow": ["p"]}
-    assert applied({}, documents.set_plugin(view({}), "p", True)) == {
+    assert applied({}, config_edit.set_plugin(view({}), "p", True)) == {
         "plugins": {"entries": {"p": {"enabled": True}}}
     }
 
@@ -284,7 +287,7 @@ def login(config, **more):
         "default": "qwen-portal/coder-model",
         "plugin_id": "qwen-portal-auth",
     }
-    return applied(config, documents.login_patch(view(config), **(options | more)))
+    return applied(config, config_edit.login_patch(view(config), **(options | more)))
 
 
 def test_a_login_writes_what_openclaws_february_release_writes():
@@ -343,9 +346,9 @@ def test_a_login_takes_no_alias_from_anybody(models):
 
 def test_a_logout_takes_only_the_profile_off_the_list():
     config = login({})
-    after = applied(config, documents.logout_patch(view(config), "qwen-portal:default"))
+    after = applied(config, config_edit.logout_patch(view(config), "qwen-portal:default"))
     assert after == {**config, "auth": {"profiles": {}}}
-    assert documents.logout_patch(view({}), "qwen-portal:default") == []
+    assert config_edit.logout_patch(view({}), "qwen-portal:default") == []
 
 
 @pytest.mark.parametrize(
@@ -454,17 +457,21 @@ FOREIGN = """\
 """
 
 
+def stored(text, profile):
+    return edit(text, profile_edits(parse(text).value, profile.id, profile))
+
+
 def test_a_stored_profile_leaves_every_other_byte_alone():
     profile = read_profiles(parse(FOREIGN).value).profiles["p:x"]
     fresh = StoredProfile("p:x", "oauth", "p", Secret("A2"), Secret("R2"), expires=9, extra=profile.extra)
-    after = profiles_with(parse(FOREIGN), "p:x", fresh)
+    after = stored(FOREIGN, fresh)
     expected = FOREIGN.replace('"AA"', '"A2"').replace('"RR"', '"R2"').replace('"expires": 5', '"expires": 9')
-    assert after.text == expected
+    assert after == expected
 
 
 def test_a_new_kind_of_login_takes_the_old_secrets_away():
-    after = profiles_with(parse(FOREIGN), "p:x", StoredProfile("p:x", "api_key", "p", key=Secret("K")))
-    assert after.value["profiles"]["p:x"] == {
+    after = stored(FOREIGN, StoredProfile("p:x", "api_key", "p", key=Secret("K")))
+    assert parse(after).value["profiles"]["p:x"] == {
         "type": "api_key",
         "provider": "p",
         "resourceUrl": "u",
@@ -474,13 +481,12 @@ def test_a_new_kind_of_login_takes_the_old_secrets_away():
 
 def test_a_first_profile_makes_openclaws_document():
     profile = StoredProfile("p:x", "oauth", "p", Secret("AA"), Secret("RR"), expires=5)
-    text = profiles_with(parse("{}"), "p:x", profile).text
-    assert json.loads(text) == {"version": 1, "profiles": {"p:x": OAUTH}}
+    assert json.loads(stored("{}", profile)) == {"version": 1, "profiles": {"p:x": OAUTH}}
 
 
 def test_a_removed_profile_takes_its_bookkeeping_along_and_no_wish_of_a_person():
-    after = without_profile(parse(FOREIGN), "p:x").value
     expected = parse(FOREIGN).value
+    after = edit(FOREIGN, removal_edits(expected, "p:x"))
     del expected["profiles"]["p:x"], expected["lastGood"]["p"], expected["usageStats"]["p:x"]
-    assert after == expected
+    assert parse(after).value == expected
     assert removal_edits(parse(FOREIGN).value, "nobody") == []

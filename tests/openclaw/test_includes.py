@@ -14,7 +14,7 @@ from openclaw_ipython.openclaw.includes import (
     takes_effect,
     with_references,
 )
-from openclaw_ipython.openclaw.json5.document import REMOVE
+from openclaw_ipython.openclaw.json5.parse import REMOVE
 
 MAIN = Path("/home/me/.openclaw/openclaw.json")
 

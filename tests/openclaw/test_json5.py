@@ -12,8 +12,8 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from openclaw_ipython.openclaw.json5.document import REMOVE, Edit, Json5Error, edit, parse, same
-from openclaw_ipython.openclaw.json5.parse import MAX_DEPTH, Node, read
+from openclaw_ipython.openclaw.json5.edit import edit
+from openclaw_ipython.openclaw.json5.parse import MAX_DEPTH, REMOVE, Edit, Json5Error, Node, parse, read, same
 
 # -- documents as people might write them -----------------------------------------------------
 

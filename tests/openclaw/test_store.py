@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
-from openclaw_ipython.openclaw import documents
+from openclaw_ipython.openclaw import config_edit
 from openclaw_ipython.openclaw.files import FileSystem
-from openclaw_ipython.openclaw.json5.document import REMOVE, Edit, parse
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, parse
 from openclaw_ipython.openclaw.paths import Home, locate
 from openclaw_ipython.openclaw.profiles import Profiles, StoredProfile
 from openclaw_ipython.openclaw.sqlite import DatabaseLogins
@@ -77,7 +77,7 @@ def profile(access: str = "AA", **more) -> StoredProfile:
 
 
 def login_plan(view):
-    return documents.login_patch(
+    return config_edit.login_patch(
         view,
         provider_id="qwen-portal",
         entry=ENTRY,
@@ -91,7 +91,7 @@ def login_plan(view):
 
 
 def choose(view):
-    return documents.set_default_model(view, "a/b")
+    return config_edit.set_default_model(view, "a/b")
 
 
 # -- reading -------------------------------------------------------------------------------
@@ -478,12 +478,12 @@ def test_in_a_home_with_a_database_only_our_own_folder_is_written(at, marker):
 def test_our_changes_stand_over_a_configuration_that_is_not_ours(at):
     put(at.config_path, NOW_CONFIG)
     store = Store(at)
-    store.edit_config(lambda view: documents.set_default_model(view, "a/b"))
-    store.edit_config(lambda view: documents.add_alias(view, "mine", "a/b"))
+    store.edit_config(lambda view: config_edit.set_default_model(view, "a/b"))
+    store.edit_config(lambda view: config_edit.add_alias(view, "mine", "a/b"))
     view = store.load().config
     assert (view.default_model, view.fallbacks) == ("a/b", ("c/d",))
     assert view.aliases == {"mine": "a/b"}
-    store.edit_config(lambda view: documents.remove_alias(view, "mine"))
+    store.edit_config(lambda view: config_edit.remove_alias(view, "mine"))
     store.edit_config(lambda view: [Edit(("agents", "defaults", "model"), {"primary": "e/f"})])
     view = store.load().config
     assert view.aliases == {}

@@ -416,7 +416,7 @@ def test_a_refusal_of_the_service_is_two_lines(signed_in, script, ename):
 
 def test_a_service_that_is_down_is_two_lines(signed_in):
     signed_in.run(
-        "from openclaw_ipython.openclaw.json5.document import Edit\n"
+        "from openclaw_ipython.openclaw.json5.parse import Edit\n"
         "store = get_ipython()._openclaw_ipython.session.client._store\n"
         "path = ('models', 'providers', 'qwen-portal', 'baseUrl')\n"
         "_ = store.edit_config(lambda view: [Edit(path, 'http://127.0.0.1:9/v1')])"
