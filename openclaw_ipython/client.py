@@ -35,8 +35,8 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.models.catalog import Catalogue
 from openclaw_ipython.models.selection import Models
 from openclaw_ipython.net.client import make_client
+from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.paths import Home, here
-from openclaw_ipython.openclaw.refs import Ref
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.openclaw.token_stores import StoreProfile
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
@@ -354,7 +354,7 @@ class Client:
     async def refresh_models(self, provider: str) -> Refreshed:
         """Ask a service for its models and remember them. Raises what asking it a question would raise."""
         found = self.models.checked_provider(provider)
-        question = self._questions.by_each_login(Ref(found, ""), ChatRequest("", ()))[0]
+        question = self._questions.by_each_login(ModelRef(found, ""), ChatRequest("", ()))[0]
         base_url = question.url.removesuffix("/chat/completions")
         auth = BearerAuth(self._delivery.tokens(question))
         from openclaw_ipython.models.catalog import Door, fetch_models

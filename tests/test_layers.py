@@ -22,6 +22,7 @@ LAYERS = {
     "patterns": 0,
     "values": 0,
     "i18n": 1,
+    "suggestions": 2,
     "runtime": 2,
     "sanitize": 2,
     "net": 3,

@@ -16,10 +16,11 @@ from openclaw_ipython.chat.dialects import Dialect, dialect_of
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.openclaw.refs import Ref, did_you_mean, suggest
 from openclaw_ipython.openclaw.token_stores import StoreProfile, TokenHome
 from openclaw_ipython.qwen_code.source import QwenCode
+from openclaw_ipython.suggestions import did_you_mean, suggest
 from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class LoginOutcome:
 
     provider: str
     profile_id: str
-    default: Ref | None
+    default: ModelRef | None
     default_changed: bool
     base_url: str
     written: tuple[Path, ...]
@@ -263,7 +264,7 @@ class Accounts:
 
         written = self._store.save_login(profile_id, profile, plan)
         self.standing.forgive(profile_id)
-        now = Ref.parse(self._store.load().config.default_model or "")
+        now = ModelRef.parse(self._store.load().config.default_model or "")
         return LoginOutcome(provider.id, profile_id, now, choose, base_url, tuple(written), tuple(notes))
 
     def _base_url(self, provider: Provider, grant: TokenGrant, view: ConfigView) -> tuple[str, list[str]]:

@@ -18,10 +18,11 @@ from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_edit import login_patch
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
+from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.openclaw.refs import Ref, did_you_mean, suggest
 from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.json5.parse import Edit
@@ -152,7 +153,7 @@ class KeyLogins:
             written = tuple(self._store.save_login(profile_id, profile, plan))
         else:
             written = (self._store.edit_config(plan),)
-        now = Ref.parse(self._store.load().config.default_model or "")
+        now = ModelRef.parse(self._store.load().config.default_model or "")
         return LoginOutcome(provider.id, profile_id, now, choose, setup.base_url, written, setup.notes)
 
 

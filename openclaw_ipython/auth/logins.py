@@ -19,7 +19,7 @@ from openclaw_ipython.openclaw.config_edit import login_patch, logout_patch
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow

@@ -36,8 +36,8 @@ from openclaw_ipython.chat.turns import (
 )
 from openclaw_ipython.errors import OpenClawError, RequestRejected, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 from openclaw_ipython.patterns import pattern
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import ChatRequest, Message

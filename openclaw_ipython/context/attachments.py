@@ -13,7 +13,7 @@ from openclaw_ipython.context.names import Broken, find, is_path
 from openclaw_ipython.context.text import Readable, readable
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.allowance import Allowance

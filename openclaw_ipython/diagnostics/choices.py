@@ -15,8 +15,8 @@ from openclaw_ipython.sanitize.secrets import redact
 
 if TYPE_CHECKING:
     from openclaw_ipython.models.selection import Models
+    from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.openclaw.paths import Home
-    from openclaw_ipython.openclaw.refs import Ref
     from openclaw_ipython.openclaw.store import Snapshot
     from openclaw_ipython.providers import Providers
 
@@ -150,7 +150,7 @@ def _check_offered(facts: ChoiceFacts) -> Iterator[Finding]:
                 yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
 
 
-def _is_listed(facts: ChoiceFacts, ref: Ref) -> bool:
+def _is_listed(facts: ChoiceFacts, ref: ModelRef) -> bool:
     """Whether the provider's models are all listed, so that another one does not exist."""
     provider = facts.providers.get(ref.provider)
     entry = facts.snapshot.config.provider(ref.provider)

@@ -30,7 +30,7 @@ from openclaw_ipython.diagnostics.scan import (
     usual_ports,
 )
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.openclaw.refs import Ref
+from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Outside:
     """
 
     http: Callable[[], httpx.AsyncClient]
-    ways: Callable[[Ref, ChatRequest], Sequence[Question]]
+    ways: Callable[[ModelRef, ChatRequest], Sequence[Question]]
     exchange: Callable[[Question], Exchange]
 
 
@@ -143,19 +143,19 @@ class Upkeep:
         rows = await asyncio.gather(*(self._probe_provider(ref, limit) for ref in self._to_probe()))
         return [row for group in rows for row in group]
 
-    def _to_probe(self) -> list[Ref]:
+    def _to_probe(self) -> list[ModelRef]:
         """One model of every provider that is chosen or has a login: the chosen one first."""
         chosen = [self._models.default(), *self._models.fallbacks(), self._models.image_default()]
         chosen += self._models.image_fallbacks()
         found = {ref.provider: ref for ref in reversed(chosen) if ref is not None}
-        offered: dict[str, Ref] = {}
+        offered: dict[str, ModelRef] = {}
         for row in self._models.rows(everything=True):
             offered.setdefault(row.ref.provider, row.ref)
         for profile in self._accounts.profiles():
-            found.setdefault(profile.provider, offered.get(profile.provider, Ref(profile.provider, "")))
+            found.setdefault(profile.provider, offered.get(profile.provider, ModelRef(profile.provider, "")))
         return [found[provider] for provider in sorted(found)]
 
-    async def _probe_provider(self, ref: Ref, limit: asyncio.Semaphore) -> list[Probed]:
+    async def _probe_provider(self, ref: ModelRef, limit: asyncio.Semaphore) -> list[Probed]:
         request = ChatRequest(ref.model, (Message("user", PROMPT),), max_tokens=MAX_TOKENS)
         try:
             if not ref.model:
@@ -205,6 +205,6 @@ def _source(used: Credential) -> str:
     return "env" if used.source.startswith("env") else "models.json"
 
 
-def _unsent(ref: Ref, status: Outcome, error: str) -> Probed:
+def _unsent(ref: ModelRef, status: Outcome, error: str) -> Probed:
     model = str(ref) if ref.model else None
     return Probed(ref.provider, model, None, ref.provider, "profile", None, status, error)

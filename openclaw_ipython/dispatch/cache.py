@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from openclaw_ipython.journal.cache import Answers
-    from openclaw_ipython.openclaw.refs import Ref
+    from openclaw_ipython.openclaw.model_refs import ModelRef
 
 _SHAPELESS = frozenset(
     {"model", "stream", "headers", "optional"}
@@ -48,7 +48,9 @@ _NOTHING: tuple[Any, ...] = ("", (), [], {}, frozenset())
 _COMPLETE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "eos"})
 
 
-def from_cache(ref: Ref, request: ChatRequest, answers: Answers, ask: Callable[[], Question]) -> Question:
+def from_cache(
+    ref: ModelRef, request: ChatRequest, answers: Answers, ask: Callable[[], Question]
+) -> Question:
     """The question to `ref`: with the answer that is kept, else the one that `ask` makes, to be kept under its key."""
     key = key_of(shape_of(ref, request))
     found = answers.get(key)
@@ -58,7 +60,7 @@ def from_cache(ref: Ref, request: ChatRequest, answers: Answers, ask: Callable[[
     return replace(ask(), key=key)
 
 
-def shape_of(ref: Ref, request: ChatRequest) -> dict[str, Any]:
+def shape_of(ref: ModelRef, request: ChatRequest) -> dict[str, Any]:
     """Everything about a request that shapes its answer, as plain values.
 
     What was not asked for is left out, so that a key stays what it is when there is more to ask for.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.resolve import Credential
     from openclaw_ipython.chat.thinking import Family
     from openclaw_ipython.chat.types import ChatEvent, ChatRequest
-    from openclaw_ipython.openclaw.refs import Ref
+    from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.providers.spec import Price
 
 Scope = Literal["login", "limit", "model"]
@@ -39,7 +39,7 @@ Scope = Literal["login", "limit", "model"]
 class Passed:
     """A way that was not taken, or led nowhere: which model by which login, and why, in a few words."""
 
-    ref: Ref
+    ref: ModelRef
     login: str
     why: str
 
@@ -57,7 +57,7 @@ class Question:
     is after how many seconds it is given up, None for never.
     """
 
-    ref: Ref
+    ref: ModelRef
     url: str
     request: ChatRequest
     credential: Credential
@@ -82,7 +82,7 @@ class Question:
         return replace(self, notes=(*notes, *self.notes), others=others)
 
     @property
-    def meant(self) -> Ref:
+    def meant(self) -> ModelRef:
         """The model that was chosen, whichever is asked."""
         return self.passed[0].ref if self.passed else self.ref
 
@@ -229,7 +229,7 @@ def told(passed: Sequence[Passed], answering: Question) -> str:
     return f"{_listed(passed, answering.ref)}; {end}"
 
 
-def _listed(passed: Sequence[Passed], ref: Ref | None) -> str:
+def _listed(passed: Sequence[Passed], ref: ModelRef | None) -> str:
     """Models by their names; of `ref` itself the logins."""
     parts = [f"{p.login if p.ref == ref and p.login else p.ref}: {p.why}" for p in passed]
     return "; ".join(dict.fromkeys(parts))

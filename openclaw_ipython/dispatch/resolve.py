@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.resolve import Credential
     from openclaw_ipython.chat.types import ChatRequest
     from openclaw_ipython.models.selection import Models, Target
-    from openclaw_ipython.openclaw.refs import Ref
+    from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.providers import Providers
 
 
@@ -64,7 +64,7 @@ class Questions:
         note = _("{ref} reads text only; pictures go to {eyes}", ref=default, eyes=eyes)
         return self._routed(eyes, models.image_fallbacks(), request).told([note])
 
-    def meant(self, word: str | None, request: ChatRequest) -> Ref:
+    def meant(self, word: str | None, request: ChatRequest) -> ModelRef:
         """The model that `to` would ask first, whether or not there is a login for it. Raises UnknownModel."""
         models = self._models
         if word:
@@ -74,13 +74,13 @@ class Questions:
         default = models.default() or models.image_default() or self._default()
         return default if models.reads_images(default) is not False else models.eyes(default) or default
 
-    def _default(self) -> Ref:
+    def _default(self) -> ModelRef:
         ref = self._models.default()
         if ref is None:
             raise self._accounts.no_model()
         return ref
 
-    def _routed(self, ref: Ref, fallbacks: Sequence[Ref], request: ChatRequest) -> Question:
+    def _routed(self, ref: ModelRef, fallbacks: Sequence[ModelRef], request: ChatRequest) -> Question:
         """The question to `ref`, with those to its fallbacks behind it. A fallback that is not set up is left out."""
         ways: list[Question] = []
         passed: list[Passed] = []
@@ -99,7 +99,7 @@ class Questions:
             raise missing
         return routed(ways, passed)
 
-    def by_each_login(self, ref: Ref, request: ChatRequest) -> list[Question]:
+    def by_each_login(self, ref: ModelRef, request: ChatRequest) -> list[Question]:
         """The question to one model, by each login that could be used. Raises LoginRequired, ConfigError."""
         target = self._models.target(ref)
         request = replace(request, model=ref.model)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.refs import Known, Ref, check_alias, did_you_mean, resolve, suggest
+from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.providers.guesses import guessed
 from openclaw_ipython.providers.spec import Price, Source
+from openclaw_ipython.suggestions import did_you_mean, suggest
 from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ UNKNOWN_CONTEXT = 200_000
 class ModelRow:
     """One model in a list. `tags` as OpenClaw prints them: default, image, fallback#1, configured, alias:qwen."""
 
-    ref: Ref
+    ref: ModelRef
     name: str
     input: tuple[str, ...]
     context_window: int
@@ -52,7 +53,7 @@ class Target:
     `limit` is the most tokens of an answer, where a table or the configuration says so.
     """
 
-    ref: Ref
+    ref: ModelRef
     base_url: str
     model: ModelSpec | None
     limit: int | None = None
@@ -62,7 +63,7 @@ class Target:
 class Chosen:
     """A choice that was written, and where."""
 
-    ref: Ref
+    ref: ModelRef
     path: Path
 
 
@@ -76,12 +77,12 @@ class Models:
 
     # -- reading --
 
-    def known(self) -> Known:
+    def known(self) -> KnownModels:
         """What words are resolved against, as the configuration stands now."""
         view = self._view()
-        default = Ref.parse(view.default_model or "")
+        default = ModelRef.parse(view.default_model or "")
         models = {p: tuple(spec.id for spec in self._specs(p, view)) for p in self._ids(view)}
-        return Known(
+        return KnownModels(
             aliases=view.aliases,
             default_provider=default.provider if default else next(iter(self._providers)),
             provider_of=self.provider_of,
@@ -98,23 +99,23 @@ class Models:
             return word.lower()
         return named
 
-    def resolve(self, word: str) -> Ref:
+    def resolve(self, word: str) -> ModelRef:
         """Alias, bare model or ref → ref. Raises UnknownModel, UnknownProvider."""
-        return resolve(word, self.known())
+        return resolve_model(word, self.known())
 
-    def default(self) -> Ref | None:
+    def default(self) -> ModelRef | None:
         """The model that answers when none is named; None when none was chosen yet."""
         return self._chosen(self._view().default_model)
 
-    def image_default(self) -> Ref | None:
+    def image_default(self) -> ModelRef | None:
         """The model for questions with images, None when none was chosen."""
         return self._chosen(self._view().image_model)
 
-    def fallbacks(self) -> tuple[Ref, ...]:
+    def fallbacks(self) -> tuple[ModelRef, ...]:
         """The models to turn to when the default fails, in order."""
         return tuple(ref for ref in map(self._chosen, self._view().fallbacks) if ref)
 
-    def image_fallbacks(self) -> tuple[Ref, ...]:
+    def image_fallbacks(self) -> tuple[ModelRef, ...]:
         """The models to turn to when the image model fails, in order."""
         return tuple(ref for ref in map(self._chosen, self._view().image_fallbacks) if ref)
 
@@ -122,19 +123,19 @@ class Models:
         """Alias → ref, sorted by alias."""
         return dict(sorted(self._view().aliases.items()))
 
-    def reads_images(self, ref: Ref) -> bool | None:
+    def reads_images(self, ref: ModelRef) -> bool | None:
         """Whether a model takes pictures, by the configuration, a list or its name; None where nothing is known."""
         specs = self._specs(ref.provider, self._view())
         spec = next((s for s in specs if s.id == ref.model), None) or guessed(ref.model)
         return None if spec is None else "image" in spec.input
 
-    def eyes(self, ref: Ref) -> Ref | None:
+    def eyes(self, ref: ModelRef) -> ModelRef | None:
         """Who looks at pictures in place of `ref`: the image model, else that of the same service. None: nobody."""
         provider = self._providers.get(ref.provider)
-        own = Ref(provider.id, provider.image_model) if provider and provider.image_model else None
+        own = ModelRef(provider.id, provider.image_model) if provider and provider.image_model else None
         return self.image_default() or (own if own and self.reads_images(own) else None)
 
-    def target(self, ref: Ref) -> Target:
+    def target(self, ref: ModelRef) -> Target:
         """Where questions to `ref` go. Raises LoginRequired when the provider was never set up."""
         view = self._view()
         entry = self._entry(ref.provider)
@@ -167,7 +168,7 @@ class Models:
         refs = self._named(view)  # chosen ones are listed even when nobody offers them
         for provider_id in self._ids(view):
             if everything or self._entry(provider_id) is not None or self._listed(provider_id, view):
-                refs += [Ref(provider_id, spec.id) for spec in self._specs(provider_id, view)]
+                refs += [ModelRef(provider_id, spec.id) for spec in self._specs(provider_id, view)]
         if provider is not None:
             wanted = self.checked_provider(provider)
             refs = [ref for ref in refs if ref.provider == wanted]
@@ -270,7 +271,7 @@ class Models:
 
     # -- inside --
 
-    def _reading_images(self, word: str, command: str) -> Ref:
+    def _reading_images(self, word: str, command: str) -> ModelRef:
         """What `word` means, if it reads images as far as is known. `command` is what to type with another one."""
         ref = self.resolve(word)
         known = self._view().provider(ref.provider) or ref.provider in self._providers
@@ -308,16 +309,16 @@ class Models:
         base_url = self._address(provider_id, view) if self._catalogue else None
         return self._catalogue.models(provider_id, base_url) if self._catalogue and base_url else ()
 
-    def _chosen(self, text: str | None) -> Ref | None:
+    def _chosen(self, text: str | None) -> ModelRef | None:
         """A configured model as a ref: written in full, by alias, or as a bare name of the default provider."""
         if not text:
             return None
         view = self._view()
         text = {a.lower(): r for a, r in view.aliases.items()}.get(text.lower(), text)
-        ref = Ref.parse(text)
+        ref = ModelRef.parse(text)
         if ref is None:
-            return Ref(next(iter(self._providers)), text)
-        return Ref(self.provider_of(ref.provider, ref.model) or ref.provider, ref.model)
+            return ModelRef(next(iter(self._providers)), text)
+        return ModelRef(self.provider_of(ref.provider, ref.model) or ref.provider, ref.model)
 
     def _specs(self, provider_id: str, view: ConfigView) -> Iterator[ModelSpec]:
         """The provider's models: configured ones first, then (unless replaced) the service's own list, else ours."""
@@ -331,7 +332,7 @@ class Models:
             offered = self._listed(provider_id, view) or (built_in.models if built_in else ())
             yield from (spec for spec in offered if spec.id not in seen)
 
-    def _named(self, view: ConfigView) -> list[Ref]:
+    def _named(self, view: ConfigView) -> list[ModelRef]:
         words = [
             view.default_model,
             view.image_model,
@@ -341,7 +342,7 @@ class Models:
         ]
         return [ref for ref in map(self._chosen, words) if ref]
 
-    def _row(self, ref: Ref, view: ConfigView) -> ModelRow:
+    def _row(self, ref: ModelRef, view: ConfigView) -> ModelRow:
         tags = tuple(self._tags(ref, view))
         for spec in self._specs(ref.provider, view):
             if spec.id == ref.model:
@@ -351,7 +352,7 @@ class Models:
             ref, ref.model, likely.input, likely.context_window, likely.max_tokens, tags, missing=True
         )
 
-    def _tags(self, ref: Ref, view: ConfigView) -> Iterator[str]:
+    def _tags(self, ref: ModelRef, view: ConfigView) -> Iterator[str]:
         if ref == self._chosen(view.default_model):
             yield "default"
         if ref == self._chosen(view.image_model):

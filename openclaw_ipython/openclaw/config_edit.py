@@ -168,7 +168,7 @@ def _claimants(view: ConfigView, name: str) -> list[str]:
 
 
 def _free_aliases(view: ConfigView, aliases: Mapping[str, str]) -> dict[str, str]:
-    """Ref → alias for those that take nothing from anybody."""
+    """ModelRef → alias for those that take nothing from anybody."""
     names = {name.lower() for name in view.aliases}
     taken = set(view.aliases.values())
     return {ref: name for name, ref in aliases.items() if name.lower() not in names and ref not in taken}

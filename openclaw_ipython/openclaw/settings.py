@@ -26,7 +26,7 @@ from openclaw_ipython.openclaw.keypaths import (
     value_at,
 )
 from openclaw_ipython.openclaw.masking import holds_secret, masked
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.config_view import ConfigView

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openclaw_ipython.openclaw.refs import Ref
+from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:
@@ -160,9 +160,9 @@ class Provider:
     quotas: tuple[Quota, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)
 
-    def ref(self, model: str) -> Ref:
+    def ref(self, model: str) -> ModelRef:
         """The ref of one of its models."""
-        return Ref(self.id, model)
+        return ModelRef(self.id, model)
 
     def model(self, model_id: str) -> ModelSpec | None:
         """One of the listed models."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
+from openclaw_ipython.suggestions import did_you_mean, suggest
 from openclaw_ipython.values import dataclass
 
 

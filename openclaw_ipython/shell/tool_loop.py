@@ -14,7 +14,6 @@ from openclaw_ipython.chat.types import Message, Reply, TextDelta, ToolResult
 from openclaw_ipython.context.names import Broken, find
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 from openclaw_ipython.sanitize.terminal import safe_text
 from openclaw_ipython.shell.ask import hear, kept, question_for, why_ended
 from openclaw_ipython.shell.login.secret_prompt import can_be_asked
@@ -22,6 +21,7 @@ from openclaw_ipython.structured.exchange import carried_out, steps_for
 from openclaw_ipython.structured.loop import Ask, Outcome, Planned, Rounds, Run, merged
 from openclaw_ipython.structured.running import Caller, notebook_loop
 from openclaw_ipython.structured.schema import is_schema
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.client import Prompt

@@ -25,7 +25,7 @@ from openclaw_ipython.errors import (
     StreamBroken,
     UsageError,
 )
-from openclaw_ipython.openclaw.refs import Ref
+from openclaw_ipython.openclaw.model_refs import ModelRef
 
 SCHEMA = {"name": "label", "schema": {"type": "object"}}
 PICTURE = ({"type": "image_url", "image_url": {"url": "data:,"}}, {"type": "text", "text": "what?"})
@@ -37,7 +37,7 @@ talks = st.lists(st.builds(Message, turns, contents, st.sampled_from(["", "hm"])
 
 def question(dialect, model, stream):
     asked = ChatRequest(model, (), temperature=0.1, stream=stream)
-    ref = Ref("p", model)
+    ref = ModelRef("p", model)
     return Question(ref, "http://x/", asked, Credential("p", "none needed"), dialect=dialect, asked=asked)
 
 

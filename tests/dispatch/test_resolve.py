@@ -21,8 +21,8 @@ from openclaw_ipython.errors import (
     UnknownModel,
     UsageError,
 )
+from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.openclaw.refs import Ref
 from openclaw_ipython.sanitize.secrets import Secret
 
 
@@ -32,7 +32,7 @@ def way(model, login, rest=None):
         credential = Credential("p", "profile", StoredProfile(login, "oauth", "p"), rest=rest)
     else:
         credential = Credential("p", f"env: {login}", key=Secret(login), rest=rest)
-    return Question(Ref("p", model), "https://p.example", ChatRequest(model, ()), credential)
+    return Question(ModelRef("p", model), "https://p.example", ChatRequest(model, ()), credential)
 
 
 @pytest.mark.parametrize(

@@ -11,20 +11,20 @@ from openclaw_ipython.dispatch.cache import _kept, is_complete, reply_of, shape_
 from openclaw_ipython.journal.cache import Answers, key_of
 from openclaw_ipython.journal.journal import portable_answers
 from openclaw_ipython.journal.shelf import Shelf
-from openclaw_ipython.openclaw.refs import Ref
+from openclaw_ipython.openclaw.model_refs import ModelRef
 
-REF = Ref("qwen-portal", "coder-model")
+REF = ModelRef("qwen-portal", "coder-model")
 REQUEST = ChatRequest("coder-model", (Message("user", "Why?"),))
 
 
-def key(request: ChatRequest = REQUEST, ref: Ref = REF) -> str:
+def key(request: ChatRequest = REQUEST, ref: ModelRef = REF) -> str:
     return key_of(shape_of(ref, request))
 
 
 PICTURE = ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},)
 OTHERS = {
-    "another model": lambda: key(ref=Ref("qwen-portal", "vision-model")),
-    "another provider": lambda: key(ref=Ref("modelstudio", "coder-model")),
+    "another model": lambda: key(ref=ModelRef("qwen-portal", "vision-model")),
+    "another provider": lambda: key(ref=ModelRef("modelstudio", "coder-model")),
     "another prompt": lambda: key(replace(REQUEST, messages=(Message("user", "Why not?"),))),
     "a system prompt": lambda: key(replace(REQUEST, messages=(Message("system", "x"), *REQUEST.messages))),
     "another role": lambda: key(replace(REQUEST, messages=(Message("assistant", "Why?"),))),

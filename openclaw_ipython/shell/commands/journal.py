@@ -11,7 +11,6 @@ from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.export import as_json as exported_json
 from openclaw_ipython.journal.export import as_markdown, text_of
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code, preformatted
 from openclaw_ipython.sanitize.markdown import safe_markdown
@@ -21,6 +20,7 @@ from openclaw_ipython.shell.commands.usage import DAYS, LONGEST, as_data, as_tab
 from openclaw_ipython.shell.conversation import notebook_of, store_of
 from openclaw_ipython.shell.parser import Option, Positional, choice, count
 from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, as_json, short
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.journal.conversations import Conversations, Turn, Unwritten

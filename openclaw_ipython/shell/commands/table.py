@@ -12,10 +12,10 @@ from typing import Any
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.refs import did_you_mean, suggest
 from openclaw_ipython.shell.parser import Option, Positional, Spec
 from openclaw_ipython.shell.session import Session
 from openclaw_ipython.shell.views import View
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 Run = Callable[[Session, dict[str, Any]], View | None]
 

@@ -1,4 +1,4 @@
-"""`provider/model` references and aliases: parse, resolve, suggest. Pure.
+"""`provider/model` references and aliases: parsed and resolved. Pure.
 
 Rules as OpenClaw has them: a ref is split at its first `/`; the provider part ignores case, the model
 part keeps it; a bare word is an alias (ignoring case), then a model of the default provider.
@@ -6,18 +6,19 @@ part keeps it; a bare word is an alias (ignoring case), then a model of the defa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
 
 from openclaw_ipython.errors import UnknownModel, UnknownProvider, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.patterns import pattern
-from openclaw_ipython.values import dataclass
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
-_ALIAS = pattern(r"[\w.:-]{1,64}")
+_ALIAS = r"[\w.:-]{1,64}"
 
 
-@dataclass(frozen=True)
-class Ref:
+class ModelRef(Struct, frozen=True):
     """One model of one provider. `str(ref)` is how it is written, always in full."""
 
     provider: str
@@ -26,18 +27,17 @@ class Ref:
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
 
-    def __lt__(self, other: Ref) -> bool:
+    def __lt__(self, other: ModelRef) -> bool:
         return (self.provider, self.model) < (other.provider, other.model)
 
     @classmethod
-    def parse(cls, text: str) -> Ref | None:
+    def parse(cls, text: str) -> ModelRef | None:
         """The ref in `text`, or None when it has no `/` or an empty half. The provider is lower-cased."""
         provider, slash, model = text.strip().partition("/")
         return cls(provider.lower(), model) if slash and provider and model else None
 
 
-@dataclass(frozen=True)
-class Known:
+class KnownModels(Struct, frozen=True):
     """What a word is resolved against.
 
     `aliases`: alias → ref text. `default_provider`: where a bare model name is looked for.
@@ -52,14 +52,14 @@ class Known:
     closed: frozenset[str]
 
 
-def resolve(word: str, known: Known) -> Ref:
+def resolve_model(word: str, known: KnownModels) -> ModelRef:
     """What `word` (alias, bare model or ref) means.
 
     Raises UnknownModel or UnknownProvider, with suggestions.
     """
     word = word.strip()
     target = {alias.lower(): ref for alias, ref in known.aliases.items()}.get(word.lower(), word)
-    ref = Ref.parse(target)
+    ref = ModelRef.parse(target)
     if ref is None:
         return _bare(word, known)
     provider = known.provider_of(ref.provider, ref.model)
@@ -72,16 +72,16 @@ def resolve(word: str, known: Known) -> Ref:
         )
     if provider in known.closed and ref.model not in known.models.get(provider, ()):
         raise _unknown_model(word, provider, known)
-    return Ref(provider, ref.model)
+    return ModelRef(provider, ref.model)
 
 
-def _bare(word: str, known: Known) -> Ref:
+def _bare(word: str, known: KnownModels) -> ModelRef:
     if word in known.models.get(known.default_provider, ()):
-        return Ref(known.default_provider, word)
+        return ModelRef(known.default_provider, word)
     raise _unknown_model(word, known.default_provider, known)
 
 
-def _unknown_model(word: str, provider: str, known: Known) -> UnknownModel:
+def _unknown_model(word: str, provider: str, known: KnownModels) -> UnknownModel:
     refs = [f"{p}/{m}" for p, models in known.models.items() for m in models]
     near = suggest(word, [*known.aliases, *refs])
     if not near:  # a bare model name, or the right model under the wrong provider
@@ -100,23 +100,8 @@ def _unknown_model(word: str, provider: str, known: Known) -> UnknownModel:
 
 def check_alias(name: str) -> str:
     """`name` if it may be an alias (letters, digits and `. _ : -`); raises UsageError."""
-    if not _ALIAS.fullmatch(name):
+    if not re.fullmatch(_ALIAS, name):
         raise UsageError(
             _("{name!r} cannot be an alias", name=name), hint=_("letters, digits and . _ : - are allowed")
         )
     return name
-
-
-def suggest(word: str, among: Iterable[str]) -> tuple[str, ...]:
-    """The nearest of `among`, best first, at most three; empty when nothing is near."""
-    choices = list(dict.fromkeys(among))
-    lowered = {choice.lower(): choice for choice in choices}
-    import difflib  # only mistakes need it
-
-    near = difflib.get_close_matches(word.lower(), list(lowered), n=3, cutoff=0.6)
-    return tuple(lowered[match] for match in near)
-
-
-def did_you_mean(near: tuple[str, ...]) -> str:
-    """The end of a sentence: ` · did you mean a, b?`, or nothing."""
-    return _(" · did you mean {near}?", near=", ".join(near[:3])) if near else ""
