@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from openclaw_ipython.chat.types import Message, Reply
-    from openclaw_ipython.structured.loop import Ask, Outcome, Run
+    from openclaw_ipython.structured.loop import CallOutcome, ModelRequest, ToolRun
     from openclaw_ipython.structured.tools import Functions
 
 
@@ -126,20 +126,20 @@ class _Line:
 
 
 def _in_rounds(line: _Line, messages: Sequence[Message], schema: Any, tools: Functions) -> Reply:
-    from openclaw_ipython.structured.exchange import carried_out, steps_for
-    from openclaw_ipython.structured.running import Caller, notebook_loop
+    from openclaw_ipython.structured.loop import tool_loop
+    from openclaw_ipython.structured.runner import CallRunner, notebook_loop, run_loop
 
-    steps = steps_for(messages, schema, tools)
-    with Caller(notebook_loop()) as caller:
+    loop = tool_loop(messages, schema, tools)
+    with CallRunner(notebook_loop()) as runner:
 
-        def put(step: Ask) -> Reply:
+        def put(step: ModelRequest) -> Reply:
             return line.ask(step.messages, step.fields, step.schema)
 
-        def run(step: Run) -> list[Outcome]:
-            outcomes = dict(caller.each(step.calls))
+        def run(step: ToolRun) -> list[CallOutcome]:
+            outcomes = dict(runner.run(step.calls))
             return [outcomes[at] for at in range(len(step.calls))]
 
-        return carried_out(steps, put, run)
+        return run_loop(loop, put, run)
 
 
 # -- the prompt ----------------------------------------------------------------------------

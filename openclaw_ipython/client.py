@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.catalog import Refreshed
     from openclaw_ipython.sanitize.secrets import Secret
-    from openclaw_ipython.structured.loop import Ask
+    from openclaw_ipython.structured.loop import ModelRequest
     from openclaw_ipython.structured.tools import Functions
 
 Prompt = str | Sequence[Message]
@@ -263,20 +263,21 @@ class Client:
     def _in_rounds(
         self, prompt: Prompt | Question, schema: Any, tools: Functions, options: dict[str, Any]
     ) -> AsyncGenerator[ChatEvent, None]:
-        from openclaw_ipython.structured.exchange import steps_for, streamed
+        from openclaw_ipython.structured.loop import tool_loop
+        from openclaw_ipython.structured.runner import stream_loop
 
         if isinstance(prompt, Question):
             raise UsageError(_("a question that was made ready takes no schema and no tools any more"))
-        steps = steps_for(messages_of(prompt, options.pop("images", ())), schema, tools)
+        loop = tool_loop(messages_of(prompt, options.pop("images", ())), schema, tools)
         extra = options.pop("extra", None) or {}
 
-        def put(step: Ask) -> tuple[str, AsyncGenerator[ChatEvent, None]]:
+        def put(step: ModelRequest) -> tuple[str, AsyncGenerator[ChatEvent, None]]:
             question = self.question(
                 step.messages, extra={**extra, **step.fields}, answer_schema=step.schema, **options
             )
             return str(question.ref), self._answer(question)
 
-        return streamed(steps, put, self.runtime.monotonic)
+        return stream_loop(loop, put, self.runtime.monotonic)
 
     # -- asking much at once: who does so looks after pace, retries and stand-ins itself --
 

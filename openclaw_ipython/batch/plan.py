@@ -96,7 +96,7 @@ class Plan:
                 "prompt": self.typed,
                 "model": str(question.meant),
                 "system": self.system,
-                "schema": self.schema.named if self.schema is not None else None,
+                "schema": self.schema.for_request if self.schema is not None else None,
                 "images": self.pictured,
                 **self.options,
             }
@@ -111,7 +111,7 @@ def _once(messages: tuple[Message, ...]) -> Talk:
 def _fitting(messages: tuple[Message, ...], schema: Schema) -> Talk:
     from openclaw_ipython.structured import loop
 
-    steps = loop.rounds(messages, schema=schema)
+    steps = loop.tool_loop(messages, schema)
     reply: Any = None
     while True:
         try:
@@ -119,7 +119,7 @@ def _fitting(messages: tuple[Message, ...], schema: Schema) -> Talk:
         except StopIteration as end:
             answer: Reply = end.value
             return answer
-        assert isinstance(step, loop.Ask)  # without functions there is nothing else to do  # noqa: S101
+        assert isinstance(step, loop.ModelRequest)  # without functions there is nothing else to do  # noqa: S101
         reply = yield Ask(step.messages, step.schema)
 
 

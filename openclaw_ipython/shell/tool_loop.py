@@ -17,9 +17,16 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.terminal import safe_text
 from openclaw_ipython.shell.ask import hear, kept, question_for, why_ended
 from openclaw_ipython.shell.login.secret_prompt import can_be_asked
-from openclaw_ipython.structured.exchange import carried_out, steps_for
-from openclaw_ipython.structured.loop import Ask, Outcome, Planned, Rounds, Run, merged
-from openclaw_ipython.structured.running import Caller, notebook_loop
+from openclaw_ipython.structured.loop import (
+    CallOutcome,
+    ModelRequest,
+    PlannedCall,
+    ToolLoop,
+    ToolRun,
+    merge_replies,
+    tool_loop,
+)
+from openclaw_ipython.structured.runner import CallRunner, notebook_loop, run_loop
 from openclaw_ipython.structured.schema import is_schema
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
@@ -45,10 +52,10 @@ def answered_in_rounds(session: Session, values: dict[str, Any], prompt: Prompt,
             _("nobody is there to be asked before a function runs"),
             hint=_("--yes runs them without asking"),
         )
-    with Caller(notebook_loop()) as caller:
-        talk = _Talk(session, values, renderer, caller)
+    with CallRunner(notebook_loop()) as runner:
+        talk = _Talk(session, values, renderer, runner)
         with kept(session, renderer, values["out"], talk.so_far):
-            reply = carried_out(steps, talk.ask, talk.run)
+            reply = run_loop(steps, talk.ask, talk.run)
             renderer.close(reply)
             return reply
 
@@ -56,17 +63,17 @@ def answered_in_rounds(session: Session, values: dict[str, Any], prompt: Prompt,
 def first_question(session: Session, values: dict[str, Any], prompt: Prompt, renderer: Renderer) -> Question:
     """The question that such a cell begins with, made ready and not sent. Raises as `answered_in_rounds` does."""
     step = next(_steps(session, values, prompt))
-    if not isinstance(step, Ask):
+    if not isinstance(step, ModelRequest):
         raise TypeError(step)  # the first thing is always a question
     return question_for(
         session, values, step.messages, renderer, fields=step.fields, answer_schema=step.schema
     )
 
 
-def _steps(session: Session, values: dict[str, Any], prompt: Prompt) -> Rounds:
+def _steps(session: Session, values: dict[str, Any], prompt: Prompt) -> ToolLoop:
     wanted = _named(session, values["schema"], "--schema") if values["schema"] else None
     tools = {name: _named(session, name, "--tools") for name in values["tools"] or ()}
-    return steps_for([Message("user", prompt)] if isinstance(prompt, str) else prompt, wanted, tools)
+    return tool_loop([Message("user", prompt)] if isinstance(prompt, str) else prompt, wanted, tools)
 
 
 def _named(session: Session, path: str, option: str) -> Any:
@@ -95,16 +102,18 @@ def _named(session: Session, path: str, option: str) -> Any:
 class _Talk:
     """One answer in rounds, as a cell shows it. `ask` and `run` carry steps out, `so_far` is what they came to."""
 
-    def __init__(self, session: Session, values: dict[str, Any], renderer: Renderer, caller: Caller) -> None:
+    def __init__(
+        self, session: Session, values: dict[str, Any], renderer: Renderer, runner: CallRunner
+    ) -> None:
         self._session = session
         self._values = values
         self._renderer = renderer
-        self._caller = caller
+        self._runner = runner
         self._may_all = bool(values["yes"])
         self._said: list[Reply] = []
         self._hearing: Collector | None = None
 
-    def ask(self, step: Ask) -> Reply:
+    def ask(self, step: ModelRequest) -> Reply:
         """Ask once, shown as it comes."""
         session, renderer = self._session, self._renderer
         question = question_for(
@@ -121,15 +130,15 @@ class _Talk:
         self._hearing = None
         return reply
 
-    def run(self, step: Run) -> Sequence[Outcome]:
+    def run(self, step: ToolRun) -> Sequence[CallOutcome]:
         """Show each call and ask whether it may run; run those that may."""
-        allowed: list[Planned] = []
+        allowed: list[PlannedCall] = []
         for planned in step.calls:
             self._renderer.feed([planned.call])
-            refused = not planned.told and not self._allowed(planned)
-            allowed.append(Planned(planned.call, told=_REFUSED) if refused else planned)
-        outcomes: dict[int, Outcome] = {}
-        for at, outcome in self._caller.each(allowed):
+            refused = not planned.refusal and not self._allowed(planned)
+            allowed.append(PlannedCall(planned.call, refusal=_REFUSED) if refused else planned)
+        outcomes: dict[int, CallOutcome] = {}
+        for at, outcome in self._runner.run(allowed):
             outcomes[at] = outcome
             self._renderer.feed([ToolResult(allowed[at].call, outcome.text, outcome.failed)])
         return [outcomes[at] for at in range(len(allowed))]
@@ -141,9 +150,9 @@ class _Talk:
         said = list(self._said)
         if self._hearing is not None:
             said.append(self._hearing.reply(self._session.monotonic()))
-        return merged(said or [Reply()], finish_reason=why_ended(error))
+        return merge_replies(said or [Reply()], finish_reason=why_ended(error))
 
-    def _allowed(self, planned: Planned) -> bool:
+    def _allowed(self, planned: PlannedCall) -> bool:
         if self._may_all:
             return True
         arguments = planned.call.arguments

@@ -1,1 +1,1 @@
-"""Answers that are more than text: values that fit a schema, and functions the model may call."""
+"""Answers that are more than text: objects that fit a schema, and functions that the model may call."""

@@ -1,39 +1,41 @@
-"""An answer in several rounds, as a generator of steps: functions called in between, an answer that does not fit. Pure.
+"""The tool loop: ask the model, run the functions it calls, ask again, and check the answer against a schema. Pure.
 
-The generator yields what it wants done (`Ask`, `Run`) and is sent the outcome; whoever carries the steps out (a cell, a
-client, a test) owns network, threads and screen. What it returns is the whole answer.
+The loop is a generator. It yields what is to be done (`ModelRequest`, `ToolRun`), is sent the result, and returns the
+merged reply. `runner` carries the steps out.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from typing import Any
+
+from msgspec import Struct, field
 
 from openclaw_ipython.chat.types import Message, Reply, ToolCall, Usage
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds
 from openclaw_ipython.i18n import _
-from openclaw_ipython.structured.schema import Mismatch, Schema
-from openclaw_ipython.structured.tools import BadArguments, Tool, Tools
+from openclaw_ipython.structured.schema import Mismatch, Schema, schema_of
+from openclaw_ipython.structured.tools import BadArguments, Functions, Tool, Tools, tools_of
 
-MOST_ROUNDS = 8
-"""How often the model may call functions before it has to answer."""
+MAX_ROUNDS = 8
+"""How many times the model may call functions before it has to answer."""
 
-MOST_REPEATS = 2
-"""How often the same function is run with the same arguments."""
+MAX_REPEATS = 2
+"""How many times one function is run with the same arguments."""
 
-_ENOUGH = "\n\n(No further calls are possible. Answer now with what you know.)"
-
-
-# -- steps and what is sent back -----------------------------------------------------------
+_ANSWER_NOW = "\n\n(No further calls are possible. Answer now with what you know.)"
+_CUT_OFF = {"length", "max_tokens", "content_filter"}  # finish reasons of an incomplete answer
 
 
-@dataclass(frozen=True)
-class Ask:
-    """Send these messages; sent back: the Reply. `fields` are further request fields.
+# -- steps and their results ---------------------------------------------------------------
 
-    `schema` is what the host may hold the answer to, in its own way; None where it must not.
+
+class ModelRequest(Struct, frozen=True):
+    """Send these messages; the loop is sent the Reply.
+
+    `fields` are further request fields. `schema` is what the host may enforce in its own way; None: nothing.
     """
 
     messages: tuple[Message, ...]
@@ -41,177 +43,175 @@ class Ask:
     schema: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A call the model wants. `told` is not empty where it cannot be run: what the model is told instead."""
+class PlannedCall(Struct, frozen=True):
+    """A call that the model wants. A non-empty `refusal` is sent to the model instead of running the call."""
 
     call: ToolCall
     tool: Tool | None = None
-    places: tuple[Any, ...] = ()
-    names: Mapping[str, Any] = field(default_factory=dict)
-    told: str = ""
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    refusal: str = ""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a call: the text the model is told, and whether that is about an error."""
+class CallOutcome(Struct, frozen=True):
+    """The result of a call: the text for the model, and whether it describes an error."""
 
     text: str
     failed: bool = False
 
 
-@dataclass(frozen=True)
-class Run:
-    """Run the calls that can be run; sent back: a sequence of Outcomes, one for each call, in order."""
+class ToolRun(Struct, frozen=True):
+    """Run these calls; the loop is sent one CallOutcome for each, in order."""
 
-    calls: tuple[Planned, ...]
-
-
-Step = Ask | Run
-Rounds = Generator[Step, Any, Reply]
+    calls: tuple[PlannedCall, ...]
 
 
-# -- the course of an answer ---------------------------------------------------------------
+Step = ModelRequest | ToolRun
+ToolLoop = Generator[Step, Any, Reply]
 
 
-def rounds(
-    messages: Sequence[Message],
-    *,
-    tools: Tools | None = None,
-    schema: Schema | None = None,
-    most: int = MOST_ROUNDS,
-) -> Rounds:
-    """Ask, run what is called and ask again, until there is an answer, which then has to fit `schema`.
+# -- the loop ------------------------------------------------------------------------------
 
-    Raises TooManyRounds, and SchemaMismatch when a second answer does not fit either; both keep the answer.
+
+def tool_loop(
+    messages: Sequence[Message], schema: Any = None, tools: Functions = (), max_rounds: int = MAX_ROUNDS
+) -> ToolLoop:
+    """The steps to an answer, with `tools` offered to the model, that fits `schema` (see `schema_of`; None: any text).
+
+    Raises UsageError for an unusable schema or function. The loop raises TooManyRounds, and SchemaMismatch when a
+    second answer does not fit either; the `reply` of both is the answer.
     """
-    said: list[Reply] = []
+    wanted = schema_of(schema) if schema is not None else None
+    return _steps(messages, tools_of(tools), wanted, max_rounds)
+
+
+def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, max_rounds: int) -> ToolLoop:
+    replies: list[Reply] = []
     if schema is not None:
         messages = (Message("system", schema.instruction), *messages)
-    spoken = yield from _with_tools(list(messages), tools or {}, schema, most, said)
+    turns = yield from _until_answered(list(messages), tools, schema, max_rounds, replies)
     if schema is None:
-        return merged(said)
+        return merge_replies(replies)
     try:
-        return _fitting(said, schema)
+        return _with_parsed(replies, schema)
     except Mismatch as mismatch:
-        if said[-1].finish_reason in _CUT:
-            raise _unfit(said, mismatch) from None
-        spoken += [_turn(said[-1]), Message("user", _repair(mismatch))]
-    said.append((yield Ask(tuple(spoken), _silent(tools), schema.named)))
+        if replies[-1].finish_reason in _CUT_OFF:
+            raise _schema_error(replies, mismatch) from None
+        turns += [_assistant_turn(replies[-1]), Message("user", _correction(mismatch))]
+    # Earlier calls in `turns` are valid only with the functions declared; new calls are not allowed.
+    request_fields = {**_offer(tools), "tool_choice": "none"} if tools else {}
+    replies.append((yield ModelRequest(tuple(turns), request_fields, schema.for_request)))
     try:
-        return _fitting(said, schema)
+        return _with_parsed(replies, schema)
     except Mismatch as mismatch:
-        raise _unfit(said, mismatch) from None
+        raise _schema_error(replies, mismatch) from None
 
 
-_CUT = {"length", "max_tokens", "content_filter"}
-
-
-def _with_tools(
-    spoken: list[Message], tools: Tools, schema: Schema | None, most: int, said: list[Reply]
+def _until_answered(
+    turns: list[Message], tools: Tools, schema: Schema | None, max_rounds: int, replies: list[Reply]
 ) -> Generator[Step, Any, list[Message]]:
-    """The rounds until the model answers; `said` takes every reply. Returns all that was spoken before the answer."""
-    offered = {"tools": [tool.spec for tool in tools.values()]} if tools else {}
+    """The rounds until the model answers. Every reply is added to `replies`. Returns the turns before the answer."""
     seen: dict[tuple[str, str], int] = {}
-    for number in range(most + 1):
-        asked = {**offered, "tool_choice": "none"} if number == most else offered
-        reply: Reply = yield Ask(tuple(spoken), asked, schema.named if schema else None)
-        reply = _identified(reply, number)
-        said.append(reply)
-        # A call that was cut off would be run with half of its arguments.
-        if not tools or not reply.tool_calls or reply.finish_reason in _CUT:
-            return spoken
-        if number == most:
+    for number in range(max_rounds + 1):
+        request_fields = {**_offer(tools), "tool_choice": "none"} if number == max_rounds else _offer(tools)
+        reply: Reply = yield ModelRequest(
+            tuple(turns), request_fields, schema.for_request if schema else None
+        )
+        reply = _with_call_ids(reply, number)
+        replies.append(reply)
+        # The arguments of a call in a reply that was cut off may be incomplete.
+        if not tools or not reply.tool_calls or reply.finish_reason in _CUT_OFF:
+            return turns
+        if number == max_rounds:
             break
-        planned = tuple(_planned(call, tools, seen) for call in reply.tool_calls)
-        outcomes: Sequence[Outcome] = yield Run(planned)
-        last = _ENOUGH if number == most - 1 else ""
-        spoken += [_turn(reply), *_results(reply.tool_calls, outcomes, last)]
+        planned = tuple(_plan(call, tools, seen) for call in reply.tool_calls)
+        outcomes: Sequence[CallOutcome] = yield ToolRun(planned)
+        suffix = _ANSWER_NOW if number == max_rounds - 1 else ""
+        turns += [_assistant_turn(reply), *_tool_turns(reply.tool_calls, outcomes, suffix)]
     raise TooManyRounds(
-        _("the model called functions in {count} rounds and did not answer", count=most),
-        reply=merged(said),
+        _("the model called functions in {count} rounds and did not answer", count=max_rounds),
+        reply=merge_replies(replies),
         hint=_("ask for less at once, or offer fewer functions"),
     )
 
 
-def _identified(reply: Reply, number: int) -> Reply:
-    """Calls with an id each: some services leave them empty, or give all the same."""
+def _offer(tools: Tools) -> dict[str, Any]:
+    return {"tools": [tool.spec for tool in tools.values()]} if tools else {}
+
+
+def _with_call_ids(reply: Reply, number: int) -> Reply:
+    """The reply with a unique id for each call: some services send empty or equal ids."""
     ids = [call.id for call in reply.tool_calls]
     if all(ids) and len(set(ids)) == len(ids):
         return reply
     calls = (replace(call, id=f"call_{number}_{at}") for at, call in enumerate(reply.tool_calls, 1))
-    return _copied(reply, tool_calls=tuple(calls))
+    return _changed(reply, tool_calls=tuple(calls))
 
 
-def _planned(call: ToolCall, tools: Tools, seen: dict[tuple[str, str], int]) -> Planned:
+def _plan(call: ToolCall, tools: Tools, seen: dict[tuple[str, str], int]) -> PlannedCall:
     tool = tools.get(call.name)
     if tool is None:
-        return Planned(call, told=f"There is no function {call.name!r}. There are: {', '.join(tools)}.")
-    same = (call.name, _canonical(call.arguments))
-    seen[same] = seen.get(same, 0) + 1
-    if seen[same] > MOST_REPEATS:
-        return Planned(
-            call, tool, told="You have called this with the same arguments before; use the result you have."
+        return PlannedCall(
+            call, refusal=f"There is no function {call.name!r}. There are: {', '.join(tools)}."
         )
+    key = (call.name, _canonical_json(call.arguments))
+    seen[key] = seen.get(key, 0) + 1
+    if seen[key] > MAX_REPEATS:
+        refusal = "You have called this with the same arguments before; use the result you have."
+        return PlannedCall(call, tool, refusal=refusal)
     try:
-        places, names = tool.arguments(call.arguments)
+        args, kwargs = tool.arguments(call.arguments)
     except BadArguments as error:
-        return Planned(call, tool, told=str(error))
-    return Planned(call, tool, places, names)
+        return PlannedCall(call, tool, refusal=str(error))
+    return PlannedCall(call, tool, args, kwargs)
 
 
-def _canonical(arguments: str) -> str:
+def _canonical_json(arguments: str) -> str:
     try:
         return json.dumps(json.loads(arguments), sort_keys=True)
     except (ValueError, RecursionError):
         return arguments.strip()
 
 
-def _turn(reply: Reply) -> Message:
-    """The model's own turn, to be sent back. Arguments that are not JSON would be refused: they are left out."""
-    calls = tuple(replace(call, arguments=_sendable(call.arguments)) for call in reply.tool_calls)
+def _assistant_turn(reply: Reply) -> Message:
+    """The model's own turn, for the next request. Services refuse invalid JSON in it: such arguments become `{}`."""
+    calls = tuple(replace(call, arguments=_valid_arguments(call.arguments)) for call in reply.tool_calls)
     return Message("assistant", str(reply), reasoning=reply.reasoning, tool_calls=calls)
 
 
-def _sendable(arguments: str) -> str:
+def _valid_arguments(arguments: str) -> str:
     try:
         return arguments if isinstance(json.loads(arguments), dict) else "{}"
     except (ValueError, RecursionError):
         return "{}"
 
 
-def _results(calls: Sequence[ToolCall], outcomes: Sequence[Outcome], last: str) -> list[Message]:
+def _tool_turns(calls: Sequence[ToolCall], outcomes: Sequence[CallOutcome], suffix: str) -> list[Message]:
     turns = [
         Message("tool", outcome.text, tool_call_id=call.id)
         for call, outcome in zip(calls, outcomes, strict=True)
     ]
-    turns[-1] = replace(turns[-1], content=f"{turns[-1].content}{last}")
+    turns[-1] = replace(turns[-1], content=f"{turns[-1].content}{suffix}")
     return turns
 
 
-# -- an answer that fits -------------------------------------------------------------------
+# -- the schema ----------------------------------------------------------------------------
 
 
-def _fitting(said: Sequence[Reply], schema: Schema) -> Reply:
-    return merged(said, parsed=schema.validate(str(said[-1])))
+def _with_parsed(replies: Sequence[Reply], schema: Schema) -> Reply:
+    return merge_replies(replies, parsed=schema.validate(str(replies[-1])))
 
 
-def _repair(mismatch: Mismatch) -> str:
+def _correction(mismatch: Mismatch) -> str:
     return f"That does not fit the JSON schema: {mismatch}\nAnswer again with only the JSON that fits it."
 
 
-def _silent(tools: Tools | None) -> dict[str, Any]:
-    """While an answer is repaired nothing is called; what was called before still has to be explained to the host."""
-    if not tools:
-        return {}
-    return {"tools": [tool.spec for tool in tools.values()], "tool_choice": "none"}
-
-
-def _unfit(said: Sequence[Reply], mismatch: Mismatch) -> SchemaMismatch:
-    cut = _(" (it was cut at the token limit)") if said[-1].finish_reason in {"length", "max_tokens"} else ""
+def _schema_error(replies: Sequence[Reply], mismatch: Mismatch) -> SchemaMismatch:
+    at_limit = replies[-1].finish_reason in {"length", "max_tokens"}
+    cut = _(" (it was cut at the token limit)") if at_limit else ""
     return SchemaMismatch(
         _("the answer does not fit the schema{cut}: {why}", cut=cut, why=mismatch),
-        reply=merged(said),
+        reply=merge_replies(replies),
         hint=_("the error's `reply` is the answer as it came; in a notebook also `_qwen`"),
     )
 
@@ -219,34 +219,34 @@ def _unfit(said: Sequence[Reply], mismatch: Mismatch) -> SchemaMismatch:
 # -- several replies → one -----------------------------------------------------------------
 
 
-def merged(replies: Sequence[Reply], **changes: Any) -> Reply:
-    """One reply for all rounds: the text of the last one, all calls and thinking, the sums of time and tokens."""
+def merge_replies(replies: Sequence[Reply], **changes: Any) -> Reply:
+    """One reply for all rounds: the text of the last, all calls and thinking, the sums of seconds and tokens."""
     last = replies[-1]
     before = sum(reply.seconds for reply in replies[:-1])
-    first = replies[0].first_text
-    if first is None and last.first_text is not None:
-        first = before + last.first_text
-    whole: dict[str, Any] = {
+    first_text = replies[0].first_text
+    if first_text is None and last.first_text is not None:
+        first_text = before + last.first_text
+    merged: dict[str, Any] = {
         "reasoning": "\n\n".join(r.reasoning for r in replies if r.reasoning),
-        "usage": _sum([reply.usage for reply in replies]),
+        "usage": _total([reply.usage for reply in replies]),
         "tool_calls": tuple(call for reply in replies for call in reply.tool_calls),
         "seconds": before + last.seconds,
-        "first_text": first,
+        "first_text": first_text,
     }
-    return _copied(last, **{**whole, **changes})
+    return _changed(last, **{**merged, **changes})
 
 
-def _sum(usages: Sequence[Usage | None]) -> Usage | None:
-    """All that was counted. What no service said of any round stays unknown."""
+def _total(usages: Sequence[Usage | None]) -> Usage | None:
+    """The sum of each count over the rounds that report it; None for a count that none reports."""
     known = [usage for usage in usages if usage is not None]
     if not known:
         return None
     totals = {}
     for counted in fields(Usage):
-        said = [count for usage in known if (count := getattr(usage, counted.name)) is not None]
-        totals[counted.name] = sum(said) if said else None
+        counts = [count for usage in known if (count := getattr(usage, counted.name)) is not None]
+        totals[counted.name] = sum(counts) if counts else None
     return Usage(**totals)
 
 
-def _copied(reply: Reply, **changes: Any) -> Reply:
+def _changed(reply: Reply, **changes: Any) -> Reply:
     return Reply(str(reply), **{**vars(reply), **changes})

@@ -1,7 +1,7 @@
-"""What an answer has to look like: a type of the caller's → a JSON schema, and text → an object of that type.
+"""The form of an answer: a Python type → a JSON schema, and the text of an answer → an object of that type.
 
-msgspec reads dataclasses, TypedDicts, named tuples and the simple types, pydantic its own models, jsonschema a schema
-written as a dictionary; the latter two are used only where they are asked for. Nothing is sent from here.
+msgspec handles dataclasses, TypedDicts, named tuples and simple types, pydantic its own models, jsonschema a schema
+written as a dictionary. pydantic and jsonschema are used only for these.
 """
 
 from __future__ import annotations
@@ -10,47 +10,51 @@ import json
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from types import UnionType
 from typing import Any
+
+import msgspec
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.structured.json_in_text import candidates
+from openclaw_ipython.structured.extract import json_pieces
 
-_WRAP = "value"  # a schema whose values are no objects is sent as an object with one property
-_LONGEST = 400  # characters of what is said about a mismatch
+_WRAP = "value"  # a schema for anything but an object is sent as an object with this one property
+_MAX_MESSAGE = 400  # characters
 
 
 class Mismatch(ValueError):
-    """A text that does not fit; `str()` says where, in a sentence that the model understands as well."""
+    """A text that does not fit. `str()` is a sentence that says where, for the person and for the model."""
 
 
-@dataclass(frozen=True)
-class Schema:
-    """What an answer has to fit. `json` is its JSON schema, that of an object; `name` is for people and services."""
+class Schema(msgspec.Struct, frozen=True):
+    """The schema of an answer. `json` is a JSON schema of an object; `name` is shown to people and services.
+
+    `read` converts JSON text, without the wrapping object if it is `wrapped`; it raises Mismatch.
+    """
 
     name: str
     json: Mapping[str, Any]
-    _read: Callable[[str], Any]
-    _wrapped: bool = False
+    read: Callable[[str], Any]
+    wrapped: bool = False
 
     @property
-    def named(self) -> dict[str, Any]:
-        """Name and schema, as a request carries them."""
+    def for_request(self) -> dict[str, Any]:
+        """Name and schema in the form of a request field."""
         return {"name": re.sub(r"[^A-Za-z0-9_-]", "_", self.name)[:64] or "answer", "schema": dict(self.json)}
 
     @property
     def instruction(self) -> str:
-        """The schema in words, for the system prompt. In English, as the schema is."""
+        """The sentence for the system prompt. In English, as the schema is."""
         return (
             "Answer with JSON only, without a fence and without any other text. "
             f"It has to fit this JSON Schema:\n{json.dumps(self.json, ensure_ascii=False)}"
         )
 
     def validate(self, text: str) -> Any:
-        """The object that `text` stands for; the JSON may stand in a fence or in prose. Raises Mismatch."""
+        """The object in `text`, whose JSON may be in a fence or in prose. Raises Mismatch."""
         first: Mismatch | None = None
-        for piece in candidates(text):
+        for piece in json_pieces(text):
             try:
                 return self._value(piece)
             except Mismatch as mismatch:
@@ -59,23 +63,23 @@ class Schema:
 
     def _value(self, piece: str) -> Any:
         try:
-            return self._read(self._unwrapped(piece))
+            return self.read(self._unwrap(piece))
         except (Mismatch, UsageError):
             raise
-        except Exception as error:  # a validator of the caller's own
+        except Exception as error:  # a validator of the caller
             raise _mismatch(f"{type(error).__name__}: {error}") from None
 
-    def _unwrapped(self, piece: str) -> str:
-        parsed = json.loads(piece) if self._wrapped else None
+    def _unwrap(self, piece: str) -> str:
+        parsed = json.loads(piece) if self.wrapped else None
         if isinstance(parsed, dict) and set(parsed) == {_WRAP}:
             return json.dumps(parsed[_WRAP])
-        return piece  # or it left the wrapping out
+        return piece  # the model left the wrapping object out
 
 
 def schema_of(wanted: Any) -> Schema:
     """The schema of `wanted`: a pydantic model, dataclass, TypedDict, `list[…]` of those, or a JSON schema.
 
-    Raises UsageError for anything else, and where the library that would be needed is not installed.
+    Raises UsageError for anything else, and if the library that is needed is not installed.
     """
     if isinstance(wanted, Schema):
         return wanted
@@ -97,13 +101,11 @@ def is_schema(value: Any) -> bool:
     )
 
 
-# -- one maker for each kind ---------------------------------------------------------------
+# -- one function for each kind -----------------------------------------------------------
 
 
 def _from_type(wanted: Any, pydantic: Any) -> Schema:
-    import msgspec
-
-    if not (isinstance(wanted, type) or hasattr(wanted, "__origin__") or _is_union(wanted)):
+    if not (isinstance(wanted, type | UnionType) or hasattr(wanted, "__origin__")):
         raise _no_schema(wanted)
     try:
         schema = msgspec.json.schema(wanted)
@@ -116,19 +118,13 @@ def _from_type(wanted: Any, pydantic: Any) -> Schema:
     def read(text: str) -> Any:
         try:
             return strict.decode(text)
-        except msgspec.DecodeError:  # `"3"` for 3 is what models write now and then
+        except msgspec.DecodeError:  # models sometimes write `"3"` for 3
             try:
                 return lax.decode(text)
             except msgspec.DecodeError as error:
                 raise _mismatch(error) from None
 
-    return _made(_name_of(wanted), schema, read)
-
-
-def _is_union(wanted: Any) -> bool:
-    import types
-
-    return isinstance(wanted, types.UnionType)
+    return _build(_name_of(wanted), schema, read)
 
 
 def _is_pydantic(wanted: Any, pydantic: Any) -> bool:
@@ -148,12 +144,14 @@ def _from_pydantic(wanted: Any, pydantic: Any) -> Schema:
         try:
             return adapter.validate_json(text)
         except pydantic.ValidationError as error:
-            raise _mismatch("; ".join(_said(one) for one in error.errors(include_url=False)[:5])) from None
+            raise _mismatch(
+                "; ".join(_pydantic_message(one) for one in error.errors(include_url=False)[:5])
+            ) from None
 
-    return _made(_name_of(wanted), schema, read)
+    return _build(_name_of(wanted), schema, read)
 
 
-def _said(one: Mapping[str, Any]) -> str:
+def _pydantic_message(one: Mapping[str, Any]) -> str:
     where = ".".join(map(str, one["loc"]))
     return f"{where}: {one['msg']}" if where else str(one["msg"])
 
@@ -173,26 +171,24 @@ def _from_json_schema(wanted: Mapping[str, Any]) -> Schema:
         kind.check_schema(schema)
     except exceptions.SchemaError as error:
         raise UsageError(_("this is no JSON schema: {why}", why=_mismatch(error.message))) from None
-    checker = kind(schema, registry=Registry())  # an empty one: nothing that is referred to is fetched
+    checker = kind(schema, registry=Registry())  # an empty registry: references are never fetched
 
     def read(text: str) -> Any:
         value = json.loads(text)
         try:
             error = exceptions.best_match(checker.iter_errors(value))
-        except (
-            Exception
-        ) as unresolved:  # a reference that leads nowhere; the libraries name it in several ways
+        except Exception as unresolved:  # an unresolvable reference, for which there are several error types
             raise UsageError(_("this is no JSON schema: {why}", why=_mismatch(unresolved))) from None
         if error is not None:
             raise _mismatch(f"{error.message} - at {error.json_path}")
         return value
 
-    return _made(str(schema.get("title") or "answer"), schema, read)
+    return _build(str(schema.get("title") or "answer"), schema, read)
 
 
-def _made(name: str, schema: Mapping[str, Any], read: Callable[[str], Any]) -> Schema:
-    """Services want the schema of an object, and say so of a bare reference as well."""
-    flat = resolved(schema)
+def _build(name: str, schema: Mapping[str, Any], read: Callable[[str], Any]) -> Schema:
+    """A Schema of an object, the only kind that services take; they refuse a bare reference too."""
+    flat = resolve_top(schema)
     if flat.get("type") == "object" or "properties" in flat:
         return Schema(name, flat, read)
     definitions: dict[str, Any] = {key: flat.pop(key) for key in ("$defs", "definitions") if key in flat}
@@ -200,10 +196,10 @@ def _made(name: str, schema: Mapping[str, Any], read: Callable[[str], Any]) -> S
     return Schema(name, wrapped, read, True)
 
 
-def resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` without a reference at its very top; the definitions stay."""
+def resolve_top(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`schema` without a reference at its top level. Definitions that are used stay."""
     flat = dict(schema)
-    for _step in range(8):  # a chain of references that leads to itself is no schema
+    for _step in range(8):  # a chain of references may lead to itself
         target = flat.get("$ref")
         if not isinstance(target, str) or not target.startswith("#/$defs/"):
             break
@@ -231,7 +227,7 @@ def _name_of(wanted: Any) -> str:
 
 def _mismatch(error: object) -> Mismatch:
     text = " ".join(str(error).split())
-    return Mismatch(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
+    return Mismatch(text if len(text) <= _MAX_MESSAGE else text[:_MAX_MESSAGE] + "…")
 
 
 def _no_schema(wanted: Any, why: str = "") -> UsageError:

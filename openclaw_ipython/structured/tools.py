@@ -1,7 +1,6 @@
-"""Python functions the model may call: a signature → what the service is told, JSON → arguments, results → text.
+"""Python functions that the model may call: signatures → JSON schemas, JSON → arguments, results → text.
 
-msgspec makes the schema from the annotations and converts the arguments by it. Nothing is called from here; who runs a
-function, on which thread or loop, is decided in `running`.
+msgspec makes the schema from the annotations and converts the arguments. `runner` calls the functions.
 """
 
 from __future__ import annotations
@@ -13,40 +12,41 @@ import json
 import re
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import redact
-from openclaw_ipython.structured.schema import resolved
+from openclaw_ipython.structured.schema import resolve_top
 
 RESULT_LIMIT = 20_000
-"""Characters of a result that the model is told."""
+"""Characters of a result that are sent to the model."""
 
 _ERROR_LIMIT = 2_000
-_STRUCT = "Arguments_"  # what the struct of a function's parameters is called; nobody sees it
-_KEPT_DEFAULTS = (str, int, float, bool, type(None))
+_STRUCT = "Arguments_"  # the internal name of the struct of a function's parameters
+_JSON_DEFAULTS = (str, int, float, bool, type(None))
 
 
 class BadArguments(ValueError):
-    """Arguments that cannot be passed on; `str()` says why, to the model."""
+    """Arguments that do not fit the function. `str()` is the reason, for the model."""
 
 
-@dataclass(frozen=True)
-class Tool:
-    """One function. `spec` is the entry of the request's `tools`, `name` what the model calls it by."""
+class Tool(msgspec.Struct, frozen=True):
+    """A function. `name` is its name for the model, `spec` its entry in the request field `tools`.
+
+    `struct` has a field for each parameter; `positional` are the positional-only parameters.
+    """
 
     name: str
     function: Callable[..., Any]
     spec: Mapping[str, Any]
-    _fields: Any
-    _by_place: tuple[str, ...]
+    struct: type[msgspec.Struct]
+    positional: tuple[str, ...]
 
     def arguments(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The arguments in `text` (JSON), converted: those passed by place, and by name. Raises BadArguments."""
-        import msgspec
-
+        """The positional and the keyword arguments in `text` (JSON), converted. Raises BadArguments."""
         try:
             parsed = json.loads(text) if text.strip() else {}
         except (ValueError, RecursionError) as error:
@@ -54,16 +54,16 @@ class Tool:
         if not isinstance(parsed, dict):
             raise BadArguments("the arguments have to be a JSON object")
         try:
-            values = msgspec.convert(parsed, self._fields, strict=False, dec_hook=_model)
+            values = msgspec.convert(parsed, self.struct, strict=False, dec_hook=_validated_model)
         except (msgspec.ValidationError, RecursionError) as error:
             raise BadArguments(f"the arguments do not fit: {error}") from None
         given = {
             name: value
-            for name in self._fields.__struct_fields__
+            for name in self.struct.__struct_fields__
             if (value := getattr(values, name)) is not msgspec.UNSET
         }
-        places = [given.pop(name) for name in self._by_place if name in given]
-        return tuple(places), given
+        args = tuple(given.pop(name) for name in self.positional if name in given)
+        return args, given
 
 
 Tools = Mapping[str, Tool]
@@ -71,9 +71,9 @@ Functions = Iterable[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
 
 
 def tools_of(functions: Functions) -> Tools:
-    """The tools that `functions` are, by name. A mapping says the names itself.
+    """Name → tool. The keys of a mapping are the names.
 
-    Raises UsageError for what cannot be called, has no readable signature, or takes what has no form in JSON.
+    Raises UsageError for an object that is not callable, has no signature, or has a parameter without a JSON form.
     """
     named = functions.items() if isinstance(functions, Mapping) else [(name_of(f), f) for f in functions]
     found: dict[str, Tool] = {}
@@ -86,37 +86,45 @@ def tools_of(functions: Functions) -> Tools:
 
 
 def name_of(function: Any) -> str:
-    """What a function is called, also one that was wrapped or made of an object."""
+    """The name of a function, of a partial's function, or of the type of a callable object."""
+    function = _without_partial(function)
+    return str(getattr(function, "__name__", "") or type(function).__name__)
+
+
+def _without_partial(function: Any) -> Any:
     while isinstance(function, functools.partial):
         function = function.func
-    return str(getattr(function, "__name__", "") or type(function).__name__)
+    return function
 
 
 def tool_of(function: Callable[..., Any], name: str) -> Tool:
     """One function as a tool; errors as for `tools_of`."""
     if not callable(function):
         raise UsageError(_("{name} cannot be called", name=name), hint=_("--tools takes names of functions"))
-    safe_name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]  # all that services take
-    fields, by_place, schema = _parameters(function, name)
+    safe_name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]  # what services accept
+    struct, positional, schema = _parameters(function, name)
     spec: dict[str, Any] = {"name": safe_name, "parameters": schema}
-    described = _description(function)
-    if described:
-        spec["description"] = described
-    return Tool(safe_name, function, {"type": "function", "function": spec}, fields, by_place)
+    if description := _description(function):
+        spec["description"] = description
+    return Tool(safe_name, function, {"type": "function", "function": spec}, struct, positional)
 
 
 def _description(function: Any) -> str:
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not (inspect.isroutine(function) or inspect.isclass(function)):
-        function = type(function).__call__
-    return inspect.cleandoc(getattr(function, "__doc__", None) or "")
+    return inspect.cleandoc(getattr(_definition(function), "__doc__", None) or "")
 
 
-def _parameters(function: Callable[..., Any], name: str) -> tuple[Any, tuple[str, ...], dict[str, Any]]:
-    """A struct with a field for each parameter, those passed by place, and the schema of all."""
-    import msgspec
+def _definition(function: Any) -> Any:
+    """The function or class with the docstring and the annotations of a callable."""
+    function = _without_partial(function)
+    if inspect.isroutine(function) or inspect.isclass(function):
+        return function
+    return type(function).__call__
 
+
+def _parameters(
+    function: Callable[..., Any], name: str
+) -> tuple[type[msgspec.Struct], tuple[str, ...], dict[str, Any]]:
+    """A struct with a field for each parameter, the positional-only parameters, and the schema."""
     parameters, hints = _signature(function, name)
     fields: list[Any] = []
     defaults: dict[str, Any] = {}
@@ -124,56 +132,54 @@ def _parameters(function: Callable[..., Any], name: str) -> tuple[Any, tuple[str
         wanted = hints.get(parameter.name, Any)
         if parameter.default is parameter.empty:
             fields.append((parameter.name, wanted))
-        else:  # left out, the function's own default holds, whatever it is
+        else:  # when left out, the function uses its own default
             fields.append((parameter.name, _or_unset(wanted), msgspec.UNSET))
-            if isinstance(parameter.default, _KEPT_DEFAULTS):
+            if isinstance(parameter.default, _JSON_DEFAULTS):
                 defaults[parameter.name] = parameter.default
     struct = msgspec.defstruct(_STRUCT, fields, kw_only=True, forbid_unknown_fields=True)
     try:
-        schema = hoisted(resolved(msgspec.json.schema(struct, schema_hook=_model_schema)))
+        schema = hoist_definitions(resolve_top(msgspec.json.schema(struct, schema_hook=_model_schema)))
     except (TypeError, NotImplementedError) as error:
         raise _no_json(name, str(error).strip().splitlines()[-1]) from None
     del schema["title"]
     for field, default in defaults.items():
         schema["properties"][field] = {**schema["properties"][field], "default": default}
-    by_place = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
-    return struct, by_place, schema
+    positional = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
+    return struct, positional, schema
 
 
 def _or_unset(wanted: Any) -> Any:
-    import msgspec
-
     return Any if wanted is Any else typing.Union[wanted, msgspec.UnsetType]  # noqa: UP007  (`wanted` is a value here)
 
 
 def _model_schema(wanted: Any) -> dict[str, Any]:
-    """pydantic's models describe themselves."""
+    """The schema of a pydantic model."""
     if isinstance(wanted, type) and hasattr(wanted, "model_json_schema"):
         return wanted.model_json_schema()  # type: ignore[no-any-return]
     raise NotImplementedError(f"{getattr(wanted, '__name__', wanted)} is not supported")
 
 
-def _model(wanted: Any, value: Any) -> Any:
+def _validated_model(wanted: Any, value: Any) -> Any:
     if hasattr(wanted, "model_validate"):
         return wanted.model_validate(value)
     raise NotImplementedError
 
 
-def hoisted(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` with the definitions that stand inside of it at its top, where references look for them."""
+def hoist_definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """`schema` with all nested definitions moved to its top level, where references point."""
     definitions: dict[str, Any] = {}
 
-    def lifted(value: Any) -> Any:
+    def hoist(value: Any) -> Any:
         if isinstance(value, list):
-            return [lifted(item) for item in value]
+            return [hoist(item) for item in value]
         if not isinstance(value, Mapping):
             return value
         inner = value.get("$defs")
         if isinstance(inner, Mapping):
-            definitions.update({name: lifted(each) for name, each in inner.items() if name != _STRUCT})
-        return {key: lifted(each) for key, each in value.items() if key != "$defs"}
+            definitions.update({name: hoist(each) for name, each in inner.items() if name != _STRUCT})
+        return {key: hoist(each) for key, each in value.items() if key != "$defs"}
 
-    top = lifted(schema)
+    top = hoist(schema)
     return {**top, "$defs": definitions} if definitions else dict(top)
 
 
@@ -185,16 +191,12 @@ def _signature(function: Callable[..., Any], name: str) -> tuple[list[inspect.Pa
             _("{name} has no signature that can be read", name=name),
             hint=_("wrap it in a function of your own"),
         ) from None
-    annotated: Any = function
-    while isinstance(annotated, functools.partial):
-        annotated = annotated.func
-    if not (inspect.isroutine(annotated) or inspect.isclass(annotated)):
-        annotated = type(annotated).__call__
+    annotated = _definition(function)
     if inspect.isclass(annotated):
         annotated = annotated.__init__
     try:
         hints = typing.get_type_hints(inspect.unwrap(annotated), include_extras=True)
-    except Exception as error:  # annotations are code: a name that is not there any more, and anything else
+    except Exception as error:  # annotations are code and may raise anything, such as NameError
         raise _no_json(name, f"{type(error).__name__}: {error}") from None
     return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)], hints
 
@@ -210,20 +212,18 @@ def _no_json(name: str, why: str) -> UsageError:
 
 
 def result_text(value: Any) -> str:
-    """What the model is told of a result: a string as it is, JSON where there is such a form, else how it prints."""
+    """A result for the model: a string unchanged, else JSON if the value has a JSON form, else a readable text."""
     if isinstance(value, str):
-        return capped(value, RESULT_LIMIT)
-    import msgspec
-
+        return cap(value, RESULT_LIMIT)
     try:
-        text = msgspec.json.encode(value, enc_hook=_plain).decode()
-    except Exception:  # no form in JSON, or a property that raises
-        text = _printed(value)
-    return capped(text, RESULT_LIMIT)
+        text = msgspec.json.encode(value, enc_hook=_numpy_value).decode()
+    except Exception:  # no JSON form, or a property that raises
+        text = _readable(value)
+    return cap(text, RESULT_LIMIT)
 
 
-def _plain(value: Any) -> Any:
-    """numpy's scalars and arrays inside other values; the rest has to be printed as a whole."""
+def _numpy_value(value: Any) -> Any:
+    """numpy scalars and arrays inside other values. Raises NotImplementedError for anything else."""
     for method in ("item", "tolist"):
         found = getattr(value, method, None)
         if callable(found) and type(value).__module__.partition(".")[0] == "numpy":
@@ -234,13 +234,13 @@ def _plain(value: Any) -> Any:
     raise NotImplementedError
 
 
-def _printed(value: Any) -> str:
-    """A table in full where it is short enough; anything else, and a long table, as it would go into a prompt."""
+def _readable(value: Any) -> str:
+    """A table as CSV if it is short enough; anything else as it would be inserted into a prompt."""
     from openclaw_ipython.context.text import readable
 
     written = {"pandas": "to_csv", "polars": "write_csv"}.get(type(value).__module__.partition(".")[0], "")
     if callable(to_csv := getattr(value, written, None) if written else None):
-        with contextlib.suppress(Exception):  # lists and structures have no place in CSV
+        with contextlib.suppress(Exception):  # CSV has no form for lists and structs
             text = str(to_csv())
             if len(text) <= RESULT_LIMIT:
                 return text
@@ -248,16 +248,18 @@ def _printed(value: Any) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """What the model is told of an exception: its type and message, nothing of where it came from."""
+    """An exception for the model: type and message, without secrets and without a traceback."""
     try:
-        said = str(error)
+        message = str(error)
     except Exception:
-        said = ""
-    return capped(redact(f"{type(error).__name__}: {said}" if said else type(error).__name__), _ERROR_LIMIT)
+        message = ""
+    return cap(
+        redact(f"{type(error).__name__}: {message}" if message else type(error).__name__), _ERROR_LIMIT
+    )
 
 
-def capped(text: str, limit: int) -> str:
-    """`text` with at most `limit` characters, and how many more there were."""
+def cap(text: str, limit: int) -> str:
+    """At most `limit` characters of `text`, and how many were left out."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n… {len(text) - limit:,} characters more"

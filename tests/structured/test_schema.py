@@ -1,4 +1,4 @@
-"""Types of the caller's → JSON schemas, and answers → objects of these types."""
+"""Python types → JSON schemas, and answers → objects of these types."""
 
 import dataclasses
 import json
@@ -90,14 +90,14 @@ BY_HAND = {"type": "object", "properties": {"n": {"type": "integer", "minimum": 
         ({"type": "array", "items": {"type": "integer"}}, "[1]", [1]),
     ],
 )
-def test_an_answer_becomes_the_object_it_stands_for(wanted, text, value):
+def test_an_answer_becomes_an_object(wanted, text, value):
     assert schema_of(wanted).validate(text) == value
 
 
 @pytest.mark.parametrize(
     "wanted", [Bird, Row, Struct, Model, Tree, BY_HAND, list[Bird], list[Model], Point, int, dict[str, int]]
 )
-def test_the_schema_is_that_of_an_object_with_every_reference_inside(wanted):
+def test_the_schema_is_of_an_object_and_contains_every_definition_it_refers_to(wanted):
     schema = schema_of(wanted)
     jsonschema.Draft202012Validator.check_schema(schema.json)
     assert schema.json["type"] == "object"
@@ -107,16 +107,16 @@ def test_the_schema_is_that_of_an_object_with_every_reference_inside(wanted):
     assert written.count('"$ref"') == sum(written.count(f'"$ref": "#/$defs/{name}"') for name in names)
 
 
-def test_a_schema_says_itself_in_words_and_with_a_name_that_services_take():
+def test_a_schema_has_an_instruction_and_a_name_that_services_accept():
     schema = schema_of(list[Bird])
-    assert schema.named["name"] == "list_of_Bird"
+    assert schema.for_request["name"] == "list_of_Bird"
     assert json.dumps(schema.json) in schema.instruction
     assert "JSON" in schema.instruction
     odd = schema_of({"title": "größe, in %", "type": "object"})
-    assert odd.named["name"] == "gr__e__in__"
+    assert odd.for_request["name"] == "gr__e__in__"
 
 
-def test_numbers_that_a_model_put_in_quotes_are_taken():
+def test_numbers_in_quotes_are_accepted():
     assert schema_of(Struct).validate('{"n": "3"}') == Struct(3)
     assert schema_of(list[str]).validate('["3"]') == ["3"]
 

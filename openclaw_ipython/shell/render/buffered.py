@@ -20,7 +20,7 @@ from openclaw_ipython.sanitize.markdown import safe_markdown
 from openclaw_ipython.sanitize.terminal import safe_text
 from openclaw_ipython.shell.render.markdown import MarkdownRenderer, PlainRenderer
 from openclaw_ipython.shell.render.status import mark_text
-from openclaw_ipython.structured.values import value_in
+from openclaw_ipython.structured.extract import extract
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.surfaces import Surface
@@ -46,7 +46,7 @@ _TEX = frozenset({"latex", "tex", "math", "katex"})
 
 def as_json(reply: Reply) -> Form:
     """The JSON in an answer, laid out; a table stays one."""
-    found = value_in(str(reply))
+    found = extract(str(reply))
     if found is None:
         return Form(note=_("no JSON in it"))
     if found.is_table:

@@ -76,7 +76,7 @@ def parsed(reply: Reply, name: str) -> Any:
     """What `Reply.parsed` is in the format `name`: for `json` the value in a complete answer, else None."""
     if name != "json" or mark_text(reply):
         return None
-    from openclaw_ipython.structured.values import as_people_have_it, value_in
+    from openclaw_ipython.structured.extract import as_python, extract
 
-    found = value_in(str(reply))
-    return None if found is None else as_people_have_it(found)
+    found = extract(str(reply))
+    return None if found is None else as_python(found)

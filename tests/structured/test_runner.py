@@ -1,4 +1,4 @@
-"""Functions run for a model: on this thread, on the loop they belong to, and never with a traceback."""
+"""Functions that a model calls: on which thread or loop they run, and what their results and errors become."""
 
 import asyncio
 import contextvars
@@ -10,28 +10,28 @@ import pytest
 
 from openclaw_ipython.chat.types import ToolCall
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.structured.loop import Outcome, Planned
-from openclaw_ipython.structured.running import Caller, call_all, is_async
+from openclaw_ipython.structured.loop import CallOutcome, PlannedCall
+from openclaw_ipython.structured.runner import CallRunner, is_coroutine_function, run_calls
 from openclaw_ipython.structured.tools import tool_of
 
 
-def planned(function, *places, told="", **names) -> Planned:
+def planned(function, *args, refusal="", **kwargs) -> PlannedCall:
     name = getattr(function, "__name__", "f")
-    return Planned(ToolCall("call_1", name, "{}"), tool_of(function, name), places, names, told)
+    return PlannedCall(ToolCall("call_1", name, "{}"), tool_of(function, name), args, kwargs, refusal)
 
 
-def outcomes(*calls, loop=None) -> list[Outcome]:
-    with Caller(loop) as caller:
-        found = dict(caller.each(calls))
+def outcomes(*calls, loop=None) -> list[CallOutcome]:
+    with CallRunner(loop) as runner:
+        found = dict(runner.run(calls))
     return [found[at] for at in range(len(calls))]
 
 
-async def awaited(*calls) -> list[Outcome]:
-    return await asyncio.wait_for(call_all(calls), 10)
+async def run_in_loop(*calls) -> list[CallOutcome]:
+    return await asyncio.wait_for(run_calls(calls), 10)
 
 
-def both_ways(*calls) -> list[list[Outcome]]:
-    return [outcomes(*calls), asyncio.run(awaited(*calls))]
+def in_both_ways(*calls) -> list[list[CallOutcome]]:
+    return [outcomes(*calls), asyncio.run(run_in_loop(*calls))]
 
 
 def double(n: int):
@@ -79,34 +79,34 @@ def hands_over():
 @pytest.mark.parametrize(
     ("call", "outcome"),
     [
-        (planned(double, n=4), Outcome("8")),
-        (planned(double, 4), Outcome("8")),
-        (planned(later, n=4), Outcome("12")),
-        (planned(hands_over), Outcome("15")),
-        (planned(raises), Outcome("ValueError: of no use", failed=True)),
-        (planned(raises_later), Outcome("LookupError: not there", failed=True)),
-        (planned(leaves), Outcome("SystemExit: 3", failed=True)),
-        (planned(leaves_later), Outcome("SystemExit: 3", failed=True)),
-        (planned(gives_up_at_once), Outcome("CancelledError: at once", failed=True)),
-        (planned(runs_out), Outcome("StopIteration", failed=True)),
-        (planned(gives_up), Outcome("CancelledError: on its own", failed=True)),
+        (planned(double, n=4), CallOutcome("8")),
+        (planned(double, 4), CallOutcome("8")),
+        (planned(later, n=4), CallOutcome("12")),
+        (planned(hands_over), CallOutcome("15")),
+        (planned(raises), CallOutcome("ValueError: of no use", failed=True)),
+        (planned(raises_later), CallOutcome("LookupError: not there", failed=True)),
+        (planned(leaves), CallOutcome("SystemExit: 3", failed=True)),
+        (planned(leaves_later), CallOutcome("SystemExit: 3", failed=True)),
+        (planned(gives_up_at_once), CallOutcome("CancelledError: at once", failed=True)),
+        (planned(runs_out), CallOutcome("StopIteration", failed=True)),
+        (planned(gives_up), CallOutcome("CancelledError: on its own", failed=True)),
         (
-            planned(double, n=4, told="There is no such function."),
-            Outcome("There is no such function.", failed=True),
+            planned(double, n=4, refusal="There is no such function."),
+            CallOutcome("There is no such function.", failed=True),
         ),
     ],
 )
-def test_whatever_a_function_does_there_is_an_outcome(call, outcome):
-    assert both_ways(call) == [[outcome], [outcome]]
+def test_results_and_errors_become_outcomes(call, outcome):
+    assert in_both_ways(call) == [[outcome], [outcome]]
 
 
-def test_outcomes_stand_in_the_order_of_the_calls():
+def test_outcomes_are_in_the_order_of_the_calls():
     calls = [planned(later, n=1), planned(double, n=2), planned(raises), planned(later, n=3)]
-    for found in both_ways(*calls):
+    for found in in_both_ways(*calls):
         assert [one.text for one in found] == ["3", "4", "ValueError: of no use", "9"]
 
 
-def test_coroutines_run_side_by_side():
+def test_coroutines_run_concurrently():
     async def meets(own: asyncio.Event, other: asyncio.Event):
         own.set()
         await other.wait()
@@ -119,29 +119,29 @@ def test_coroutines_run_side_by_side():
     assert [one.text for one in outcomes(*calls())] == ["met", "met"]
 
 
-def test_ordinary_functions_run_on_the_callers_thread_and_in_a_thread_for_a_loop():
+def test_functions_run_on_the_calling_thread_or_from_a_loop_in_another_thread():
     where = []
     on_this = planned(lambda: where.append(threading.current_thread()))
-    both_ways(on_this)
+    in_both_ways(on_this)
     assert where[0] is threading.current_thread()
     assert where[1] is not threading.current_thread()
 
 
-def test_all_coroutines_of_an_answer_share_a_loop_which_ends_with_it():
+def test_all_coroutines_of_an_answer_share_a_loop_that_is_closed_after_it():
     loops = []
 
     async def look():
         loops.append(asyncio.get_running_loop())
 
-    with Caller() as caller:
-        list(caller.each([planned(look)]))
-        list(caller.each([planned(look)]))
+    with CallRunner() as runner:
+        list(runner.run([planned(look)]))
+        list(runner.run([planned(look)]))
         assert loops[0] is loops[1]
         assert not loops[0].is_closed()
     assert loops[0].is_closed()
 
 
-def test_a_loop_that_is_given_is_used_and_left_open():
+def test_a_loop_that_is_passed_in_is_used_and_not_closed():
     loop = asyncio.new_event_loop()
     loops = []
 
@@ -182,7 +182,7 @@ def test_an_interrupt_of_an_ordinary_function_is_raised():
         outcomes(planned(interrupted))
 
 
-def test_being_cancelled_is_no_outcome():
+def test_cancellation_from_outside_is_raised():
     async def main():
         started = asyncio.Event()
 
@@ -190,7 +190,7 @@ def test_being_cancelled_is_no_outcome():
             started.set()
             await asyncio.Event().wait()
 
-        task = asyncio.create_task(call_all([planned(waits)]))
+        task = asyncio.create_task(run_calls([planned(waits)]))
         await started.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -199,22 +199,22 @@ def test_being_cancelled_is_no_outcome():
     asyncio.run(main())
 
 
-def test_context_variables_are_seen_by_functions():
+def test_functions_see_context_variables():
     variable = contextvars.ContextVar("variable", default="unset")
     variable.set("set")
     assert outcomes(planned(lambda: variable.get()))[0].text == "set"
 
 
-def test_a_coroutine_of_a_running_loop_runs_there_and_only_then_the_loop_is_patched():
+def test_a_coroutine_runs_on_the_running_loop_which_is_patched_only_then():
     code = """
 import asyncio, sys
-from openclaw_ipython.structured.running import Caller
-from openclaw_ipython.structured.loop import Planned
+from openclaw_ipython.structured.runner import CallRunner
+from openclaw_ipython.structured.loop import PlannedCall
 from openclaw_ipython.structured.tools import tool_of
 from openclaw_ipython.chat.types import ToolCall
 
 def plan(function):
-    return Planned(ToolCall("1", "f", ""), tool_of(function, "f"))
+    return PlannedCall(ToolCall("1", "f", ""), tool_of(function, "f"))
 
 async def main():
     lock = asyncio.Lock()
@@ -225,10 +225,10 @@ async def main():
             seen.append(asyncio.get_running_loop())
             return "done"
     def cell():  # ordinary code below a running loop, as a cell magic is
-        with Caller() as caller:
-            first = [o.text for _, o in caller.each([plan(lambda: "plain")])]
+        with CallRunner() as runner:
+            first = [o.text for _, o in runner.run([plan(lambda: "plain")])]
             patched_before = "nest_asyncio2" in sys.modules
-            second = [o.text for _, o in caller.each([plan(locked), plan(locked)])]
+            second = [o.text for _, o in runner.run([plan(locked), plan(locked)])]
         return first, patched_before, second
     print(cell(), seen == [asyncio.get_running_loop()] * 2)
     await asyncio.sleep(0)
@@ -243,7 +243,7 @@ asyncio.run(main())
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_loop_that_cannot_be_entered_again_is_named():
+def test_a_loop_that_is_not_asyncios_is_named_in_the_error():
     class Foreign(asyncio.AbstractEventLoop):
         pass
 
@@ -251,20 +251,20 @@ def test_a_loop_that_cannot_be_entered_again_is_named():
     try:
         with pytest.raises(UsageError, match="cannot be entered again"):
             outcomes(planned(later, n=1))
-        assert outcomes(planned(double, n=1)) == [Outcome("2")]
+        assert outcomes(planned(double, n=1)) == [CallOutcome("2")]
     finally:
         asyncio._set_running_loop(None)
 
 
 @pytest.mark.parametrize(("function", "expected"), [(later, True), (double, False), (hands_over, False)])
-def test_coroutine_functions_are_known(function, expected):
-    assert is_async(function) is expected
+def test_coroutine_functions_are_recognised(function, expected):
+    assert is_coroutine_function(function) is expected
 
 
-def test_objects_with_an_async_call_are_coroutine_functions():
+def test_an_object_with_an_async_call_is_a_coroutine_function():
     class Search:
         async def __call__(self, words: str):
             return words
 
-    assert is_async(Search())
-    assert asyncio.run(awaited(planned(Search(), words="a"))) == [Outcome("a")]
+    assert is_coroutine_function(Search())
+    assert asyncio.run(run_in_loop(planned(Search(), words="a"))) == [CallOutcome("a")]
