@@ -1,16 +1,20 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Both make their own .venv.
 PYTHON ?= python3
 VENV := .venv
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test check bench clean
+.PHONY: demo test quick check bench release-check clean
 
 demo: $(VENV)/.lab
 	$(BIN)/python scripts/demo.py $(if $(HEADLESS),--headless)
 
 test: check
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+quick: $(VENV)/.dev    # no kernel, no browser, nothing slow; fewer generated examples
+	$(PYTEST) -q -m "not kernel and not browser and not slow" --hypothesis-profile quick
 
 check: $(VENV)/.dev
 	$(BIN)/python -m ruff format --check .
@@ -19,6 +23,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+release-check: test
+	$(BIN)/python scripts/messages.py --release
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
@@ -35,4 +42,4 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@touch $@ $(VENV)/.lab
 
 clean:
-	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build

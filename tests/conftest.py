@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
@@ -31,6 +32,12 @@ def pytest_terminal_summary(terminalreporter) -> None:
         for line in lines:
             terminalreporter.write_line(line)
 
+
+# A busy machine is no failure: generated examples have no deadline.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("default"), max_examples=15)
+settings.register_profile("thorough", settings.get_profile("default"), max_examples=2000)
+settings.load_profile("default")
 
 START = 1_795_000_000.0
 

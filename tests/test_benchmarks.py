@@ -12,6 +12,8 @@ from benchmarks.rows import Row, beside, table
 from benchmarks.sides import PEERS
 from openclaw_ipython.practice.wire import Pause
 
+pytestmark = pytest.mark.slow
+
 FIGURES = kept.latest()
 
 

@@ -13,6 +13,8 @@ from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 
+pytestmark = pytest.mark.slow
+
 ASK = """
 import sys
 from IPython.core.interactiveshell import InteractiveShell

@@ -50,6 +50,7 @@ PRACTICE_USERS = {"practice", "cli"}
 MOST_LOOSE_MODULES = 8
 MOST_FILES_IN_A_FOLDER = 30
 LONGEST_MODULE = 450
+MOST_REPEATED_MODULE_NAMES = 8
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,34 @@ def long_modules(root: Path) -> dict[str, int]:
     return {name: n for name, n in sizes.items() if n > LONGEST_MODULE}
 
 
-RULES = [upward, circles, crowded_folders]
+def repeated_module_names(root: Path) -> dict[str, list[str]]:
+    places = defaultdict(list)
+    for name in modules(root):
+        places[name.split(".")[-1]].append(name)
+    return {name: where for name, where in places.items() if len(where) > 1}
+
+
+def option_dicts(root: Path) -> list[str]:
+    """Signatures and annotations in `shell/` that carry options as `dict[str, Any]`."""
+    found = []
+    for path in sorted((root / "shell").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.arg) and node.annotation is not None:
+                name, annotation = node.arg, node.annotation
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name | ast.Attribute):
+                name, annotation = ast.unparse(node.target), node.annotation
+            elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
+                name, annotation = node.name, node.returns
+            else:
+                continue
+            options = name.rsplit(".")[-1].strip("_") in OPTION_NAMES
+            if options and "dict[str, Any]" in ast.unparse(annotation):
+                found.append(f"{path.relative_to(root).as_posix()}:{node.lineno} {name}")
+    return found
+
+
+OPTION_NAMES = {"values", "options", "arguments", "args", "parsed", "parse", "parse_prompt", "parse_command"}
+RULES = [upward, circles, crowded_folders, classes_defined_twice, option_dicts]
 
 
 def test_every_package_has_a_layer():
@@ -169,6 +197,11 @@ def test_few_modules_are_loose_at_the_top():
     assert len(loose_modules(PACKAGE)) <= MOST_LOOSE_MODULES
 
 
+def test_few_module_names_stand_twice():
+    repeated = {name: where for name, where in repeated_module_names(PACKAGE).items() if name != "__init__"}
+    assert len(repeated) <= MOST_REPEATED_MODULE_NAMES, repeated
+
+
 def test_no_module_holds_a_second_subject():
     assert long_modules(PACKAGE) == {}
 
@@ -176,3 +209,58 @@ def test_no_module_holds_a_second_subject():
 def test_only_the_command_line_uses_the_practice_portal():
     users = {one.package for one in imports(PACKAGE) if one.target_package == "practice"}
     assert users <= PRACTICE_USERS
+
+
+# -- the rules find what breaks them --
+
+PLANTED = {
+    "an import of an upper layer": (upward, {"chat/stream.py": "from openclaw_ipython.client import Client"}),
+    "one inside a function": (upward, {"chat/stream.py": "def f():\n    import openclaw_ipython.client"}),
+    "one for type checkers": (
+        upward,
+        {"chat/stream.py": "if TYPE_CHECKING:\n    from openclaw_ipython.client import Client"},
+    ),
+    "a circle": (
+        circles,
+        {
+            "chat/stream.py": "from openclaw_ipython.chat import sse",
+            "chat/sse.py": "def f():\n    from openclaw_ipython.chat.stream import x",
+        },
+    ),
+    "a class name used twice": (
+        classes_defined_twice,
+        {"chat/stream.py": "class A: ...", "chat/sse.py": "class A: ..."},
+    ),
+    "a crowded folder": (crowded_folders, {f"chat/m{n}.py": "" for n in range(31)}),
+    "options in a dict": (option_dicts, {"shell/ask.py": "def ask(values: dict[str, Any]) -> None: ..."}),
+    "options kept in a dict": (option_dicts, {"shell/ask.py": "self._values: dict[str, Any] = {}"}),
+    "options returned as a dict": (option_dicts, {"shell/parser.py": "def parse(x) -> dict[str, Any]: ..."}),
+    "a long module": (long_modules, {"chat/stream.py": "x = 1\n" * 451}),
+}
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """`planted(files)`: a package of these files, with what they import."""
+
+    def write(files):
+        for name in ("__init__", "client", *(f"{path.split('/')[0]}/__init__" for path in files)):
+            path = tmp_path / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("", "utf-8")
+        for name, text in files.items():
+            (tmp_path / name).write_text(text, "utf-8")
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize(("rule", "files"), PLANTED.values(), ids=PLANTED)
+def test_a_violation_is_found(planted, rule, files):
+    assert rule(planted(files))
+
+
+def test_a_loose_module_and_a_repeated_name_are_found(planted):
+    root = planted({"chat/client.py": "", "chat/sse.py": ""})
+    assert loose_modules(root) == ["client"]
+    assert sorted(repeated_module_names(root)) == ["client"]

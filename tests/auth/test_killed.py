@@ -12,7 +12,10 @@ from programs import SharedHome, programs
 
 from openclaw_ipython.practice import Portal
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="each death is that of a fork")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="each death is that of a fork"),
+]
 
 LITTER = re.compile(r"\.[\w.-]+\.[0-9a-f]{16}\.tmp")
 LOCKS = re.compile(r"(auth-profiles\.json|oauth_creds)\.lock(\.takeover)?")

@@ -17,6 +17,8 @@ from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 
+pytestmark = pytest.mark.slow
+
 PROCESSES, ROUNDS = 8, 20
 
 

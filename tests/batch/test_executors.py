@@ -30,7 +30,7 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.sanitize.secrets import Secret
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # the clusters' own
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # the clusters' own
 
 TOKEN = "token-that-nobody-may-see-0123456789"
 

@@ -8,6 +8,8 @@ from collections import Counter
 
 import openclaw_ipython as oc
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """
 import openclaw_ipython as oc
 oc.map([f"item {i}" for i in range(300)], concurrency=4, progress=False, table=False)

@@ -8,6 +8,8 @@ from writers import Writer
 
 from openclaw_ipython.journal.journal import Journal
 
+pytestmark = pytest.mark.slow
+
 WRITERS, SECONDS, PAUSE = 20, 5.0, 0.2
 
 

@@ -37,6 +37,8 @@ from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.sanitize.secrets import Secret
 
+pytestmark = pytest.mark.slow
+
 CORPUS = Path(__file__).parent / "corpus"
 TARGETS = {Path(name).name: name for name in (CONFIG, PROFILES, CATALOG, CREDS, LOCK)}
 OURS = (CONFIG, PROFILES, CATALOG)  # the files that may change

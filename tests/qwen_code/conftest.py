@@ -1,12 +1,8 @@
-"""An empty folder of one's own for tests that look at what is in it; generated cases may take their time."""
+"""An empty folder of one's own for tests that look at what is in it."""
 
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
-
-settings.register_profile("config", deadline=None)  # a busy machine is no failure
-settings.load_profile("config")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.server import Served
 from openclaw_ipython.runtime.env import Runtime
 
-pytestmark = pytest.mark.kernel
+pytestmark = [pytest.mark.slow, pytest.mark.kernel]
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
 

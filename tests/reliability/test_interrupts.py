@@ -13,6 +13,8 @@ from traitlets.config import Config
 import openclaw_ipython
 from openclaw_ipython.runtime.event_loop import Bridge
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(openclaw_ipython.__file__).parent
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import openclaw_ipython
 
+pytestmark = pytest.mark.slow
+
 PACKAGE = Path(openclaw_ipython.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 

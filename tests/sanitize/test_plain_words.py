@@ -64,6 +64,6 @@ def test_the_short_way_needs_no_parser():
 def test_a_long_text_is_looked_at_in_linear_time():
     import time
 
-    started = time.perf_counter()
+    started = time.process_time()
     _PLAIN_WORDS.fullmatch("a " * 100_000 + "*")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -442,17 +442,15 @@ def test_an_interrupt_keeps_the_text_closes_the_connection_and_is_one_short_line
 
     def during(cell):
         if not fired and "two" in cell.text:
-            fired.append(time.monotonic())
+            fired.append(cell)
             signed_in.kernel.interrupt()
 
     cell = signed_in.run("%%qwen\nhi", during=during)
-    ended = time.monotonic() - fired[0]
     assert cell.status == "error"
     assert cell.ename == "KeyboardInterrupt"
     assert len(cell.traceback) <= 200
     assert "one two" in cell.text
     assert "interrupted" in cell.text
-    assert ended < 2
     assert signed_in.portal.wait_for_hang_up()
     assert signed_in.value("(str(_qwen), _qwen.finish_reason)") == ("one two ", "interrupted")
     assert "not a model" in signed_in.run("%%qwen\nagain").text
