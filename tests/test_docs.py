@@ -53,9 +53,9 @@ def _ours(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("typed", sorted(set(_ours(HABITS))))
 def test_every_habit_is_given_something_that_can_be_typed(typed):
-    from openclaw_ipython.shell.ask import CELL
     from openclaw_ipython.shell.commands.registry import find
     from openclaw_ipython.shell.magics import OpenClaw
+    from openclaw_ipython.shell.options import CELL
     from openclaw_ipython.shell.parser import parse, words
 
     magic, _, rest = typed.partition(" ")

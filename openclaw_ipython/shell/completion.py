@@ -10,10 +10,10 @@ from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.shell import naming
-from openclaw_ipython.shell.ask import CELL, FORMATS, LINE
 from openclaw_ipython.shell.commands import journal
 from openclaw_ipython.shell.commands.registry import longest, next_words
 from openclaw_ipython.shell.login.flow import METHODS
+from openclaw_ipython.shell.options import CELL, FORMATS, LINE
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.parser import Option, Spec

@@ -1,9 +1,9 @@
-"""Which conversation a question belongs to: what is sent before it, and where its turn is kept.
+"""The conversation of a question: the turns that are sent before it, and where its own turn is saved.
 
-A question is fresh unless `-c` or `--chat` says otherwise. A fresh one is remembered in memory only; it is written down
-as the first turn of a conversation once another question continues it. A turn belongs to the cell it was asked in:
-asked again there, it is sent with the turns before it, and replaces the old one in its place. Every question imports
-this, so the journal is opened only where a conversation is meant.
+Without `-c` or `--chat` a question is *fresh*: it is remembered in memory only, and is written down as the first turn
+of a conversation once another question continues it. A turn belongs to the cell it was asked in: asked again there, it
+is sent with the turns before it and replaces the old turn in its place. Every question imports this module, so the
+journal is opened only for a conversation.
 """
 
 from __future__ import annotations
@@ -15,95 +15,95 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
-    from openclaw_ipython.client import Prompt
     from openclaw_ipython.journal.conversations import Conversations, Turn, Unwritten
+    from openclaw_ipython.shell.inputs import CellPrompt
+    from openclaw_ipython.shell.options import AskOptions
+    from openclaw_ipython.shell.recent_questions import RecentQuestions
     from openclaw_ipython.shell.session import Session
 
 LONGEST_NAME = 80
-REMEMBERED = 50
-"""How many fresh questions of a kernel are remembered, in case one is continued or begins a conversation."""
 
 _UNFINISHED = frozenset({"interrupted", "ended early", "content_filter", ""})
-_PICTURE = "[a picture was here:"  # for the model, in the turn's own place
-_MARGIN = 0.9  # of the room that is left: how many tokens something is, is known about only
+_PICTURE = "[a picture was here:"  # for the model, in place of the picture
+_MARGIN = 0.9  # of the context window that is left, as token counts are estimates
 
 
-class Memory:
-    """What a kernel remembers of its questions. One per session."""
-
-    def __init__(self) -> None:
-        self.fresh: dict[str, tuple[float, Any, str, str]] = {}
-        """Cell → when, content, model and answer of the fresh questions, the latest at the end."""
-        self.latest: str | None = None
-        """The cell of the last question, where that was a fresh one."""
-        self.execution: tuple[Any, int] = (None, 0)
-        """Which execution asked last, and how often."""
-        self.unwritten: Unwritten | None = None
-
-
-def conversation(session: Session, values: dict[str, Any], typed: str) -> Talk:
+def conversation_for(session: Session, options: AskOptions, typed: str) -> Conversation:
     """The conversation that the options name; `typed` is the whole magic. Raises UsageError."""
-    name, goes_on, cell = values["chat"], values["continue"], cell_of(session, typed)
-    if values["no_history"]:
-        if name or goes_on:
+    name, cell = options.chat, cell_of(session, typed)
+    if options.no_history:
+        if name or options.continue_:
             raise UsageError(_("--no-history is for a question of no conversation"))
-        return Talk(session, values, cell)
-    if name is None and not goes_on:
-        return _Fresh(session, values, cell)
+        return Conversation()
+    if name is None and not options.continue_:
+        return _Fresh(session.recent_questions, cell)
     if name is not None and (not name.strip() or len(name) > LONGEST_NAME or not name.isprintable()):
         raise UsageError(_("the name of a conversation has 1 to {most} characters", most=LONGEST_NAME))
-    return _Continued(session, values, cell)
+    return _Continued(session, options, cell)
 
 
-class Talk:
-    """A question that is part of no conversation, and what all kinds have in common."""
+class Conversation:
+    """No conversation: nothing is sent before the question, and its turn is not remembered."""
 
-    def __init__(self, session: Session, values: dict[str, Any], cell: str) -> None:
-        self._session = session
-        self._values = values
+    def with_history(self, prompt: CellPrompt) -> CellPrompt:
+        """`prompt` with the turns to send before it. To be called once."""
+        return prompt
+
+    def remember(self, reply: Reply) -> None:
+        """Save the turn of the question and its `reply`."""
+
+
+class _Remembered(Conversation):
+    """Makes a turn of the question and a complete answer."""
+
+    def __init__(self, recent: RecentQuestions, cell: str) -> None:
+        self._recent = recent
         self._cell = cell
         self._content: Any = ""
 
-    def messages(self, prompt: Prompt) -> Prompt:
-        """What is sent: the turns before, and the question. What is to be told of it goes into `values["notes"]`."""
-        self._content = prompt if isinstance(prompt, str) else prompt[-1].content
+    def with_history(self, prompt: CellPrompt) -> CellPrompt:
+        self._content = prompt.messages[-1].content
         return prompt
 
-    def keep(self, reply: Reply) -> None:
-        """The answer has come: remember the turn."""
-
-
-class _Fresh(Talk):
-    def keep(self, reply: Reply) -> None:
+    def remember(self, reply: Reply) -> None:
         if is_a_turn(reply):
-            memory = self._session.memory
-            memory.fresh.pop(self._cell, None)
-            content = without_pictures(self._content)
-            memory.fresh[self._cell] = (time.time(), content, reply.model, str(reply))
-            memory.latest = self._cell
-            if len(memory.fresh) > REMEMBERED:
-                del memory.fresh[next(iter(memory.fresh))]
+            from openclaw_ipython.journal.conversations import Turn
+
+            self._save(
+                Turn(self._cell, time.time(), reply.model, without_pictures(self._content), str(reply))
+            )
+
+    def _save(self, turn: Turn) -> None:
+        raise NotImplementedError
 
 
-class _Continued(Talk):
-    """A question of a conversation: the one of that name, else the last one of this notebook."""
+class _Fresh(_Remembered):
+    def _save(self, turn: Turn) -> None:
+        self._recent.add(turn)
 
-    def __init__(self, session: Session, values: dict[str, Any], cell: str) -> None:
-        super().__init__(session, values, cell)
-        name = values["chat"]
+
+class _Continued(_Remembered):
+    """The conversation of the given name, else the last one of this notebook."""
+
+    def __init__(self, session: Session, options: AskOptions, cell: str) -> None:
+        super().__init__(session.recent_questions, cell)
+        name = options.chat
+        self._tokens_left = _tokens_left(session, options)
         self._notes: list[str] = []
         self._notebook = notebook_of(session)
         self._store, why = store_of(session, to_write=True)
         if why:
             self._notes.append(_("the conversation lives as long as this kernel: {why}", why=why))
-        _absorb(session.memory, self._store, self._notebook)
-        self._first: list[Turn] = []  # of a conversation that begins with a fresh question
+        _replace_first_turns(self._recent, self._store, self._notebook)
+        self._first: list[Turn] = []  # a fresh question that this conversation begins with
         self._name = name or self._last()
         turns = [*self._first, *self._store.turns(self._notebook, self._name)]
         own = next((at for at, turn in enumerate(turns) if turn.cell == cell), len(turns))
@@ -113,50 +113,35 @@ class _Continued(Talk):
                 _("there was nothing to continue: conversation {name} begins", name=self._name)
             )
 
-    def messages(self, prompt: Prompt) -> Prompt:
-        """What is sent: as many of the turns before as there is room for, and the question."""
+    def with_history(self, prompt: CellPrompt) -> CellPrompt:
+        """`prompt` with as many of the turns before it as fit the model's context window."""
         from openclaw_ipython.chat.token_estimate import of_messages
 
-        super().messages(prompt)
-        asked = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
-        left_out, room = 0, _room(self._session, self._values)
-        if room is not None:
-            left_out = fitting(self._before, room - of_messages(asked))
+        asked = super().with_history(prompt).messages
+        notes, left_out = self._notes, 0
+        if self._tokens_left is not None:
+            left_out = turns_to_leave_out(self._before, self._tokens_left - of_messages(asked))
         if left_out:
-            self._notes.append(
-                _("too long for the model: left out the oldest turns ({count})", count=left_out)
-            )
+            notes.append(_("too long for the model: left out the oldest turns ({count})", count=left_out))
         before = self._before[left_out:]
-        count = sum(pictures_in(turn.prompt) for turn in before)
-        if count:
-            self._notes.append(_("pictures of earlier turns, not sent again: {count}", count=count))
-        self._values["notes"] = (*self._values.get("notes", ()), *self._notes)
-        return [*as_messages(before), *asked]
+        if count := sum(pictures_in(turn.prompt) for turn in before):
+            notes.append(_("pictures of earlier turns, not sent again: {count}", count=count))
+        return replace(prompt, content=[*as_messages(before), *asked], notes=(*prompt.notes, *notes))
 
-    def keep(self, reply: Reply) -> None:
-        """The answer has come: its turn is written down, in its place."""
-        if not is_a_turn(reply):
-            return
-        from openclaw_ipython.journal.conversations import Turn
-
-        content = without_pictures(self._content)
-        turn = Turn(self._cell, time.time(), reply.model, content, str(reply))
+    def _save(self, turn: Turn) -> None:
         self._store.keep(self._notebook, self._name, *self._first, turn)
-        self._session.memory.latest = None
+        self._recent.latest = None
 
     def _last(self) -> str:
-        """The conversation this cell is a part of, else the last one; a number where that is yet to be written down."""
-        store, notebook, memory = self._store, self._notebook, self._session.memory
+        """The conversation of this cell, else the last one; a new number where the last question is a fresh one."""
+        store, notebook, latest = self._store, self._notebook, self._recent.latest
         if own := store.of_cell(notebook, self._cell):
             return own
-        if memory.latest is None:
+        if latest is None:
             return store.latest(notebook) or store.free_number(notebook)
-        if begun := _begun_by(store, notebook, memory.latest):
+        if begun := _begun_by(store, notebook, latest):
             return begun
-        from openclaw_ipython.journal.conversations import Turn
-
-        at, content, model, answer = memory.fresh[memory.latest]
-        self._first.append(Turn(memory.latest, at, model, content, answer))
+        self._first.append(self._recent.turns[latest])
         return store.free_number(notebook)
 
 
@@ -166,46 +151,46 @@ def is_a_turn(reply: Reply) -> bool:
 
 
 def without_pictures(content: Any) -> Any:
-    """`content` as it is kept: a picture that was sent along is only mentioned, one at an address stays."""
+    """`content` as it is saved: a picture that was sent as data is only mentioned, one at an address stays."""
     if isinstance(content, str):
         return content
-    kept: list[Any] = []
+    parts: list[Any] = []
     for part in content:
         url = str((part.get("image_url") or {}).get("url", "")) if part.get("type") == "image_url" else ""
         if url.startswith("data:"):
             kind = url[5:].partition(";")[0] or "image"
-            kept.append({"type": "text", "text": f"{_PICTURE} {kind}, {len(url) * 3 // 4} bytes]"})
+            parts.append({"type": "text", "text": f"{_PICTURE} {kind}, {len(url) * 3 // 4} bytes]"})
         else:
-            kept.append(dict(part))
-    return kept
+            parts.append(dict(part))
+    return parts
 
 
 def pictures_in(content: Any) -> int:
-    """How many pictures of a kept content are only mentioned."""
+    """How many pictures of a saved content are only mentioned."""
     if isinstance(content, str):
         return 0
     return sum(str(part.get("text", "")).startswith(_PICTURE) for part in content)
 
 
 def cell_of(session: Session, typed: str) -> str:
-    """The cell that asks: the front end's id of it; where it tells none, what is typed in it.
+    """An id of the cell that asks: that of the front end, else a hash of `typed`.
 
-    In a terminal every input is a cell of its own. Further questions of one cell are told apart by their number.
+    In a terminal each input is a cell of its own. Further questions of one cell get a number.
     """
-    shell, memory = session.shell, session.memory
+    shell = session.shell
     parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
     execution = (parent.get("header") or {}).get("msg_id")
-    memory.execution = (execution, memory.execution[1] + 1 if memory.execution[0] == execution else 1)
+    number = session.recent_questions.number_in(execution)
     cell = str((parent.get("metadata") or {}).get("cellId") or "")
     if not cell and session.front.kind == "terminal":
         cell = f"input:{os.getpid()}:{time.time():.3f}"
     elif not cell:
         cell = f"typed:{hashlib.sha256(typed.encode('utf-8', 'replace')).hexdigest()[:24]}"
-    return cell if memory.execution[1] == 1 else f"{cell}#{memory.execution[1]}"
+    return cell if number == 1 else f"{cell}#{number}"
 
 
 def notebook_of(session: Session) -> str:
-    """Whose conversations these are: the notebook's path, as VS Code or a Jupyter server tells it, else the folder."""
+    """The owner of conversations: the notebook's path, where VS Code or Jupyter tells it, else the working folder."""
     named = session.shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
     if isinstance(named, str) and named:
         return str(Path.cwd() / named)
@@ -213,35 +198,33 @@ def notebook_of(session: Session) -> str:
 
 
 def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations | Unwritten, str]:
-    """Where conversations are kept, and why only in memory if they are."""
+    """The store of conversations, and, where they are only in memory, the reason."""
     why = ""
     if session.client.keeping.journal:
         journal = session.client.books.journal
         try:
-            if to_write:  # to know it before the question is sent
+            if to_write:  # fails now rather than after the answer
                 journal.database.write(lambda connection: None)
             journal.conversations.latest("")
         except OpenClawError as error:
             why = str(error)
         else:
             return journal.conversations, ""
-    memory = session.memory
-    if memory.unwritten is None:
+    recent = session.recent_questions
+    if recent.unwritten is None:
         from openclaw_ipython.journal.conversations import Unwritten
 
-        memory.unwritten = Unwritten()
-    return memory.unwritten, why or _("the journal is off")
+        recent.unwritten = Unwritten()
+    return recent.unwritten, why or _("the journal is off")
 
 
-def _absorb(memory: Memory, store: Conversations | Unwritten, notebook: str) -> None:
-    """Fresh questions that begin a conversation and were asked again since: their turns are replaced."""
-    from openclaw_ipython.journal.conversations import Turn
-
-    for cell, (at, content, model, answer) in list(memory.fresh.items()):
+def _replace_first_turns(recent: RecentQuestions, store: Conversations | Unwritten, notebook: str) -> None:
+    """Save fresh questions that were asked again after they had begun a conversation."""
+    for cell, turn in list(recent.turns.items()):
         if name := _begun_by(store, notebook, cell):
-            store.keep(notebook, name, Turn(cell, at, model, content, answer))
-            if cell != memory.latest:
-                del memory.fresh[cell]
+            store.keep(notebook, name, turn)
+            if cell != recent.latest:
+                del recent.turns[cell]
 
 
 def _begun_by(store: Conversations | Unwritten, notebook: str, cell: str) -> str | None:
@@ -250,29 +233,29 @@ def _begun_by(store: Conversations | Unwritten, notebook: str, cell: str) -> str
     return name if name is not None and store.turns(notebook, name)[0].cell == cell else None
 
 
-def _room(session: Session, values: dict[str, Any]) -> int | None:
-    """How many tokens a question with all before it may take, the answer's own part left free."""
+def _tokens_left(session: Session, options: AskOptions) -> int | None:
+    """How many tokens the prompt and the turns before it may take beside the answer; None if unknown."""
     models = session.client.models
     try:
-        word = values.get("ref") or values["model"] or session.options.default_model
+        word = options.model or session.options.default_model
         ref = models.resolve(word) if word else models.default()
         model = models.target(ref).model if ref is not None else None
-    except OpenClawError:  # to be said when the question is asked
+    except OpenClawError:  # raised again when the question is asked
         return None
     if model is None or not model.context_window:
         return None
-    answer = values["max_tokens"] or min(model.max_tokens, model.context_window // 4)
+    answer = options.max_tokens or min(model.max_tokens, model.context_window // 4)
     return max(0, int(_MARGIN * (model.context_window - answer)))
 
 
-def fitting(turns: Sequence[Turn], room: int) -> int:
-    """How many of the oldest turns have to be left out for the others to take at most `room` tokens."""
+def turns_to_leave_out(turns: Sequence[Turn], tokens: int) -> int:
+    """How many of the oldest turns have to be left out for the others to take at most `tokens`."""
     from openclaw_ipython.chat.token_estimate import of_messages
 
-    kept = len(turns)
-    while kept and (room := room - of_messages(as_messages(turns[kept - 1 : kept]))) >= 0:
-        kept -= 1
-    return kept
+    first = len(turns)
+    while first and (tokens := tokens - of_messages(as_messages(turns[first - 1 : first]))) >= 0:
+        first -= 1
+    return first
 
 
 def as_messages(turns: Sequence[Turn]) -> list[Message]:

@@ -24,7 +24,7 @@ _SHOWN = 20_000
 """Characters of one message that are shown."""
 
 
-class Rehearsal(View, frozen=True):
+class DryRun(View, frozen=True):
     """The facts about a question, then its messages: role and text."""
 
     facts: Sequence[str]
@@ -48,26 +48,26 @@ class Rehearsal(View, frozen=True):
         return f"<div>{facts}{messages}</div>"
 
 
-def rehearsal(question: Question, pictures: Sequence[Picture]) -> Rehearsal:
-    """What `question` would send. `pictures` are what is known of its pictures, by their addresses."""
+def dry_run(request: Question, pictures: Sequence[Picture]) -> DryRun:
+    """What `request` would send. `pictures` are those of its last message."""
     known = {picture.url: picture for picture in pictures}
-    request = question.request
-    messages = [(message.role, "\n".join(_shown(message, known))) for message in request.messages]
-    about = token_estimate.of_messages(request.messages)
+    chat = request.request
+    messages = [(message.role, "\n".join(_shown(message, known))) for message in chat.messages]
+    about = token_estimate.of_messages(chat.messages)
     about += sum(picture.tokens - token_estimate.PICTURE for picture in pictures)
     facts = [
         _("Nothing was sent."),
         _(
             "To {ref} at {host}, with {login}",
-            ref=question.ref,
-            host=urlsplit(question.url).netloc,
-            login=question.credential.label,
+            ref=request.ref,
+            host=urlsplit(request.url).netloc,
+            login=request.credential.label,
         ),
         _("About {count} tokens; messages: {messages}", count=f"{about:,}", messages=len(messages)),
     ]
-    if options := json.dumps(_options(question), ensure_ascii=False, default=repr)[1:-1]:
-        facts.append(_("With {options}", options=options))
-    return Rehearsal([*facts, *question.notes], messages)
+    if fields := json.dumps(_fields(request), ensure_ascii=False, default=repr)[1:-1]:
+        facts.append(_("With {options}", options=fields))
+    return DryRun([*facts, *request.notes], messages)
 
 
 def _shown(message: Message, known: Mapping[str, Picture]) -> Iterator[str]:
@@ -86,8 +86,8 @@ def _shown(message: Message, known: Mapping[str, Picture]) -> Iterator[str]:
             yield f"[{picture.note if picture else part.get('type')}]"
 
 
-def _options(question: Question) -> dict[str, Any]:
+def _fields(request: Question) -> dict[str, Any]:
     """The request fields that were asked for, and what the host's manner adds."""
-    request = question.request
-    named = {"temperature": request.temperature, "top_p": request.top_p, "max_tokens": request.max_tokens}
-    return {name: value for name, value in named.items() if value is not None} | dict(request.extra)
+    chat = request.request
+    named = {"temperature": chat.temperature, "top_p": chat.top_p, "max_tokens": chat.max_tokens}
+    return {name: value for name, value in named.items() if value is not None} | dict(chat.extra)

@@ -1,47 +1,63 @@
-"""What goes into a question from a cell: the options that name things, joined with what the notebook holds.
+"""The prompt of a cell: its text, and what `--image`, `--attach` and `--cells` add from the notebook.
 
-Loads the room of the context only where something was named, or a brace was typed.
+The package `context` is imported only where one of these, or a brace, was typed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from openclaw_ipython.chat.types import Message
 
 if TYPE_CHECKING:
     from openclaw_ipython.client import Prompt
+    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.shell.options import AskOptions
     from openclaw_ipython.shell.session import Session
 
 
-def composed(session: Session, values: dict[str, Any], text: str) -> Prompt:
-    """What is asked: `text` with its references, and what `--image`, `--attach` and `--cells` name.
+class CellPrompt(Struct, frozen=True):
+    """What a cell asks. `notes` are for the footer, `pictures` are the pictures of its last message."""
 
-    What the reader is to be told about it is put into `values["notes"]`. Raises UsageError for what is not there.
-    """
-    named = values["image"] or values["attach"] or values["cells"]
-    if not named and (values["raw"] or "{" not in text):
-        return text
+    content: Prompt
+    notes: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
+
+    @property
+    def messages(self) -> list[Message]:
+        """The content as messages."""
+        return [Message("user", self.content)] if isinstance(self.content, str) else list(self.content)
+
+    def __repr__(self) -> str:
+        return "CellPrompt(…)"  # it holds the text of files
+
+
+def compose_prompt(session: Session, options: AskOptions, text: str) -> CellPrompt:
+    """`text` with its references replaced, and what the options add. Raises UsageError for a name that is not found."""
+    named = options.image or options.attach or options.cells
+    if not named and (options.raw or "{" not in text):
+        return CellPrompt(text)
     from openclaw_ipython.context.prompt import Wanted, compose
 
     wanted = Wanted(
-        values["image"],
-        values["attach"],
-        values["cells"] or "",
-        raw=values["raw"],
+        options.image,
+        options.attach,
+        options.cells or "",
+        raw=options.raw,
         limit=session.options.context_limit,
-        detailed=("vl_high_resolution_images", True) in values["param"],
+        detailed=("vl_high_resolution_images", True) in options.param,
     )
     prompt = compose(text, session.notebook, wanted)
-    values["notes"] = prompt.notes
-    values["pictures"] = prompt.pictures
-    return [Message("user", prompt.content)] if prompt.pictures else prompt.text
+    content = [Message("user", prompt.content)] if prompt.pictures else prompt.text
+    return CellPrompt(content, prompt.notes, prompt.pictures)
 
 
-def preferred(session: Session, prompt: Prompt) -> str | None:
-    """The model that `%config` prefers; None where there is none, or where it reads text only and pictures go along."""
+def preferred_model(session: Session, prompt: CellPrompt) -> str | None:
+    """The model named in `%config`; None without one, and for pictures where that model reads text only."""
     word: str = session.options.default_model
-    if not word or isinstance(prompt, str) or all(isinstance(message.content, str) for message in prompt):
+    if not word or all(isinstance(message.content, str) for message in prompt.messages):
         return word or None
     models = session.client.models
     return None if models.reads_images(models.resolve(word)) is False else word

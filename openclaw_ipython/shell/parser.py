@@ -37,8 +37,9 @@ class Option:
 
     @property
     def key(self) -> str:
-        """The name its value is kept under: the long form, with underscores."""
-        return max(self.names, key=len).lstrip("-").replace("-", "_")
+        """The keyword argument of its value: the long form with underscores, `continue_` for `--continue`."""
+        name = max(self.names, key=len).lstrip("-").replace("-", "_")
+        return f"{name}_" if iskeyword(name) else name
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openclaw_ipython.chat.types import Reply, code_blocks
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.shell.ask import CELL, put, renderer_for
-from openclaw_ipython.shell.parser import parse
+from openclaw_ipython.shell.ask import ask_prompt
+from openclaw_ipython.shell.inputs import CellPrompt
+from openclaw_ipython.shell.options import AskOptions
 from openclaw_ipython.shell.render.code_cells import PYTHON, flagged, warning
 from openclaw_ipython.shell.render.diffs import diff_bundle
 from openclaw_ipython.shell.render.status import mark_text
 from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 from openclaw_ipython.shell.render.wrapper import Around
+from openclaw_ipython.shell.reply import renderer_for
 from openclaw_ipython.shell.views import MessageView
 
 if TYPE_CHECKING:
@@ -53,9 +55,9 @@ def failure_in(session: Session) -> Failure | MessageView:
 
 
 def ask_about(session: Session, case: Case, renderer: Renderer, model: str | None) -> Reply:
-    """Put the question of `case`, to `model` where it is named."""
-    values: dict[str, Any] = parse([], CELL)
-    return put(session, values | {"model": model, "system": case.system}, case.prompt, renderer)
+    """Send the question of `case`, to `model` where it is named."""
+    options = AskOptions(model=model, system=case.system)
+    return ask_prompt(session, options, CellPrompt(case.prompt), renderer)
 
 
 def repair_renderer(session: Session, failure: Failure, case: Case) -> RepairRenderer:

@@ -16,9 +16,9 @@ from openclaw_ipython.shell.front_end import FrontEnd, detect
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.names import Failure
-    from openclaw_ipython.shell.conversation import Memory
     from openclaw_ipython.shell.login.state import SignIn
     from openclaw_ipython.shell.notebook import NotebookView
+    from openclaw_ipython.shell.recent_questions import RecentQuestions
     from openclaw_ipython.shell.render.code_cells import Below
     from openclaw_ipython.shell.views import View
 
@@ -35,7 +35,7 @@ class Session:
         self.failure: Failure | None = None
         """The failure that `%openclaw fix` or `explain` was asked about last."""
         self._below: Below | None = None
-        self._memory: Memory | None = None
+        self._recent_questions: RecentQuestions | None = None
         self._client: Client | None = None
         self._pid = os.getpid()
 
@@ -49,13 +49,13 @@ class Session:
         return self._client
 
     @property
-    def memory(self) -> Memory:
-        """What this kernel remembers of its questions."""
-        if self._memory is None:
-            from openclaw_ipython.shell.conversation import Memory
+    def recent_questions(self) -> RecentQuestions:
+        """The latest questions that belong to no conversation."""
+        if self._recent_questions is None:
+            from openclaw_ipython.shell.recent_questions import RecentQuestions
 
-            self._memory = Memory()
-        return self._memory
+            self._recent_questions = RecentQuestions()
+        return self._recent_questions
 
     @property
     def notebook(self) -> NotebookView:

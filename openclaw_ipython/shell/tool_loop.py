@@ -1,7 +1,6 @@
-"""A cell whose answer takes several rounds: `--tools`, `--schema`. Each call is shown, and asked about, before it runs.
+"""`--tools` and `--schema`: an answer that takes several requests. Each call is shown and confirmed before it runs.
 
-What is asked next and what the model is told is decided in `answers`; here is who looks on. Nothing runs that the
-person has not named in the cell.
+The package `structured` decides each step; this module carries it out in a cell. Only functions named in the cell run.
 """
 
 from __future__ import annotations
@@ -9,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.types import Message, Reply, TextDelta, ToolResult
+from openclaw_ipython.chat.types import Reply, TextDelta, ToolResult
 from openclaw_ipython.context.names import Broken, find
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.terminal import safe_text
-from openclaw_ipython.shell.ask import hear, kept, question_for, why_ended
 from openclaw_ipython.shell.login.secret_prompt import can_be_asked
+from openclaw_ipython.shell.reply import finish_reason_of, partial_reply_kept, prepare_request, receive
 from openclaw_ipython.structured.loop import (
     CallOutcome,
     ModelRequest,
@@ -31,8 +32,9 @@ from openclaw_ipython.structured.schema import is_schema
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
-    from openclaw_ipython.client import Prompt
     from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.shell.inputs import CellPrompt
+    from openclaw_ipython.shell.options import AskOptions
     from openclaw_ipython.shell.render.markdown import Renderer
     from openclaw_ipython.shell.session import Session
 
@@ -40,40 +42,51 @@ _SHOWN = 4_000  # characters of the arguments that a person is asked about
 _REFUSED = "The person did not allow this call."
 
 
-def answered_in_rounds(session: Session, values: dict[str, Any], prompt: Prompt, renderer: Renderer) -> Reply:
-    """Ask with the functions of `--tools` on offer, until there is an answer, which then fits `--schema`.
+def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:
+    """ModelRequest with the functions of `--tools`, until there is an answer, which then fits `--schema`.
 
-    Raises UsageError for names that lead to nothing usable, and where nobody can be asked before a function runs;
-    TooManyRounds, SchemaMismatch, and what a question raises. An interrupt ends whatever runs.
+    Raises UsageError for names that cannot be used, and where nobody can confirm a call; TooManyRounds,
+    SchemaMismatch, and the errors of a request. An interrupt ends the request or function that runs.
     """
-    steps = _steps(session, values, prompt)
-    if values["tools"] and not values["yes"] and not can_be_asked(session.front):
+    steps = _steps(session, options, prompt)
+    if options.tools and not options.yes and not can_be_asked(session.front):
         raise UsageError(
             _("nobody is there to be asked before a function runs"),
             hint=_("--yes runs them without asking"),
         )
     with CallRunner(notebook_loop()) as runner:
-        talk = _Talk(session, values, renderer, runner)
-        with kept(session, renderer, values["out"], talk.so_far):
-            reply = run_loop(steps, talk.ask, talk.run)
+        loop = CellToolLoop(session, options, prompt, renderer, runner)
+        with partial_reply_kept(session, renderer, options.out, loop.partial_reply):
+            reply = run_loop(steps, loop.ask, loop.run)
             renderer.close(reply)
             return reply
 
 
-def first_question(session: Session, values: dict[str, Any], prompt: Prompt, renderer: Renderer) -> Question:
-    """The question that such a cell begins with, made ready and not sent. Raises as `answered_in_rounds` does."""
-    step = next(_steps(session, values, prompt))
+def first_request(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Question:
+    """The first request of such a cell, not sent. Raises as `run_tool_loop` does."""
+    step = next(_steps(session, options, prompt))
     if not isinstance(step, ModelRequest):
-        raise TypeError(step)  # the first thing is always a question
-    return question_for(
-        session, values, step.messages, renderer, fields=step.fields, answer_schema=step.schema
+        raise TypeError(step)  # the first step is always a request
+    return _request(session, options, prompt, renderer, step)
+
+
+def _steps(session: Session, options: AskOptions, prompt: CellPrompt) -> ToolLoop:
+    wanted = _named(session, options.schema, "--schema") if options.schema else None
+    tools = {name: _named(session, name, "--tools") for name in options.tools or ()}
+    return tool_loop(prompt.messages, wanted, tools)
+
+
+def _request(
+    session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer, step: ModelRequest
+) -> Question:
+    return prepare_request(
+        session,
+        options,
+        replace(prompt, content=step.messages),
+        renderer,
+        fields=step.fields,
+        answer_schema=step.schema,
     )
-
-
-def _steps(session: Session, values: dict[str, Any], prompt: Prompt) -> ToolLoop:
-    wanted = _named(session, values["schema"], "--schema") if values["schema"] else None
-    tools = {name: _named(session, name, "--tools") for name in values["tools"] or ()}
-    return tool_loop([Message("user", prompt)] if isinstance(prompt, str) else prompt, wanted, tools)
 
 
 def _named(session: Session, path: str, option: str) -> Any:
@@ -99,35 +112,39 @@ def _named(session: Session, path: str, option: str) -> Any:
         ) from None
 
 
-class _Talk:
-    """One answer in rounds, as a cell shows it. `ask` and `run` carry steps out, `so_far` is what they came to."""
+class CellToolLoop:
+    """Carries out the steps of one answer in a cell. Calls run after the person has allowed them."""
 
     def __init__(
-        self, session: Session, values: dict[str, Any], renderer: Renderer, runner: CallRunner
+        self,
+        session: Session,
+        options: AskOptions,
+        prompt: CellPrompt,
+        renderer: Renderer,
+        runner: CallRunner,
     ) -> None:
         self._session = session
-        self._values = values
+        self._options = options
+        self._prompt = prompt
         self._renderer = renderer
         self._runner = runner
-        self._may_all = bool(values["yes"])
-        self._said: list[Reply] = []
-        self._hearing: Collector | None = None
+        self._all_allowed = options.yes
+        self._replies: list[Reply] = []
+        self._collector: Collector | None = None  # of the reply that is arriving
 
     def ask(self, step: ModelRequest) -> Reply:
-        """Ask once, shown as it comes."""
+        """Send one request and show its reply as it arrives."""
         session, renderer = self._session, self._renderer
-        question = question_for(
-            session, self._values, step.messages, renderer, fields=step.fields, answer_schema=step.schema
-        )
-        if self._said:
-            renderer.feed([TextDelta("\n\n")])  # what comes now is no continuation of what was said before
+        request = _request(session, self._options, self._prompt, renderer, step)
+        if self._replies:
+            renderer.feed([TextDelta("\n\n")])  # a new paragraph, no continuation of the reply before
         else:
-            renderer.open(str(question.ref))
-        self._hearing = Collector(str(question.ref), session.monotonic())
-        hear(session, question, renderer, self._hearing)
-        reply = self._hearing.reply(session.monotonic())
-        self._said.append(reply)
-        self._hearing = None
+            renderer.open(str(request.ref))
+        self._collector = Collector(str(request.ref), session.monotonic())
+        receive(session, request, renderer, self._collector)
+        reply = self._collector.reply(session.monotonic())
+        self._replies.append(reply)
+        self._collector = None
         return reply
 
     def run(self, step: ToolRun) -> Sequence[CallOutcome]:
@@ -143,17 +160,17 @@ class _Talk:
             self._renderer.feed([ToolResult(allowed[at].call, outcome.text, outcome.failed)])
         return [outcomes[at] for at in range(len(allowed))]
 
-    def so_far(self, error: BaseException) -> Reply:
-        """What there is of an answer that `error` ended."""
+    def partial_reply(self, error: BaseException) -> Reply:
+        """The part of the answer that had arrived when `error` ended it."""
         if isinstance(error, SchemaMismatch | TooManyRounds) and isinstance(error.reply, Reply):
             return error.reply
-        said = list(self._said)
-        if self._hearing is not None:
-            said.append(self._hearing.reply(self._session.monotonic()))
-        return merge_replies(said or [Reply()], finish_reason=why_ended(error))
+        replies = list(self._replies)
+        if self._collector is not None:
+            replies.append(self._collector.reply(self._session.monotonic()))
+        return merge_replies(replies or [Reply()], finish_reason=finish_reason_of(error))
 
     def _allowed(self, planned: PlannedCall) -> bool:
-        if self._may_all:
+        if self._all_allowed:
             return True
         arguments = planned.call.arguments
         more = f" … ({len(arguments) - _SHOWN} more characters)" if len(arguments) > _SHOWN else ""
@@ -162,5 +179,5 @@ class _Talk:
             answer = input(_("Run {call}? y: yes, a: yes to all, Enter: no > ", call=shown))
         except EOFError:  # the terminal was closed, or Ctrl-D
             return False
-        self._may_all = answer.strip().lower() in {"a", "all"}
-        return self._may_all or answer.strip().lower() in {"y", "yes", "是"}
+        self._all_allowed = answer.strip().lower() in {"a", "all"}
+        return self._all_allowed or answer.strip().lower() in {"y", "yes", "是"}

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from openclaw_ipython.chat.token_estimate import of_messages
 from openclaw_ipython.chat.types import Message, Reply
 from openclaw_ipython.journal.conversations import Turn
-from openclaw_ipython.shell.conversation import as_messages, fitting, is_a_turn, pictures_in, without_pictures
+from openclaw_ipython.shell.conversation import (
+    as_messages,
+    is_a_turn,
+    pictures_in,
+    turns_to_leave_out,
+    without_pictures,
+)
 
 TEXT = {"type": "text", "text": "What is this?"}
 FAR = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
@@ -59,6 +65,6 @@ def test_turns_are_sent_as_question_and_answer():
 @given(st.lists(st.text(max_size=200), max_size=8), st.integers(0, 400))
 def test_as_few_turns_as_possible_are_left_out_and_the_oldest_first(texts, room):
     turns = [turn(text) for text in texts]
-    left_out = fitting(turns, room)
+    left_out = turns_to_leave_out(turns, room)
     assert of_messages(as_messages(turns[left_out:])) <= room or left_out == len(turns)
     assert left_out == 0 or of_messages(as_messages(turns[left_out - 1 :])) > room

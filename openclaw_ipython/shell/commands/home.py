@@ -128,7 +128,7 @@ def help_(session: Session, values: dict[str, Any]) -> View | None:
             _("%openclaw commands"), (), [*commands, *((c.line, _(c.help)) for c in COMMANDS.values())]
         )
     if typed[0].lstrip("%") == "qwen":
-        from openclaw_ipython.shell.ask import CELL
+        from openclaw_ipython.shell.options import CELL
 
         what = _("ask: the cell is the prompt")
         return FactsView("%%qwen [MODEL] [options]", [("", what)], _arguments(CELL))

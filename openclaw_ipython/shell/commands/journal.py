@@ -70,8 +70,7 @@ def chat_clear(session: Session, values: dict[str, Any]) -> View | None:
     notebook = notebook_of(session)
     turns = store.clear(notebook, values["name"])
     if values["name"] is None:
-        session.memory.fresh.clear()
-        session.memory.latest = None
+        session.recent_questions.clear()
     elif not turns:
         raise _unknown(session, store, values["name"])
     return MessageView(_("turns forgotten: {count}", count=turns))

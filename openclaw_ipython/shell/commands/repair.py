@@ -37,7 +37,7 @@ def explain(session: Session, values: dict[str, Any]) -> View | None:
     """Explain the last exception, with the cell it came from."""
     from openclaw_ipython.context.repairs import to_explain
     from openclaw_ipython.shell import repairing
-    from openclaw_ipython.shell.ask import renderer_for
+    from openclaw_ipython.shell.reply import renderer_for
 
     failure = repairing.failure_in(session)
     if isinstance(failure, MessageView):

@@ -1,0 +1,196 @@
+"""The options of `%%qwen` and `%qwen`, and the values that one cell gives them.
+
+Each field of `AskOptions` carries the `Option` it is typed as. Parsing, help, completion and the documentation are
+derived from these.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_type_hints
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from openclaw_ipython.chat.thinking import LEVELS
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.parser import (
+    Option,
+    Positional,
+    Spec,
+    cells,
+    choice,
+    count,
+    field,
+    identifier,
+    names,
+    number,
+    parse,
+    parse_prompt,
+    quoted,
+    seconds,
+    words,
+)
+
+FORMATS = ("markdown", "text", "code", "json", "html", "math", "silent")
+MANUAL = "%openclaw help qwen"
+
+
+class AskOptions(Struct, frozen=True, kw_only=True):
+    """The options of one question. The field of an option that was not given is None, False or empty."""
+
+    model: Annotated[
+        str | None, Option(("-m", "--model"), "the model: provider/model or alias", "REF", kind="model")
+    ] = None
+    system: Annotated[
+        str | None,
+        Option(("-s", "--system"), "what the model is told before the question: the system prompt", "TEXT"),
+    ] = None
+    temperature: Annotated[
+        float | None,
+        Option(("-t", "--temperature"), "how varied the answer is, from 0 to 2", "X", number(0, 2)),
+    ] = None
+    top_p: Annotated[
+        float | None,
+        Option(("--top-p",), "from 0 to 1; a lower one keeps to likelier words", "X", number(0, 1)),
+    ] = None
+    max_tokens: Annotated[
+        int | None, Option(("--max-tokens",), "the longest answer, in tokens", "N", count)
+    ] = None
+    param: Annotated[
+        tuple[tuple[str, Any], ...],
+        Option(
+            ("-p", "--param"),
+            "a further field of the request, e.g. top_k=20; the value is JSON or text",
+            "KEY=VALUE",
+            field,
+            repeat=True,
+        ),
+    ] = ()
+    thinking: Annotated[
+        str | None,
+        Option(
+            ("--thinking",),
+            "whether, or how long, the model thinks first: off, on, low, medium or high",
+            "LEVEL",
+            choice(*LEVELS),
+            kind="thinking",
+        ),
+    ] = None
+    image: Annotated[
+        tuple[str, ...],
+        Option(
+            ("-i", "--image"),
+            "show it a picture: a file, an https address, a variable, _ or Out[3]",
+            "SRC",
+            quoted,
+            kind="source",
+            repeat=True,
+        ),
+    ] = ()
+    attach: Annotated[
+        tuple[str, ...],
+        Option(
+            ("-a", "--attach"), "add a variable or a text file", "SRC", quoted, kind="source", repeat=True
+        ),
+    ] = ()
+    cells: Annotated[
+        str | None,
+        Option(
+            ("--cells",),
+            "add earlier cells with their output: 3, 2-5, -4 (the last four) or all",
+            "SPEC",
+            cells,
+        ),
+    ] = None
+    raw: Annotated[bool, Option(("--raw",), "leave braces alone: {name} stays as typed")] = False
+    format: Annotated[
+        str | None,
+        Option(
+            ("-f", "--format"),
+            "how it is shown: markdown, text, code (also put into new cells), json, html, math or silent",
+            "FORMAT",
+            choice(*FORMATS),
+            kind="format",
+        ),
+    ] = None
+    out: Annotated[
+        str | None,
+        Option(
+            ("-o", "--out"),
+            "bind the reply to this name; with --schema or -f json, the value in it",
+            "NAME",
+            identifier,
+            kind="name",
+        ),
+    ] = None
+    schema: Annotated[
+        str | None,
+        Option(
+            ("--schema",),
+            "get the answer as an object of this class, or by this JSON schema, of yours",
+            "NAME",
+            kind="schema",
+        ),
+    ] = None
+    tools: Annotated[
+        tuple[str, ...] | None,
+        Option(("--tools",), "functions of yours that the model may call", "NAME,…", names, kind="function"),
+    ] = None
+    yes: Annotated[bool, Option(("--yes",), "with --tools: run them without asking before each call")] = False
+    continue_: Annotated[
+        bool, Option(("-c", "--continue"), "go on with the last conversation of this notebook")
+    ] = False
+    chat: Annotated[
+        str | None,
+        Option(("--chat",), "go on with the conversation of this name, or begin it", "NAME", kind="chat"),
+    ] = None
+    no_history: Annotated[bool, Option(("--no-history",), "keep this question out of every conversation")] = (
+        False
+    )
+    cache: Annotated[
+        bool,
+        Option(
+            ("--cache",),
+            "show the answer that the same request got before, and send nothing; else keep this one",
+        ),
+    ] = False
+    no_cache: Annotated[bool, Option(("--no-cache",), "send it, even where an answer to it is kept")] = False
+    no_stream: Annotated[bool, Option(("--no-stream",), "show the answer once, when it is complete")] = False
+    timeout: Annotated[
+        float | None,
+        Option(("--timeout",), "give up when the answer takes longer", "SECONDS", seconds),
+    ] = None
+    dry_run: Annotated[bool, Option(("--dry-run",), "show what would be sent, and to whom; send nothing")] = (
+        False
+    )
+
+
+OPTIONS: tuple[Option, ...] = tuple(
+    hint.__metadata__[0] for hint in get_type_hints(AskOptions, include_extras=True).values()
+)
+LINE = Spec("%qwen", OPTIONS, manual=MANUAL)
+CELL = Spec(
+    "%%qwen",
+    OPTIONS,
+    (Positional("ref", "provider/model or alias", required=False, kind="model"),),
+    manual=MANUAL,
+)
+
+
+def parse_cell_line(line: str) -> AskOptions:
+    """The options of `%%qwen LINE`. Raises UsageError."""
+    given = parse(words(line), CELL)
+    ref = given.pop("ref")
+    options = AskOptions(**given)
+    if options.model and ref not in (None, options.model):
+        raise UsageError(
+            _("two models are named: {ref} and {model}", ref=ref, model=options.model), hint=MANUAL
+        )
+    return replace(options, model=options.model or ref)
+
+
+def parse_prompt_line(line: str) -> tuple[AskOptions, str]:
+    """The options of `%qwen LINE`, and the prompt after them as typed. Raises UsageError."""
+    given, prompt = parse_prompt(line, LINE)
+    return AskOptions(**given), prompt

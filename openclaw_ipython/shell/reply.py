@@ -1,0 +1,163 @@
+"""One request and its reply: made ready, shown as it arrives, bound to names of the notebook."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.chat.collect import Collector
+from openclaw_ipython.chat.types import Notice, Reply
+from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel
+from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.inputs import preferred_model
+from openclaw_ipython.shell.render.markdown import MarkdownRenderer, PlainRenderer, Renderer, SilentRenderer
+from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.shell.inputs import CellPrompt
+    from openclaw_ipython.shell.options import AskOptions
+    from openclaw_ipython.shell.session import Session
+
+
+def prepare_request(
+    session: Session,
+    options: AskOptions,
+    prompt: CellPrompt,
+    renderer: Renderer,
+    *,
+    fields: Mapping[str, Any] | None = None,
+    answer_schema: Mapping[str, Any] | None = None,
+) -> Question:
+    """The request for `prompt`. Where a login is missing and a sign-in is pending, waits for it first.
+
+    `fields` are further request fields.
+    """
+    preferences = session.options
+    system = options.system or preferences.system or None
+    if options.format:
+        from openclaw_ipython.shell.render.formats import instructed
+
+        system = instructed(system, options.format)
+    temperature = options.temperature if options.temperature is not None else preferences.temperature
+
+    def ready() -> Question:
+        return session.client.question(
+            prompt.content,
+            model=options.model or preferred_model(session, prompt),
+            system=system,
+            temperature=temperature,
+            top_p=options.top_p,
+            max_tokens=options.max_tokens,
+            stream=preferences.stream and not options.no_stream,
+            thinking=options.thinking,
+            extra={**dict(options.param), **(fields or {})},
+            notes=prompt.notes,
+            timeout=options.timeout,
+            answer_schema=answer_schema,
+            cache=False if options.no_cache else options.cache or None,
+        )
+
+    pending = session.pending
+    if pending is None:
+        return ready()
+    try:
+        request = ready()
+        if request.meant.provider != pending.provider:
+            return request
+    except (LoginRequired, UnknownModel):
+        pass  # the sign-in may bring it
+    from openclaw_ipython.shell.login.flow import join
+
+    renderer.open("")
+    try:
+        join(
+            session,
+            lambda label, left: renderer.feed(
+                [Notice(_("waiting for the sign-in to {label}", label=label), left)]
+            ),
+        )
+    except (OpenClawError, KeyboardInterrupt):
+        renderer.abandon()
+        raise
+    return ready()
+
+
+def stream_reply(session: Session, request: Question, renderer: Renderer, out: str | None) -> Reply:
+    """Send `request` and show its reply. An error or interrupt binds and shows the part that has arrived."""
+    if request.kept is not None:
+        from openclaw_ipython.shell.render.replay import AtOnce
+
+        renderer = AtOnce(renderer)
+    monotonic = session.monotonic
+    collector = Collector(str(request.ref), monotonic())
+    renderer.open(str(request.ref))
+    with partial_reply_kept(
+        session, renderer, out, lambda error: collector.reply(monotonic(), finish_reason_of(error))
+    ):
+        receive(session, request, renderer, collector)
+        reply = collector.reply(monotonic())
+        renderer.close(reply)
+        return reply
+
+
+def receive(session: Session, request: Question, renderer: Renderer, collector: Collector) -> None:
+    """Send `request`; collect and show the events of its answer as they arrive."""
+    with session.bridge.batches(lambda: session.client.stream(request), renderer.interval) as batches:
+        for batch in batches:
+            now = session.monotonic()
+            for event in batch:
+                collector.add(event, now)
+            renderer.feed(batch)
+
+
+@contextlib.contextmanager
+def partial_reply_kept(
+    session: Session, renderer: Renderer, out: str | None, partial: Callable[[BaseException], Reply]
+) -> Iterator[None]:
+    """When an error or interrupt ends the block, bind and show the `partial` reply, marked as incomplete."""
+    try:
+        yield
+    except (OpenClawError, KeyboardInterrupt) as error:
+        reply = partial(error)
+        # A second interrupt while the mark is painted must not hide the first.
+        with contextlib.suppress(KeyboardInterrupt):
+            if reply or reply.reasoning or reply.tool_calls:
+                bind_reply(session, reply, out)
+                renderer.close(reply)
+            else:
+                renderer.abandon()
+        raise
+
+
+def finish_reason_of(error: BaseException) -> str:
+    """The finish reason of an answer that `error` cut off."""
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "ended early"
+
+
+def bind_reply(session: Session, reply: Reply, out: str | None) -> None:
+    """Bind the reply to `_qwen`, and its parsed value, else the reply, to `out`."""
+    names = session.shell.user_ns
+    names["_qwen"] = reply
+    if out:
+        names[out] = reply if reply.parsed is None else reply.parsed
+
+
+def renderer_for(session: Session, name: str | None = None) -> Renderer:
+    """The renderer of this front end for the format `name`."""
+    painter = session.options.renderer
+    if painter == "auto":
+        painter = "plain" if session.front.kind == "terminal" else "markdown"
+    if name not in (None, "markdown"):
+        from openclaw_ipython.shell.render import formats
+
+        return formats.renderer(session, painter, name)
+    footer = session.options.footer
+    if painter == "silent":
+        return SilentRenderer()
+    if painter == "plain":
+        return PlainRenderer(TerminalSurface(sys.stdout), session.monotonic, footer=footer)
+    return MarkdownRenderer(JupyterSurface(), session.monotonic, footer=footer)
