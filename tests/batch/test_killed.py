@@ -6,6 +6,8 @@ import sys
 import time
 from collections import Counter
 
+import pytest
+
 import openclaw_ipython as oc
 
 pytestmark = pytest.mark.slow

@@ -4,6 +4,7 @@ import random
 import sqlite3
 import time
 
+import pytest
 from writers import Writer
 
 from openclaw_ipython.journal.journal import Journal
