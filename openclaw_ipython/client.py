@@ -38,7 +38,7 @@ from openclaw_ipython.net.client import make_client
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.paths import Home, here
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.openclaw.token_stores import StoreProfile
+from openclaw_ipython.openclaw.token_stores import ProfileTokenStore
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.runtime.env import Runtime
 
@@ -347,7 +347,7 @@ class Client:
     async def logout(self, provider: str, profile: str | None = None) -> Forgotten:
         """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""
         profile_id = self.upkeep.logins.meant(provider, profile)
-        await self._delivery.forget(StoreProfile(self._store, profile_id).name)
+        await self._delivery.forget(ProfileTokenStore(self._store, profile_id).name)
         return self.upkeep.logins.forget(provider, profile_id)
 
     # -- what services list --

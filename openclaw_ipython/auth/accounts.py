@@ -18,7 +18,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.openclaw.token_stores import StoreProfile, TokenHome
+from openclaw_ipython.openclaw.token_stores import ProfileTokenStore, TokenStore
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.suggestions import did_you_mean, suggest
 from openclaw_ipython.values import dataclass
@@ -105,7 +105,7 @@ class Accounts:
 
     def no_model(self) -> LoginRequired:
         """Why no model answers when none is named, and what to type."""
-        return self.qwen_code.no_model(self._store.load().config)
+        return self.qwen_code.model_required(self._store.load().config)
 
     def obstacle(self, provider_id: str) -> str:
         """Why a login that is written down for a provider cannot be used, in a sentence; empty where none is."""
@@ -165,16 +165,16 @@ class Accounts:
     def _usable(self, provider_id: str, snapshot: Snapshot) -> dict[str, StoredProfile]:
         """The stored logins, then Qwen Code's."""
         mine = self._stored(provider_id, snapshot)
-        self.qwen_code.beside(provider_id, mine, snapshot.config)
+        self.qwen_code.add_login(provider_id, mine, snapshot.config)
         return mine
 
     # -- where the tokens are, and where they may go --
 
-    def token_home(self, credential: Credential) -> TokenHome:
+    def token_store(self, credential: Credential) -> TokenStore:
         """Where the tokens of a credential with an OAuth profile are kept."""
         if credential.source == self.qwen_code.source or credential.profile is None:
-            return self.qwen_code.home()
-        return StoreProfile(self._store, credential.profile.id)
+            return self.qwen_code.file
+        return ProfileTokenStore(self._store, credential.profile.id)
 
     def address(self, credential: Credential, configured: str) -> tuple[str, tuple[str, ...]]:
         """The base URL for a credential, and what is to be said about it.
@@ -184,7 +184,7 @@ class Accounts:
         """
         if credential.source != self.qwen_code.source or credential.profile is None:
             return configured, ()
-        named = self.qwen_code.address(credential.profile, self._store.load().config)
+        named = self.qwen_code.base_url(credential.profile, self._store.load().config)
         if named is None:
             return configured, ()
         if self._may_have_token(self._providers[credential.provider], named):

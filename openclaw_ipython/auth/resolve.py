@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from openclaw_ipython.auth.keys import Key, is_live, keys_of
 from openclaw_ipython.auth.order import ordered_profiles
 from openclaw_ipython.errors import ConfigError
@@ -107,7 +109,10 @@ class Candidates:
         snapshot = self._store.load()
         return ordered_profiles(
             # a file may hold them under another of the provider's ids
-            [p if p.provider == provider_id else replace(p, provider=provider_id) for p in stored.values()],
+            [
+                p if p.provider == provider_id else structs.replace(p, provider=provider_id)
+                for p in stored.values()
+            ],
             snapshot.order.get(provider_id, ()),
             snapshot.config,
             provider_id,

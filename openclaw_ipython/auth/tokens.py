@@ -11,10 +11,10 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.types import TokenGrant, expires_soon
 from openclaw_ipython.errors import (
@@ -33,7 +33,7 @@ from openclaw_ipython.values import dataclass
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.locks import Lock
     from openclaw_ipython.openclaw.profiles import StoredProfile
-    from openclaw_ipython.openclaw.token_stores import TokenHome
+    from openclaw_ipython.openclaw.token_stores import TokenStore
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class StoredTokens:
 
     def __init__(
         self,
-        home: TokenHome,
+        home: TokenStore,
         *,
         token_url: str,
         client_id: str,
@@ -120,7 +120,7 @@ class StoredTokens:
         return profile
 
     def _due(self, profile: StoredProfile) -> bool:
-        if not expires_soon(profile.expires, self._clock(), self._home.manners.early):
+        if not expires_soon(profile.expires, self._clock(), self._home.policy.refresh_margin):
             return False
         if self._new is None:
             return True
@@ -157,7 +157,7 @@ class StoredTokens:
         except _Refused as refused:
             dead = refused.refresh
         rejected = RefreshRejected(
-            _("{name} is no longer accepted", name=self._home.name), hint=_(self._home.manners.again)
+            _("{name} is no longer accepted", name=self._home.name), hint=_(self._home.policy.hint)
         )
         if not await self._somebody_wrote(dead):
             raise rejected
@@ -237,7 +237,7 @@ class StoredTokens:
 
         flow = refresh_flow(self._token_url, self._client_id, refresh)
         try:
-            async with asyncio.timeout(self._home.manners.request):
+            async with asyncio.timeout(self._home.policy.request_timeout):
                 async with aclosing(
                     carry_out(flow, self._http, self._sleep, "the sign-in service")
                 ) as events:
@@ -255,7 +255,7 @@ class StoredTokens:
 
     async def _somebody_wrote(self, refused: Secret) -> bool:
         """Whether there is another login than the refused one, now or within the second look."""
-        looks = round(self._home.manners.second_look / _LOOK_SECONDS)
+        looks = round(self._home.policy.reread_timeout / _LOOK_SECONDS)
         for look in range(looks + 1):
             if look:
                 await self._sleep(_LOOK_SECONDS)

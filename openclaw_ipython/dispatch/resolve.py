@@ -154,7 +154,7 @@ class Questions:
         return wrong_key(provider, base_url, self._providers.values())
 
     def _no_login(self, provider_id: str) -> LoginRequired:
-        error = self._accounts.qwen_code.no_login(provider_id)
+        error = self._accounts.qwen_code.login_required(provider_id)
         why = self._accounts.obstacle(provider_id)
         hint = error.hint
         if provider_id not in self._providers:  # an entry of the person's own has no sign-in

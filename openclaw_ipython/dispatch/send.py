@@ -169,7 +169,7 @@ class Delivery:
             return FixedToken(credential.key)
         if credential.profile is None:
             return NoToken()
-        home = self._accounts.token_home(credential)
+        home = self._accounts.token_store(credential)
         if home.name not in self._sources:
             self._sources[home.name] = StoredTokens(
                 home,

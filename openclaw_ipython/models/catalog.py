@@ -20,7 +20,7 @@ from openclaw_ipython.errors import DocumentError, LoginRequired, OpenClawError,
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.listing import known_better, read_listing, with_details
 from openclaw_ipython.net.client import read_capped, translated
-from openclaw_ipython.openclaw.files import Changed, Stamp, read_text, replace, stamp_of
+from openclaw_ipython.openclaw.files import FileChanged, Stamp, read_text, stamp_of, write_atomically
 from openclaw_ipython.providers import ModelSpec, Price, Provider, Source
 from openclaw_ipython.sanitize.secrets import Secret
 
@@ -72,8 +72,8 @@ class Catalogue:
             document = {**self._document(), provider_id: kept}
             text = json.dumps({"version": _VERSION, "providers": document}, ensure_ascii=False, indent=1)
             try:
-                replace(self.path, text, expect=self._stamp)
-            except Changed:
+                write_atomically(self.path, text, expect=self._stamp)
+            except FileChanged:
                 continue
             return Refreshed(provider_id, base_url, models, self.path)
         raise StoreBusy(

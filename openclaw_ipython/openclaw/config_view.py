@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
-from openclaw_ipython.patterns import pattern
-from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.values import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
 
-_REFERENCE = pattern(r"\$?\$\{([A-Z_][A-Z0-9_]*)\}")
-_SHORT_REFERENCE = pattern(r"\$([A-Z][A-Z0-9_]{0,127})")  # as a whole key, `$NAME` is `${NAME}`
-_VERSION = pattern(r"(\d{4})\.(\d{1,4})\.(\d{1,4})", re.ASCII)
+from openclaw_ipython.sanitize.secrets import Secret
+
+_REFERENCE = r"\$?\$\{([A-Z_][A-Z0-9_]*)\}"
+_SHORT_REFERENCE = r"\$([A-Z][A-Z0-9_]{0,127})"  # as a whole key, `$NAME` is `${NAME}`
+_VERSION = r"([0-9]{4})\.([0-9]{1,4})\.([0-9]{1,4})"
 _SQLITE_SINCE = (2026, 6, 5)  # the first OpenClaw release that keeps credentials in SQLite
 _MARKERS = frozenset({"qwen-oauth", "secretref-managed"})
-_VARIABLE_NAME = pattern(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)")
+_VARIABLE_NAME = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)"
 
 
 def is_marker(value: str | Secret) -> bool:
     """Whether an `apiKey` is a placeholder that is never sent: `qwen-oauth`, `oauth:…`, a variable's name."""
     text = value.reveal() if isinstance(value, Secret) else value
-    return text in _MARKERS or text.startswith("oauth:") or _VARIABLE_NAME.fullmatch(text) is not None
+    return text in _MARKERS or text.startswith("oauth:") or re.fullmatch(_VARIABLE_NAME, text) is not None
 
 
 def resolve_references(text: str, environ: Mapping[str, str]) -> str:
@@ -38,16 +38,15 @@ def resolve_references(text: str, environ: Mapping[str, str]) -> str:
             return match[0][1:]
         return environ.get(match[1]) or match[0]
 
-    return _REFERENCE.sub(value, text)
+    return re.sub(_REFERENCE, value, text)
 
 
 def has_reference(text: str) -> bool:
     """Whether `text` takes something from the environment."""
-    return any(not match[0].startswith("$$") for match in _REFERENCE.finditer(text))
+    return any(not match[0].startswith("$$") for match in re.finditer(_REFERENCE, text))
 
 
-@dataclass(frozen=True)
-class ModelEntry:
+class ModelEntry(Struct, frozen=True):
     """One model as listed under a provider. What the entry does not say is empty or None.
 
     `cost` is what a million tokens cost in US dollars: read, written, read from the prompt cache.
@@ -62,8 +61,7 @@ class ModelEntry:
     cost: tuple[float, float, float | None] | None = None
 
 
-@dataclass(frozen=True)
-class ProviderEntry:
+class ProviderEntry(Struct, frozen=True):
     """One entry of `models.providers`.
 
     `api_key` is a key that may be sent, or None. `key_marker` is what stands there instead of a key:
@@ -78,7 +76,7 @@ class ProviderEntry:
     api_key: Secret | None = None
     key_marker: str | None = None
     models: tuple[ModelEntry, ...] = ()
-    key_ref: Mapping[str, Any] | None = field(default=None, repr=False)
+    key_ref: Mapping[str, Any] | None = None
     context_window: int | None = None
     max_tokens: int | None = None
 
@@ -88,12 +86,14 @@ class ProviderEntry:
         return self.key_marker is not None
 
 
-@dataclass(frozen=True, eq=False)
-class ConfigView:
+class ConfigView(Struct, frozen=True, eq=False, dict=True):
     """OpenClaw's configuration, read-only. `${NAME}` is resolved when a value is read, never written back."""
 
-    config: Mapping[str, Any] = field(repr=False)
-    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    config: Mapping[str, Any]
+    environ: Mapping[str, str] = {}
+
+    def __repr__(self) -> str:
+        return "ConfigView(…)"  # there may be keys in it
 
     def get(self, path: tuple[str, ...]) -> Any:
         """The value at a path, references resolved; None where there is none."""
@@ -188,7 +188,7 @@ class ConfigView:
         if self.raw(("meta", "migrations")) is not None or self.raw(("agents", "entries")) is not None:
             return True
         version = self.raw(("meta", "lastTouchedVersion"))
-        numbers = _VERSION.match(version) if isinstance(version, str) else None
+        numbers = re.match(_VERSION, version) if isinstance(version, str) else None
         return numbers is not None and tuple(map(int, numbers.groups())) >= _SQLITE_SINCE
 
     # -- sign-in and plugins ---------------------------------------------------------------
@@ -302,7 +302,7 @@ def _key(value: Any, environ: Mapping[str, str]) -> tuple[Secret | None, str | N
         return None, None
     if has_reference(text):
         return None, text  # a variable that is not set
-    if short := _SHORT_REFERENCE.fullmatch(text):
+    if short := re.fullmatch(_SHORT_REFERENCE, text):
         return _variable(short[1], environ), text
     if is_marker(text):
         return _variable(text, environ), text

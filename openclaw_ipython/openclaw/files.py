@@ -44,7 +44,7 @@ ANY: Final = _Any.ANY
 """As `expect`: replace whatever is there."""
 
 
-class Changed(Exception):
+class FileChanged(Exception):
     """Somebody wrote the file between our reading and our writing. Nothing was written: merge again."""
 
 
@@ -224,7 +224,9 @@ def _too_large(path: Path) -> DocumentError:
 # -- writing -------------------------------------------------------------------------------
 
 
-def replace(path: Path, text: str, *, expect: Stamp | _Any | None = ANY, fs: FileSystem = OS) -> Stamp:
+def write_atomically(
+    path: Path, text: str, *, expect: Stamp | _Any | None = ANY, fs: FileSystem = OS
+) -> Stamp:
     """Make `text` the content of `path`, at once and for its owner alone; the new stamp.
 
     Whoever reads meets the old or the new content, whole, whatever fails or is killed in between. Missing
@@ -232,7 +234,7 @@ def replace(path: Path, text: str, *, expect: Stamp | _Any | None = ANY, fs: Fil
     through if link and target are ours.
 
     `expect` is the stamp the caller's merge is based on (None: there was no file); if the file is another one
-    by now, `Changed` is raised and nothing written. Raises `DocumentError` if it cannot be written.
+    by now, `FileChanged` is raised and nothing written. Raises `DocumentError` if it cannot be written.
     """
     try:
         data = text.encode("utf-8")
@@ -269,7 +271,7 @@ def _swap(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSystem
         finally:
             fs.close(descriptor)
         if expect is not ANY and stamp_of(target, fs=fs) != expect:
-            raise Changed
+            raise FileChanged
         _rename_over(temporary, target, fs)
     except BaseException:
         _forget(temporary, fs)

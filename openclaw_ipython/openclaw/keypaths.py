@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
@@ -29,8 +30,7 @@ _MOST_SEGMENTS = 32
 _HINT = 'write it like models.providers."a.b".baseUrl'
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """A part of a path. `bare` ones, typed without quotes, may belong together: `qwen3.7` is one key with a dot."""
 
     text: str

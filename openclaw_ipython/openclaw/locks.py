@@ -23,10 +23,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from msgspec import Struct
+
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import OS, FileSystem, make_folder
-from openclaw_ipython.values import dataclass
 
 STALE_SECONDS = 30.0
 """How long OpenClaw respects a lock. Hold it for less: bound every request that is made under it."""
@@ -79,8 +80,7 @@ else:
         return True
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """A lock that is there: who says to hold it since when, and which file it is.
 
     Old programs make a folder instead of a file, which says nothing but its age.

@@ -10,17 +10,17 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from msgspec import Struct
+
 from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.values import dataclass
 
 _STATE_NAMES = (".openclaw", ".clawdbot", ".moldbot")
 _CONFIG_NAMES = ("openclaw.json", "clawdbot.json", "moldbot.json")
 _UNSET = frozenset({"", "undefined", "null"})  # what scripts write when a variable has no value
 
 
-@dataclass(frozen=True)
-class Home:
+class Home(Struct, frozen=True):
     """The folders and files of one OpenClaw installation, and the Qwen Code folder next to it.
 
     `state_dir` is usually `~/.openclaw`; `own_dir` in it is ours alone. Nothing here needs to exist.

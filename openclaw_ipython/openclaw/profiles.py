@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.values import dataclass, field
 
 TYPES = ("oauth", "api_key", "token")
 _SECRETS = {"access": "access", "refresh": "refresh", "key": "key", "token": "token"}
@@ -20,8 +21,7 @@ _KNOWN = frozenset({"type", "provider", "expires", "email", *_SECRETS})
 _OLD_NAMES = {"mode": "type", "apiKey": "key"}
 
 
-@dataclass(frozen=True)
-class StoredProfile:
+class StoredProfile(Struct, frozen=True):
     """One stored login. `expires` is epoch milliseconds.
 
     `oauth` has `access` and mostly `refresh`; `api_key` has `key`, `token` has `token`, or either is a
@@ -37,7 +37,10 @@ class StoredProfile:
     token: Secret | None = None
     expires: int | None = None
     email: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    extra: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"StoredProfile({self.id!r}, {self.type!r}, {self.provider!r}, expires={self.expires})"
 
     def secret(self, environ: Mapping[str, str]) -> Secret | None:
         """What would be sent: access token, token or key; a reference is looked up in the environment."""
@@ -51,17 +54,16 @@ class StoredProfile:
         return Secret(value) if value else None
 
 
-@dataclass(frozen=True)
-class Profiles:
+class Profiles(Struct, frozen=True):
     """What one credentials file says. `problems` are sentences about profiles that had to be left out.
 
     `order` is provider → profile ids as the person wants them tried; `stats` is OpenClaw's bookkeeping of
     failures and cooldowns, per profile, as it stands.
     """
 
-    profiles: Mapping[str, StoredProfile] = field(default_factory=dict)
-    order: Mapping[str, list[str]] = field(default_factory=dict)
-    stats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    profiles: Mapping[str, StoredProfile] = {}
+    order: Mapping[str, list[str]] = {}
+    stats: Mapping[str, Mapping[str, Any]] = {}
     problems: tuple[str, ...] = ()
 
     def over(self, base: Profiles) -> Profiles:

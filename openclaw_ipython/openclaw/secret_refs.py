@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import OS, FileSystem
-from openclaw_ipython.patterns import pattern
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 MAX_BYTES = 1 << 20
 """OpenClaw's limit for a file of secrets; `maxBytes` of the provider may lower it."""
 
-_VARIABLE = pattern(r"\$(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))")
-_ARRAY_INDEX = pattern(r"0|[1-9][0-9]{0,8}")
+_VARIABLE = r"\$(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))"
+_ARRAY_INDEX = r"0|[1-9][0-9]{0,8}"
 
 
 def variable_of(text: str) -> str | None:
     """The variable that a text of the form `$NAME` or `${NAME}` stands for; None for any other text."""
-    match = _VARIABLE.fullmatch(text.strip())
+    match = re.fullmatch(_VARIABLE, text.strip())
     return (match[1] or match[2]) if match else None
 
 
@@ -158,7 +158,7 @@ def _at(value: Any, pointer: str) -> Any:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, Mapping):
             value = value.get(key)
-        elif isinstance(value, list) and _ARRAY_INDEX.fullmatch(key) and int(key) < len(value):
+        elif isinstance(value, list) and re.fullmatch(_ARRAY_INDEX, key) and int(key) < len(value):
             value = value[int(key)]
         else:
             return None

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
@@ -41,16 +42,14 @@ TOP_LEVEL = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One setting. `path` as it is typed, `value` as in the file, secrets masked."""
 
     path: str
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A change that was made, and the file it is in."""
 
     setting: Setting

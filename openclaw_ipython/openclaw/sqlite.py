@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
+from msgspec import Struct, field
+
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import is_marker
 from openclaw_ipython.openclaw.files import MAX_BYTES, OS, FileSystem, Stamp, stamp_of
 from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
 from openclaw_ipython.openclaw.profiles import Profiles, read_profiles
-from openclaw_ipython.patterns import pattern
-from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:
     import sqlite3
@@ -41,8 +41,8 @@ _TABLES = {  # table → the rows that count; where none of them is there, all
     "auth_profile_state": ("primary",),
 }
 _EXACT = frozenset({"config_machine_state"})  # tables whose other rows are about something else
-_KEY_COLUMN = pattern(r"(?:.*_)?(?:key|id|name)", re.I)
-_JSON_COLUMN = pattern(r"(?:.*_)?(?:json|value|document|data)", re.I)
+_KEY_COLUMN = r"(?i)(?:.*_)?(?:key|id|name)"
+_JSON_COLUMN = r"(?i)(?:.*_)?(?:json|value|document|data)"
 
 _BUSY_SECONDS = 0.25
 _ATTEMPTS = 3
@@ -50,15 +50,14 @@ _MAX_ROWS = 1000
 _STEPS, _ROUNDS = 10_000, 100  # of SQLite's machine: far more than 300 tables take, and a blink
 
 
-@dataclass(frozen=True)
-class DatabaseLogins:
+class DatabaseLogins(Struct, frozen=True):
     """What the databases of a home hold. `sources` is profile id → the database it stands in.
 
     `problems` are databases, and logins in them, that could not be read; they count as absent.
     """
 
     profiles: Profiles = field(default_factory=Profiles)
-    sources: Mapping[str, Path] = field(default_factory=dict)
+    sources: Mapping[str, Path] = {}
     problems: tuple[DocumentError, ...] = ()
 
 
@@ -228,8 +227,8 @@ def _rows(connection: sqlite3.Connection, table: str, path: Path) -> list[_Cell]
     return [_Cell(name, _text(rows[name])) for name in wanted]
 
 
-def _first(names: Iterable[str], pattern: re.Pattern[str]) -> str | None:
-    return next((name for name in names if pattern.fullmatch(name)), None)
+def _first(names: Iterable[str], pattern: str) -> str | None:
+    return next((name for name in names if re.fullmatch(pattern, name)), None)
 
 
 def _quoted(name: str) -> str:

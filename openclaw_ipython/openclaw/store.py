@@ -17,9 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct
+
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.openclaw.config_view import ConfigView, ProviderEntry
-from openclaw_ipython.openclaw.files import OS, Changed, FileSystem, Stamp, replace
+from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, Stamp, write_atomically
 from openclaw_ipython.openclaw.frames import without_frames
 from openclaw_ipython.openclaw.includes import (
     correction,
@@ -39,7 +41,6 @@ from openclaw_ipython.openclaw.profiles import (
 )
 from openclaw_ipython.openclaw.reading import Reading, parsed, unreadable
 from openclaw_ipython.openclaw.sqlite import DatabaseLogins, databases, read_logins, watched
-from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.paths import Home
@@ -50,8 +51,7 @@ Plan = Callable[[ConfigView], Sequence[Edit]]
 _MERGES = 3  # how often a change is merged again when somebody else keeps writing
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """What the files said at one moment.
 
     `order` and `stats` are the profile order and OpenClaw's failure counts from the credentials file,
@@ -61,34 +61,38 @@ class Snapshot:
 
     config: ConfigView
     era: Era = "json"
-    profiles: Mapping[str, StoredProfile] = field(default_factory=dict)
-    order: Mapping[str, list[str]] = field(default_factory=dict)
-    stats: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    models_json: Mapping[str, ProviderEntry] = field(default_factory=dict)
-    sources: Mapping[str, Path] = field(default_factory=dict)
+    profiles: Mapping[str, StoredProfile] = {}
+    order: Mapping[str, list[str]] = {}
+    stats: Mapping[str, Mapping[str, Any]] = {}
+    models_json: Mapping[str, ProviderEntry] = {}
+    sources: Mapping[str, Path] = {}
     problems: tuple[DocumentError, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Rewrite:
+class _Rewrite(Struct, frozen=True):
     """A file as it will be. `expect` is what it was based on."""
 
     path: Path
-    old: str = field(repr=False)
-    new: str = field(repr=False)
+    old: str
+    new: str
     expect: Stamp | None
 
+    def __repr__(self) -> str:
+        return f"_Rewrite({self.path})"
 
-@dataclass(frozen=True)
-class _Config:
+
+class _Config(Struct, frozen=True):
     """The configuration as it stands: `base` is OpenClaw's with its includes, `overlay` ours (SQLite era)."""
 
     era: Era
-    base: Any = field(repr=False)
-    overlay: Any = field(repr=False)
+    base: Any
+    overlay: Any
     file: Path
     document: Document
     stamp: Stamp | None
+
+    def __repr__(self) -> str:
+        return f"_Config({self.file})"
 
     @property
     def value(self) -> Any:
@@ -282,7 +286,7 @@ class Store:
             try:
                 for rewrite in rewrites:
                     self._write(rewrite)
-            except Changed:
+            except FileChanged:
                 continue
             return [rewrite.path for rewrite in rewrites]
         raise _restless(self.home.config_path)
@@ -339,7 +343,7 @@ class Store:
             try:
                 if rewrite is not None:
                     self._write(rewrite)
-            except Changed:
+            except FileChanged:
                 continue
             return path
         raise _restless(path)
@@ -355,7 +359,7 @@ class Store:
     def _write(self, rewrite: _Rewrite) -> None:
         if rewrite.new != rewrite.old:
             self._last = None
-            replace(rewrite.path, rewrite.new, expect=rewrite.expect, fs=self.fs)
+            write_atomically(rewrite.path, rewrite.new, expect=rewrite.expect, fs=self.fs)
 
 
 # -- decisions -----------------------------------------------------------------------------

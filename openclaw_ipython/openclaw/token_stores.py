@@ -1,41 +1,43 @@
-"""Where an OAuth login lives, and the manners that hold there: a profile of the store, or Qwen Code's own file.
+"""Where the tokens of an OAuth login are stored: the interface, and the profiles of OpenClaw's credentials file.
 
-`tokens` renews a login without knowing whose file it is in. Here stands what differs: which lock, how early, how
-long a refresh may take, what a refusal means. Reading and writing is the business of `config`.
+`auth.tokens` refreshes a login through this interface. What differs from file to file is the lock, how early a token
+is refreshed, how long a refresh may take, and what a refusal means.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from openclaw_ipython.values import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from openclaw_ipython.openclaw.locks import Lock
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Store
 
-REFRESH_MARGIN = 300.0  # seconds before expiry at which a token is renewed
+REFRESH_MARGIN = 300.0
+"""Seconds before its expiry at which OpenClaw refreshes a token."""
 
 
-@dataclass(frozen=True)
-class Manners:
-    """How a login is renewed where it lives. Times in seconds.
+class RefreshPolicy(Struct, frozen=True):
+    """How a login is refreshed in its store. Times in seconds.
 
-    `early`: how long before its end a token is renewed. `request`: how long the refresh may take in all; the lock
-    is held meanwhile, and a lock that is held longer may be taken. `second_look`: how long to look for the result
-    of somebody else after a refusal. `again` is what to type when the login is dead.
+    `refresh_margin`: how long before its expiry a token is refreshed. `request_timeout`: how long a refresh may take
+    in all; the lock is held meanwhile, and other programs take a lock that is held too long. `reread_timeout`: how long
+    the file is read again after a refusal, because another program may be writing the tokens it got. `hint` is the
+    command that signs in again when the login is no longer accepted.
     """
 
-    early: float
-    request: float
-    second_look: float
-    again: str
+    refresh_margin: float
+    request_timeout: float
+    reread_timeout: float
+    hint: str
 
 
-class TokenHome(Protocol):
-    """One login, wherever it is stored. `name` is what it is called in sentences."""
+class TokenStore(Protocol):
+    """The place one login is stored in. `name` is how sentences call the login."""
 
     @property
     def name(self) -> str:
@@ -43,42 +45,47 @@ class TokenHome(Protocol):
 
     @property
     def path(self) -> Path:
-        """The file it is in."""
+        """The file the login is in."""
 
     @property
-    def manners(self) -> Manners:
-        """What holds in this place."""
+    def policy(self) -> RefreshPolicy:
+        """How the login is refreshed."""
 
     def read(self) -> StoredProfile | None:
-        """The login as it stands now, None if there is none. Raises DocumentError for an unusable file."""
+        """The login as it is stored now, None if there is none. Raises DocumentError for an unusable file."""
 
     def lock(self) -> Lock:
-        """What to hold around reading, refreshing and writing."""
+        """The lock to hold around reading, refreshing and writing."""
 
     def write(self, profile: StoredProfile) -> None:
-        """Store renewed tokens. Raises ConfigError when that is not possible; the file is then as it was."""
+        """Store refreshed tokens. Raises ConfigError when that is not possible; the file is then as it was."""
 
 
-class StoreProfile:
+class ProfileTokenStore:
     """A profile in `auth-profiles.json`, or in our own file beside it, under OpenClaw's lock."""
 
-    # OpenClaw takes a lock that is older than 30 s from its holder.
-    manners = Manners(early=REFRESH_MARGIN, request=20.0, second_look=0.0, again="%openclaw login --force")
+    # OpenClaw takes a lock that is older than 30 s.
+    policy = RefreshPolicy(
+        refresh_margin=REFRESH_MARGIN,
+        request_timeout=20.0,
+        reread_timeout=0.0,
+        hint="%openclaw login --force",
+    )
 
     def __init__(self, store: Store, profile_id: str) -> None:
         self._store = store
-        self._id = profile_id
+        self._profile_id = profile_id
         self.name = f"the login {profile_id}"
         self.path = store.home.auth_profiles
 
     def read(self) -> StoredProfile | None:
         """The profile, None if there is none."""
-        return self._store.load().profiles.get(self._id)
+        return self._store.load().profiles.get(self._profile_id)
 
     def lock(self) -> Lock:
-        """OpenClaw's."""
+        """OpenClaw's lock of the credentials file."""
         return self._store.profiles_lock()
 
     def write(self, profile: StoredProfile) -> None:
         """Store the profile; the others stay byte for byte."""
-        self._store.save_profile(self._id, profile)
+        self._store.save_profile(self._profile_id, profile)

@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
-from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.files import OS, Changed, FileSystem, Stamp, replace
+from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, Stamp, write_atomically
 from openclaw_ipython.openclaw.json5.parse import Edit, Json5Error
 from openclaw_ipython.openclaw.locks import Found, LockFile
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.reading import Reading, unreadable
+from openclaw_ipython.openclaw.token_stores import RefreshPolicy
 from openclaw_ipython.sanitize.secrets import Secret
 
 PROVIDER_ID: Final = "qwen-portal"
@@ -44,7 +45,20 @@ _RNG = secrets.SystemRandom().random
 
 
 class QwenCodeFile:
-    """The login of Qwen Code in its folder. `clock` is epoch seconds."""
+    """The file with Qwen Code's login, a `TokenStore`. `clock` gives the seconds since the epoch.
+
+    Qwen Code uses a token until thirty seconds before its expiry. Old releases take a lock that is older than ten
+    seconds, so a refresh under it ends after eight. A refused refresh mostly means that a Qwen Code was faster and is
+    writing.
+    """
+
+    name = "the sign-in of Qwen Code"
+    policy = RefreshPolicy(
+        refresh_margin=30.0,
+        request_timeout=8.0,
+        reread_timeout=2.0,
+        hint=N_("sign in with Qwen Code again, or %openclaw login"),
+    )
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time, fs: FileSystem = OS) -> None:
         self.path = folder / "oauth_creds.json"
@@ -75,7 +89,7 @@ class QwenCodeFile:
         for _attempt in range(_MERGES):
             try:
                 failure = self._write(profile)
-            except Changed:
+            except FileChanged:
                 continue
             break
         else:
@@ -114,7 +128,7 @@ class QwenCodeFile:
             text = document.text if document is not None else ""
             values = _record(profile, with_extra=not text.strip())
             new = edit(text, [Edit((key,), value) for key, value in values.items()])
-            self._date(replace(self.path, new, expect=old, fs=self._fs), old)
+            self._date(write_atomically(self.path, new, expect=old, fs=self._fs), old)
         except DocumentError as error:
             return error
         except Json5Error as error:

@@ -1,11 +1,11 @@
 """A fresh token on demand, whatever file the login is in: early, once for all, never lost, never in a loop."""
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, RecentToken
 from openclaw_ipython.auth.tokens import REST_SECONDS, StoredTokens
@@ -19,13 +19,13 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.net.client import make_client
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.openclaw.token_stores import Manners
+from openclaw_ipython.openclaw.token_stores import RefreshPolicy
 from openclaw_ipython.sanitize.secrets import Secret
 
 pytestmark = pytest.mark.filterwarnings("error")
 
 ORIGIN = "http://127.0.0.1:8642"
-EARLY = Manners(early=300.0, request=20.0, second_look=0.0, again="sign in again")
+POLICY = RefreshPolicy(refresh_margin=300.0, request_timeout=20.0, reread_timeout=0.0, hint="sign in again")
 
 
 class Turn:
@@ -61,9 +61,9 @@ class Memory:
     name = "the login x:default"
     path = Path("/memory/login.json")
 
-    def __init__(self, profile, manners=EARLY):
+    def __init__(self, profile, policy=POLICY):
         self.profile = profile
-        self.manners = manners
+        self.policy = policy
         self.written = []
         self.held = self.no_lock = self.full = False
         self.busy = self.locked = 0
@@ -86,10 +86,10 @@ class Memory:
 class Setting:
     """A portal, a login it gave out, and a source of its tokens."""
 
-    def __init__(self, portal, clock, *, left=3600.0, **manners):
+    def __init__(self, portal, clock, *, left=3600.0, **policy):
         self.portal, self.clock = portal, clock
         self.warnings = []
-        self.home = Memory(self.login(left), replace(EARLY, **manners))
+        self.home = Memory(self.login(left), replace(POLICY, **policy))
         self.http = make_client(portal.transport())
         self.tokens = self.source()
 
@@ -138,7 +138,7 @@ def run(work):
     [(301, 300, 0), (299, 300, 1), (0, 300, 1), (-5, 300, 1), (31, 30, 0), (29, 30, 1), (299, 30, 0)],
 )
 def test_a_token_is_renewed_as_early_as_its_place_says(at, left, early, refreshes):
-    it = at(left=left, early=early)
+    it = at(left=left, refresh_margin=early)
     before = it.home.profile
     token = run(it.tokens.current())
     assert it.refreshes == refreshes
@@ -222,7 +222,7 @@ def test_an_expired_token_that_cannot_be_renewed_is_an_error_and_the_login_stays
 
 
 def test_the_refresh_ends_before_the_lock_could_be_taken_away(at):
-    it = at(left=-1, request=0.02)
+    it = at(left=-1, request_timeout=0.02)
 
     class Silent(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request):
@@ -401,7 +401,7 @@ def test_a_key_is_sent_once_and_an_empty_one_not_at_all(source, header):
 
 
 def test_a_refused_refresh_looks_for_a_faster_writer_before_it_gives_up(at):
-    it = at(left=-1, second_look=2.0)
+    it = at(left=-1, reread_timeout=2.0)
     theirs = it.login(3600)
     it.portal.fails_next("token", 400, {"error": "invalid_request"})
     looks = []
@@ -418,7 +418,7 @@ def test_a_refused_refresh_looks_for_a_faster_writer_before_it_gives_up(at):
 
 
 def test_another_refresh_token_that_appeared_is_used_when_its_access_token_is_old(at):
-    it = at(left=-1, second_look=2.0)
+    it = at(left=-1, reread_timeout=2.0)
     theirs = it.login(-1)
     it.portal.fails_next("token", 401, {"error": "invalid_grant"})
 
@@ -431,8 +431,8 @@ def test_another_refresh_token_that_appeared_is_used_when_its_access_token_is_ol
     assert it.refreshes == 2
 
 
-def test_the_second_look_takes_two_seconds_and_not_more(at):
-    it = at(left=-1, second_look=2.0)
+def test_the_file_is_read_again_for_two_seconds_and_not_more(at):
+    it = at(left=-1, reread_timeout=2.0)
     it.portal.revokes_refresh()
     with pytest.raises(RefreshRejected) as caught:
         run(it.tokens.current())

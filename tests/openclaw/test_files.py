@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.openclaw.files import MAX_BYTES, Changed, FileSystem, read_text, replace, stamp_of
+from openclaw_ipython.openclaw.files import (
+    MAX_BYTES,
+    FileChanged,
+    FileSystem,
+    read_text,
+    stamp_of,
+    write_atomically,
+)
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX modes, links and owners")
 CALLS = [name for name, item in vars(FileSystem).items() if callable(item) and not name.startswith("_")]
@@ -48,7 +55,7 @@ def names(folder: Path) -> list[str]:
 @given(text=st.text(st.characters(exclude_categories=["Cs"])))
 def test_what_was_written_is_read(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("files") / "a.json"
-    stamp = replace(path, text)
+    stamp = write_atomically(path, text)
     assert read_text(path) == (text, stamp)
     assert stamp_of(path) == stamp
 
@@ -64,7 +71,7 @@ def test_byte_order_marks_and_line_ends_stay(folder, text):
     path = folder / "a"
     path.write_bytes(text.encode())
     assert read_text(path)[0] == text
-    replace(path, text)
+    write_atomically(path, text)
     assert path.read_bytes() == text.encode()
 
 
@@ -80,7 +87,7 @@ def test_whatever_call_fails_the_file_is_the_old_or_the_new_one(folder, n, befor
         path.write_text(before)
     fs = Failing(n, error)
     try:
-        replace(path, "new and longer", fs=fs)
+        write_atomically(path, "new and longer", fs=fs)
     except DocumentError as failure:
         assert isinstance(failure.__cause__, OSError)
         assert failure.__cause__.errno == errno.ENOSPC
@@ -97,34 +104,34 @@ def test_whatever_call_fails_the_file_is_the_old_or_the_new_one(folder, n, befor
 
 def test_the_fault_table_reaches_the_end(folder):
     fs = Failing(40, OSError())
-    replace(folder / "sub" / "a.json", "new and longer", fs=fs)
+    write_atomically(folder / "sub" / "a.json", "new and longer", fs=fs)
     assert fs.failed == ""
     assert fs.left > 0
 
 
 def test_a_file_that_was_changed_meanwhile_is_left_alone(folder):
     path = folder / "a"
-    stamp = replace(path, "one")
+    stamp = write_atomically(path, "one")
     path.write_text("somebody else's")
-    with pytest.raises(Changed):
-        replace(path, "two", expect=stamp)
-    with pytest.raises(Changed):
-        replace(path, "two", expect=None)
+    with pytest.raises(FileChanged):
+        write_atomically(path, "two", expect=stamp)
+    with pytest.raises(FileChanged):
+        write_atomically(path, "two", expect=None)
     assert path.read_text() == "somebody else's"
     assert names(folder) == ["a"]
 
 
 def test_a_file_that_vanished_meanwhile_is_noticed(folder):
     path = folder / "a"
-    stamp = replace(path, "one")
+    stamp = write_atomically(path, "one")
     path.unlink()
-    with pytest.raises(Changed):
-        replace(path, "two", expect=stamp)
+    with pytest.raises(FileChanged):
+        write_atomically(path, "two", expect=stamp)
 
 
 def test_an_unchanged_file_is_replaced(folder):
     path = folder / "a"
-    replace(path, "two", expect=replace(path, "one", expect=None))
+    write_atomically(path, "two", expect=write_atomically(path, "one", expect=None))
     assert path.read_text() == "two"
 
 
@@ -140,7 +147,7 @@ def test_files_are_for_their_owner_alone_from_the_start(folder):
     old_mask = os.umask(0)
     try:
         path = folder / "x" / "y" / "a"
-        replace(path, "secret", fs=Watching())
+        write_atomically(path, "secret", fs=Watching())
     finally:
         os.umask(old_mask)
     assert modes == [0o600]
@@ -153,7 +160,7 @@ def test_a_looser_mode_is_tightened(folder):
     path = folder / "a"
     path.write_text("x")
     path.chmod(0o644)
-    replace(path, "y")
+    write_atomically(path, "y")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -165,7 +172,7 @@ def test_a_link_of_ours_is_written_through(folder, exists):
     if exists:
         real.write_text("old")
     link.symlink_to(real)
-    replace(link, "new")
+    write_atomically(link, "new")
     assert link.is_symlink()
     assert real.read_text() == "new"
     assert names(folder) == ["dotfiles", "link"]
@@ -183,7 +190,7 @@ def test_a_link_of_somebody_else_is_refused(folder):
     real.write_text("old")
     link.symlink_to(real)
     with pytest.raises(DocumentError, match="another user"):
-        replace(link, "new", fs=Foreign())
+        write_atomically(link, "new", fs=Foreign())
     assert real.read_text() == "old"
 
 
@@ -194,14 +201,14 @@ def test_a_circle_of_links_is_an_error(folder):
     with pytest.raises(DocumentError, match="circle"):
         read_text(folder / "a")
     with pytest.raises(DocumentError, match="circle"):
-        replace(folder / "a", "x")
+        write_atomically(folder / "a", "x")
 
 
 def test_a_folder_is_an_error(folder):
     with pytest.raises(DocumentError):
         read_text(folder)
     with pytest.raises(DocumentError):
-        replace(folder, "x")
+        write_atomically(folder, "x")
 
 
 @posix
@@ -232,7 +239,7 @@ def test_a_huge_file_is_refused(folder):
 
 def test_half_characters_are_refused(folder):
     with pytest.raises(DocumentError):
-        replace(folder / "a", "\ud83d")
+        write_atomically(folder / "a", "\ud83d")
     assert names(folder) == []
 
 
@@ -242,7 +249,7 @@ def test_litter_of_killed_writers_is_removed_when_it_is_old(folder):
         path.write_text("half")
     for path in (old, other):
         os.utime(path, (1, 1))
-    replace(folder / "a", "x")
+    write_atomically(folder / "a", "x")
     assert names(folder) == sorted(["a", young.name, other.name])
 
 
@@ -267,7 +274,7 @@ class Busy(FileSystem):
 
 def test_a_short_reader_on_windows_is_waited_for(folder):
     fs = Busy(3)
-    replace(folder / "a", "x", fs=fs)
+    write_atomically(folder / "a", "x", fs=fs)
     assert (folder / "a").read_text() == "x"
     assert len(fs.paused) == 3
 
@@ -275,6 +282,6 @@ def test_a_short_reader_on_windows_is_waited_for(folder):
 def test_a_long_reader_on_windows_is_an_error_within_half_a_second(folder):
     fs = Busy(100)
     with pytest.raises(DocumentError, match="permission"):
-        replace(folder / "a", "x", fs=fs)
+        write_atomically(folder / "a", "x", fs=fs)
     assert sum(fs.paused) < 0.5
     assert names(folder) == []

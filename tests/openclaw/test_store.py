@@ -7,12 +7,12 @@ import subprocess
 import sys
 import threading
 import traceback
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.openclaw import config_edit
@@ -533,7 +533,7 @@ def test_errors_carry_no_frames_that_hold_tokens(at):
 
 COUNT_UP = """
 import sys
-from dataclasses import replace
+from msgspec.structs import replace
 from pathlib import Path
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.profiles import StoredProfile

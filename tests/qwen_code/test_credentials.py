@@ -54,7 +54,7 @@ def names(folder: Path) -> list[str]:
 
 
 def renewed(profile):
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(profile, access=Secret("access-2"), refresh=Secret("refresh-2"), expires=1_795_009_999_000)
 

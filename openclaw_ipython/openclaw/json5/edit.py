@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.openclaw.json5.parse import (
     MAX_DEPTH,
@@ -322,8 +324,7 @@ def _breaks(text: str) -> bool:
 # -- writing values ------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(Struct, frozen=True):
     """How a file is written.
 
     `unit` is one step of indent, `quote` and `bare_keys` how keys and strings stand, `colon` and `gap` what
