@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TOKEN = "browser-test-token"
+LONG = 120.0  # seconds
 
 
 def find_chromium() -> str | None:
@@ -43,8 +44,7 @@ class Lab:
             lambda: any(
                 s["kernel"]["execution_state"] == "idle" and s["kernel"]["connections"] >= 1
                 for s in self.api("sessions")
-            ),
-            60,
+            )
         )
 
     def cell(self, index: int):
@@ -59,17 +59,18 @@ class Lab:
         for _ in range(3):
             cell.locator(".jp-InputPrompt").first.click()
             self.page.keyboard.press("Control+Enter")
-            if self.wait(lambda: self.prompt(index) not in ("[ ]:", ""), 5, must=False):
+            if self.wait(lambda: self.prompt(index) not in ("[ ]:", ""), 10, must=False):
                 return
         raise AssertionError(f"cell {index} did not start")
 
     def prompt(self, index: int) -> str:
         return self.cell(index).locator(".jp-InputPrompt").first.inner_text().strip()
 
-    def finished(self, index: int, seconds: float = 30) -> None:
+    def finished(self, index: int, seconds: float = LONG) -> None:
         self.wait(lambda: self.prompt(index) not in ("[ ]:", "[*]:", ""), seconds)
 
-    def wait(self, condition, seconds: float, *, must: bool = True) -> bool:
+    def wait(self, condition, seconds: float = LONG, *, must: bool = True) -> bool:
+        """Wait until `condition()` is true; what it raises counts as false. The end is generous: machines are busy."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with contextlib.suppress(Exception):
@@ -80,6 +81,13 @@ class Lab:
             self.shot("timeout")
             raise AssertionError("waited in vain; see the screenshot")
         return False
+
+    def save(self, path: Path) -> str:
+        """Save the notebook; the text that was written to `path`."""
+        before = path.stat().st_mtime_ns
+        self.page.keyboard.press("Control+s")
+        self.wait(lambda: path.stat().st_mtime_ns > before and json.loads(path.read_text("utf-8")))
+        return path.read_text("utf-8")
 
     def shot(self, name: str) -> Path:
         self.shots.mkdir(parents=True, exist_ok=True)
