@@ -1,11 +1,11 @@
-"""`oc.map`: one prompt for many items, at once, paced, resumable; here or on the workers of an executor.
+"""`oc.map`: one prompt for many items, concurrent, rate limited and resumable; in this process or on an executor.
 
-`plan` is what is asked, `rows` and `templates` make the prompts, `pacing` says how fast, `asking` asks one, `here` and
-`elsewhere` carry a batch out, `results` is what it comes to, `progress` what is seen of it meanwhile.
+`mapping` is the call, `rows` its input, `plan` the requests of each item, `checkpoint` earlier answers, `run` what both
+runners share (`local`, `executor` with `worker`), `rate_limit` and `request` sending, `results` and `progress` output.
 """
 
 from __future__ import annotations
 
-from openclaw_ipython.batch.mapping import map_items as map  # noqa: A004 - the name it has for people: oc.map
+from openclaw_ipython.batch.mapping import map_items as map  # noqa: A004 - its public name is oc.map
 
 __all__ = ["map"]

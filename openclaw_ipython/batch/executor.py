@@ -1,8 +1,7 @@
-"""A batch carried out by an executor: chunks go out to its workers, and come back as outcomes.
+"""The executor runner: chunks of a batch are sent to the workers of an executor, and their replies come back.
 
-The driver keeps what must not leave this machine: files, journal, the renewing of logins, the checking against a
-schema. It runs on the caller's thread. A chunk whose worker died is sent again; one whose login ended is sent on with
-a new one.
+Files, journal, token refresh and schema validation stay with the driver, on the caller's thread. The chunk of a worker
+that failed is sent again; the rest of a chunk whose login was refused is sent again with a new one.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
-from openclaw_ipython.batch.handover import Handover
-from openclaw_ipython.batch.outcomes import Outcome, outcome_of
-from openclaw_ipython.batch.plan import Breaker, Course
-from openclaw_ipython.batch.request import Manner
-from openclaw_ipython.batch.worker import Chunk, Returned, carry_out
+from msgspec import Struct
+
+from openclaw_ipython.batch.plan import Item
+from openclaw_ipython.batch.request import RequestTemplate
+from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
 from openclaw_ipython.dispatch.failover import Question, Routing
 from openclaw_ipython.dispatch.send import Sent, priced
 from openclaw_ipython.errors import LoginRequired, OpenClawError, RateLimited, ServiceUnavailable
@@ -30,40 +29,38 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import TICK
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.plan import Errand
     from openclaw_ipython.batch.rate_limit import Limits
     from openclaw_ipython.batch.rows import Row
+    from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.chat.types import ChatRequest, Reply
     from openclaw_ipython.runtime.event_loop import Bridge
     from openclaw_ipython.sanitize.secrets import Secret
 
-MOST_DEATHS = 2
-"""How many workers may die over an item before it counts as failed."""
+MAX_WORKER_FAILURES = 2
+"""How many workers may end while they have an item before it counts as failed."""
 
-_LARGEST = 200
-_MOST_LOGINS = 2  # the one that was there, and the one it was renewed to
-_GUESSED_WORKERS = 4
-_SECONDS = 15.0  # of work in a chunk, where a rate is given
-
-Landed = tuple[Outcome, Any]
+_MAX_CHUNK = 200
+_MAX_LOGINS = 2  # the current one, and the one it was refreshed to
+_ASSUMED_WORKERS = 4
+_SECONDS_PER_CHUNK = 15.0  # where there is a limit of requests per minute
 
 
 class Executor(Protocol):
-    """What is needed of a `concurrent.futures.Executor`."""
+    """The part of `concurrent.futures.Executor` that is used."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Start a call somewhere."""
+        """Start a call on a worker."""
 
 
-class Elsewhere:
-    """One run of an errand whose client lives on the loop of `bridge`.
+class ExecutorRunner:
+    """Runs a batch on an executor. The client belongs to the event loop of `bridge`.
 
-    `workers` is how many chunks are out at once, `size` how many items there are, None where that is not known.
+    `workers` is the number of chunks in flight, `size` the number of items, None if unknown.
     """
 
     def __init__(
         self,
-        errand: Errand,
+        batch: BatchRun,
         limits: Limits,
         *,
         bridge: Bridge,
@@ -71,121 +68,111 @@ class Elsewhere:
         workers: int,
         size: int | None,
     ) -> None:
-        self._errand = errand
-        self._client = errand.client
+        self._batch = batch
+        self._client = batch.client
         self._bridge = bridge
         self._executor = executor
         self._workers = max(1, min(workers, limits.concurrency))
-        self._limits = limits.divided(self._workers)
-        self._size = chunk_size(self._limits, math.ceil(size / self._workers) if size else None)
-        self._breaker = Breaker(limits.concurrency)
-        self._routing = Routing(errand.question)
-        self._manner = Manner(errand.question)
+        self._limits = limits.share(self._workers)
+        self._chunk_size = chunk_size(self._limits, math.ceil(size / self._workers) if size else None)
+        self._routing = Routing(batch.question)
+        self._template = RequestTemplate(batch.question)
         self._window: float | None = None
-        self._rests: deque[float] = deque()  # monotonic; until when what came back has used its share up
-        self._again: deque[Course] = deque()
-        self._out: dict[Future[Any], _Sent] = {}
-        self._back: SimpleQueue[Future[Any]] = SimpleQueue()
-        self._ready: list[Landed] = []
-        self._exhausted = False
-        self._worked = False
-        self._spent: set[Secret] = set()
-        self._refused = 0  # logins in a row by which nothing was answered
-        self._noted = False
+        self._free_at: deque[float] = deque()  # monotonic; when the share of a returned chunk is unused again
+        self._again: deque[Item] = deque()
+        self._in_flight: dict[Future[Any], _SentChunk] = {}
+        self._returned: SimpleQueue[Future[Any]] = SimpleQueue()
+        self._finished: list[Finished] = []
+        self._rows_exhausted = False
+        self._any_returned = False
+        self._refused_logins: set[Secret] = set()
+        self._refusals_in_a_row = 0  # logins in a row that were refused before any answer
+        self._success_noted = False
 
-    def outcomes(self) -> Generator[list[Landed], None, None]:
-        """Every item, as it comes back; an empty list means that time has passed.
+    def results(self) -> Generator[list[Finished], None, None]:
+        """Every item as its chunk comes back; an empty list now and then while nothing does.
 
-        Raises the error that would meet every other item too, and ServiceUnavailable for an executor that is broken.
+        Raises the error that ends the batch, and ServiceUnavailable for a broken executor.
         """
         try:
             while True:
-                while len(self._out) < self._workers and (courses := self._next()):
-                    self._send(courses)
-                yield self._taken()
-                if not self._out:
-                    if self._exhausted and not self._again and not self._ready:
+                while len(self._in_flight) < self._workers and (items := self._next_chunk()):
+                    self._submit(items)
+                finished, self._finished = self._finished, []
+                yield finished
+                if not self._in_flight:
+                    if self._rows_exhausted and not self._again and not self._finished:
                         return
                     continue
                 try:
-                    future = self._back.get(timeout=TICK)
+                    future = self._returned.get(timeout=TICK)
                 except Empty:
                     continue
-                self._receive(future, self._out.pop(future))
+                self._receive(future, self._in_flight.pop(future))
         finally:
-            for future in self._out:
-                with suppress(Exception):  # some kinds of future cannot be taken back
+            for future in self._in_flight:
+                with suppress(Exception):  # some kinds of future cannot be cancelled
                     future.cancel()
 
-    # -- out ---------------------------------------------------------------------------------
+    # -- sending -----------------------------------------------------------------------------
 
-    def _taken(self) -> list[Landed]:
-        ready, self._ready = self._ready, []
-        return ready
-
-    def _next(self) -> list[Course]:
-        """The next chunk: what has to be asked again, then rows that no earlier run had finished."""
-        courses: list[Course] = []
-        while self._again and len(courses) < self._size:
-            courses.append(self._again.popleft())
-        while len(courses) < self._size and len(self._ready) < 10 * self._size:
-            row = next(self._errand.rows, None)
+    def _next_chunk(self) -> list[Item]:
+        """The next items to send: those to be sent again, then rows that no earlier run finished."""
+        items: list[Item] = []
+        while self._again and len(items) < self._chunk_size:
+            items.append(self._again.popleft())
+        while len(items) < self._chunk_size and len(self._finished) < 10 * self._chunk_size:
+            row = next(self._batch.rows, None)
             if row is None:
-                self._exhausted = True
+                self._rows_exhausted = True
                 break
             try:
-                course = Course(self._errand.plan, row)
+                item = Item(self._batch.plan, row)
             except OpenClawError as error:
                 self._failed(row, error)
                 continue
-            known = self._errand.memory.recall(course)
+            known = self._batch.checkpoint.load(item)
             if known is not None:
-                self._ready.append((known, row.item))
-            elif not self._replayed(course):
-                courses.append(course)
-        return courses
+                self._finished.append((known, row.item))
+            elif not self._finished_from_cache(item):
+                items.append(item)
+        return items
 
-    def _replayed(self, course: Course) -> bool:
-        """Whether the cache had all that was to be asked about an item."""
-        while (reply := self._errand.known(self._routing.at, course.ask)) is not None:
-            try:
-                answer = course.takes(reply)
-            except OpenClawError as error:
-                self._failed(course.row, error)
-                return True
-            if answer is not None:
-                self._done(course, answer)
+    def _finished_from_cache(self, item: Item) -> bool:
+        """Whether the cache had the replies to all requests of an item."""
+        while (reply := self._batch.cached_reply(self._routing.at, item.request)) is not None:
+            if self._finish(item, reply):
                 return True
         return False
 
-    def _send(self, courses: list[Course]) -> None:
+    def _submit(self, items: list[Item]) -> None:
         question = self._routing.at
         login = self._login(question)
         chunk = Chunk(
-            number=uuid4().hex,
+            id=uuid4().hex,
             url=question.url,
             name=question.ref.provider,
             model=str(question.ref),
             dialect=question.dialect,
             wrong_key=question.wrong_key,
-            login=Handover(login) if login else None,
+            login=CredentialEnvelope(login) if login else None,
             limits=self._limits,
             window=self._window,
-            requests=tuple(_bare(self._manner.request(c.ask.messages, c.ask.schema)) for c in courses),
-            rest=max(0.0, self._rests.popleft() - time.monotonic()) if self._rests else 0.0,
+            requests=tuple(_without_origin(self._template.request(*_parts(item))) for item in items),
+            delay=max(0.0, self._free_at.popleft() - time.monotonic()) if self._free_at else 0.0,
         )
         try:
-            future = self._executor.submit(carry_out, chunk)
-        except Exception as error:  # whatever an executor raises that takes no more work
-            raise _broken(error) from error
-        self._out[future] = _Sent(question, login, courses, time.time())
-        future.add_done_callback(self._back.put)
+            future = self._executor.submit(run_chunk, chunk)
+        except Exception as error:  # executors raise exceptions of their own when they accept no more work
+            raise _executor_broken(error) from error
+        self._in_flight[future] = _SentChunk(question, login, items, time.time())
+        future.add_done_callback(self._returned.put)
 
     def _login(self, question: Question) -> Secret:
-        """The bearer for a chunk: fresh, and another one than the service has refused."""
+        """A current token that the service has not refused."""
         source = self._client.tokens(question)
         token = self._bridge.run(source.current())
-        if token in self._spent:
+        if token in self._refused_logins:
             renewed = self._bridge.run(source.renewed(token))
             if renewed is None:
                 raise LoginRequired(
@@ -195,120 +182,115 @@ class Elsewhere:
             token = renewed
         return token
 
-    # -- back --------------------------------------------------------------------------------
+    # -- receiving ---------------------------------------------------------------------------
 
-    def _receive(self, future: Future[Any], sent: _Sent) -> None:
+    def _receive(self, future: Future[Any], sent: _SentChunk) -> None:
         try:
-            returned: Returned = future.result()
-        except Exception as error:  # each library has its own for a worker that is gone
-            self._died(sent, error)
+            returned: ChunkResult = future.result()
+        except Exception as error:  # each library has an exception of its own for a lost worker
+            self._worker_failed(sent, error)
             return
-        self._worked = True
+        self._any_returned = True
         self._window = returned.window
-        self._rests.append(time.monotonic() + returned.owed)
+        self._free_at.append(time.monotonic() + returned.next_delay)
         for _attempt in range(returned.refusals):
-            self._book(sent, RateLimited.__name__, None)
-        for course, came in zip(sent.courses, returned.came, strict=True):
-            if came is None:
-                self._again.append(course)
-            elif isinstance(came, OpenClawError):
-                self._book(sent, type(came).__name__, None)
-                self._failed(course.row, came)
+            self._record(sent, RateLimited.__name__, None)
+        for item, result in zip(sent.items, returned.results, strict=True):
+            if result is None:
+                self._again.append(item)
+            elif isinstance(result, OpenClawError):
+                self._record(sent, type(result).__name__, None)
+                self._failed(item.row, result)
             else:
-                self._answered(course, came, sent)
-        if returned.ended is not None:
-            self._ended(sent, returned)
+                self._answered(item, result, sent)
+        if returned.error is not None:
+            self._chunk_refused(sent, returned, returned.error)
 
-    def _answered(self, course: Course, reply: Reply, sent: _Sent) -> None:
+    def _answered(self, item: Item, reply: Reply, sent: _SentChunk) -> None:
         if reply.usage is not None:
             reply.usage = priced(reply.usage, sent.question)
-        self._book(sent, "ok", reply)
-        if not self._noted and self._routing.at is sent.question:
-            self._noted = True
+        self._record(sent, "ok", reply)
+        if not self._success_noted and self._routing.at is sent.question:
+            self._success_noted = True
             self._bridge.run(self._client.noted(sent.question, None))
-        self._refused = 0
-        course.asked = True
-        if self._errand.cached is not None:
-            self._errand.cached.keep(sent.question, course.ask, reply)
-        try:
-            answer = course.takes(reply)
-        except OpenClawError as error:
-            self._failed(course.row, error)
-            return
-        if answer is None:
-            self._again.append(course)
-        else:
-            self._done(course, answer)
+        self._refusals_in_a_row = 0
+        item.sent = True
+        if self._batch.cache is not None:
+            self._batch.cache.put(sent.question, item.request, reply)
+        if not self._finish(item, reply):
+            self._again.append(item)
 
-    def _book(self, sent: _Sent, outcome: str, reply: Reply | None) -> None:
+    def _record(self, sent: _SentChunk, outcome: str, reply: Reply | None) -> None:
         seconds, usage, first = (reply.seconds, reply.usage, reply.first_text) if reply else (0.0, None, None)
         self._client.books.note(Sent(sent.question, sent.at, seconds, outcome, usage, first))
 
-    def _done(self, course: Course, answer: Reply) -> None:
-        self._breaker.ends(None)
-        self._errand.memory.keep(course, answer)
-        outcome = outcome_of(course.row.position, answer, remembered=not course.asked)
-        self._ready.append((outcome, course.row.item))
+    def _finish(self, item: Item, reply: Reply) -> bool:
+        """Hand a reply to its item; False when the item has another request to send."""
+        try:
+            final = item.receive(reply)
+        except OpenClawError as error:
+            self._failed(item.row, error)
+            return True
+        if final is None:
+            return False
+        self._finished.append(self._batch.succeeded(item, final))
+        return True
 
     def _failed(self, row: Row, error: OpenClawError) -> None:
-        if self._errand.stops_at_errors or self._breaker.ends(error):
-            raise error
-        self._ready.append((Outcome(row.position, error=error), row.item))
+        self._finished.append(self._batch.failed(row, error))
 
-    def _ended(self, sent: _Sent, returned: Returned) -> None:
-        """A chunk that was not carried through: with another token, by somebody else, or not at all."""
-        error = returned.ended
-        assert error is not None  # noqa: S101 - asked for by the caller
+    def _chunk_refused(self, sent: _SentChunk, returned: ChunkResult, error: OpenClawError) -> None:
+        """Go on with a new login, then with the next model or login; raises the error when there is none."""
         if self._routing.at is not sent.question:
-            return  # somebody else is asked already
-        if returned.spent and sent.login:
-            if sent.login in self._spent:
+            return  # another chunk has caused the switch already
+        if returned.login_refused and sent.login:
+            if sent.login in self._refused_logins:
                 return  # known from another chunk
-            self._spent.add(sent.login)
-            self._refused += 1
-            if self._refused < _MOST_LOGINS:
+            self._refused_logins.add(sent.login)
+            self._refusals_in_a_row += 1
+            if self._refusals_in_a_row < _MAX_LOGINS:
                 return
         self._bridge.run(self._client.noted(sent.question, error))
         if not self._routing.goes_on(error):
             raise self._routing.error(error)
-        self._refused = 0
-        self._manner = Manner(self._routing.at)
-        self._noted = False
+        self._refusals_in_a_row = 0
+        self._template = RequestTemplate(self._routing.at)
+        self._success_noted = False
         for note in self._routing.notes():
-            self._errand.note(note)
+            self._batch.notify(note)
 
-    def _died(self, sent: _Sent, error: Exception) -> None:
-        """The worker is gone, and what it had is asked again."""
-        for course in sent.courses:
-            course.deaths += 1
-            if course.deaths <= MOST_DEATHS:
-                self._again.append(course)
-            elif not self._worked:
-                raise _broken(error) from error
+    def _worker_failed(self, sent: _SentChunk, error: Exception) -> None:
+        """Send the items of a lost worker again, or let them fail."""
+        for item in sent.items:
+            item.worker_failures += 1
+            if item.worker_failures <= MAX_WORKER_FAILURES:
+                self._again.append(item)
+            elif not self._any_returned:
+                raise _executor_broken(error) from error
             else:
-                self._failed(
-                    course.row, ServiceUnavailable(_("{count} workers ended over it", count=course.deaths))
-                )
+                lost = ServiceUnavailable(_("{count} workers ended over it", count=item.worker_failures))
+                self._failed(item.row, lost)
 
 
-class _Sent:
-    """A chunk that is out."""
+class _SentChunk(Struct, frozen=True, eq=False):
+    """A chunk in flight; `at` is when it was sent, in Unix seconds."""
 
-    __slots__ = ("at", "courses", "login", "question")
-
-    def __init__(self, question: Question, login: Secret, courses: list[Course], at: float) -> None:
-        self.question = question
-        self.login = login
-        self.courses = courses
-        self.at = at
+    question: Question
+    login: Secret
+    items: list[Item]
+    at: float
 
 
-def _bare(request: ChatRequest) -> ChatRequest:
-    """The request without what only made it: a worker sends it as it is."""
+def _parts(item: Item) -> tuple[Any, Any]:
+    return item.request.messages, item.request.schema
+
+
+def _without_origin(request: ChatRequest) -> ChatRequest:
+    """The request with plain dictionaries, and without the schema it was made from: it can be pickled."""
     return replace(request, extra=dict(request.extra), headers=dict(request.headers), schema=None)
 
 
-def _broken(error: Exception) -> ServiceUnavailable:
+def _executor_broken(error: Exception) -> ServiceUnavailable:
     return ServiceUnavailable(
         _("the executor's workers fail: {kind}: {why}", kind=type(error).__name__, why=str(error)[:200]),
         hint=_("is openclaw-ipython installed where they are? The same call goes on where it was"),
@@ -316,26 +298,27 @@ def _broken(error: Exception) -> ServiceUnavailable:
 
 
 def chunk_size(limits: Limits, items: int | None = None) -> int:
-    """How many requests are in a chunk, given a worker's share of the limits and of the items: some rounds, or some
-    seconds, and not so many that other workers have nothing to do.
+    """How many requests a chunk has: four rounds, or 15 seconds of work, or a worker's share of the items.
+
+    `limits` and `items` are the share of one worker.
     """
-    size = min(_LARGEST, 4 * limits.concurrency, items or _LARGEST)
+    size = min(_MAX_CHUNK, 4 * limits.concurrency, items or _MAX_CHUNK)
     if limits.requests_per_minute is not None:
-        size = min(size, max(1, math.floor(limits.requests_per_minute * _SECONDS / 60)))
+        size = min(size, max(1, math.floor(limits.requests_per_minute * _SECONDS_PER_CHUNK / 60)))
     return size
 
 
 def workers_of(executor: Any) -> int:
-    """How many workers an executor has, as far as it tells: those of the standard library, Dask and ipyparallel do."""
-    for look in (
+    """The number of workers of an executor: of the standard library, Dask or ipyparallel. 4 for any other."""
+    for count_workers in (
         lambda: executor._max_workers,  # concurrent.futures
         lambda: sum(executor._client.nthreads().values()),  # distributed.cfexecutor
         lambda: len(executor.view.client.ids),  # ipyparallel
     ):
         try:
-            count = look()
-        except Exception:  # noqa: S112 - another library's executor
+            count = count_workers()
+        except Exception:  # noqa: S112 - executors of other libraries
             continue
         if isinstance(count, int) and count > 0:
             return count
-    return _GUESSED_WORKERS
+    return _ASSUMED_WORKERS

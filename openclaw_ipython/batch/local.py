@@ -1,6 +1,6 @@
-"""A batch carried out in this process: as many requests under way as the pacer allows, on one event loop.
+"""The local runner: a batch on one event loop of this process.
 
-Rows are pulled one by one as others are finished, so that no more than `concurrency` of them are in the memory.
+Rows are pulled as earlier ones finish, so that at most `concurrency` of them are in memory.
 """
 
 from __future__ import annotations
@@ -8,166 +8,156 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
-from openclaw_ipython.batch.outcomes import Outcome, outcome_of
-from openclaw_ipython.batch.plan import Breaker, Course
-from openclaw_ipython.batch.request import Gate, Manner, asked, is_about_all
+from openclaw_ipython.batch.plan import Item
+from openclaw_ipython.batch.request import RequestTemplate, Throttle, affects_every_item, send_request
 from openclaw_ipython.dispatch.failover import Question, Routing
 from openclaw_ipython.dispatch.send import Sent, priced
 from openclaw_ipython.errors import OpenClawError
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.plan import Ask, Errand
-    from openclaw_ipython.batch.rate_limit import Pacer
-    from openclaw_ipython.batch.request import Noted
+    from openclaw_ipython.batch.rate_limit import RateLimiter
+    from openclaw_ipython.batch.request import OnRequestEnd
     from openclaw_ipython.batch.rows import Row
+    from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.chat.stream import Exchange
     from openclaw_ipython.chat.types import Reply
-
-Landed = tuple[Outcome, Any]
-"""An outcome and the item it is of."""
+    from openclaw_ipython.structured.loop import ModelRequest
 
 
-class Left(Exception):
-    """Code of the caller (an item's, a picture's) wants to leave, which would end the loop it runs on.
+class CallerExit(Exception):
+    """The caller's items or images raised SystemExit or KeyboardInterrupt, which would end the event loop.
 
-    `way` is the SystemExit or KeyboardInterrupt that it raised, for the caller's own thread.
+    `exception` is raised again on the caller's thread.
     """
 
-    def __init__(self, way: BaseException) -> None:
+    def __init__(self, exception: BaseException) -> None:
         super().__init__()
-        self.way = way
+        self.exception = exception
 
 
-class Here:
-    """One run of an errand."""
+class LocalRunner:
+    """Runs a batch within this process."""
 
-    def __init__(self, errand: Errand, pacer: Pacer) -> None:
-        self._errand = errand
-        self._client = errand.client
-        self._runtime = errand.client.runtime
-        self._pacer = pacer
-        self._breaker = Breaker(pacer.limits.concurrency)
-        self._routing = Routing(errand.question)
-        self._manner = Manner(errand.question)
-        self._exchange: Exchange | None = None
-        self._noted = False
-        self._turning = asyncio.Lock()
-        self._over = False
+    def __init__(self, batch: BatchRun, limiter: RateLimiter) -> None:
+        self._batch = batch
+        self._client = batch.client
+        self._runtime = batch.client.runtime
+        self._concurrency = limiter.limits.concurrency
+        self._throttle = Throttle(limiter, self._runtime.monotonic, self._runtime.sleep)
+        self._routing = Routing(batch.question)
+        self._template = RequestTemplate(batch.question)
+        self._exchange: Exchange  # made on the event loop
+        self._success_noted = False
+        self._failing_over = asyncio.Lock()
+        self._exhausted = False
 
-    async def outcomes(self) -> AsyncGenerator[Landed, None]:
-        """Every item, as it is finished. Raises the error that would meet every other item too."""
-        gate = Gate(self._pacer, self._runtime.monotonic, self._runtime.sleep)
-        self._exchange = self._opened(self._routing.at)
-        landed: asyncio.Queue[Landed | None] = asyncio.Queue()
+    async def results(self) -> AsyncGenerator[Finished, None]:
+        """Every item as it finishes. Raises the error that ends the batch."""
+        self._exchange = self._open(self._routing.at)
+        finished: asyncio.Queue[Finished | None] = asyncio.Queue()
         tasks: list[asyncio.Task[None]] = []
         try:
-            for _ in range(self._pacer.limits.concurrency):
-                tasks.append(asyncio.create_task(self._slot(gate, landed.put_nowait)))
+            for _ in range(self._concurrency):
+                tasks.append(asyncio.create_task(self._work(finished.put_nowait)))
                 await asyncio.sleep(0)  # the first request leaves before the last connection is opened
-            whole = asyncio.gather(*tasks)
-            whole.add_done_callback(lambda _: landed.put_nowait(None))
-            while (one := await landed.get()) is not None:
+            all_tasks = asyncio.gather(*tasks)
+            all_tasks.add_done_callback(lambda _: finished.put_nowait(None))
+            while (one := await finished.get()) is not None:
                 yield one
-            await whole
+            await all_tasks
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _opened(self, question: Question) -> Exchange:
+    def _open(self, question: Question) -> Exchange:
         tokens = RecentToken(self._client.tokens(question), self._runtime.monotonic)
         return replace(self._client.exchange(question), auth=BearerAuth(tokens))
 
-    async def _slot(self, gate: Gate, land: Callable[[Landed], None]) -> None:
+    async def _work(self, put: Callable[[Finished], None]) -> None:
         try:
-            for row in self._errand.rows:
-                land((await self._outcome(row, gate), row.item))
-        except (SystemExit, KeyboardInterrupt) as way:
-            raise Left(way) from way
+            for row in self._batch.rows:
+                put(await self._finish(row))
+        except (SystemExit, KeyboardInterrupt) as exception:
+            raise CallerExit(exception) from exception
 
-    async def _outcome(self, row: Row, gate: Gate) -> Outcome:
+    async def _finish(self, row: Row) -> Finished:
         try:
-            course = Course(self._errand.plan, row)
-            known = self._errand.memory.recall(course)
+            item = Item(self._batch.plan, row)
+            known = self._batch.checkpoint.load(item)
             if known is not None:
                 await asyncio.sleep(0)
-                return known
+                return known, row.item
             reply = None
             while reply is None:
-                reply = course.takes(await self._reply(course, gate))
+                reply = item.receive(await self._reply(item))
         except OpenClawError as error:
-            if self._errand.stops_at_errors or self._breaker.ends(error):
-                raise
-            return Outcome(row.position, error=error)
-        self._breaker.ends(None)
-        self._errand.memory.keep(course, reply)
-        if course.asked:
-            await self._note_success()
-        return outcome_of(row.position, reply, remembered=not course.asked)
+            return self._batch.failed(row, error)
+        finished = self._batch.succeeded(item, reply)
+        if item.sent and not self._success_noted:
+            self._success_noted = True
+            await self._client.noted(self._routing.at, None)
+        return finished
 
-    async def _reply(self, course: Course, gate: Gate) -> Reply:
-        """The reply to what is to be asked next: one that was given before, or a new one."""
-        cached, ask = self._errand.cached, course.ask
-        known = self._errand.known(self._routing.at, ask)
-        if known is not None:
+    async def _reply(self, item: Item) -> Reply:
+        """The reply to the next request of an item, from the cache or from the service."""
+        request = item.request
+        cached = self._batch.cached_reply(self._routing.at, request)
+        if cached is not None:
             await asyncio.sleep(0)
-            return known
-        course.asked = True
-        reply = await self._asked(ask, gate)
-        if cached is not None and reply.model == str(self._routing.at.ref):
-            await asyncio.to_thread(cached.keep, self._routing.at, ask, reply)
+            return cached
+        item.sent = True
+        reply = await self._send(request)
+        cache, question = self._batch.cache, self._routing.at
+        if cache is not None and reply.model == str(question.ref):
+            await asyncio.to_thread(cache.put, question, request, reply)
         return reply
 
-    async def _asked(self, ask: Ask, gate: Gate) -> Reply:
-        """The reply of whoever is to be asked now; another login or model where this one is refused for good."""
+    async def _send(self, request: ModelRequest) -> Reply:
+        """The reply of the current model and login; of the next ones when these are refused for good."""
         while True:
-            at, exchange, manner = self._routing.at, self._exchange, self._manner
-            assert exchange is not None  # noqa: S101 - made before the first slot
-            request = manner.request(ask.messages, ask.schema)
+            question, exchange = self._routing.at, self._exchange
+            made = self._template.request(request.messages, request.schema)
             try:
-                return await asked(exchange, request, gate, str(at.ref), self._noting(at))
+                return await send_request(
+                    exchange, made, self._throttle, str(question.ref), self._recorder(question)
+                )
             except OpenClawError as error:
-                if not is_about_all(error) or not await self._turned(at, error):
+                if not affects_every_item(error) or not await self._fail_over(question, error):
                     raise
 
-    def _noting(self, question: Question) -> Noted:
-        """Writes one request into the books."""
+    def _recorder(self, question: Question) -> OnRequestEnd:
+        """Records each request in the journal."""
 
-        def note(outcome: str, began: float, reply: Reply | None) -> None:
-            usage = reply.usage if reply is not None else None
-            if reply is not None and usage is not None:
-                usage = reply.usage = priced(usage, question)
+        def record(outcome: str, began: float, reply: Reply | None) -> None:
             seconds = self._runtime.monotonic() - began
-            first = reply.first_text if reply is not None else None
-            self._client.books.note(
-                Sent(question, self._runtime.clock() - seconds, seconds, outcome, usage, first)
-            )
+            usage = first = None
+            if reply is not None:
+                if reply.usage is not None:
+                    reply.usage = priced(reply.usage, question)
+                usage, first = reply.usage, reply.first_text
+            at = self._runtime.clock() - seconds
+            self._client.books.note(Sent(question, at, seconds, outcome, usage, first))
 
-        return note
+        return record
 
-    async def _turned(self, at: Question, error: OpenClawError) -> bool:
-        """Whether somebody else is asked from now on. All tasks meet the error; one of them sees to it."""
-        async with self._turning:
-            if self._routing.at is not at:
+    async def _fail_over(self, refused: Question, error: OpenClawError) -> bool:
+        """Switch to the next model or login; False when there is none. All tasks call it, the first one switches."""
+        async with self._failing_over:
+            if self._routing.at is not refused:
                 return True
-            if self._over:
+            if self._exhausted:
                 return False
-            await self._client.noted(at, error)
+            await self._client.noted(refused, error)
             if not self._routing.goes_on(error):
-                self._over = True
+                self._exhausted = True
                 return False
-            self._exchange = self._opened(self._routing.at)
-            self._manner = Manner(self._routing.at)
-            self._noted = False
+            self._exchange = self._open(self._routing.at)
+            self._template = RequestTemplate(self._routing.at)
+            self._success_noted = False
             for note in self._routing.notes():
-                self._errand.note(note)
+                self._batch.notify(note)
             return True
-
-    async def _note_success(self) -> None:
-        """Once for all: a thousand answers need not be written down a thousand times."""
-        if not self._noted:
-            self._noted = True
-            await self._client.noted(self._routing.at, None)

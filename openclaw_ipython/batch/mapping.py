@@ -1,43 +1,44 @@
-"""The call `oc.map`: its arguments made into a plan, carried out, and returned as a table or a list.
+"""The call `oc.map`: its arguments make a plan, a runner carries it out, and a table or a sequence is returned.
 
-Blocks its caller, whose thread paints the progress; the network runs on a loop of its own.
+It blocks the calling thread, which draws the progress; the network runs on an event loop of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from itertools import chain
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
-from openclaw_ipython.batch.interrupted import Interrupted
-from openclaw_ipython.batch.local import Here, Left
-from openclaw_ipython.batch.plan import Course, Errand, Memory, Plan
+from msgspec import Struct
+
+from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
+from openclaw_ipython.batch.local import CallerExit, LocalRunner
+from openclaw_ipython.batch.plan import Item, Plan
 from openclaw_ipython.batch.progress import progress_for
-from openclaw_ipython.batch.rate_limit import Limits, Pacer
-from openclaw_ipython.batch.request import PATIENCE
-from openclaw_ipython.batch.results import Results, table_library
-from openclaw_ipython.batch.rows import Items, Row, items_of
-from openclaw_ipython.batch.templates import Template
+from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
+from openclaw_ipython.batch.request import RETRY_POLICY
+from openclaw_ipython.batch.results import Interrupted, Results, table_library
+from openclaw_ipython.batch.rows import ItemSource, PromptTemplate, Row, item_source
+from openclaw_ipython.batch.run import BatchRun, CircuitBreaker
 from openclaw_ipython.client import Client
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import Bridge
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.cached import Cached
     from openclaw_ipython.batch.executor import Executor
-    from openclaw_ipython.batch.local import Landed
-    from openclaw_ipython.batch.plan import Ask, Pictures
+    from openclaw_ipython.batch.plan import RowImages
+    from openclaw_ipython.batch.run import Finished
     from openclaw_ipython.context.image_encoding import Picture
     from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.structured.loop import ModelRequest
 
 OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
 
-_INTERVAL = 0.1  # seconds between two looks at what came
-_CLOSING = 2.0  # seconds
+_PROGRESS_INTERVAL = 0.1  # seconds
+_CLOSE_TIMEOUT = 2.0  # seconds
 
 
 def map_items(
@@ -64,74 +65,76 @@ def map_items(
     table: bool | None = None,
     client: Client | None = None,
 ) -> Any:
-    """Ask the same about every item, many at once, and return a table.
+    """Ask the same about every item, many at a time, and return a table.
 
         import openclaw_ipython as oc
 
         oc.map(["good", "bad"], "Translate into Chinese: {item}")
         oc.map(df, "Label: {text}", schema=Label, concurrency=64, tokens_per_minute=1e6)
 
-    `items` is a list, a Series, a DataFrame (pandas or polars) or any other iterable, which is pulled as needed. In
-    `prompt`, `{item}` is the item, or `{column}` a column of its row; other braces stay. `images` names the column
-    with the picture of a row, or is a function that gives the picture (or pictures) of an item.
+    `items` is a list, a Series, a DataFrame (pandas or polars) or any other iterable, from which items are pulled as
+    needed. In `prompt`, `{item}` is the item and `{column}` a column of its row; other braces stay. `images` names the
+    column with the image of a row, or is a function that returns the image (or images) of an item.
 
-    At most `concurrency` requests are under way, and no more a minute than the other two limits say. When the service
-    says "too many requests", all of them step back together and come back gently. An item that fails has an error for
-    an answer (`on_error="value"`); `"raise"` ends the batch instead, a function is called with the error and
-    the item, and gives what stands there. An error that every item would meet (no login, no quota) ends the batch.
+    At most `concurrency` requests are in flight, and the limits per minute are kept. After "too many requests" all of
+    them pause and then resume slowly. An item that fails has its error in the place of an answer (`on_error="value"`);
+    with `"raise"` it ends the batch, and a function is called with the error and the item and returns the value to
+    use. An error that affects every item (no login, no quota) always ends the batch.
 
-    Interrupted or ended early, it keeps what was done: the same call goes on where it was (`resume=False` starts
-    anew). What is complete is forgotten, so that the same call later asks again; with `cache=True` it does not, nor
-    does another call for any item that was asked in the same words.
+    After an interrupt or an error the same call goes on where it was (`resume=False` starts again). A complete batch
+    is deleted from the journal, so the same call later sends all requests again; with `cache=True` it sends none, and
+    neither does another call for an equal prompt.
 
-    `executor` is any `concurrent.futures.Executor`: its `workers` (as many as it has) ask, with a share of the limits
-    each. The login travels to them in memory only.
+    `executor` is any `concurrent.futures.Executor`: its `workers` (by default all of them) send the requests, each with
+    a share of the limits. The token travels to them in memory only.
 
-    Returns a DataFrame where the items came in one, or pandas is installed: the items, then `answer` (or the fields of
-    `schema`), `error`, `model`, `tokens_in`, `tokens_out`, `seconds`. Else, and with `table=False`, a sequence of
-    replies and errors with `.tally`, `.errors` and `.table()`.
+    Returns a DataFrame if the items are a Series or a DataFrame or pandas is installed: the items, then `answer` (or
+    the fields of `schema`), `error`, `model`, `tokens_in`, `tokens_out`, `seconds`. Otherwise, and with `table=False`,
+    a sequence of replies and errors with `.tally`, `.errors` and `.table()`.
 
-    Raises UsageError for a prompt that names nothing of the items, what `Client.question` raises, and the error that
-    ended the batch; Interrupted, a KeyboardInterrupt with the `.results` so far.
+    Raises UsageError for a prompt without a placeholder, what `Client.question` raises, and the error that ended the
+    batch; Interrupted, a KeyboardInterrupt with the `.results` so far.
     """
-    given = items_of(items)
-    library = table_library(given) if table is not False else ""
+    source = item_source(items)
+    library = table_library(source) if table is not False else ""
     if table and not library:
         raise UsageError(_("a table needs pandas"), hint="pip install 'openclaw-ipython[pandas]'")
     if not callable(on_error) and on_error not in ("value", "raise"):
         raise UsageError(_("on_error is 'value', 'raise' or a function"))
     limits = _limits(concurrency, requests_per_minute, tokens_per_minute)
-    options = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking}
     plan = Plan(
-        Template(prompt), prompt, model, system, _schema(schema), _pictures(images), options,
-        pictured=images if isinstance(images, str) else "",
-    )  # fmt: skip
-    batch = _Batch(plan, given, limits, on_error, resume, _client(client), cache, library)
-    return batch.carried_out(executor, workers, wanted=progress)
+        PromptTemplate(prompt),
+        model,
+        system,
+        _schema(schema),
+        _row_images(images),
+        images if isinstance(images, str) else "",
+        {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking},
+    )
+    call = _MapCall(plan, source, limits, on_error, resume, client or _default_client(), cache, library)
+    return call.run(executor, workers, show_progress=progress)
 
 
-def _client(given: Client | None) -> Client:
-    """The client to ask with. In a notebook the person's preferences for the journal and the cache count here too."""
-    if given is not None:
-        return given
+def _default_client() -> Client:
+    """A client with the notebook's settings for journal and cache."""
     client = Client()
     client.keeping.follow_notebook()
     return client
 
 
-def _shut(bridge: Bridge, client: Client) -> None:
-    """Let go of connections and thread; a loop that somebody's slow generator holds up is not waited for."""
+def _close(bridge: Bridge, client: Client) -> None:
+    """Close connections and thread, without waiting for an event loop that the caller's generator blocks."""
     with suppress(KeyboardInterrupt, RuntimeError, TimeoutError):
-        bridge.submit(client.aclose()).result(_CLOSING)
-    with suppress(KeyboardInterrupt):  # all is done by now
+        bridge.submit(client.aclose()).result(_CLOSE_TIMEOUT)
+    with suppress(KeyboardInterrupt):
         bridge.close()
 
 
-def _terms(client: Client, question: Question) -> list[str]:
-    """What a service's terms say, where that may be about batches: some plans are for interactive use only."""
+def _terms_notes(client: Client, question: Question) -> list[str]:
+    """The notice of a provider whose terms restrict batches."""
     try:
         terms = client.provider(question.ref.provider).terms
-    except UsageError:  # an entry of the person's own
+    except UsageError:  # a provider of the user's own
         return []
     return [_(terms)] if terms else []
 
@@ -154,13 +157,13 @@ def _schema(wanted: Any) -> Any:
     return schema_of(wanted)
 
 
-def _pictures(images: str | Callable[[Any], Any] | None) -> Pictures | None:
+def _row_images(images: str | Callable[[Any], Any] | None) -> RowImages | None:
     if images is None:
         return None
     from openclaw_ipython.context.image_encoding import ORDINARY
     from openclaw_ipython.context.images import of_values
 
-    def look(row: Row) -> Any:
+    def find(row: Row) -> Any:
         if callable(images):
             return images(row.item)
         if images not in row.names:
@@ -169,140 +172,146 @@ def _pictures(images: str | Callable[[Any], Any] | None) -> Pictures | None:
             )
         return row.names[images]
 
-    def pictures(row: Row) -> tuple[Picture, ...]:
-        found = look(row)
+    def encode(row: Row) -> tuple[Picture, ...]:
+        found = find(row)
         if found is None:
             return ()
         several = isinstance(found, Sequence) and not isinstance(found, (str, bytes))
         return tuple(of_values(list(found) if several else [found], ORDINARY))
 
-    return pictures
+    return encode
 
 
-@dataclass
-class _Batch:
-    """One call, from its first row to its results."""
+class _MapCall(Struct, eq=False):
+    """One call of `oc.map`. `pause` returns the seconds that remain of a pause after "too many requests"."""
 
     plan: Plan
-    items: Items
+    source: ItemSource
     limits: Limits
     on_error: OnError
     resume: bool
     client: Client
-    cache: bool | None
+    use_cache: bool | None
     library: str
     pause: Callable[[], float] = lambda: 0.0
 
-    def carried_out(self, executor: Executor | None, workers: int | None, *, wanted: bool) -> Any:
-        """The results, as a table where that is wanted. Raises Interrupted, whenever it is interrupted."""
-        results = Results(self.items, self.on_error if callable(self.on_error) else None)
+    def run(self, executor: Executor | None, workers: int | None, *, show_progress: bool) -> Any:
+        """The results, as a table if wanted. Raises Interrupted for an interrupt at any time."""
+        results = Results(self.source, self.on_error if callable(self.on_error) else None)
         try:
-            return self._carried_out(results, executor, workers, wanted=wanted)
+            return self._run(results, executor, workers, show_progress=show_progress)
         except KeyboardInterrupt:
-            raise Interrupted(self._stopped(results), results) from None
+            raise Interrupted(self._progress_note(results), results) from None
 
-    def _carried_out(
-        self, results: Results, executor: Executor | None, workers: int | None, *, wanted: bool
+    def _run(
+        self, results: Results, executor: Executor | None, workers: int | None, *, show_progress: bool
     ) -> Any:
-        rows = self.items.rows()
+        rows = self.source.rows()
         first = next(rows, None)
         if first is None:
-            return self._made(results)
-        self._check(first)
+            return self._returned(results)
+        if self.plan.images is None:
+            self.plan.prompt.check(first.names)
         complete = False
-        # Whatever raises where, an interrupt in the last of it too: what is done is kept, and the network ends.
-        with ExitStack() as after:
+        with ExitStack() as stack:  # whatever is raised: finished items are stored, and the network is closed
             bridge = Bridge()
-            client = self.client.sibling(patience=PATIENCE)
-            after.callback(_shut, bridge, client)
-            cached = self._cached(client)
-            question, no_login = self._question(client, Course(self.plan, first).ask, cached)
-            memory = self._memory(client, question)
-            after.callback(lambda: memory.close(complete=complete))
-            shown = progress_for(self.items.size, wanted=wanted)
-            after.callback(lambda: shown.close(self._line(results)))
-            results.notes += [*question.notes, *_terms(client, question)]
-            errand = Errand(
-                self.plan, chain([first], rows), question, client, memory, self.on_error == "raise",
-                cached, results.notes.append, no_login,
-            )  # fmt: skip
+            client = self.client.sibling(patience=RETRY_POLICY)
+            stack.callback(_close, bridge, client)
+            cache = self._cache(client)
+            question, login_error = self._question(client, Item(self.plan, first).request, cache)
+            job = client.books.journal.jobs.open(self.plan.key(question)) if self._resumable(client) else None
+            checkpoint = Checkpoint(self.plan, job)
+            stack.callback(lambda: checkpoint.close(complete=complete))
+            progress = progress_for(self.source.size, wanted=show_progress)
+            stack.callback(lambda: progress.close(self._last_line(results)))
+            results.notes += [*question.notes, *_terms_notes(client, question)]
+            batch = BatchRun(
+                self.plan,
+                chain([first], rows),
+                question,
+                client,
+                checkpoint,
+                fail_fast=self.on_error == "raise",
+                cache=cache,
+                notify=results.notes.append,
+                login_error=login_error,
+                breaker=CircuitBreaker(self.limits.concurrency),
+            )
             try:
-                landed = (
-                    self._here(errand, bridge)
+                finished = (
+                    self._run_locally(batch, bridge)
                     if executor is None
-                    else self._elsewhere(errand, bridge, executor, workers)
+                    else self._run_on_executor(batch, bridge, executor, workers)
                 )
-                with closing(landed):
-                    for batch in landed:
-                        for outcome, item in batch:
-                            results.add(outcome, item)
-                        shown.update(results.tally, self.pause())
-                made = self._made(results)
+                with closing(finished):
+                    for some in finished:
+                        for result, item in some:
+                            results.add(result, item)
+                        progress.update(results.tally, self.pause())
+                returned = self._returned(results)
             except OpenClawError as error:
                 if results.tally.done:
-                    error.args = (f"{error} · {self._stopped(results)}",)
+                    error.args = (f"{error} · {self._progress_note(results)}",)
                 raise
-            complete = not results.tally.errors  # and only now: a table that cannot be made loses no answers
-        return made
+            complete = (
+                not results.tally.errors
+            )  # not before: the answers are kept if the table cannot be made
+        return returned
 
-    def _made(self, results: Results) -> Any:
+    def _returned(self, results: Results) -> Any:
         return results.table(self.library) if self.library else results
 
-    def _line(self, results: Results) -> str:
-        """What stands below when all is over."""
-        summary = [results.tally.summary(self.items.size)] if results.tally.done else []
+    def _last_line(self, results: Results) -> str:
+        """The line that remains when the batch has ended."""
+        summary = [results.tally.summary(self.source.size)] if results.tally.done else []
         return " · ".join([*summary, *dict.fromkeys(results.notes)])
 
-    def _check(self, first: Row) -> None:
-        if self.plan.pictures is None:
-            self.plan.template.check(first.names)
-
     def _question(
-        self, client: Client, ask: Ask, cached: Cached | None
+        self, client: Client, request: ModelRequest, cache: BatchCache | None
     ) -> tuple[Question, LoginRequired | None]:
-        """Who is asked; nobody, and why, where there is no login and the cache has answers all the same."""
+        """The resolved model and login; without a login, the error to raise for an item that is not cached."""
         try:
-            return self.plan.question(client, ask), None
+            return self.plan.question(client, request), None
         except LoginRequired as error:
-            if cached is None:
+            if cache is None:
                 raise
-            missing = error
-        return self.plan.question(client, ask, cache=True), missing
+            login_error = error
+        return self.plan.question(client, request, cache=True), login_error
 
-    def _memory(self, client: Client, question: Question) -> Memory:
-        kept = self.resume and client.keeping.journal
-        return Memory(self.plan, client.books.journal.jobs.open(self.plan.key(question)) if kept else None)
+    def _resumable(self, client: Client) -> bool:
+        return self.resume and client.keeping.journal
 
-    def _cached(self, client: Client) -> Cached | None:
-        if not (client.keeping.cache if self.cache is None else self.cache):
-            return None
-        from openclaw_ipython.batch.cached import Cached
+    def _cache(self, client: Client) -> BatchCache | None:
+        wanted = client.keeping.cache if self.use_cache is None else self.use_cache
+        return BatchCache(client.books.answers) if wanted else None
 
-        return Cached(client.books.answers)
-
-    def _stopped(self, results: Results) -> str:
+    def _progress_note(self, results: Results) -> str:
         done = results.tally.done - results.tally.errors
-        if not (self.resume and self.client.keeping.journal):
+        if not self._resumable(self.client):
             return _("{done:,} answered", done=done)
         return _("{done:,} answered; the same call goes on from there", done=done)
 
-    def _here(self, errand: Errand, bridge: Bridge) -> Generator[list[Landed], None, None]:
-        runtime = errand.client.runtime
-        pacer = Pacer(self.limits, runtime.monotonic(), runtime.random)
-        self.pause = lambda: pacer.pause(runtime.monotonic())
+    def _run_locally(self, batch: BatchRun, bridge: Bridge) -> Generator[list[Finished], None, None]:
+        runtime = batch.client.runtime
+        limiter = RateLimiter(self.limits, runtime.monotonic(), runtime.random)
+        self.pause = lambda: limiter.pause(runtime.monotonic())
         try:
-            with bridge.batches(Here(errand, pacer).outcomes, _INTERVAL) as batches:
-                yield from batches
-        except Left as left:
-            raise left.way from None
+            with bridge.batches(LocalRunner(batch, limiter).results, _PROGRESS_INTERVAL) as finished:
+                yield from finished
+        except CallerExit as exit_:
+            raise exit_.exception from None
 
-    def _elsewhere(
-        self, errand: Errand, bridge: Bridge, executor: Executor, workers: int | None
-    ) -> Generator[list[Landed], None, None]:
-        from openclaw_ipython.batch.executor import Elsewhere, workers_of
+    def _run_on_executor(
+        self, batch: BatchRun, bridge: Bridge, executor: Executor, workers: int | None
+    ) -> Generator[list[Finished], None, None]:
+        from openclaw_ipython.batch.executor import ExecutorRunner, workers_of
 
-        count = workers or workers_of(executor)
-        run = Elsewhere(
-            errand, self.limits, bridge=bridge, executor=executor, workers=count, size=self.items.size
+        runner = ExecutorRunner(
+            batch,
+            self.limits,
+            bridge=bridge,
+            executor=executor,
+            workers=workers or workers_of(executor),
+            size=self.source.size,
         )
-        return run.outcomes()
+        return runner.results()

@@ -1,234 +1,136 @@
-"""What is asked about every row, and of whom: the batch as it was ordered. Files are read, nothing is sent.
-
-`here` and `elsewhere` carry it out.
-"""
+"""The plan of a batch: the requests of each item, and which model and login receive them. Sends nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.batch.outcomes import Outcome, item_key, job_key, kept, outcome_of, recalled
-from openclaw_ipython.batch.request import is_about_all
+from msgspec import Struct, field
+
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.context.prompt_types import Prompt
-from openclaw_ipython.dispatch.send import Sent
-from openclaw_ipython.errors import OpenClawError, ServiceUnavailable
+from openclaw_ipython.structured.loop import ModelRequest, ToolLoop, tool_loop
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.cached import Cached
-    from openclaw_ipython.batch.rows import Row
-    from openclaw_ipython.batch.templates import Template
+    from openclaw_ipython.batch.rows import PromptTemplate, Row
     from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.client import Client
     from openclaw_ipython.context.image_encoding import Picture
     from openclaw_ipython.dispatch.failover import Question
-    from openclaw_ipython.errors import LoginRequired
-    from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.structured.schema import Schema
 
-Pictures = Callable[["Row"], "tuple[Picture, ...]"]
-"""The images of a row, as they are sent."""
+RowImages = Callable[["Row"], "tuple[Picture, ...]"]
+"""Returns the images of a row, encoded for sending."""
+
+_PLACEHOLDER_IMAGE = Message("user", ({"type": "image_url", "image_url": {"url": ""}},))
+"""Makes the choice of a model take images into account when the first row has none. It is never sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Messages to send. `schema` is what the host may hold the answer to."""
+class Plan(Struct, frozen=True, eq=False):
+    """What a batch asks. `options` are those of `Client.question`; `image_column` is None for a function."""
 
-    messages: tuple[Message, ...]
-    schema: Mapping[str, Any] | None = None
-
-
-_PICTURE = Message("user", ({"type": "image_url", "image_url": {"url": ""}},))
-"""Stands for the pictures of rows where it is decided who is asked, and is sent to nobody."""
-
-Talk = Generator[Ask, "Reply", "Reply"]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """One batch. `options` are those of `Client.question`."""
-
-    template: Template
-    typed: str
+    prompt: PromptTemplate
     model: str | None = None
     system: str | None = None
     schema: Schema | None = None
-    pictures: Pictures | None = None
+    images: RowImages | None = None
+    image_column: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
-    pictured: str = ""
 
     def messages(self, row: Row) -> tuple[Message, ...]:
-        """What is asked about one row. Raises UsageError for an image that cannot be read."""
-        text = self.template.fill(row.names)
+        """The messages for one row. Raises UsageError for an image that cannot be read."""
+        text = self.prompt.fill(row.names)
         content: Any = text
-        if self.pictures is not None:
-            content = Prompt(text, text, self.pictures(row)).content
+        if self.images is not None:
+            content = Prompt(text, text, self.images(row)).content
         turn = (Message("user", content),)
         return (Message("system", self.system), *turn) if self.system else turn
 
-    def talk(self, messages: tuple[Message, ...]) -> Talk:
-        """The course of one item: what to ask, and what the replies come to."""
-        if self.schema is None:
-            return _once(messages)
-        return _fitting(messages, self.schema)
+    def steps(self, messages: tuple[Message, ...]) -> ToolLoop:
+        """The requests of the item with these messages; the loop returns the final reply."""
+        return _single_request(messages) if self.schema is None else tool_loop(messages, self.schema)
 
-    def question(self, client: Client, first: Ask, *, cache: bool = False) -> Question:
-        """Who is asked, decided once for all rows, by the first of them. Raises what `Client.question` raises.
+    def question(self, client: Client, first: ModelRequest, *, cache: bool = False) -> Question:
+        """Resolve model and login for the whole batch, from its first request. Raises what `Client.question` raises.
 
-        With `cache`, nobody, where the answer to that is kept.
+        With `cache`, a request whose answer is cached needs no login.
         """
-        thinks = self.options.get("thinking") not in (None, "off")  # some hosts think only while they stream
+        stream = self.options.get("thinking") not in (None, "off")  # some hosts think only while they stream
         messages = first.messages
-        if self.pictures is not None and not cache:  # the first row may be one without
-            messages = (*messages, _PICTURE)
+        if self.images is not None and not cache:
+            messages = (*messages, _PLACEHOLDER_IMAGE)
         question = client.question(
-            messages, model=self.model, stream=thinks, answer_schema=first.schema, cache=cache,
+            messages, model=self.model, stream=stream, answer_schema=first.schema, cache=cache,
             **self.options,
         )  # fmt: skip
-        return replace(question, kind="map", others=tuple(replace(o, kind="map") for o in question.others))
+        others = tuple(dataclasses.replace(other, kind="map") for other in question.others)
+        return dataclasses.replace(question, kind="map", others=others)
 
     def key(self, question: Question) -> str:
-        """The name of this batch in the journal: the same call later, or elsewhere, goes on with it."""
+        """The key of this batch in the journal: equal calls have equal keys, in any process."""
         return job_key(
             {
-                "prompt": self.typed,
+                "prompt": self.prompt.text,
                 "model": str(question.meant),
                 "system": self.system,
                 "schema": self.schema.for_request if self.schema is not None else None,
-                "images": self.pictured,
+                "images": self.image_column,
                 **self.options,
             }
         )
 
 
-def _once(messages: tuple[Message, ...]) -> Talk:
-    reply = yield Ask(messages)
+def _single_request(messages: tuple[Message, ...]) -> ToolLoop:
+    reply: Reply = yield ModelRequest(messages)
     return reply
 
 
-def _fitting(messages: tuple[Message, ...], schema: Schema) -> Talk:
-    from openclaw_ipython.structured import loop
+class Item:
+    """One item in progress. `request` is the next one to send; `sent` tells whether any was sent.
 
-    steps = loop.tool_loop(messages, schema)
-    reply: Any = None
-    while True:
-        try:
-            step = steps.send(reply)
-        except StopIteration as end:
-            answer: Reply = end.value
-            return answer
-        assert isinstance(step, loop.ModelRequest)  # without functions there is nothing else to do  # noqa: S101
-        reply = yield Ask(step.messages, step.schema)
-
-
-class Course:
-    """One item on its way: from its row to an outcome, however it is asked."""
-
-    __slots__ = ("_talk", "ask", "asked", "deaths", "key", "messages", "row")
-
-    def __init__(self, plan: Plan, row: Row) -> None:
-        self.row = row
-        self.messages = plan.messages(row)
-        self.key = item_key(row.position, self.messages)
-        self.deaths = 0  # of workers that had it
-        self.asked = False  # whether anything was sent for it
-        self._talk = plan.talk(self.messages)
-        self.ask = next(self._talk)
-
-    def takes(self, reply: Reply) -> Reply | None:
-        """Take a reply in: the whole answer, or None where `ask` is to be asked next. Raises SchemaMismatch."""
-        try:
-            self.ask = self._talk.send(reply)
-        except StopIteration as end:
-            answer: Reply = end.value
-            return answer
-        return None
-
-
-class Memory:
-    """The journal's part: what earlier runs of the same batch had finished. Without a `job` nothing is known."""
-
-    def __init__(self, plan: Plan, job: Job | None) -> None:
-        self._plan = plan
-        self._job = job
-        self._done = job.done() if job is not None else {}
-
-    def recall(self, course: Course) -> Outcome | None:
-        """The outcome of an item that was finished before."""
-        reply = recalled(self._done.pop(course.key, None))
-        if reply is None:
-            return None
-        if self._plan.schema is not None:
-            from openclaw_ipython.structured.schema import Mismatch
-
-            try:
-                reply.parsed = self._plan.schema.validate(str(reply))
-            except Mismatch:
-                return None
-        return outcome_of(course.row.position, reply, remembered=True)
-
-    def keep(self, course: Course, reply: Reply) -> None:
-        """An item is finished."""
-        if self._job is not None:
-            self._job.store(course.key, kept(reply))
-
-    def close(self, *, complete: bool) -> None:
-        """The run is over. What is complete is forgotten: the same call later asks anew."""
-        if self._job is None:
-            return
-        if complete:
-            self._job.forget()
-        else:
-            self._job.flush()
-
-
-@dataclass(frozen=True)
-class Errand:
-    """A plan on its way: the rows that are left, who is asked, what earlier runs had done.
-
-    `client` lives on the loop that does the asking. `stops_at_errors`: one item that fails ends the batch. `cached` are
-    the answers that will do again, None where none shall; `note` is told what the reader should know: who stands in,
-    and why. With `no_login`, there are only those answers.
+    `worker_failures` counts the workers that ended while they had this item.
     """
 
-    plan: Plan
-    rows: Iterator[Row]
-    question: Question
-    client: Client
-    memory: Memory
-    stops_at_errors: bool = False
-    cached: Cached | None = None
-    note: Callable[[str], None] = lambda _: None
-    no_login: LoginRequired | None = None
+    __slots__ = ("_steps", "key", "request", "row", "sent", "worker_failures")
 
-    def known(self, question: Question, ask: Ask) -> Reply | None:
-        """The answer that the cache has. Raises LoginRequired where it has none and nobody can be asked."""
-        known = self.cached.known(question, ask) if self.cached is not None else None
-        if known is not None:
-            self.client.books.note(Sent(question, self.client.runtime.clock(), 0.0, "cache"))
-        elif self.no_login is not None:
-            raise self.no_login
-        return known
+    def __init__(self, plan: Plan, row: Row) -> None:
+        messages = plan.messages(row)
+        self.row = row
+        self.key = item_key(row.position, messages)
+        self.worker_failures = 0
+        self.sent = False
+        self._steps = plan.steps(messages)
+        self.request = self._next(None)
+
+    def receive(self, reply: Reply) -> Reply | None:
+        """Take a reply: returns the final one, or None when `request` is to be sent next. Raises SchemaMismatch."""
+        try:
+            self.request = self._next(reply)
+        except StopIteration as end:
+            final: Reply = end.value
+            return final
+        return None
+
+    def _next(self, reply: Reply | None) -> ModelRequest:
+        step = self._steps.send(reply)
+        assert isinstance(step, ModelRequest)  # a batch offers no functions  # noqa: S101
+        return step
 
 
-class Breaker:
-    """Stops a batch that goes nowhere: nothing has worked yet, or the service has been failing for long. Pure."""
+def job_key(shape: Mapping[str, Any]) -> str:
+    """A key of the prompt, model and options of a batch."""
+    return "map-" + _digest(json.dumps(shape, sort_keys=True, ensure_ascii=False, default=repr), 16)
 
-    def __init__(self, concurrency: int) -> None:
-        self._patience = concurrency + 5
-        self._worked = False
-        self._in_a_row = 0
 
-    def ends(self, error: OpenClawError | None) -> bool:
-        """Take in how an item ended; whether the batch should end with this error."""
-        if error is None:
-            self._worked, self._in_a_row = True, 0
-            return False
-        self._in_a_row += 1
-        if is_about_all(error):
-            return True
-        if not self._worked:
-            return self._in_a_row >= self._patience
-        return isinstance(error, ServiceUnavailable) and self._in_a_row >= 3 * self._patience
+def item_key(position: int, messages: Sequence[Message]) -> str:
+    """A key of the position and the messages of an item."""
+    return (
+        f"{position}-{_digest(json.dumps([message.content for message in messages], ensure_ascii=False), 12)}"
+    )
+
+
+def _digest(text: str, size: int) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size).hexdigest()

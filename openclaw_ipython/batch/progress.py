@@ -1,7 +1,7 @@
-"""How far a batch is: tqdm's meter in a terminal, an output of our own in a notebook, a line at the end in both.
+"""The progress of a batch: tqdm's meter in a terminal, an updated output in a notebook, and one line at the end.
 
-tqdm's own notebook bar is a widget, of which a saved notebook keeps the first state ("0%") or nothing. Here the meter
-is an ordinary output that is updated, so the file has the last state, also without widgets.
+tqdm's notebook bar is a widget, of which a saved notebook keeps the first state ("0%") or nothing. An ordinary output
+that is updated keeps the last state, also without widgets.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ Show = Callable[[Mapping[str, str]], None]
 
 
 class Progress(Protocol):
-    """What is told how far a batch is. All on the caller's thread."""
+    """Shows the progress of a batch. Called on the caller's thread."""
 
     def update(self, tally: Tally, waiting: float) -> None:
-        """So much is done; nobody asks for `waiting` seconds yet."""
+        """Show the sums so far; `waiting` is the rest of a pause, in seconds."""
 
     def close(self, line: str) -> None:
-        """It is over; `line` sums it up, empty where there is nothing to say."""
+        """The batch has ended; `line` sums it up and may be empty."""
 
 
-class Silent:
-    """Nothing is shown."""
+class NoProgress:
+    """Shows nothing."""
 
     def update(self, tally: Tally, waiting: float) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def close(self, line: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
-class Meter:
-    """tqdm's meter on a stream that a person reads."""
+class TerminalMeter:
+    """tqdm's meter on a terminal."""
 
     def __init__(self, total: int | None, file: IO[str]) -> None:
         from tqdm import tqdm
@@ -56,27 +56,27 @@ class Meter:
             mininterval=INTERVAL,
             dynamic_ncols=True,
             leave=False,
-            disable=None,  # nothing is drawn into a log
+            disable=None,  # draws nothing when the stream is not a terminal
         )
         self._file = file
         self._done = 0
 
     def update(self, tally: Tally, waiting: float) -> None:
-        """Draw, where it is time to."""
+        """Draw, at most once per interval."""
         self._bar.set_postfix_str(postfix(tally, waiting), refresh=False)
         self._bar.update(tally.done - self._done)
         self._done = tally.done
 
     def close(self, line: str) -> None:
-        """The meter goes, the line stays."""
+        """Replace the meter by the line."""
         self._bar.close()
         if line:
             self._file.write(safe_text(line) + "\n")
             self._file.flush()
 
 
-class Output:
-    """One output of a notebook, updated in place. `show` displays a bundle, the first time and again."""
+class NotebookMeter:
+    """A notebook output that is updated in place; `show` displays a MIME bundle or replaces it."""
 
     def __init__(
         self, total: int | None, show: Show, monotonic: Callable[[], float] = time.monotonic
@@ -91,7 +91,7 @@ class Output:
         self._drawn = float("-inf")
 
     def update(self, tally: Tally, waiting: float) -> None:
-        """Draw, where it is time to."""
+        """Draw, at most once per interval."""
         now = self._monotonic()
         if now - self._drawn < INTERVAL:
             return
@@ -106,23 +106,23 @@ class Output:
             postfix=postfix(tally, waiting),
         )
         done = f"<progress value='{tally.done}' max='{self._total}'></progress> " if self._total else ""
-        self._show({"text/plain": text, "text/html": f"{done}<code>{escape(_bare(text))}</code>"})
+        self._show({"text/plain": text, "text/html": f"{done}<code>{escape(_without_bar(text))}</code>"})
 
     def close(self, line: str) -> None:
-        """The line stands where the meter was."""
+        """Replace the meter by the line."""
         if line or self._drawn != float("-inf"):
             line = safe_text(line)
             self._show({"text/plain": line, "text/html": f"<small>{escape(line)}</small>"})
 
 
-def _bare(text: str) -> str:
-    """The meter without its own bar, beside which a second one would stand."""
+def _without_bar(text: str) -> str:
+    """The meter without its text bar: the HTML has a bar of its own."""
     before, bar, after = text.partition("|")
     return f"{before} {after.partition('|')[2]}".strip() if bar and "|" in after else text
 
 
 def postfix(tally: Tally, waiting: float) -> str:
-    """What stands behind the meter: tokens, cost, errors, a pause."""
+    """The text after the meter: tokens, cost, errors, and a pause."""
     parts = []
     if tally.input_tokens or tally.output_tokens:
         parts.append(_("{count} tokens", count=_short(tally.input_tokens + tally.output_tokens)))
@@ -143,12 +143,12 @@ def _short(count: int) -> str:
 
 
 def progress_for(total: int | None, *, wanted: bool) -> Progress:
-    """The right one for where this runs: a kernel, a terminal, or neither."""
+    """The progress for a kernel or a terminal."""
     if not wanted:
-        return Silent()
+        return NoProgress()
     if _in_a_kernel():
-        return Output(total, _shown())
-    return Meter(total, sys.stderr)
+        return NotebookMeter(total, _display_updates())
+    return TerminalMeter(total, sys.stderr)
 
 
 def _in_a_kernel() -> bool:
@@ -157,7 +157,7 @@ def _in_a_kernel() -> bool:
     return shell is not None and getattr(shell, "kernel", None) is not None
 
 
-def _shown() -> Show:
+def _display_updates() -> Show:
     from IPython.display import display
 
     handle: list[Any] = []

@@ -1,31 +1,30 @@
-"""How fast may be asked: the window, requests and tokens a minute, and stepping back when a service says so. Pure.
+"""When the next request of a batch may be sent: concurrency, requests and tokens per minute, and backing off. Pure.
 
-One pacer is shared by all requests of a batch. Time is passed in (monotonic seconds); waiting is the caller's.
-What happens after "too many requests" follows TCP's congestion control (RFC 5681): the window is halved once for
-all the requests that were under way together, nobody asks until the pause is over, and each round that works opens
-the window by one again.
+All requests of a batch share one rate limiter. Times are monotonic seconds and passed in; the caller waits. After "too
+many requests" it follows the congestion control of TCP (RFC 5681): the window is halved once for all requests that
+were in flight together, none is sent until the pause is over, and each successful round widens the window by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-LONGEST_PAUSE = 60.0
+from msgspec import Struct
+
+MAX_PAUSE = 60.0
 _FIRST_PAUSE = 1.0
-_GUESSED_OUTPUT = 100.0  # tokens, until the first answers tell
+_ASSUMED_OUTPUT = 100.0  # tokens, until there are answers to average
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a batch keeps to. `concurrency` is the most requests under way; None is no limit."""
+class Limits(Struct, frozen=True):
+    """The limits of a batch. `concurrency` is the most requests in flight; None means no limit."""
 
     concurrency: int = 32
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
 
-    def divided(self, workers: int) -> Limits:
-        """The share of one of `workers`; together they stay within these limits, but one request each is the least."""
+    def share(self, workers: int) -> Limits:
+        """The limits of one of several workers, which together stay within these; at least one request at a time."""
         return Limits(
             max(1, self.concurrency // workers),
             None if self.requests_per_minute is None else self.requests_per_minute / workers,
@@ -33,53 +32,53 @@ class Limits:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """Leave to send one request: its number, when it was given, and how many tokens it was thought to take."""
+class Permit(Struct, frozen=True):
+    """Permission to send one request: its number, the time it was given, and the estimated tokens."""
 
     number: int
     at: float
     tokens: float
 
 
-class Bucket:
-    """A budget of so many a minute, that fills evenly: a second's worth may be spent at once, no more.
+class TokenBucket:
+    """A budget per minute that fills evenly and holds one second's worth.
 
-    Services count by the second too (a sixtieth), and refuse bursts. What is taken may exceed what is there, since one
-    request can be larger than a second's worth; then it is waited for.
+    Services count per second too (a sixtieth) and refuse bursts. The level may become negative, since one request can
+    exceed a second's worth.
     """
 
     def __init__(self, per_minute: float, now: float) -> None:
         self._rate = per_minute / 60
-        self._most = max(1.0, self._rate)
-        self._level = self._most
+        self._capacity = max(1.0, self._rate)
+        self._level = self._capacity
         self._at = now
 
     def wait(self, now: float) -> float:
         """Seconds until something may be taken."""
         self._fill(now)
-        missing = min(1.0, self._most) - self._level
+        missing = min(1.0, self._capacity) - self._level
         return max(0.0, missing / self._rate)
 
-    def owed(self, now: float) -> float:
-        """Seconds until it is full, as a new one is."""
+    def seconds_to_full(self, now: float) -> float:
+        """Seconds until the bucket is full, as a new one is."""
         self._fill(now)
-        return (self._most - self._level) / self._rate
+        return (self._capacity - self._level) / self._rate
 
     def take(self, amount: float, now: float) -> None:
-        """Spend; a negative amount is given back."""
+        """Take an amount; a negative one is given back."""
         self._fill(now)
-        self._level = min(self._most, self._level - amount)
+        self._level = min(self._capacity, self._level - amount)
 
     def _fill(self, now: float) -> None:
-        self._level = min(self._most, self._level + max(0.0, now - self._at) * self._rate)
+        self._level = min(self._capacity, self._level + max(0.0, now - self._at) * self._rate)
         self._at = max(self._at, now)
 
 
-class Pacer:
-    """Says who may ask when. `random` gives 0 to 1.
+class RateLimiter:
+    """Decides when requests may be sent. `random` returns 0 to 1.
 
-    `window` is what an earlier pacer of the same job had learned, `rest` its `owed`: seconds in which nobody asks.
+    `window` and `delay` come from the rate limiter of an earlier chunk: the window it had reached, and its
+    `next_delay`, in seconds before the first request.
     """
 
     def __init__(
@@ -88,24 +87,24 @@ class Pacer:
         now: float,
         random: Callable[[], float],
         window: float | None = None,
-        rest: float = 0.0,
+        delay: float = 0.0,
     ) -> None:
         self.limits = limits
         self.window = min(float(limits.concurrency), max(1.0, window or limits.concurrency))
         self.running = 0
         self.refusals = 0
         self._random = random
-        self._requests = Bucket(limits.requests_per_minute, now) if limits.requests_per_minute else None
-        self._tokens = Bucket(limits.tokens_per_minute, now) if limits.tokens_per_minute else None
-        self._paused_until = now + rest
-        self._given = 0
-        self._cut_at = 0  # tickets of a lower number belong to a round that was cut already
-        self._in_a_row = 0
-        self._output = _GUESSED_OUTPUT
+        self._requests = TokenBucket(limits.requests_per_minute, now) if limits.requests_per_minute else None
+        self._tokens = TokenBucket(limits.tokens_per_minute, now) if limits.tokens_per_minute else None
+        self._paused_until = now + delay
+        self._permits = 0
+        self._cut_at = 0  # permits below this number belong to a round whose window was cut already
+        self._cuts_in_a_row = 0
+        self._mean_output = _ASSUMED_OUTPUT
         self._answers = 0
 
     def wait(self, now: float) -> float | None:
-        """Seconds until the next request may be sent: 0 for now, None for "when one of those under way is back"."""
+        """Seconds until the next request may be sent: 0 for now, None for "when one in flight has ended"."""
         if self.running >= int(self.window):
             return None
         waits = [self._paused_until - now]
@@ -113,60 +112,56 @@ class Pacer:
         return max(0.0, *waits)
 
     def pause(self, now: float) -> float:
-        """Seconds for which nobody asks, because the service wants that."""
+        """Seconds that remain of the pause after "too many requests"."""
         return max(0.0, self._paused_until - now)
 
-    def owed(self, now: float) -> float:
-        """The `rest` of a pacer that comes after this one, so that both together stay within the limits."""
-        buckets = [bucket.owed(now) for bucket in (self._requests, self._tokens) if bucket is not None]
+    def next_delay(self, now: float) -> float:
+        """The `delay` of the next rate limiter, so that both together stay within the limits."""
+        buckets = [b.seconds_to_full(now) for b in (self._requests, self._tokens) if b is not None]
         return max(self.pause(now), *buckets, 0.0)
 
-    def start(self, characters: int, now: float) -> Ticket:
-        """One request is sent. `characters` is the length of its prompt, from which its tokens are guessed."""
+    def start(self, characters: int, now: float) -> Permit:
+        """A request is sent. Its tokens are estimated from `characters`, the length of the prompt."""
         self.running += 1
-        ticket = Ticket(self._given, now, characters / 4 + self._output)
-        self._given += 1
+        permit = Permit(self._permits, now, characters / 4 + self._mean_output)
+        self._permits += 1
         if self._requests is not None:
             self._requests.take(1, now)
         if self._tokens is not None:
-            self._tokens.take(ticket.tokens, now)
-        return ticket
+            self._tokens.take(permit.tokens, now)
+        return permit
 
-    def answered(self, ticket: Ticket, tokens: tuple[int | None, int | None], now: float) -> None:
-        """It was answered; `tokens` are those in and out as the service counted them."""
+    def answered(self, permit: Permit, tokens: tuple[int | None, int | None], now: float) -> None:
+        """The request was answered; `tokens` are input and output as the service counted them."""
         self.running -= 1
-        if ticket.number >= self._cut_at:
-            self._in_a_row = 0
+        if permit.number >= self._cut_at:
+            self._cuts_in_a_row = 0
             self.window = min(float(self.limits.concurrency), self.window + 1 / self.window)
-        came_in, came_out = tokens
-        if came_out is not None:
+        inputs, outputs = tokens
+        if outputs is not None:
             self._answers = min(self._answers + 1, 100)
-            self._output += (came_out - self._output) / self._answers
-        if self._tokens is not None and came_in is not None and came_out is not None:
-            self._tokens.take(came_in + came_out - ticket.tokens, now)
+            self._mean_output += (outputs - self._mean_output) / self._answers
+        if self._tokens is not None and inputs is not None and outputs is not None:
+            self._tokens.take(inputs + outputs - permit.tokens, now)
 
-    def refused(self, ticket: Ticket, retry_after: float | None, now: float) -> None:
-        """The service said "too many requests"; `retry_after` is how many seconds it wants to be left alone."""
-        self.running -= 1
+    def refused(self, permit: Permit, retry_after: float | None, now: float) -> None:
+        """The service answered "too many requests", with `Retry-After` in seconds if it named one."""
         self.refusals += 1
-        self._not_counted(ticket, now)
-        if ticket.number >= self._cut_at:
+        self.failed(permit, now)
+        if permit.number >= self._cut_at:
             self.window = max(1.0, min(self.window, self.running + 1) / 2)
-            self._cut_at = self._given
-            pause = min(LONGEST_PAUSE, _FIRST_PAUSE * 2**self._in_a_row)
-            self._in_a_row += 1
+            self._cut_at = self._permits
+            pause = min(MAX_PAUSE, _FIRST_PAUSE * 2**self._cuts_in_a_row)
+            self._cuts_in_a_row += 1
             self._pause(pause * (1 + self._random()) / 2, now)
         if retry_after is not None:
             self._pause(retry_after, now)
 
-    def failed(self, ticket: Ticket, now: float) -> None:
-        """It came to nothing in another way, and took no tokens as far as is known."""
+    def failed(self, permit: Permit, now: float) -> None:
+        """The request failed in another way; its estimated tokens are given back."""
         self.running -= 1
-        self._not_counted(ticket, now)
-
-    def _not_counted(self, ticket: Ticket, now: float) -> None:
         if self._tokens is not None:
-            self._tokens.take(-ticket.tokens, now)
+            self._tokens.take(-permit.tokens, now)
 
     def _pause(self, seconds: float, now: float) -> None:
         self._paused_until = max(self._paused_until, now + seconds)

@@ -1,6 +1,6 @@
-"""One request of a batch: sent when the pacer says so, sent again after "too many requests", put together as a reply.
+"""One request of a batch: sent when the rate limiter allows it, and sent again after "too many requests".
 
-Used alike by the driver and by workers elsewhere: knows an exchange and a pacer, no files and no batch.
+Used by the local runner and by workers; reads no files.
 """
 
 from __future__ import annotations
@@ -14,107 +14,120 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.dialects import shaped
 from openclaw_ipython.chat.stream import Patience, stream_chat
-from openclaw_ipython.errors import OpenClawError, RateLimited
+from openclaw_ipython.errors import (
+    AuthError,
+    ConfigError,
+    OpenClawError,
+    QuotaExceeded,
+    RateLimited,
+    RequestRejected,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from openclaw_ipython.batch.rate_limit import Pacer, Ticket
+    from openclaw_ipython.batch.rate_limit import Permit, RateLimiter
     from openclaw_ipython.chat.stream import Exchange
     from openclaw_ipython.chat.types import ChatRequest, Message, Reply
     from openclaw_ipython.dispatch.failover import Question
 
-PATIENCE = Patience(idle=600.0, limits=False)
-"""A whole answer comes at once, after a silence as long as it took; limits are the pacer's."""
+RETRY_POLICY = Patience(idle=600.0, limits=False)
+"""A reply that is not streamed arrives after a long silence; the rate limiter handles "too many requests"."""
 
-MOST_REFUSALS = 10
-"""How often one request is sent again after "too many requests"."""
+MAX_REFUSALS = 10
+"""How many times a request is sent again after "too many requests"."""
 
-TOO_LONG = 600.0
-"""Seconds. A service that wants to be left alone for longer is not waited for."""
+MAX_RETRY_AFTER = 600.0
+"""Seconds. A service that asks for a longer pause is not waited for."""
 
-_REFILLED = 60.0  # a quota of tokens a minute, refused without saying for how long
+_QUOTA_PERIOD = 60.0  # seconds; a token quota per minute that is refused without Retry-After
 
 
-class Gate:
-    """Lets tasks through as the pacer says, in the order they came. `monotonic` is monotonic seconds."""
+class Throttle:
+    """Delays requests as the rate limiter demands, in the order they arrive. `monotonic` is a clock in seconds."""
 
     def __init__(
-        self, pacer: Pacer, monotonic: Callable[[], float], sleep: Callable[[float], Awaitable[None]]
+        self,
+        limiter: RateLimiter,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self.pacer = pacer
-        self.monotonic = monotonic
+        self.limiter = limiter
+        self._monotonic = monotonic
         self._sleep = sleep
         self._turn = asyncio.Lock()
         self._freed = asyncio.Event()
 
-    async def enter(self, characters: int) -> Ticket:
-        """Return when a request with a prompt of so many characters may be sent."""
+    async def acquire(self, characters: int) -> Permit:
+        """Return when a request with a prompt of that many characters may be sent."""
         async with self._turn:
-            while (wait := self.pacer.wait(self.monotonic())) != 0:
+            while (wait := self.limiter.wait(self._monotonic())) != 0:
                 self._freed.clear()
                 if wait is None:
                     await self._freed.wait()
                 else:
                     await self._sleep(wait)
-            return self.pacer.start(characters, self.monotonic())
+            return self.limiter.start(characters, self._monotonic())
 
-    def answered(self, ticket: Ticket, reply: Reply) -> None:
-        """It was answered."""
+    def answered(self, permit: Permit, reply: Reply) -> None:
+        """The request was answered."""
         usage = reply.usage
         tokens = (usage.input_tokens, usage.output_tokens) if usage else (None, None)
-        self.pacer.answered(ticket, tokens, self.monotonic())
+        self.limiter.answered(permit, tokens, self._monotonic())
         self._freed.set()
 
-    def refused(self, ticket: Ticket, error: RateLimited) -> None:
-        """The service said "too many requests"."""
-        wants = error.retry_after
-        if wants is None and "allocationquota" in error.code.lower():
-            wants = _REFILLED
-        self.pacer.refused(ticket, wants, self.monotonic())
+    def refused(self, permit: Permit, error: RateLimited) -> None:
+        """The service answered "too many requests"."""
+        retry_after = error.retry_after
+        if retry_after is None and "allocationquota" in error.code.lower():
+            retry_after = _QUOTA_PERIOD
+        self.limiter.refused(permit, retry_after, self._monotonic())
         self._freed.set()
 
-    def failed(self, ticket: Ticket) -> None:
-        """It came to nothing in another way."""
-        self.pacer.failed(ticket, self.monotonic())
+    def failed(self, permit: Permit) -> None:
+        """The request failed in another way."""
+        self.limiter.failed(permit, self._monotonic())
         self._freed.set()
 
 
-Noted = Callable[[str, float, "Reply | None"], None]
-"""Is told of every request when it is over: its outcome in a word, when it began (`monotonic`), what was answered."""
+OnRequestEnd = Callable[[str, float, "Reply | None"], None]
+"""Called after every request with its outcome in a word, when it began (monotonic seconds), and its reply."""
 
 
-async def asked(
-    exchange: Exchange, request: ChatRequest, gate: Gate, model: str, note: Noted | None = None
+async def send_request(
+    exchange: Exchange,
+    request: ChatRequest,
+    throttle: Throttle,
+    model: str,
+    on_end: OnRequestEnd = lambda *_: None,
 ) -> Reply:
-    """The answer to one request. Raises what `stream_chat` raises; RateLimited when waiting did not help."""
-    characters = length(request)
-    for attempt in range(MOST_REFUSALS + 1):
-        ticket = await gate.enter(characters)
+    """Send one request. Raises what `stream_chat` raises, and RateLimited when waiting did not help."""
+    characters = prompt_length(request)
+    for attempt in range(MAX_REFUSALS + 1):
+        permit = await throttle.acquire(characters)
         outcome, reply = "interrupted", None
         try:
-            reply = await _collected(exchange, request, model)
+            reply = await _collect(exchange, request, model)
         except RateLimited as error:
             outcome = type(error).__name__
-            gate.refused(ticket, error)
-            if attempt == MOST_REFUSALS or (error.retry_after or 0) > TOO_LONG:
+            throttle.refused(permit, error)
+            if attempt == MAX_REFUSALS or (error.retry_after or 0) > MAX_RETRY_AFTER:
                 raise
         except BaseException as error:
             outcome = type(error).__name__ if isinstance(error, OpenClawError) else outcome
-            gate.failed(ticket)
+            throttle.failed(permit)
             raise
         else:
             outcome = "ok"
-            gate.answered(ticket, reply)
+            throttle.answered(permit, reply)
             return reply
         finally:
-            if note is not None:
-                note(outcome, ticket.at, reply)
+            on_end(outcome, permit.at, reply)
     raise AssertionError("the loop returns or raises")
 
 
-async def _collected(exchange: Exchange, request: ChatRequest, model: str) -> Reply:
+async def _collect(exchange: Exchange, request: ChatRequest, model: str) -> Reply:
     collector = Collector(model, exchange.clock())
     async with aclosing(stream_chat(exchange, request)) as events:
         async for event in events:
@@ -122,8 +135,8 @@ async def _collected(exchange: Exchange, request: ChatRequest, model: str) -> Re
     return collector.reply(exchange.clock())
 
 
-def length(request: ChatRequest) -> int:
-    """The characters of all messages; pictures do not count by their bytes."""
+def prompt_length(request: ChatRequest) -> int:
+    """The characters of the text of all messages; images do not count."""
     return sum(
         len(message.content)
         if isinstance(message.content, str)
@@ -132,36 +145,36 @@ def length(request: ChatRequest) -> int:
     )
 
 
-class Manner:
-    """Puts messages into the manner of the host of one question. For plain text that is worked out once."""
+class RequestTemplate:
+    """Makes the requests of a batch in the dialect of its host. The parts that text messages share are made once."""
 
     def __init__(self, question: Question) -> None:
         self._question = question
-        self._plain: dict[tuple[str, ...], ChatRequest] = {}
+        self._by_kind: dict[tuple[str, ...], ChatRequest] = {}
 
     def request(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> ChatRequest:
-        """The request that asks these messages. `schema` is always the same or None."""
+        """The request with these messages. `schema` is None or the same in every call."""
         question, messages = self._question, tuple(messages)
         kind = (*(message.role for message in messages), "schema" if schema is not None else "")
-        plain = all(map(_is_plain, messages))
-        known = self._plain.get(kind)
+        plain = all(map(_is_plain_text, messages))
+        known = self._by_kind.get(kind)
         if plain and known is not None:
             return replace(known, messages=messages)
-        asked_for = replace(question.asked or question.request, messages=messages, schema=schema)
-        made = shaped(asked_for, question.dialect, question.family).request
-        if plain and made.messages == messages and not made.stream:  # only a stream is marked by its length
-            self._plain[kind] = made
+        base = replace(question.asked or question.request, messages=messages, schema=schema)
+        made = shaped(base, question.dialect, question.family).request
+        if (
+            plain and made.messages == messages and not made.stream
+        ):  # a streamed request depends on its length
+            self._by_kind[kind] = made
         return made
 
 
-def _is_plain(message: Message) -> bool:
+def _is_plain_text(message: Message) -> bool:
     return type(message.content) is str and not message.reasoning and not message.tool_calls
 
 
-def is_about_all(error: OpenClawError) -> bool:
-    """Whether every other item would meet the same error: no login, no quota, no such model, a broken home."""
-    from openclaw_ipython.errors import AuthError, ConfigError, QuotaExceeded, RequestRejected
-
+def affects_every_item(error: OpenClawError) -> bool:
+    """Whether every other item would fail alike: no login, no quota, no such model, an invalid configuration."""
     match error:
         case AuthError() | ConfigError() | QuotaExceeded() | RateLimited():
             return True

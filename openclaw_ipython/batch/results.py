@@ -1,7 +1,6 @@
-"""What a batch came to: a sequence of replies and error values in the order of the items, and a table of them.
+"""The results of a batch: a sequence of replies and errors in the order of the items, and a DataFrame of them.
 
-Answers are kept as small values; replies are made when one is looked at. pandas and polars are imported only to
-make a table.
+pandas and polars are imported only to make a DataFrame.
 """
 
 from __future__ import annotations
@@ -12,21 +11,68 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
+from msgspec import Struct
+
+from openclaw_ipython.chat.types import Reply, Usage
 from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.outcomes import Outcome
-    from openclaw_ipython.batch.rows import Items
-    from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.batch.rows import ItemSource
     from openclaw_ipython.errors import OpenClawError
 
-Replaced = Callable[["OpenClawError", Any], Any]
-"""What stands in the place of an answer that failed, given the error and the item."""
+ErrorHandler = Callable[["OpenClawError", Any], Any]
+"""Called with the error and the item; returns the value that takes the place of the answer."""
+
+
+class ItemResult(Struct, frozen=True):
+    """The result of the item at `position`: the parts of a reply, or an `error`.
+
+    `remembered` is true when no request was sent, because the answer existed already.
+    """
+
+    position: int
+    text: str = ""
+    parsed: Any = None
+    model: str = ""
+    usage: Usage | None = None
+    finish_reason: str = ""
+    reasoning: str = ""
+    seconds: float = 0.0
+    error: OpenClawError | None = None
+    remembered: bool = False
+
+    @classmethod
+    def of(cls, position: int, reply: Reply, *, remembered: bool = False) -> ItemResult:
+        """The result with the parts of a reply."""
+        return cls(
+            position,
+            str(reply),
+            reply.parsed,
+            reply.model,
+            reply.usage,
+            reply.finish_reason,
+            reply.reasoning,
+            reply.seconds,
+            remembered=remembered,
+        )
+
+    @property
+    def reply(self) -> Reply:
+        """The reply, as `ask` returns it."""
+        return Reply(
+            self.text,
+            reasoning=self.reasoning,
+            usage=self.usage,
+            model=self.model,
+            finish_reason=self.finish_reason,
+            parsed=self.parsed,
+            seconds=self.seconds,
+        )
 
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over a batch. `cost` is US dollars where prices are known, else None. `asked` counts items of this run."""
+    """Sums over a batch. Tokens and cost count the requests of this run; `cost` is in US dollars, None if unknown."""
 
     done: int = 0
     errors: int = 0
@@ -35,16 +81,16 @@ class Tally:
     output_tokens: int = 0
     cost: float | None = None
 
-    def add(self, outcome: Outcome) -> None:
-        """One more."""
+    def add(self, result: ItemResult) -> None:
+        """Add the result of an item."""
         self.done += 1
-        if outcome.error is not None:
+        if result.error is not None:
             self.errors += 1
             return
-        if outcome.remembered:
+        if result.remembered:
             self.remembered += 1
             return
-        usage = outcome.usage
+        usage = result.usage
         if usage is not None:
             self.input_tokens += usage.input_tokens or 0
             self.output_tokens += usage.output_tokens or 0
@@ -52,7 +98,7 @@ class Tally:
                 self.cost = (self.cost or 0.0) + usage.cost
 
     def summary(self, of: int | None = None) -> str:
-        """In a line, for people."""
+        """The sums in one line; `of` is the number of items."""
         answered = self.done - self.errors
         if of is None:
             parts = [_("{done:,} answered", done=answered)]
@@ -72,36 +118,35 @@ class Tally:
 
 
 class Results(Sequence[Any]):
-    """Replies in the order of the items; an error stands where an item has no answer.
+    """The replies in the order of the items, with an error in the place of a reply that failed.
 
-    `tally` has the sums, `errors` what failed by position, `notes` what happened by the way (who stood in, and why);
-    `table()` makes a DataFrame. Of an interrupted batch,
-    items that were not finished are None.
+    `tally` has the sums, `errors` the errors by position, `notes` the notices (such as a change of model); `table()`
+    makes a DataFrame. After an interrupt, items that were not finished are None.
     """
 
-    def __init__(self, items: Items, replaced: Replaced | None = None) -> None:
-        self._items = items
-        self._given: list[Any] = []  # items that could not be pulled a second time
-        self._outcomes: list[Outcome | None] = []
-        self._replaced = replaced
-        self._instead: dict[int, Any] = {}  # what the function gave, which is called once for an error
+    def __init__(self, source: ItemSource, on_error: ErrorHandler | None = None) -> None:
+        self._source = source
+        self._pulled: list[Any] = []  # the items, unless they are rows of a DataFrame
+        self._results: list[ItemResult | None] = []
+        self._on_error = on_error
+        self._replacements: dict[int, Any] = {}  # by position; the function is called once for each error
         self.tally = Tally()
         self.notes: list[str] = []
 
-    def add(self, outcome: Outcome, item: Any) -> None:
-        """One more, in any order."""
-        missing = outcome.position + 1 - len(self._outcomes)
+    def add(self, result: ItemResult, item: Any) -> None:
+        """Add the result of an item, in any order."""
+        missing = result.position + 1 - len(self._results)
         if missing > 0:
-            self._outcomes += [None] * missing
-        if self._items.columns is None:
+            self._results += [None] * missing
+        if self._source.columns is None:
             if missing > 0:
-                self._given += [None] * missing
-            self._given[outcome.position] = item
-        self._outcomes[outcome.position] = outcome
-        self.tally.add(outcome)
+                self._pulled += [None] * missing
+            self._pulled[result.position] = item
+        self._results[result.position] = result
+        self.tally.add(result)
 
     def __len__(self) -> int:
-        return len(self._outcomes)
+        return len(self._results)
 
     @overload
     def __getitem__(self, at: int) -> Any: ...
@@ -109,68 +154,68 @@ class Results(Sequence[Any]):
     def __getitem__(self, at: slice) -> Sequence[Any]: ...
     def __getitem__(self, at: int | slice) -> Any:
         if isinstance(at, slice):
-            return [self._value(outcome) for outcome in self._outcomes[at]]
-        return self._value(self._outcomes[at])
+            return [self._value(result) for result in self._results[at]]
+        return self._value(self._results[at])
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self._value, self._outcomes)
+        return map(self._value, self._results)
 
     @property
     def errors(self) -> dict[int, OpenClawError]:
-        """Position → what went wrong."""
-        return {o.position: o.error for o in self._outcomes if o is not None and o.error is not None}
+        """The errors by position."""
+        return {o.position: o.error for o in self._results if o is not None and o.error is not None}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.tally.summary(len(self))}>"
 
     def table(self, library: str = "pandas") -> Any:
-        """The same as a DataFrame of pandas or polars.
+        """The results as a DataFrame of pandas or polars.
 
-        The item (or the columns it came with), then `answer`, or the fields of the schema, `error`, `model`,
-        `tokens_in`, `tokens_out`, `cost` (US dollars, where prices are known) and `seconds`. Where a name is taken
-        already, the later column gets a `_` behind it.
+        Its columns are the item (or the columns of the items), `answer` or the fields of the schema, `error`, `model`,
+        `tokens_in`, `tokens_out`, `cost` (US dollars, if prices are known) and `seconds`. `_` is appended to a name
+        that exists already.
         """
         columns = self._columns()
         if library == "polars":
             polars = import_module("polars")
-            given = self._polars_given(polars)
+            given = self._polars_items(polars)
             taken = set(given.columns)
             ours = [
-                polars.Series(_free(name, taken), values, strict=False) for name, values in columns.items()
+                polars.Series(_unique(name, taken), values, strict=False) for name, values in columns.items()
             ]
             return given.with_columns(ours)
         pandas = import_module("pandas")
-        given = self._pandas_given(pandas)
+        given = self._pandas_items(pandas)
         taken = set(map(str, given.columns))
         ours = pandas.DataFrame(
-            {_free(name, taken): values for name, values in columns.items()}, index=given.index
+            {_unique(name, taken): values for name, values in columns.items()}, index=given.index
         )
         return pandas.concat([given, ours], axis=1)
 
-    def _value(self, outcome: Outcome | None) -> Reply | OpenClawError | Any:
-        if outcome is None:
+    def _value(self, result: ItemResult | None) -> Reply | OpenClawError | Any:
+        if result is None:
             return None
-        if outcome.error is not None:
-            if self._replaced is None:
-                return outcome.error
-            at = outcome.position
-            if at not in self._instead:
-                self._instead[at] = self._replaced(outcome.error, self._item(at))
-            return self._instead[at]
-        return outcome.reply
+        if result.error is not None:
+            if self._on_error is None:
+                return result.error
+            at = result.position
+            if at not in self._replacements:
+                self._replacements[at] = self._on_error(result.error, self._item(at))
+            return self._replacements[at]
+        return result.reply
 
     def _item(self, position: int) -> Any:
-        if self._items.columns is None:
-            return self._given[position]
-        return dict(zip(self._items.columns, _row(self._items, position), strict=True))
+        if self._source.columns is None:
+            return self._pulled[position]
+        return dict(zip(self._source.columns, _row(self._source, position), strict=True))
 
     def _columns(self) -> dict[str, list[Any]]:
-        outcomes = self._outcomes
-        answers = [self._answer(o) for o in outcomes]
-        columns = _spread(answers) or {"answer": answers}
-        done = [o if o is not None and o.error is None else None for o in outcomes]
+        results = self._results
+        answers = [self._answer(o) for o in results]
+        columns = _field_columns(answers) or {"answer": answers}
+        done = [o if o is not None and o.error is None else None for o in results]
         ours: dict[str, list[Any]] = {
-            "error": [_error_text(o) for o in outcomes],
+            "error": [_error_text(o) for o in results],
             "model": [o.model if o else None for o in done],
             "tokens_in": [o.usage.input_tokens if o and o.usage else None for o in done],
             "tokens_out": [o.usage.output_tokens if o and o.usage else None for o in done],
@@ -179,76 +224,83 @@ class Results(Sequence[Any]):
         }
         if all(cost is None for cost in ours["cost"]):
             del ours["cost"]
-        taken = set(columns)  # an answer may have a field of such a name
-        return columns | {_free(name, taken): values for name, values in ours.items()}
+        taken = set(columns)  # a schema may have fields of these names
+        return columns | {_unique(name, taken): values for name, values in ours.items()}
 
-    def _answer(self, outcome: Outcome | None) -> Any:
-        if outcome is None:
+    def _answer(self, result: ItemResult | None) -> Any:
+        if result is None:
             return None
-        if outcome.error is not None:
-            return self._value(outcome) if self._replaced is not None else None
-        return outcome.parsed if outcome.parsed is not None else outcome.text
+        if result.error is not None:
+            return self._value(result) if self._on_error is not None else None
+        return result.parsed if result.parsed is not None else result.text
 
-    def _pandas_given(self, pandas: Any) -> Any:
-        source, size = self._items.source, len(self)
-        if self._items.library == "pandas":
-            frame = source if self._items.columns is not None else source.to_frame(_name(source))
+    def _pandas_items(self, pandas: Any) -> Any:
+        source, size = self._source.data, len(self)
+        if self._source.library == "pandas":
+            frame = source if self._source.columns is not None else source.to_frame(_name(source))
             return frame.iloc[:size]
-        return pandas.DataFrame({"item": pandas.Series(self._given, dtype=object).infer_objects()})
+        return pandas.DataFrame({"item": pandas.Series(self._pulled, dtype=object).infer_objects()})
 
-    def _polars_given(self, polars: Any) -> Any:
-        source, size = self._items.source, len(self)
-        if self._items.library == "polars":
-            frame = source if self._items.columns is not None else source.to_frame(_name(source))
+    def _polars_items(self, polars: Any) -> Any:
+        source, size = self._source.data, len(self)
+        if self._source.library == "polars":
+            frame = source if self._source.columns is not None else source.to_frame(_name(source))
             return frame.head(size)
-        return polars.DataFrame({"item": polars.Series(self._given, strict=False)})
+        return polars.DataFrame({"item": polars.Series(self._pulled, strict=False)})
 
 
-def table_library(items: Items) -> str:
-    """The library whose DataFrame is returned: the one the items came from, else pandas where it is installed."""
-    return items.library or ("pandas" if find_spec("pandas") is not None else "")
+class Interrupted(KeyboardInterrupt):
+    """The interrupt of `oc.map`, with the `results` so far. A cell shows it as one line."""
+
+    def __init__(self, message: str, results: Results) -> None:
+        super().__init__(message)
+        self.results = results
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"KeyboardInterrupt: {self}"]
+
+
+def table_library(source: ItemSource) -> str:
+    """The library of the table: that of the items, else pandas if it is installed, else an empty string."""
+    return source.library or ("pandas" if find_spec("pandas") is not None else "")
 
 
 def _name(series: Any) -> str:
     return str(series.name) if series.name not in (None, "") else "item"
 
 
-def _row(items: Items, position: int) -> tuple[Any, ...]:
-    if items.library == "polars":
-        return tuple(items.source.row(position))
-    return tuple(items.source.iloc[position])
+def _row(source: ItemSource, position: int) -> tuple[Any, ...]:
+    if source.library == "polars":
+        return tuple(source.data.row(position))
+    return tuple(source.data.iloc[position])
 
 
-def _free(name: str, taken: set[str]) -> str:
+def _unique(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     taken.add(name)
     return name
 
 
-def _error_text(outcome: Outcome | None) -> str | None:
-    if outcome is None:
+def _error_text(result: ItemResult | None) -> str | None:
+    if result is None:
         return _("not asked")
-    if outcome.error is None:
+    if result.error is None:
         return None
-    return f"{type(outcome.error).__name__}: {outcome.error}"
+    return f"{type(result.error).__name__}: {result.error}"
 
 
-def _spread(answers: list[Any]) -> dict[str, list[Any]] | None:
-    """A column for each field, where the answers are objects with fields."""
+def _field_columns(answers: list[Any]) -> dict[str, list[Any]] | None:
+    """A column for each field; None when the answers have no fields."""
     rows = [_fields(answer) for answer in answers]
     names = list(dict.fromkeys(name for row in rows if row is not None for name in row))
-    if not names or any(row is None and not _absent(a) for row, a in zip(rows, answers, strict=True)):
+    if not names or any(row is None and a is not None for row, a in zip(rows, answers, strict=True)):
         return None
     return {name: [row.get(name) if row is not None else None for row in rows] for name in names}
 
 
-def _absent(answer: Any) -> bool:
-    return answer is None
-
-
 def _fields(value: Any) -> Mapping[str, Any] | None:
-    """The fields of a dataclass, a pydantic model, a struct, a named tuple or a dictionary."""
+    """The fields of a dictionary, dataclass, pydantic model, msgspec struct or named tuple; None for other values."""
     if isinstance(value, dict):
         return value
     names = (

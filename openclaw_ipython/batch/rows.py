@@ -1,76 +1,80 @@
-"""Items → rows, one at a time: lists and any other iterable, Series and DataFrames of pandas and polars.
+"""Items to rows, and rows to prompts: lists and other iterables, Series and DataFrames of pandas and polars.
 
-Libraries are told by the names of their types; none is imported. Nothing is asked here, and nothing is pulled before it
-is wanted.
+Types of pandas and polars are recognised by name; neither is imported. Items are pulled one at a time.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from msgspec import Struct
+
+from openclaw_ipython.context.names import Broken, Names, find, is_path
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+
+VALUE_LIMIT = 100_000
+"""The most characters of a value that is not a string; a longer one says what is left out."""
+
+_PLACEHOLDER = r"(?<!\{)\{([^{}\n]{1,200})\}(?!\})"
 
 Library = Literal["pandas", "polars", ""]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One item: its position, what was given, and the names that a prompt may use."""
+class Row(Struct, frozen=True, eq=False):
+    """One item: its position, the item as given, and the names that a prompt may use."""
 
     position: int
     item: Any
     names: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
-    """What was given to be asked about.
+class ItemSource(Struct, frozen=True, eq=False):
+    """The items of a batch.
 
-    `size` is how many, None where that is not known; `library` is whose table or column it is, `columns` the
-    names of the columns of a table, and `source` the thing itself.
+    `size` is None if unknown; `library` is set for a Series or DataFrame, and `columns` for a DataFrame.
     """
 
-    source: Any
+    data: Any
     size: int | None
     library: Library = ""
     columns: tuple[str, ...] | None = None
 
     def rows(self) -> Iterator[Row]:
-        """Row by row."""
+        """Iterate over the rows, pulling one item at a time."""
         for position, item in enumerate(_values(self)):
             yield Row(position, item, _names(item))
 
 
-def items_of(given: Any) -> Items:
-    """`given` as items. Raises UsageError for what is not many things: a text, a mapping, a number."""
+def item_source(given: Any) -> ItemSource:
+    """`given` as a source of items. Raises UsageError for a string, a mapping, or anything that is not iterable."""
     library, kind = _kind(given)
     if kind == "DataFrame":
-        return Items(given, len(given), library, _columns(given))
+        return ItemSource(given, len(given), library, _columns(given))
     if kind == "Series":
-        return Items(given, len(given), library)
-    one = isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable)
-    if one or getattr(given, "shape", None) == ():  # an array without a dimension says it can be iterated
+        return ItemSource(given, len(given), library)
+    single = isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable)
+    if single or getattr(given, "shape", None) == ():  # a NumPy array without dimensions is an Iterable
         raise UsageError(
             _("oc.map wants many items: a list, a Series, a DataFrame or another iterable"),
             hint=_("oc.ask asks once"),
         )
-    return Items(given, len(given) if isinstance(given, Sized) else None)
+    return ItemSource(given, len(given) if isinstance(given, Sized) else None)
 
 
 def _columns(frame: Any) -> tuple[str, ...]:
-    """The names of the columns. Raises UsageError where two have the same: a prompt could mean either."""
+    """The column names. Raises UsageError for duplicates, which a prompt could not tell apart."""
     names = tuple(map(str, frame.columns))
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(_("two columns are called {name}: rename one", name=twice))
+    duplicate = next((name for name in names if names.count(name) > 1), None)
+    if duplicate is not None:
+        raise UsageError(_("two columns are called {name}: rename one", name=duplicate))
     return names
 
 
 def _kind(given: Any) -> tuple[Library, str]:
-    """Whose type it is, and which: DataFrame, Series, or something else."""
+    """The library and the class name of a Series or DataFrame; empty strings for other types."""
     for cls in type(given).__mro__:
         library = cls.__module__.partition(".")[0]
         if library in ("pandas", "polars") and cls.__name__ in ("DataFrame", "Series"):
@@ -78,19 +82,72 @@ def _kind(given: Any) -> tuple[Library, str]:
     return "", ""
 
 
-def _values(items: Items) -> Iterator[Any]:
-    if items.columns is None:
-        return iter(items.source)
-    names = items.columns
+def _values(source: ItemSource) -> Iterator[Any]:
+    if source.columns is None:
+        return iter(source.data)
+    names = source.columns
     rows: Callable[[], Iterator[tuple[Any, ...]]]
-    if items.library == "polars":
-        rows = items.source.iter_rows
+    if source.library == "polars":
+        rows = source.data.iter_rows
     else:
-        rows = lambda: items.source.itertuples(index=False, name=None)  # noqa: E731 - pandas' word for the same
+        rows = lambda: source.data.itertuples(index=False, name=None)  # noqa: E731 - the same in pandas
     return (dict(zip(names, values, strict=True)) for values in rows())
 
 
 def _names(item: Any) -> Mapping[str, Any]:
-    if isinstance(item, Mapping):  # a column of that name is what a prompt means by it
+    if isinstance(item, Mapping):  # a column called "item" takes precedence
         return {"item": item} | {name: value for name, value in item.items() if isinstance(name, str)}
     return {"item": item}
+
+
+class PromptTemplate:
+    """A prompt with `{item}` or `{column}` placeholders.
+
+    As in `%%qwen`: braces that name nothing stay, doubled braces stay, and inserted values are not expanded again.
+    Only the names of the row count, not the variables of the notebook.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        pieces = re.split(_PLACEHOLDER, text)
+        self._literals = pieces[0::2]
+        self._references = pieces[1::2]
+
+    def fill(self, names: Mapping[str, Any]) -> str:
+        """The prompt for a row with these names."""
+        filled = [self._literals[0]]
+        for reference, literal in zip(self._references, self._literals[1:], strict=True):
+            value = _value(reference, names)
+            filled += ["{" + reference + "}" if value is None else value, literal]
+        return "".join(filled)
+
+    def check(self, names: Mapping[str, Any]) -> None:
+        """Raises UsageError when no placeholder names anything of the row: all prompts would be equal."""
+        if any(_value(reference, names) is not None for reference in self._references):
+            return
+        known = [f"{{{name}}}" for name in names][:8]
+        raise UsageError(
+            _("the prompt names nothing of a row, so that all of them would be the same"),
+            suggestions=tuple(known),
+            hint=_("a row has {known}", known=", ".join(known)),
+        )
+
+
+def _value(reference: str, names: Mapping[str, Any]) -> str | None:
+    """The text for a placeholder; None when it names nothing."""
+    if reference in names:  # a column name need not be an identifier: `{body mass}`
+        return _text(names[reference])
+    if not is_path(reference):
+        return None
+    try:
+        return _text(find(reference, Names(names)))
+    except (KeyError, IndexError, Broken):
+        return None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):  # never shortened: the service decides what is too long
+        return str(value)
+    from openclaw_ipython.context.text import readable
+
+    return readable(value, VALUE_LIMIT).text

@@ -1,7 +1,6 @@
-"""What is sent to a worker, and what it does there: some requests asked, with a share of the limits.
+"""A chunk of requests for a worker, and what the worker does with it. Everything in this module can be pickled.
 
-A chunk is all a worker needs; it reads no file, no setting and no journal of the machine it runs on. Everything in here
-can be pickled.
+A worker needs nothing but its chunk: it reads no files, settings or journal of the machine it runs on.
 """
 
 from __future__ import annotations
@@ -9,112 +8,134 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
-from openclaw_ipython.batch.rate_limit import Limits, Pacer
-from openclaw_ipython.batch.request import PATIENCE, Gate, asked, is_about_all
+from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
+from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.chat.stream import Exchange
 from openclaw_ipython.errors import LoginRequired, OpenClawError
 from openclaw_ipython.net.client import make_client
 from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
     import httpx
 
-    from openclaw_ipython.batch.handover import Handover
     from openclaw_ipython.chat.dialects import Dialect
     from openclaw_ipython.chat.types import ChatRequest, Reply
 
 
-@dataclass(frozen=True, repr=False)
-class Chunk:
-    """Requests for one worker. `login` is None for a server that wants none.
+class CredentialEnvelope:
+    """The token of one chunk, in the only form that can be pickled.
 
-    `window` is what the last chunk learned, `rest` for how many seconds nobody asks at first: an earlier chunk has used
-    up that much of the limits. `number` makes every chunk another one: some schedulers take equal calls for the same.
+    `Secret` itself refuses to be pickled, so that no token is written to a file by accident. An envelope is made when a
+    chunk is sent, travels in its arguments, and never enters the environment, a log or a result.
     """
 
-    number: str
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def secret(self) -> Secret:
+        """The token."""
+        return self._secret
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        # A scheduler in another process may forward the call, so an envelope that arrived can be pickled too.
+        return _envelope, (self._secret.reveal(),)
+
+    def __repr__(self) -> str:
+        return "CredentialEnvelope(…)"
+
+
+def _envelope(token: str) -> CredentialEnvelope:
+    return CredentialEnvelope(Secret(token))
+
+
+class Chunk(Struct, frozen=True, eq=False):
+    """Requests for one worker. `login` is None for a server that needs none.
+
+    `window` and `delay` are those of `RateLimiter`, from an earlier chunk. `id` is unique, because some schedulers run
+    equal calls only once.
+    """
+
+    id: str
     url: str
     name: str
     model: str
     dialect: Dialect
     wrong_key: str
-    login: Handover | None
+    login: CredentialEnvelope | None
     limits: Limits
     window: float | None
     requests: tuple[ChatRequest, ...]
-    rest: float = 0.0
+    delay: float = 0.0
 
-    def __repr__(self) -> str:
-        return (
-            f"Chunk({len(self.requests)} requests for {self.name})"  # schedulers log the arguments of a call
-        )
+    def __repr__(self) -> str:  # schedulers log the arguments of calls
+        return f"Chunk({len(self.requests)} requests for {self.name})"
 
 
-@dataclass(frozen=True, repr=False)
-class Returned:
-    """What came of a chunk: a reply or an error for each request, None for those that were not asked.
+class ChunkResult(Struct, frozen=True, eq=False):
+    """The results of a chunk: a reply or an error for each request, None for one that was not sent.
 
-    Some are not asked when an error would meet them all: `ended` is that error. `refusals` counts "too many requests";
-    `owed` is the `rest` of the chunk that comes after this one.
+    Requests are not sent after an error that affects all of them: `error`. `refusals` counts "too many requests",
+    `window` and `next_delay` are for the rate limiter of the next chunk.
     """
 
-    came: tuple[Reply | OpenClawError | None, ...]
-    ended: OpenClawError | None
+    results: tuple[Reply | OpenClawError | None, ...]
+    error: OpenClawError | None
     window: float
     refusals: int
-    owed: float = 0.0
+    next_delay: float = 0.0
 
     @property
-    def spent(self) -> bool:
-        """Whether the login was not accepted (any more): the rest can be asked with another one."""
-        return isinstance(self.ended, LoginRequired)
+    def login_refused(self) -> bool:
+        """Whether the service did not accept the token."""
+        return isinstance(self.error, LoginRequired)
+
+    def __repr__(self) -> str:
+        return f"ChunkResult({len(self.results)} results)"
 
 
-def carry_out(chunk: Chunk) -> Returned:
-    """Ask what a chunk holds. This is what an executor calls, in a process or thread of its own."""
-    bridge = Bridge()  # a worker's thread may have a running loop already
+def run_chunk(chunk: Chunk) -> ChunkResult:
+    """Send the requests of a chunk. An executor calls this in a process or thread of its own."""
+    bridge = Bridge()  # the worker's thread may have a running event loop
     try:
-        return bridge.run(_carried_out(chunk))
+        return bridge.run(_run_chunk(chunk))
     finally:
         bridge.close()
 
 
-async def _carried_out(chunk: Chunk) -> Returned:
-    pacer = Pacer(chunk.limits, time.monotonic(), random.random, chunk.window, chunk.rest)
+async def _run_chunk(chunk: Chunk) -> ChunkResult:
+    limiter = RateLimiter(chunk.limits, time.monotonic(), random.random, chunk.window, chunk.delay)
+    results: list[Reply | OpenClawError | None] = [None] * len(chunk.requests)
+    fatal: list[OpenClawError] = []
+    remaining = iter(enumerate(chunk.requests))
     async with make_client() as http:
-        work = _Work(chunk, _exchange(chunk, http), Gate(pacer, time.monotonic, asyncio.sleep))
-        await asyncio.gather(*(work.slot() for _ in range(chunk.limits.concurrency)))
-    owed = pacer.owed(time.monotonic())
-    return Returned(tuple(work.came), work.ended, pacer.window, pacer.refusals, owed)
+        exchange = _exchange(chunk, http)
+        throttle = Throttle(limiter, time.monotonic, asyncio.sleep)
 
-
-class _Work:
-    """A chunk on its way."""
-
-    def __init__(self, chunk: Chunk, exchange: Exchange, gate: Gate) -> None:
-        self._chunk = chunk
-        self._exchange = exchange
-        self._gate = gate
-        self._left = iter(enumerate(chunk.requests))
-        self.came: list[Reply | OpenClawError | None] = [None] * len(chunk.requests)
-        self.ended: OpenClawError | None = None
-
-    async def slot(self) -> None:
-        """One request after the other, until there are none or an error would meet them all."""
-        for at, request in self._left:
-            if self.ended is not None:
-                return
-            try:
-                self.came[at] = await asked(self._exchange, request, self._gate, self._chunk.model)
-            except OpenClawError as error:
-                if is_about_all(error):
-                    self.ended = self.ended or error
+        async def work() -> None:
+            for at, request in remaining:
+                if fatal:
                     return
-                self.came[at] = error
+                try:
+                    results[at] = await send_request(exchange, request, throttle, chunk.model)
+                except OpenClawError as error:
+                    if affects_every_item(error):
+                        fatal.append(error)
+                        return
+                    results[at] = error
+
+        await asyncio.gather(*(work() for _ in range(chunk.limits.concurrency)))
+    error = fatal[0] if fatal else None
+    return ChunkResult(
+        tuple(results), error, limiter.window, limiter.refusals, limiter.next_delay(time.monotonic())
+    )
 
 
 def _exchange(chunk: Chunk, http: httpx.AsyncClient) -> Exchange:
@@ -128,7 +149,7 @@ def _exchange(chunk: Chunk, http: httpx.AsyncClient) -> Exchange:
         clock=time.monotonic,
         wall=time.time,
         random=random.random,
-        patience=PATIENCE,
+        patience=RETRY_POLICY,
         dialect=chunk.dialect,
         wrong_key=chunk.wrong_key,
     )

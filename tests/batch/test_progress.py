@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from openclaw_ipython.batch.progress import Meter, Output, Silent, postfix, progress_for
+from openclaw_ipython.batch.progress import NoProgress, NotebookMeter, TerminalMeter, postfix, progress_for
 from openclaw_ipython.batch.results import Tally
 
 
@@ -23,13 +23,13 @@ def tally(**changes):
         (Tally(input_tokens=2_500_000), 0, "2.5M tokens"),
     ],
 )
-def test_behind_the_meter_stand_tokens_cost_failures_and_pauses(state, waiting, text):
+def test_the_meter_shows_tokens_cost_errors_and_pauses(state, waiting, text):
     assert postfix(state, waiting) == text
 
 
-def test_a_notebook_output_is_updated_in_place_and_ends_as_a_line_without_widgets():
+def test_a_notebook_output_is_updated_in_place_and_ends_as_a_line():
     now, shown = [0.0], []
-    output = Output(100, shown.append, lambda: now[0])
+    output = NotebookMeter(100, shown.append, lambda: now[0])
     for done in range(0, 101, 10):
         output.update(tally(done=done), 0)
         now[0] += 0.5
@@ -43,9 +43,9 @@ def test_a_notebook_output_is_updated_in_place_and_ends_as_a_line_without_widget
     }
 
 
-def test_a_notebook_output_is_drawn_a_few_times_a_second_at_most():
+def test_a_notebook_output_is_drawn_at_most_once_per_interval():
     now, shown = [0.0], []
-    output = Output(None, shown.append, lambda: now[0])
+    output = NotebookMeter(None, shown.append, lambda: now[0])
     for _ in range(1000):
         output.update(tally(), 0)
         now[0] += 0.001
@@ -57,25 +57,25 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_a_log_has_the_line_only():
+def test_a_stream_that_is_no_terminal_gets_the_line_only():
     log = io.StringIO()
-    meter = Meter(3, log)
+    meter = TerminalMeter(3, log)
     meter.update(tally(done=3), 0)
     meter.close("3 of 3 answered")
     assert log.getvalue() == "3 of 3 answered\n"
 
 
-def test_nothing_is_said_where_nothing_was_done():
+def test_nothing_is_shown_when_nothing_was_done():
     shown, log = [], io.StringIO()
-    Output(3, shown.append).close("")
-    Meter(3, log).close("")
+    NotebookMeter(3, shown.append).close("")
+    TerminalMeter(3, log).close("")
     assert shown == []
     assert log.getvalue() == ""
 
 
-def test_a_terminal_has_tqdms_meter_and_then_the_line():
+def test_a_terminal_shows_the_meter_of_tqdm_and_then_the_line():
     screen = Terminal()
-    meter = Meter(3, screen)
+    meter = TerminalMeter(3, screen)
     meter.update(tally(done=3), 0)
     meter.close("3 of 3 answered")
     assert screen.getvalue().endswith("3 of 3 answered\n")
@@ -83,7 +83,7 @@ def test_a_terminal_has_tqdms_meter_and_then_the_line():
 
 
 def test_nothing_is_shown_when_nothing_is_wanted():
-    assert isinstance(progress_for(3, wanted=False), Silent)
+    assert isinstance(progress_for(3, wanted=False), NoProgress)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +97,9 @@ def test_nothing_is_shown_when_nothing_is_wanted():
         ),
     ],
 )
-def test_the_line_at_the_end_sums_it_up(state, line):
+def test_the_last_line_sums_up_the_batch(state, line):
     assert state.summary(state.done) == line
 
 
-def test_of_items_nobody_counted_it_is_only_said_how_many_were_answered():
+def test_without_a_size_the_line_shows_only_the_answered_items():
     assert tally(errors=2).summary().startswith("38 answered · 2 failed")

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import openclaw_ipython as oc
-from openclaw_ipython.batch.interrupted import Interrupted
+from openclaw_ipython.batch.results import Interrupted
 from openclaw_ipython.errors import (
     LoginRequired,
     QuotaExceeded,
@@ -43,7 +43,7 @@ def sent(house):
     return [chat.json()["messages"][-1]["content"] for chat in chats]
 
 
-def test_every_item_is_asked_once_and_answered_in_its_place(signed):
+def test_every_item_is_sent_once_and_answered_in_order(signed):
     replies = ask(signed, [f"item-{i:03d}" for i in range(100)], "Label {item}.", concurrency=16)
     assert len(replies) == 100
     for number, reply in enumerate(replies):
@@ -52,7 +52,7 @@ def test_every_item_is_asked_once_and_answered_in_its_place(signed):
     assert replies.tally.input_tokens > 0
 
 
-def test_options_and_system_go_with_every_request(signed):
+def test_options_and_system_message_are_in_every_request(signed):
     ask(signed, ["a", "b"], system="Be brief.", temperature=0.5, max_tokens=7, model="qwen")
     for request in signed.portal.requests[-2:]:
         body = request.json()
@@ -61,12 +61,12 @@ def test_options_and_system_go_with_every_request(signed):
         assert body["model"] == "coder-model"
 
 
-def test_a_question_that_shall_think_is_streamed(signed):
+def test_thinking_requests_are_streamed(signed):
     ask(signed, ["a"], thinking="low")
     assert signed.portal.requests[-1].json()["stream"] is True
 
 
-def test_no_items_are_no_requests_and_no_error(house):
+def test_no_items_send_no_requests(house):
     assert list(ask(house, [])) == []
     assert house.portal.requests == ()
 
@@ -80,13 +80,13 @@ def test_a_column_becomes_a_table_with_its_index(signed):
     assert table["model"].unique().tolist() == ["qwen-portal/coder-model"]
 
 
-def test_rows_of_a_frame_fill_their_columns_in(signed):
+def test_rows_of_a_dataframe_fill_the_placeholders(signed):
     frame = pandas.DataFrame({"name": ["Ann", "Bob"], "age": [30, 40]})
     ask(signed, frame, "{name} is {age}")
     assert set(sent(signed)) == {"Ann is 30", "Bob is 40"}
 
 
-def test_no_more_rows_are_pulled_than_are_asked_about(signed):
+def test_rows_are_pulled_as_they_are_sent(signed):
     behind = []
 
     def rows():
@@ -104,14 +104,14 @@ class Label:
     sure: float
 
 
-def test_a_schema_is_sent_checked_and_spread_over_columns(signed):
+def test_a_schema_is_sent_validated_and_spread_over_columns(signed):
     table = ask(signed, ["good", "bad"], "Label {item}", schema=Label, table=None)
     assert list(table.columns)[:3] == ["item", "mood", "sure"]
     assert table["error"].isna().all()
     assert "mood" in json.dumps(signed.portal.requests[-1].json())
 
 
-def test_an_answer_that_does_not_fit_is_asked_for_once_more_and_then_an_error_of_its_item(signed):
+def test_an_invalid_answer_is_asked_for_once_more_and_then_fails(signed):
     signed.portal.says("no json").says("still none").says('{"mood": "good", "sure": 1}')
     replies = ask(signed, ["a", "b"], schema=Label, concurrency=1)
     assert type(replies[0]).__name__ == "SchemaMismatch"
@@ -122,7 +122,7 @@ def test_an_answer_that_does_not_fit_is_asked_for_once_more_and_then_an_error_of
 # -- errors ----------------------------------------------------------------------------------
 
 
-def test_a_single_failure_becomes_a_value_and_the_rest_goes_on(signed):
+def test_a_failed_item_has_its_error_as_value(signed):
     signed.portal.fails_next(
         "completions", 400, {"error": {"code": "data_inspection_failed", "message": "no"}}
     )
@@ -133,7 +133,7 @@ def test_a_single_failure_becomes_a_value_and_the_rest_goes_on(signed):
     assert replies.tally.errors == 1
 
 
-def test_on_error_raise_ends_the_batch_at_the_first_failure(signed):
+def test_on_error_raise_ends_the_batch_at_the_first_error(signed):
     signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
     with pytest.raises(RequestRejected):
         ask(signed, ["a", "b", "c"], concurrency=1, on_error="raise")
@@ -156,7 +156,7 @@ def test_on_error_may_be_a_function_of_the_error_and_the_item(signed):
         (404, {"error": {"code": "model_not_found", "message": "no"}}, RequestRejected),
     ],
 )
-def test_an_error_that_every_item_would_meet_ends_the_batch_at_once(signed, status, body, error):
+def test_an_error_that_affects_every_item_ends_the_batch_at_once(signed, status, body, error):
     signed.portal.fails_next("completions", status, body, times=None)
     signed.portal.revokes_refresh()
     with pytest.raises((error, oc.AuthError)):
@@ -164,14 +164,14 @@ def test_an_error_that_every_item_would_meet_ends_the_batch_at_once(signed, stat
     assert len(sent(signed)) <= 2 * 8
 
 
-def test_a_service_that_never_works_ends_the_batch_before_all_is_tried(signed):
+def test_a_batch_ends_early_when_no_item_succeeds(signed):
     signed.portal.fails_next("completions", 503, "gone", times=None)
     with pytest.raises(ServiceUnavailable):
         ask(signed, [str(i) for i in range(1000)], concurrency=4)
     assert len(set(sent(signed))) <= 20
 
 
-def test_what_was_done_before_an_error_is_said_and_kept(signed):
+def test_an_error_that_ends_the_batch_says_how_many_answers_are_kept(signed):
     signed.portal.says("one").says("two")
     calls = []
 
@@ -186,30 +186,30 @@ def test_what_was_done_before_an_error_is_said_and_kept(signed):
         ask(signed, rows(), concurrency=1)
 
 
-def test_an_unknown_model_is_said_before_anything_is_sent(signed):
+def test_an_unknown_model_is_refused_before_anything_is_sent(signed):
     with pytest.raises(UnknownModel):
         ask(signed, ["a"], model="qwen-portal/nothing")
     assert sent(signed) == []
 
 
-def test_a_prompt_that_names_nothing_of_the_items_is_said_before_anything_is_sent(signed):
+def test_a_prompt_without_a_placeholder_is_refused_before_anything_is_sent(signed):
     with pytest.raises(UsageError):
         ask(signed, ["a"], "Label {itme}")
     assert sent(signed) == []
 
 
 @pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"requests_per_minute": 0}, {"tokens_per_minute": -1}])
-def test_limits_are_more_than_nothing(house, wrong):
+def test_limits_must_be_positive(house, wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         ask(house, ["a"], **wrong)
 
 
-def test_on_error_is_one_of_a_few_things(house):
+def test_an_unknown_on_error_is_refused(house):
     with pytest.raises(UsageError, match="on_error"):
         ask(house, ["a"], on_error="ignore")
 
 
-def test_an_error_in_the_items_themselves_is_raised_as_it_is(signed):
+def test_an_exception_of_the_items_is_raised_unchanged(signed):
     def rows():
         yield "a"
         raise LookupError("the table is gone")
@@ -219,7 +219,7 @@ def test_an_error_in_the_items_themselves_is_raised_as_it_is(signed):
 
 
 @pytest.mark.parametrize("way", [SystemExit, KeyboardInterrupt])
-def test_items_that_want_to_leave_do_so_on_the_callers_thread_and_what_was_done_stays(signed, way):
+def test_exits_raised_by_items_reach_the_caller_and_answers_are_kept(signed, way):
     def rows():
         yield from ["a", "b"]
         raise way("enough")
@@ -229,7 +229,7 @@ def test_items_that_want_to_leave_do_so_on_the_callers_thread_and_what_was_done_
     assert ask(signed, ["a", "b"]).tally.remembered == 2
 
 
-def test_items_that_do_not_come_hold_no_interrupt_up(signed):
+def test_an_interrupt_does_not_wait_for_a_blocked_generator(signed):
     go_on = threading.Event()
 
     def rows():
@@ -245,7 +245,7 @@ def test_items_that_do_not_come_hold_no_interrupt_up(signed):
     assert time.monotonic() - began < 20
 
 
-def test_a_table_that_cannot_be_made_loses_no_answers(signed):
+def test_answers_are_kept_when_the_table_cannot_be_made(signed):
     whole = pandas.DataFrame({"text": ["a", "b"]})
 
     class Stubborn(pandas.DataFrame):
@@ -281,7 +281,7 @@ class Busy(httpx.AsyncBaseTransport):
         return await self._portal.handle_async_request(request)
 
 
-def test_all_step_back_together_when_the_service_says_too_many_requests(signed):
+def test_all_requests_pause_together_after_too_many_requests(signed):
     signed.client._transport = Busy(signed, 20, 32)
     books = signed.client.books
     signed.clock.slept.clear()
@@ -296,7 +296,7 @@ def test_all_step_back_together_when_the_service_says_too_many_requests(signed):
     assert dict(rows) == {"ok": 100, "RateLimited": 32}
 
 
-def test_a_thousand_refusals_are_no_thousand_entries_in_openclaws_files(signed):
+def test_too_many_requests_are_not_written_to_the_files_of_openclaw(signed):
     before = signed.files()
     signed.portal.fails_next("completions", 429, SLOW_DOWN, times=40)
     ask(signed, [str(i) for i in range(50)], concurrency=20)
@@ -304,7 +304,7 @@ def test_a_thousand_refusals_are_no_thousand_entries_in_openclaws_files(signed):
     assert after == {k: v for k, v in before.items() if "journal" not in k}
 
 
-def test_a_login_that_is_refused_for_good_is_written_down_once(signed):
+def test_a_refused_login_is_recorded_once(signed):
     signed.portal.fails_next("completions", 402, {"error": {"message": "no money"}}, times=None)
     with pytest.raises(QuotaExceeded):
         ask(signed, [str(i) for i in range(100)], concurrency=16)
@@ -312,7 +312,7 @@ def test_a_login_that_is_refused_for_good_is_written_down_once(signed):
     assert stats["qwen-portal:default"]["errorCount"] == 1
 
 
-def test_a_fallback_goes_on_where_the_model_cannot(signed):
+def test_the_fallback_model_answers_when_the_model_cannot(signed):
     config = signed.config()
     config["models"]["providers"]["qwen-portal"]["models"].append({"id": "ghost", "name": "ghost"})
     config["agents"]["defaults"]["model"] = {
@@ -328,14 +328,14 @@ def test_a_fallback_goes_on_where_the_model_cannot(signed):
     assert "answered by qwen-portal/vision-model" in note
 
 
-def test_the_terms_of_a_plan_that_is_for_people_are_said(signed):
+def test_the_terms_of_a_plan_for_interactive_use_are_shown(signed):
     signed.environ["BAILIAN_CODING_PLAN_API_KEY"] = "sk-sp-practice-0123456789"
     signed.portal.accepts_key("sk-sp-practice-0123456789").offers("qwen3.7-plus")
     replies = ask(signed, ["a"], model="qwen-coding-plan/qwen3.7-plus")
     assert any("terms" in note for note in replies.notes)
 
 
-def test_requests_a_minute_are_kept_to(signed):
+def test_requests_per_minute_are_kept(signed):
     started = signed.clock.now
     ask(signed, [str(i) for i in range(31)], requests_per_minute=60)
     assert signed.clock.now - started == pytest.approx(30, abs=1.5)
@@ -352,7 +352,7 @@ def interrupted_at(number, count):
 
 
 @pytest.mark.parametrize("at", [1, 7, 23, 39])
-def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(signed, at):
+def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(signed, at):
     with pytest.raises(Interrupted) as caught:
         ask(signed, interrupted_at(at, 400), concurrency=5)
     done = [reply for reply in caught.value.results if reply is not None]
@@ -369,7 +369,7 @@ def test_an_interrupt_keeps_what_is_done_and_the_same_call_goes_on(signed, at):
     assert sum(before.values()) >= len(done)
 
 
-def test_an_interrupt_while_the_table_is_made_is_no_other_one(signed):
+def test_an_interrupt_while_the_table_is_made_is_reported_alike(signed):
     signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
 
     def interrupted(error, item):
@@ -381,7 +381,7 @@ def test_an_interrupt_while_the_table_is_made_is_no_other_one(signed):
     assert ask(signed, ["a", "b", "c"]).tally.remembered == 2
 
 
-def test_a_second_interrupt_while_the_first_is_seen_to_loses_neither_results_nor_line(signed):
+def test_a_second_interrupt_loses_neither_results_nor_message(signed):
     class Slow(io.StringIO):
         def write(self, text):
             if "answered" in text:
@@ -394,7 +394,7 @@ def test_a_second_interrupt_while_the_first_is_seen_to_loses_neither_results_nor
     assert ask(signed, [f"item {i}" for i in range(9)]).tally.remembered >= caught.value.results.tally.done
 
 
-def test_without_resume_nothing_is_kept_and_nothing_is_remembered(signed):
+def test_without_resume_nothing_is_stored_or_loaded(signed):
     with pytest.raises(Interrupted):
         ask(signed, interrupted_at(10, 300), resume=False)
     replies = ask(signed, [f"item {i}" for i in range(20)], resume=False)
@@ -404,13 +404,13 @@ def test_without_resume_nothing_is_kept_and_nothing_is_remembered(signed):
     assert not any(b"item 3" in content for content in kept)
 
 
-def test_what_is_complete_is_asked_again_next_time(signed):
+def test_a_complete_batch_is_sent_again_next_time(signed):
     ask(signed, ["a", "b"])
     assert ask(signed, ["a", "b"]).tally.remembered == 0
     assert len(sent(signed)) == 4
 
 
-def test_only_what_failed_is_asked_again(signed):
+def test_only_failed_items_are_sent_again(signed):
     signed.portal.says("one").says("two").says("three")
     signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
     first = ask(signed, ["a", "b", "c", "d"], concurrency=1)
@@ -421,7 +421,7 @@ def test_only_what_failed_is_asked_again(signed):
     assert sent(signed)[4:] == ["a"]
 
 
-def test_another_prompt_model_or_option_does_not_take_old_answers(signed):
+def test_another_prompt_model_or_option_does_not_load_earlier_answers(signed):
     signed.portal.fails_next("completions", 400, {"error": {"message": "no"}})
     ask(signed, ["a", "b"], concurrency=1)
     assert ask(signed, ["a", "b"], "Say {item}").tally.remembered == 0
@@ -430,7 +430,7 @@ def test_another_prompt_model_or_option_does_not_take_old_answers(signed):
     assert ask(signed, ["a", "b"]).tally.remembered == 1
 
 
-def test_schema_answers_are_remembered_as_objects(signed):
+def test_loaded_answers_are_validated_against_the_schema_again(signed):
     signed.portal.says('{"mood": "fine", "sure": 1}')
     signed.portal.says("x").says("y")
     ask(signed, ["a", "b"], schema=Label, concurrency=1)
@@ -439,7 +439,7 @@ def test_schema_answers_are_remembered_as_objects(signed):
     assert again.tally.remembered == 1
 
 
-def test_with_the_cache_no_item_is_asked_twice_in_the_same_words(signed):
+def test_with_the_cache_equal_prompts_are_sent_once(signed):
     first = ask(signed, ["a", "b", "a"], cache=True, concurrency=1)
     assert (first.tally.done, first.tally.remembered, len(sent(signed))) == (3, 1, 2)
     again = ask(signed, ["b", "c"], cache=True)
@@ -448,7 +448,7 @@ def test_with_the_cache_no_item_is_asked_twice_in_the_same_words(signed):
     assert ask(signed, ["b"]).tally.remembered == 0  # it was not asked for
 
 
-def test_with_the_cache_a_batch_replays_without_a_login_as_far_as_answers_go(signed):
+def test_cached_answers_need_no_login_and_others_do(signed):
     ask(signed, ["good", "bad"], schema=Label, cache=True)
     profiles = signed.home.auth_profiles
     profiles.unlink()
@@ -463,14 +463,14 @@ def test_with_the_cache_a_batch_replays_without_a_login_as_far_as_answers_go(sig
     assert (total.requests, total.replays) == (2, 3)
 
 
-def test_with_the_cache_a_repaired_answer_replays_as_it_was(signed):
+def test_a_repaired_answer_is_cached_with_both_requests(signed):
     signed.portal.says("no json").says('{"mood": "fine", "sure": 1}')
     options = {"schema": Label, "cache": True, "concurrency": 1}
     assert ask(signed, ["a"], **options)[0].parsed == ask(signed, ["a"], **options)[0].parsed
     assert len(sent(signed)) == 2
 
 
-def test_a_client_that_keeps_no_journal_keeps_nothing_of_a_batch(signed):
+def test_without_a_journal_nothing_of_a_batch_is_stored(signed):
     signed.client.keeping.journal = False
     with pytest.raises(Interrupted) as caught:
         ask(signed, interrupted_at(10, 300))
@@ -488,7 +488,7 @@ def test_it_works_inside_a_running_loop(signed):
     assert len(asyncio.run(cell())) == 2
 
 
-def test_each_request_is_in_the_books_as_one_of_many(signed):
+def test_each_request_is_recorded_in_the_journal_with_kind_map(signed):
     ask(signed, ["a", "b", "c"])
     rows = signed.client.books.journal.database.read(
         lambda c: c.execute("SELECT kind, outcome FROM usage").fetchall(), []
@@ -496,7 +496,7 @@ def test_each_request_is_in_the_books_as_one_of_many(signed):
     assert rows == [("map", "ok")] * 3
 
 
-def test_a_picture_of_each_row_goes_along(signed):
+def test_the_image_of_each_row_is_sent(signed):
     into = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(into, "PNG")
     png = into.getvalue()
@@ -507,7 +507,7 @@ def test_a_picture_of_each_row_goes_along(signed):
         assert kinds == ["image_url", "text"]
 
 
-def test_rows_with_pictures_go_to_a_model_that_sees_also_where_the_first_has_none(signed):
+def test_rows_with_images_go_to_a_vision_model_also_when_the_first_has_none(signed):
     into = io.BytesIO()
     Image.new("RGB", (32, 32), "red").save(into, "PNG")
     frame = pandas.DataFrame({"name": ["a", "b"], "shot": [None, into.getvalue()]})

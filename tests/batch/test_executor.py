@@ -15,10 +15,9 @@ import pytest
 
 import openclaw_ipython as oc
 from openclaw_ipython.batch.executor import chunk_size, workers_of
-from openclaw_ipython.batch.handover import Handover
-from openclaw_ipython.batch.interrupted import Interrupted
 from openclaw_ipython.batch.rate_limit import Limits
-from openclaw_ipython.batch.worker import Chunk, Returned, carry_out
+from openclaw_ipython.batch.results import Interrupted
+from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
 from openclaw_ipython.chat.dialects import PORTAL
 from openclaw_ipython.chat.types import ChatRequest, Message, Reply, Usage
 from openclaw_ipython.errors import (
@@ -85,7 +84,7 @@ def ask(far, items, prompt="{item}", **options):
     return oc.map(items, prompt, client=far.client, **{"progress": False, "table": False, **options})
 
 
-def test_work_goes_out_in_chunks_and_comes_back_in_order(far, executor):
+def test_replies_of_chunks_are_in_the_order_of_the_items(far, executor):
     replies = ask(far, [f"item-{i:03d}" for i in range(60)], "Say {item}.", concurrency=8, executor=executor)
     assert [f"Say item-{i:03d}." in reply for i, reply in enumerate(replies)] == [True] * 60
     assert Counter(far.prompts()) == Counter(f"Say item-{i:03d}." for i in range(60))
@@ -93,7 +92,7 @@ def test_work_goes_out_in_chunks_and_comes_back_in_order(far, executor):
     assert workers_of(executor) == 2
 
 
-def test_a_token_that_ends_on_the_way_is_renewed_by_the_driver_and_the_rest_is_sent_on(far, executor):
+def test_the_driver_refreshes_an_expired_token_and_sends_the_rest_of_the_chunk_again(far, executor):
     def rows():
         for number in range(60):
             if number == 40:
@@ -108,21 +107,21 @@ def test_a_token_that_ends_on_the_way_is_renewed_by_the_driver_and_the_rest_is_s
     assert len(refreshes) == 1
 
 
-def test_a_login_that_cannot_be_renewed_ends_the_batch(far):
+def test_a_login_that_cannot_be_refreshed_ends_the_batch(far):
     far.portal.expires_tokens().revokes_refresh()
     with ThreadPoolExecutor(2) as pool, pytest.raises(oc.AuthError):
         ask(far, [str(i) for i in range(60)], concurrency=4, executor=pool)
     assert len(far.prompts()) <= 8
 
 
-def test_a_service_that_refuses_every_login_is_not_asked_for_ever(far):
+def test_a_service_that_refuses_every_login_ends_the_batch(far):
     far.portal.fails_next("completions", 401, {"error": {"message": "no"}}, times=None)
     with ThreadPoolExecutor(2) as pool, pytest.raises(oc.AuthError):
         ask(far, [str(i) for i in range(60)], concurrency=4, executor=pool)
     assert len(far.prompts()) <= 16
 
 
-def test_failures_are_values_and_too_many_requests_are_waited_out_there_too(far):
+def test_errors_are_values_and_workers_wait_after_too_many_requests(far):
     far.portal.fails_next("completions", 400, {"error": {"message": "no"}})
     far.portal.fails_next("completions", 429, {"error": {"code": "limit_requests"}}, {"retry-after-ms": "5"})
     with ThreadPoolExecutor(1) as pool:
@@ -136,7 +135,7 @@ class Label:
     mood: str
 
 
-def test_the_schema_stays_with_the_driver_and_a_mismatch_is_asked_again(far):
+def test_the_driver_validates_the_schema_and_asks_again_after_a_mismatch(far):
     far.portal.says("no json").says('{"mood": "a"}').says('{"mood": "b"}')
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         replies = ask(far, ["x", "y"], concurrency=1, executor=pool, schema=Label)
@@ -144,7 +143,7 @@ def test_the_schema_stays_with_the_driver_and_a_mismatch_is_asked_again(far):
     assert len(far.prompts()) == 3
 
 
-def test_with_the_cache_a_batch_replays_without_a_login_there_too(far):
+def test_cached_answers_need_no_login(far):
     with ThreadPoolExecutor(1) as pool:
         ask(far, ["a", "b"], executor=pool, cache=True)
         far.home.auth_profiles.unlink()
@@ -155,7 +154,7 @@ def test_with_the_cache_a_batch_replays_without_a_login_there_too(far):
     assert len(far.prompts()) == 2
 
 
-def test_a_service_without_quota_ends_the_batch_with_what_was_done(far):
+def test_an_exhausted_quota_ends_the_batch_and_the_next_run_resumes(far):
     far.portal.says("one").says("two")
 
     def rows():
@@ -173,7 +172,7 @@ def test_a_service_without_quota_ends_the_batch_with_what_was_done(far):
     assert max(Counter(far.prompts()).values()) <= 2
 
 
-def test_an_interrupt_keeps_what_came_back_and_the_same_call_goes_on(far):
+def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(far):
     def rows():
         for number in range(60):
             if number == 30:
@@ -190,8 +189,8 @@ def test_an_interrupt_keeps_what_came_back_and_the_same_call_goes_on(far):
     assert max(Counter(far.prompts()).values()) <= 2
 
 
-def test_what_is_known_already_goes_to_no_worker_however_much_it_is(far):
-    executor = Dying()
+def test_cached_items_are_never_sent_to_a_worker(far):
+    executor = FailingExecutor()
     options = {"concurrency": 1, "executor": executor, "workers": 1, "cache": True}
     ask(far, ["a", "b"], **options)
     again = ask(far, ["a", "b"] * 200 + ["c"], **options)
@@ -200,7 +199,7 @@ def test_what_is_known_already_goes_to_no_worker_however_much_it_is(far):
     assert far.prompts()[-1] == "c"
 
 
-# -- workers that die --------------------------------------------------------------------------
+# -- workers that fail -------------------------------------------------------------------------
 
 
 def kills_at(number, count, pid):
@@ -211,7 +210,7 @@ def kills_at(number, count, pid):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_the_chunk_of_a_dask_worker_that_dies_is_done_again(far, dask):
+def test_the_chunk_of_a_killed_dask_worker_is_sent_again(far, dask):
     far.portal.takes(0.02)
     victim = next(iter(dask.run(os.getpid).values()))
     executor = dask.get_executor()
@@ -221,7 +220,7 @@ def test_the_chunk_of_a_dask_worker_that_dies_is_done_again(far, dask):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_the_chunk_of_an_engine_that_dies_is_done_again(far, engines):
+def test_the_chunk_of_a_killed_ipyparallel_engine_is_sent_again(far, engines):
     far.portal.takes(0.02)
     executor = engines.executor()
     victim = engines[engines.ids[0]].apply_sync(os.getpid)
@@ -230,25 +229,25 @@ def test_the_chunk_of_an_engine_that_dies_is_done_again(far, engines):
     assert max(Counter(far.prompts()).values()) <= 2
 
 
-class Dying:
-    """An executor whose workers die over the chunks of the numbers given; the others are carried out."""
+class FailingExecutor:
+    """An executor that runs chunks in place; the workers of the chunks with these numbers fail."""
 
-    def __init__(self, *deaths):
-        self.deaths = deaths
+    def __init__(self, *worker_failures):
+        self.worker_failures = worker_failures
         self.chunks = []
 
     def submit(self, fn, chunk):
         self.chunks.append(chunk)
         future = Future()
-        if len(self.chunks) in self.deaths:
+        if len(self.chunks) in self.worker_failures:
             future.set_exception(RuntimeError("the worker is gone"))
         else:
             future.set_result(fn(chunk))
         return future
 
 
-def test_an_item_that_every_worker_dies_over_fails_alone(far):
-    executor = Dying(2, 3, 4)
+def test_an_item_fails_after_three_workers_have_ended_over_it(far):
+    executor = FailingExecutor(2, 3, 4)
     replies = ask(far, [str(i) for i in range(12)], concurrency=1, executor=executor, workers=1)
     failed = [r for r in replies if isinstance(r, ServiceUnavailable)]
     assert len(failed) == 4
@@ -256,14 +255,14 @@ def test_an_item_that_every_worker_dies_over_fails_alone(far):
     assert len(set(far.prompts())) == 8
 
 
-def test_workers_that_can_do_nothing_at_all_end_the_batch(far):
+def test_a_batch_ends_when_no_worker_returns_anything(far):
     with pytest.raises(ServiceUnavailable, match="RuntimeError: the worker is gone") as caught:
-        ask(far, ["a", "b"], executor=Dying(*range(1, 99)))
+        ask(far, ["a", "b"], executor=FailingExecutor(*range(1, 99)))
     assert "installed" in caught.value.hint
     assert far.prompts() == []
 
 
-def test_an_executor_that_takes_no_more_work_ends_the_batch(far):
+def test_an_executor_that_was_shut_down_ends_the_batch(far):
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(ServiceUnavailable, match="cannot schedule new futures"):
@@ -273,22 +272,22 @@ def test_an_executor_that_takes_no_more_work_ends_the_batch(far):
 # -- the limits are shared ---------------------------------------------------------------------
 
 
-def test_each_chunk_has_its_share_of_the_limits_and_what_the_last_one_learned(far):
-    executor = Dying()
+def test_each_chunk_has_its_share_of_the_limits_and_the_window_of_the_previous_one(far):
+    executor = FailingExecutor()
     options = {"concurrency": 8, "requests_per_minute": 6000, "tokens_per_minute": 4e6}
     ask(far, [str(i) for i in range(40)], executor=executor, workers=4, **options)
     assert {c.limits for c in executor.chunks} == {Limits(2, 1500, 1e6)}
     assert executor.chunks[0].window is None
     assert executor.chunks[-1].window == 2
-    assert len({c.number for c in executor.chunks}) == len(executor.chunks) == 5
+    assert len({c.id for c in executor.chunks}) == len(executor.chunks) == 5
 
 
-def test_what_a_chunk_has_used_up_of_the_limits_the_next_one_waits_for(far):
-    executor = Dying()
+def test_a_chunk_waits_for_what_the_previous_one_used_of_the_limits(far):
+    executor = FailingExecutor()
     ask(far, list("abcde"), executor=executor, workers=1, concurrency=1, requests_per_minute=600)
     assert [len(c.requests) for c in executor.chunks] == [4, 1]
-    assert executor.chunks[0].rest == 0
-    assert 0 < executor.chunks[1].rest <= 0.4
+    assert executor.chunks[0].delay == 0
+    assert 0 < executor.chunks[1].delay <= 0.4
 
 
 @pytest.mark.parametrize(
@@ -301,17 +300,17 @@ def test_what_a_chunk_has_used_up_of_the_limits_the_next_one_waits_for(far):
         (Limits(16, 0.5), 1),
     ],
 )
-def test_a_chunk_is_some_rounds_or_some_seconds_of_work(limits, size):
+def test_the_size_of_a_chunk_follows_the_limits(limits, size):
     assert chunk_size(limits) == size
 
 
-def test_a_few_items_are_shared_out_among_all_workers(far):
-    executor = Dying()
+def test_few_items_are_divided_among_all_workers(far):
+    executor = FailingExecutor()
     ask(far, [str(i) for i in range(10)], executor=executor, workers=4)
     assert [len(c.requests) for c in executor.chunks] == [3, 3, 3, 1]
 
 
-def test_an_executor_that_does_not_tell_its_workers_gets_a_few():
+def test_four_workers_are_assumed_for_an_unknown_executor():
     assert workers_of(object()) == 4
 
 
@@ -320,20 +319,20 @@ def test_an_executor_that_does_not_tell_its_workers_gets_a_few():
 
 def chunk(**changes):
     fields = {
-        "number": "1", "url": "http://127.0.0.1:9/v1/chat/completions", "name": "qwen-portal", "model": "a/b",
-        "dialect": PORTAL, "wrong_key": "", "login": Handover(Secret(TOKEN)), "limits": Limits(1),
+        "id": "1", "url": "http://127.0.0.1:9/v1/chat/completions", "name": "qwen-portal", "model": "a/b",
+        "dialect": PORTAL, "wrong_key": "", "login": CredentialEnvelope(Secret(TOKEN)), "limits": Limits(1),
         "window": None, "requests": (ChatRequest("m", (Message("user", "my secret prompt"),)),),
     }  # fmt: skip
     return Chunk(**(fields | changes))
 
 
-def test_a_chunk_shows_neither_the_login_nor_a_prompt():
+def test_the_repr_of_a_chunk_shows_neither_token_nor_prompt():
     for shown in (repr(chunk()), str(chunk()), f"{chunk()}", repr(chunk().login), str(chunk().login)):
         assert TOKEN not in shown
         assert "prompt" not in shown
 
 
-def test_a_chunk_arrives_with_its_login_and_a_secret_alone_is_never_pickled():
+def test_a_chunk_is_pickled_with_its_token_and_a_secret_alone_cannot_be():
     arrived = pickle.loads(pickle.dumps(chunk()))
     assert arrived.login.secret() == Secret(TOKEN)
     assert arrived.requests == chunk().requests
@@ -342,7 +341,7 @@ def test_a_chunk_arrives_with_its_login_and_a_secret_alone_is_never_pickled():
 
 
 @pytest.mark.parametrize(
-    "came",
+    "result",
     [
         Reply("text", usage=Usage(1, 2), model="a/b", reasoning="r", seconds=1.5),
         RequestRejected("no", status=400, code="bad", request_id="r", hint="h"),
@@ -350,17 +349,17 @@ def test_a_chunk_arrives_with_its_login_and_a_secret_alone_is_never_pickled():
         SchemaMismatch("no", reply=Reply("x")),
     ],
 )
-def test_what_comes_back_is_what_was_sent_back(came):
-    back = pickle.loads(pickle.dumps(Returned((came,), None, 1.0, 0))).came[0]
-    assert type(back) is type(came)
-    assert str(back) == str(came)
-    assert vars(back) == vars(came)
+def test_results_survive_pickling(result):
+    back = pickle.loads(pickle.dumps(ChunkResult((result,), None, 1.0, 0))).results[0]
+    assert type(back) is type(result)
+    assert str(back) == str(result)
+    assert vars(back) == vars(result)
 
 
-def test_nothing_a_worker_sends_back_holds_the_login(far):
+def test_the_results_of_a_worker_do_not_contain_the_token(far):
     far.portal.fails_next("completions", 400, {"error": {"message": f"not with {TOKEN}"}})
-    returned = carry_out(chunk(url=f"{far.origin}/v1/chat/completions"))
-    assert isinstance(returned.came[0], RequestRejected)
+    returned = run_chunk(chunk(url=f"{far.origin}/v1/chat/completions"))
+    assert isinstance(returned.results[0], RequestRejected)
     assert TOKEN.encode() not in pickle.dumps(returned)
 
 

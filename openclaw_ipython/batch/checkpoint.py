@@ -1,0 +1,114 @@
+"""Answers that exist already: of an earlier, unfinished run of the same batch, and of the answer cache."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.batch.results import ItemResult
+from openclaw_ipython.chat.types import Reply, Usage
+from openclaw_ipython.dispatch.cache import keep, reply_of, shape_of
+from openclaw_ipython.journal.cache import key_of
+
+if TYPE_CHECKING:
+    from openclaw_ipython.batch.plan import Item, Plan
+    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.journal.cache import Answers
+    from openclaw_ipython.journal.jobs import Job
+    from openclaw_ipython.structured.loop import ModelRequest
+
+_COUNTS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+
+
+class Checkpoint:
+    """The finished items of a batch in the journal. Without a `job` it is empty and stores nothing."""
+
+    def __init__(self, plan: Plan, job: Job | None) -> None:
+        self._plan = plan
+        self._job = job
+        self._done = job.done() if job is not None else {}
+
+    def load(self, item: Item) -> ItemResult | None:
+        """The result of an item that an earlier run finished."""
+        reply = reply_from_json(self._done.pop(item.key, None))
+        if reply is None:
+            return None
+        if self._plan.schema is not None:
+            from openclaw_ipython.structured.schema import Mismatch
+
+            try:
+                reply.parsed = self._plan.schema.validate(str(reply))
+            except Mismatch:
+                return None
+        return ItemResult.of(item.row.position, reply, remembered=True)
+
+    def save(self, item: Item, reply: Reply) -> None:
+        """Store the final reply of an item."""
+        if self._job is not None:
+            self._job.store(item.key, reply_to_json(reply))
+
+    def close(self, *, complete: bool) -> None:
+        """End the run. A complete batch is deleted, so the same call later sends every request again."""
+        if self._job is None:
+            return
+        if complete:
+            self._job.forget()
+        else:
+            self._job.flush()
+
+
+class BatchCache:
+    """The answer cache, looked up by the requests of items."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+
+    def get(self, question: Question, request: ModelRequest) -> Reply | None:
+        """The cached reply to an equal request."""
+        found = self._answers.get(_cache_key(question, request))
+        return reply_of(found) if found is not None else None
+
+    def put(self, question: Question, request: ModelRequest, reply: Reply) -> None:
+        """Store a reply, unless it is incomplete."""
+        keep(replace(question, key=_cache_key(question, request), kept=None), reply, self._answers)
+
+
+def _cache_key(question: Question, request: ModelRequest) -> str:
+    base = question.asked if question.asked is not None else question.request
+    shape = shape_of(question.ref, replace(base, messages=request.messages, schema=request.schema))
+    return key_of(shape)
+
+
+def reply_to_json(reply: Reply) -> dict[str, Any]:
+    """A reply as a JSON value. `parsed` is left out: it is parsed from the text again."""
+    usage = reply.usage
+    return {
+        "text": str(reply),
+        "model": reply.model,
+        "usage": [getattr(usage, name) for name in _COUNTS] if usage is not None else None,
+        "finish": reply.finish_reason,
+        "reasoning": reply.reasoning,
+        "seconds": reply.seconds,
+    }
+
+
+def reply_from_json(value: Any) -> Reply | None:
+    """The reply that `reply_to_json` wrote; None for any other value."""
+    match value:
+        case {
+            "text": str() as text,
+            "model": str() as model,
+            "finish": str() as finish,
+            "reasoning": str() as reasoning,
+            "seconds": int() | float() as seconds,
+            "usage": [*counts] | (None as counts),
+        }:
+            return Reply(
+                text,
+                model=model,
+                finish_reason=finish,
+                reasoning=reasoning,
+                seconds=float(seconds),
+                usage=Usage(*(c if isinstance(c, int) else None for c in counts[:4])) if counts else None,
+            )
+    return None

@@ -1,0 +1,88 @@
+"""What the local and the executor runner share: the state of one run, and when it ends early."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from openclaw_ipython.batch.request import affects_every_item
+from openclaw_ipython.batch.results import ItemResult
+from openclaw_ipython.dispatch.send import Sent
+from openclaw_ipython.errors import OpenClawError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
+    from openclaw_ipython.batch.plan import Item, Plan
+    from openclaw_ipython.batch.rows import Row
+    from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.client import Client
+    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.errors import LoginRequired
+    from openclaw_ipython.structured.loop import ModelRequest
+
+Finished = tuple[ItemResult, Any]
+"""The result of an item, and the item."""
+
+
+class BatchRun(Struct, frozen=True, eq=False):
+    """One run of a plan over the rows that are left.
+
+    `client` belongs to the event loop of the run. With `fail_fast` the first failed item ends it. `cache` is None when
+    answers are not to be cached. `notify` receives notices for the user, such as a change of model. `login_error` is
+    set when there is no login and only cached answers can be returned.
+    """
+
+    plan: Plan
+    rows: Iterator[Row]
+    question: Question
+    client: Client
+    checkpoint: Checkpoint
+    fail_fast: bool
+    cache: BatchCache | None
+    notify: Callable[[str], None]
+    login_error: LoginRequired | None
+    breaker: CircuitBreaker
+
+    def cached_reply(self, question: Question, request: ModelRequest) -> Reply | None:
+        """The cached reply to a request. Raises LoginRequired when there is neither a reply nor a login."""
+        reply = self.cache.get(question, request) if self.cache is not None else None
+        if reply is not None:
+            self.client.books.note(Sent(question, self.client.runtime.clock(), 0.0, "cache"))
+        elif self.login_error is not None:
+            raise self.login_error
+        return reply
+
+    def succeeded(self, item: Item, reply: Reply) -> Finished:
+        """Record the final reply of an item."""
+        self.breaker.opens(None)
+        self.checkpoint.save(item, reply)
+        return ItemResult.of(item.row.position, reply, remembered=not item.sent), item.row.item
+
+    def failed(self, row: Row, error: OpenClawError) -> Finished:
+        """Record an error of an item. Raises it when it ends the batch."""
+        if self.fail_fast or self.breaker.opens(error):
+            raise error
+        return ItemResult(row.position, error=error), row.item
+
+
+class CircuitBreaker:
+    """Ends a batch that cannot succeed: nothing has succeeded so far, or the service fails for too long. Pure."""
+
+    def __init__(self, concurrency: int) -> None:
+        self._threshold = concurrency + 5
+        self._any_success = False
+        self._failures_in_a_row = 0
+
+    def opens(self, error: OpenClawError | None) -> bool:
+        """Count the end of one item, None for success. Returns whether `error` ends the batch."""
+        if error is None:
+            self._any_success, self._failures_in_a_row = True, 0
+            return False
+        self._failures_in_a_row += 1
+        if affects_every_item(error):
+            return True
+        if not self._any_success:
+            return self._failures_in_a_row >= self._threshold
+        return isinstance(error, ServiceUnavailable) and self._failures_in_a_row >= 3 * self._threshold

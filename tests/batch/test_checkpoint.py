@@ -1,0 +1,80 @@
+"""Finished items are stored in the journal and loaded by the next run, also after the process was killed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import openclaw_ipython as oc
+from openclaw_ipython.batch.checkpoint import reply_from_json, reply_to_json
+from openclaw_ipython.batch.plan import item_key, job_key
+from openclaw_ipython.batch.results import ItemResult
+from openclaw_ipython.chat.types import Message, Reply, Usage
+
+SCRIPT = """
+import openclaw_ipython as oc
+oc.map([f"item {i}" for i in range(300)], concurrency=4, progress=False, table=False)
+"""
+
+
+@given(
+    st.text(),
+    st.text(),
+    st.none() | st.tuples(*[st.none() | st.integers(0, 10**9)] * 4),
+    st.floats(0, 1e6),
+)
+def test_a_reply_survives_the_journal(text, reasoning, counts, seconds):
+    usage = Usage(*counts) if counts is not None else None
+    reply = Reply(text, reasoning=reasoning, usage=usage, model="a/b", finish_reason="stop", seconds=seconds)
+    back = reply_from_json(reply_to_json(reply))
+    assert back == reply
+    assert ItemResult.of(0, back) == ItemResult.of(0, reply)
+
+
+@pytest.mark.parametrize("value", [None, 5, {}, {"text": 1}, {"text": "x"}, [], "text"])
+def test_what_is_no_kept_reply_is_not_reply_from_json(value):
+    assert reply_from_json(value) is None
+
+
+def test_the_job_key_depends_on_prompt_model_and_options():
+    shape = {"prompt": "p", "model": "a/b", "temperature": None}
+    assert job_key(shape) == job_key(dict(reversed(shape.items())))
+    others = [{**shape, "prompt": "q"}, {**shape, "model": "a/c"}, {**shape, "temperature": 0.0}]
+    assert len({job_key(s) for s in [shape, *others]}) == 4
+
+
+def test_the_item_key_depends_on_position_and_messages():
+    one = item_key(0, [Message("user", "x")])
+    assert one == item_key(0, [Message("user", "x")])
+    assert len({one, item_key(1, [Message("user", "x")]), item_key(0, [Message("user", "y")])}) == 3
+
+
+@pytest.mark.slow
+def test_the_next_process_resumes_after_a_kill(far):
+    far.portal.takes(0.01)
+    environ = os.environ | {
+        "OPENCLAW_HOME": str(far.home.user_home),
+        "OPENCLAW_IPYTHON_OAUTH_ORIGIN": far.origin,
+    }
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT], env=environ)
+    deadline = time.monotonic() + 60
+    while len(far.prompts()) < 120 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = Counter(far.prompts())
+    assert 120 <= len(before) < 300
+    far.portal.takes(0)
+    replies = oc.map(
+        [f"item {i}" for i in range(300)], concurrency=4, client=far.client, progress=False, table=False
+    )
+    assert [f"item {i}" in reply for i, reply in enumerate(replies)] == [True] * 300
+    assert 0 < replies.tally.remembered <= len(before)
+    after = Counter(far.prompts())
+    assert len(after) == 300
+    assert max(after.values()) <= 2

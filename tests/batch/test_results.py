@@ -1,0 +1,118 @@
+"""Results: a sequence in the order of the items, and a table of pandas or polars."""
+
+from dataclasses import InitVar, dataclass
+
+import pandas
+import polars
+import pytest
+
+from openclaw_ipython.batch.results import ItemResult, Results
+from openclaw_ipython.batch.rows import item_source
+from openclaw_ipython.chat.types import Reply, Usage
+from openclaw_ipython.errors import ServiceUnavailable
+
+
+@dataclass
+class Label:
+    mood: str
+    sure: float
+
+
+def results(given, *outcomes, replaced=None):
+    items = item_source(given)
+    rows = {row.position: row for row in items.rows()}
+    found = Results(items, replaced)
+    for outcome in outcomes:
+        found.add(outcome, rows[outcome.position].item)
+    return found
+
+
+def answer(position, text="yes", **more):
+    return ItemResult(position, text, model="a/b", usage=Usage(10, 2), seconds=0.5, **more)
+
+
+def failure(position):
+    return ItemResult(position, error=ServiceUnavailable("gone"))
+
+
+def test_results_are_in_the_order_of_the_items():
+    found = results(["a", "b", "c"], answer(2, "C"), answer(0, "A"), failure(1))
+    assert [str(r) for r in found] == ["A", "gone", "C"]
+    assert isinstance(found[0], Reply)
+    assert isinstance(found[1], ServiceUnavailable)
+    assert found[-1].usage == Usage(10, 2)
+    assert [str(r) for r in found[1:]] == ["gone", "C"]
+    assert list(found.errors) == [1]
+    assert (found.tally.done, found.tally.errors, found.tally.input_tokens) == (3, 1, 20)
+
+
+def test_an_item_that_was_not_asked_is_none():
+    found = results(["a", "b", "c"], answer(2))
+    assert found[0] is None
+    assert found.table()["error"].tolist()[0] == "not asked"
+
+
+def test_a_function_replaces_failed_answers():
+    found = results(["a", "b"], answer(0), failure(1), replaced=lambda error, item: f"{item}?")
+    assert found[1] == "b?"
+    assert found.table()["answer"].tolist() == ["yes", "b?"]
+
+
+def test_the_function_is_called_once_for_each_error():
+    called = []
+    found = results(["x"], failure(0), replaced=lambda error, item: called.append(item))
+    assert [found[0], *found, found.table()["answer"][0]] == [None, None, None]
+    assert called == ["x"]
+
+
+def test_the_table_of_a_series_keeps_its_index_and_name():
+    series = pandas.Series(["x", "y"], index=["p", "q"], name="text")
+    table = results(series, answer(0), failure(1)).table()
+    assert table.index.tolist() == ["p", "q"]
+    assert list(table.columns) == ["text", "answer", "error", "model", "tokens_in", "tokens_out", "seconds"]
+    assert table.loc["p", "answer"] == "yes"
+    assert table.loc["q", "error"] == "ServiceUnavailable: gone"
+
+
+def test_the_table_has_a_cost_column_if_a_price_is_known():
+    priced = ItemResult(0, "yes", usage=Usage(10, 2, cost=0.25))
+    found = results(["a", "b"], priced, answer(1))
+    assert found.table()["cost"].tolist()[0] == 0.25
+    assert found.tally.cost == 0.25
+
+
+def test_the_fields_of_a_schema_become_columns_with_an_underscore_if_the_name_exists():
+    frame = pandas.DataFrame({"text": ["x", "y"], "mood": ["?", "?"]})
+    table = results(frame, answer(0, parsed=Label("good", 0.9)), failure(1)).table()
+    assert list(table.columns)[:4] == ["text", "mood", "mood_", "sure"]
+    assert table["mood_"].tolist()[0] == "good"
+    assert pandas.isna(table["sure"].tolist()[1])
+
+
+@dataclass
+class Crash:
+    error: str
+    model: str
+    error_: str
+    digits: InitVar[int] = 2
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_fields_of_a_schema_keep_their_names_when_the_table_has_such_a_column(library):
+    table = results(["x"], answer(0, parsed=Crash("E17", "T-800", "none"))).table(library)
+    assert list(table.columns)[:6] == ["item", "error", "model", "error_", "error__", "model_"]
+    assert list(table["error"]) == ["E17"]
+    assert list(table["model_"]) == ["a/b"]
+
+
+@pytest.mark.parametrize("parsed", [{"a": 1}, Label("x", 1.0)])
+def test_polars_items_become_a_polars_table(parsed):
+    table = results(polars.DataFrame({"t": ["x", "y"]}), answer(0, parsed=parsed), failure(1)).table("polars")
+    assert isinstance(table, polars.DataFrame)
+    assert table.columns[0] == "t"
+    assert table["error"].to_list() == [None, "ServiceUnavailable: gone"]
+
+
+def test_answers_without_fields_stay_one_column():
+    table = results(["x"], answer(0, parsed=["a", "b"])).table()
+    assert table["answer"].tolist() == [["a", "b"]]
