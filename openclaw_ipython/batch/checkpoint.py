@@ -13,7 +13,7 @@ from openclaw_ipython.journal.cache import key_of
 if TYPE_CHECKING:
     from openclaw_ipython.batch.plan import Item, Plan
     from openclaw_ipython.dispatch.failover import Question
-    from openclaw_ipython.journal.cache import Answers
+    from openclaw_ipython.journal.cache import AnswerCache
     from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.structured.loop import ModelRequest
 
@@ -26,7 +26,7 @@ class Checkpoint:
     def __init__(self, plan: Plan, job: Job | None) -> None:
         self._plan = plan
         self._job = job
-        self._done = job.done() if job is not None else {}
+        self._done = job.results() if job is not None else {}
 
     def load(self, item: Item) -> ItemResult | None:
         """The result of an item that an earlier run finished."""
@@ -52,7 +52,7 @@ class Checkpoint:
         if self._job is None:
             return
         if complete:
-            self._job.forget()
+            self._job.delete()
         else:
             self._job.flush()
 
@@ -60,7 +60,7 @@ class Checkpoint:
 class BatchCache:
     """The answer cache, looked up by the requests of items."""
 
-    def __init__(self, answers: Answers) -> None:
+    def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
 
     def get(self, question: Question, request: ModelRequest) -> Reply | None:

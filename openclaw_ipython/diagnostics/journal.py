@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
-from openclaw_ipython.journal.schema import MIGRATIONS, Foreign, version_of
+from openclaw_ipython.journal.schema import MIGRATIONS, ForeignDatabase, version_of
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.paths import Home
@@ -27,7 +27,7 @@ def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
     move = shell_line("ren" if windows else "rm", path)
     try:
         fault = _fault(path)
-    except Foreign as error:
+    except ForeignDatabase as error:
         yield Finding("journal", "warning", f"it is {error} database; nothing is written down", where, move)
     except sqlite3.OperationalError as error:  # in use, or not to be opened: nothing about its content
         yield Finding("journal", "note", f"it could not be looked into: {error}", where, "")
@@ -43,7 +43,7 @@ _DAMAGED = "the journal is damaged; the next use sets it aside and begins a new 
 
 
 def _fault(path: Path) -> str:
-    """What SQLite finds wrong, `ok` for nothing. Raises sqlite3.DatabaseError for what is no database, Foreign."""
+    """The first problem that SQLite finds, or `ok`. Raises sqlite3.DatabaseError, ForeignDatabase."""
     # At rest the file is looked at as it is; with a log beside it, a reader takes part in the locking.
     at_rest = not any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
     how = "immutable=1" if at_rest else "mode=ro"

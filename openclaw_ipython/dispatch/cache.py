@@ -38,7 +38,7 @@ from openclaw_ipython.journal.cache import key_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openclaw_ipython.journal.cache import Answers
+    from openclaw_ipython.journal.cache import AnswerCache
     from openclaw_ipython.openclaw.model_refs import ModelRef
 
 _SHAPELESS = frozenset(
@@ -49,7 +49,7 @@ _COMPLETE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "eos"}
 
 
 def from_cache(
-    ref: ModelRef, request: ChatRequest, answers: Answers, ask: Callable[[], Question]
+    ref: ModelRef, request: ChatRequest, answers: AnswerCache, ask: Callable[[], Question]
 ) -> Question:
     """The question to `ref`: with the answer that is kept, else the one that `ask` makes, to be kept under its key."""
     key = key_of(shape_of(ref, request))
@@ -95,7 +95,7 @@ def replay(question: Question) -> Iterator[ChatEvent]:
 
 
 async def keeping(
-    question: Question, events: AsyncGenerator[ChatEvent, None], answers: Answers
+    question: Question, events: AsyncGenerator[ChatEvent, None], answers: AnswerCache
 ) -> AsyncGenerator[ChatEvent, None]:
     """Pass `events` on, and keep the answer they come to, if it is complete and of the model that was asked."""
     collector, own, began = Collector(str(question.ref), 0.0), True, asyncio.get_running_loop().time()
@@ -114,7 +114,7 @@ async def keeping(
         await asyncio.to_thread(keep, question, reply, answers)
 
 
-def keep(question: Question, reply: Reply, answers: Answers) -> None:
+def keep(question: Question, reply: Reply, answers: AnswerCache) -> None:
     """Keep the answer to a question that has a key. One that is not complete is not kept."""
     if question.key and question.kept is None and is_complete(reply):
         answers.put(question.key, str(question.ref), _kept(reply))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import ChatEvent, ChatRequest
     from openclaw_ipython.dispatch.failover import Question
     from openclaw_ipython.dispatch.resolve import Questions
-    from openclaw_ipython.journal.cache import Answers
+    from openclaw_ipython.journal.cache import AnswerCache
     from openclaw_ipython.journal.journal import Journal
-    from openclaw_ipython.journal.writer import Behind
+    from openclaw_ipython.journal.writer import WriteBehindQueue
     from openclaw_ipython.providers import Providers
     from openclaw_ipython.providers.spec import Quota
 
@@ -68,8 +68,8 @@ class Bookkeeping:
         self._providers = providers
         self._clock = clock
         self._journal: Journal | None = None
-        self._behind: Behind[Sent] | None = None
-        self._portable: tuple[Path, Answers] | None = None
+        self._behind: WriteBehindQueue[Sent] | None = None
+        self._portable: tuple[Path, AnswerCache] | None = None
         self._near: dict[str, str] = {}
 
     @property
@@ -83,20 +83,20 @@ class Bookkeeping:
         if self._journal is None:
             from openclaw_ipython.journal.journal import Journal
 
-            self._journal = Journal(self._path, clock=self._clock, on=lambda: self.keeping.journal)
+            self._journal = Journal(self._path, clock=self._clock, enabled=lambda: self.keeping.journal)
         return self._journal
 
     @property
-    def answers(self) -> Answers:
+    def answers(self) -> AnswerCache:
         """The answers that are kept: in the file that was named, else in the journal."""
         path = self.keeping.cache_file
         if path is None:
-            return self.journal.answers
+            return self.journal.cache
         if self._portable is None or self._portable[0] != path:
-            from openclaw_ipython.journal.journal import portable_answers
+            from openclaw_ipython.journal.journal import portable_cache
 
             self._let_go()
-            self._portable = (path, portable_answers(path, self._clock))
+            self._portable = (path, portable_cache(path, self._clock))
         return self._portable[1]
 
     def question(
@@ -128,9 +128,9 @@ class Bookkeeping:
         if not self.keeping.journal:
             return
         if self._behind is None:
-            from openclaw_ipython.journal.writer import Behind
+            from openclaw_ipython.journal.writer import WriteBehindQueue
 
-            self._behind = Behind(self._write)
+            self._behind = WriteBehindQueue(self._write)
         self._behind.add(sent)
 
     def warnings(self, provider: str) -> list[str]:
@@ -171,7 +171,7 @@ class Bookkeeping:
             self._portable[1].close()
 
     def _write(self, sent: list[Sent]) -> None:
-        from openclaw_ipython.journal.usage import Request
+        from openclaw_ipython.journal.usage import UsageRecord
 
         rows = []
         for one in sent:
@@ -182,7 +182,7 @@ class Bookkeeping:
                 else (None, None, None, None)
             )
             rows.append(
-                Request(
+                UsageRecord(
                     one.at, question.kind, question.ref.provider, str(question.ref), one.outcome, *tokens,
                     one.first_text, one.seconds, usage.cost if usage is not None else None,
                 )

@@ -1,1 +1,1 @@
-"""What was asked, kept in one SQLite file: usage, conversations, answers, results of jobs. No network, no display."""
+"""The journal, one SQLite file: usage, conversations, cached answers, results of jobs. No network, no display."""

@@ -1,7 +1,7 @@
-"""Answers that were given, by what they were given to: the same request need not be sent again.
+"""The answer cache: a request that was answered before need not be sent again.
 
-The key is a hash of all that shapes an answer; what is kept is the caller's JSON. Whether an answer may be kept,
-and how it is shown again, is decided elsewhere.
+The key is a hash of everything in the request that affects the answer. Values are JSON objects of the caller, which
+decides what is stored (`dispatch.cache`).
 """
 
 from __future__ import annotations
@@ -14,81 +14,85 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import sqlite3
 
-    from openclaw_ipython.journal.shelf import Shelf
+    from openclaw_ipython.journal.writer import BestEffortStore
 
-KEPT_BYTES = 64 * 1024 * 1024
-"""How much text is kept in all; the oldest answers go first."""
+MAX_CHARACTERS = 64 * 1024 * 1024
+"""The size of all answers; the oldest are deleted first."""
 
-_PRUNED_EVERY = 50  # answers
-_FORM = 1  # to be raised when what is kept changes its form: then every answer is asked for again
+_PRUNE_INTERVAL = 50  # answers
+_FORMAT = 1  # increase it when the stored form changes: the existing answers are not used any more
 
 
-class Kept(NamedTuple):
-    """How much there is in a cache: answers, and characters of them."""
+class CacheSize(NamedTuple):
+    """The number of answers in a cache and of their characters."""
 
     answers: int
     characters: int
 
 
 def key_of(shape: Mapping[str, Any]) -> str:
-    """The key of a request: `shape` holds all that shapes the answer, as values that JSON has a form for."""
-    text = json.dumps([_FORM, shape], sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    """The key of a request. `shape` holds everything that affects the answer, as JSON values."""
+    text = json.dumps(
+        [_FORMAT, shape], sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
+    )
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Answers:
-    """The answers in one file, `most` characters of them. `clock` is epoch seconds."""
+class AnswerCache:
+    """The answers in one file, at most `max_characters`. `clock` returns epoch seconds."""
 
-    def __init__(self, shelf: Shelf, clock: Callable[[], float], most: int = KEPT_BYTES) -> None:
-        self._shelf = shelf
-        self._most = most
+    def __init__(
+        self, store: BestEffortStore, clock: Callable[[], float], max_characters: int = MAX_CHARACTERS
+    ) -> None:
+        self._store = store
+        self._max_characters = max_characters
         self._clock = clock
         self._until_pruned = 0
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """The answer to that request, None where none is kept. Changes nothing in the file."""
-        row = self._shelf.look(
+        """The stored answer, or None. Does not change the file."""
+        row = self._store.read(
             lambda c: c.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone(), None
         )
         found = _parsed(row[0]) if row is not None else None
         return found if isinstance(found, dict) else None
 
     def put(self, key: str, model: str, answer: Mapping[str, Any]) -> None:
-        """Keep an answer. What cannot be written is let go."""
+        """Store an answer. If the file cannot be written it is lost."""
         text, now = json.dumps(answer, ensure_ascii=False), self._clock()
         row = (key, now, model, text)
-        if not self._shelf.keep(
+        if not self._store.write(
             lambda c: c.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", row)
         ):
             return
         self._until_pruned -= 1
         if self._until_pruned <= 0:
-            self._until_pruned = _PRUNED_EVERY
-            self._shelf.keep(lambda c: _prune(c, self._most))
+            self._until_pruned = _PRUNE_INTERVAL
+            self._store.write(lambda c: _prune(c, self._max_characters))
 
-    def begin(self) -> None:
-        """See to it that answers can be kept and looked up. Raises DocumentError, StoreBusy where they cannot."""
-        if self._shelf.database.path.exists():  # which may be for reading only: a replay needs no more
-            self.kept()
+    def check(self) -> None:
+        """Check that the file can be used, and create it if there is none. Raises DocumentError, StoreBusy."""
+        if self._store.database.path.exists():  # a read-only file is enough to replay answers
+            self.size()
         else:
-            self._shelf.database.write(lambda connection: None)
+            self._store.database.write(lambda connection: None)
 
     def close(self) -> None:
-        """Let go of the file. A later use opens it again."""
-        self._shelf.database.close()
+        """Close the file. A later use opens it again."""
+        self._store.database.close()
 
-    def kept(self) -> Kept:
-        """How much there is. Raises DocumentError, StoreBusy."""
+    def size(self) -> CacheSize:
+        """The size of the cache. Raises DocumentError, StoreBusy."""
         query = "SELECT count(*), coalesce(sum(length(answer)), 0) FROM answers"
-        return Kept(*self._shelf.database.read(lambda c: c.execute(query).fetchone(), (0, 0)))
+        return CacheSize(*self._store.database.read(lambda c: c.execute(query).fetchone(), (0, 0)))
 
-    def clear(self) -> Kept:
-        """Delete all answers; how much there was. Raises DocumentError, StoreBusy."""
-        found = self.kept()
-        if found.answers:
-            self._shelf.database.write(lambda c: c.execute("DELETE FROM answers"))
-            self._shelf.database.shrink()
-        return found
+    def clear(self) -> CacheSize:
+        """Delete all answers and return the size before. Raises DocumentError, StoreBusy."""
+        before = self.size()
+        if before.answers:
+            self._store.database.write(lambda c: c.execute("DELETE FROM answers"))
+            self._store.database.shrink()
+        return before
 
 
 def _parsed(text: str) -> Any:
@@ -98,11 +102,11 @@ def _parsed(text: str) -> Any:
         return None
 
 
-def _prune(connection: sqlite3.Connection, most: int) -> None:
+def _prune(connection: sqlite3.Connection, max_characters: int) -> None:
     total, until = 0, None
     for at, size in connection.execute("SELECT at, length(answer) FROM answers ORDER BY at DESC"):
         total += size
-        if total > most:
+        if total > max_characters:
             until = at
             break
     if until is not None:

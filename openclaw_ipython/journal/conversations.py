@@ -1,27 +1,28 @@
-"""Conversations: the turns of each, per notebook and name, in the order in which they were first asked.
+"""Conversations: turns per notebook and name, in the order in which they were first asked, and their export.
 
-A turn belongs to a cell: asked again there, it is replaced in its place, and those after it stay. What goes into a
-prompt is decided elsewhere; contents are the caller's JSON.
+A turn belongs to a cell. When the cell asks again, its turn is replaced in place and later turns stay.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from openclaw_ipython.journal.shelf import Shelf
+    from openclaw_ipython.journal.writer import BestEffortStore
 
-KEPT_TURNS = 20_000
-"""How many turns are kept in all; the oldest go first."""
+MAX_TURNS = 20_000
+"""The number of turns of all conversations; the oldest are deleted first."""
 
 
 class Turn(NamedTuple):
-    """One question with its answer. `prompt` is the content of its message: text, or a list of parts.
+    """A question and its answer. `prompt` is the content of its message: text, or a list of content parts.
 
-    `cell` says where it was asked, `model` who answered (`provider/model`); `at` is epoch seconds.
+    `cell` identifies the cell that asked, `model` is the ref of the model that answered; `at` is epoch seconds.
     """
 
     cell: str
@@ -31,8 +32,8 @@ class Turn(NamedTuple):
     answer: str
 
 
-class Chat(NamedTuple):
-    """One conversation in a list: `at` is when it was last taken up, `first` the content of its first question."""
+class ConversationSummary(NamedTuple):
+    """A conversation in a list. `at` is the time of its latest turn, `first` the content of its first question."""
 
     notebook: str
     name: str
@@ -42,39 +43,39 @@ class Chat(NamedTuple):
 
 
 class Conversations:
-    """The conversations in one journal, `most` turns in all."""
+    """The conversations in one journal, at most `max_turns` in all."""
 
-    def __init__(self, shelf: Shelf, most: int = KEPT_TURNS) -> None:
-        self._shelf = shelf
-        self._most = most
+    def __init__(self, store: BestEffortStore, max_turns: int = MAX_TURNS) -> None:
+        self._store = store
+        self._max_turns = max_turns
 
     def turns(self, notebook: str, name: str) -> list[Turn]:
-        """The turns of a conversation in order; none where there is none. Raises DocumentError, StoreBusy."""
-        return self._shelf.database.read(lambda c: _turns(c, notebook, name), [])
+        """The turns of a conversation in order. Raises DocumentError, StoreBusy."""
+        return self._store.database.read(lambda c: _turns(c, notebook, name), [])
 
     def latest(self, notebook: str) -> str | None:
-        """The conversation that was taken up last. Raises DocumentError, StoreBusy."""
+        """The conversation with the latest turn. Raises DocumentError, StoreBusy."""
         query = "SELECT chat FROM turns WHERE notebook = ? ORDER BY at DESC, id DESC LIMIT 1"
         return self._name(query, (notebook,))
 
     def of_cell(self, notebook: str, cell: str) -> str | None:
-        """The conversation that a cell was last a part of. Raises DocumentError, StoreBusy."""
+        """The conversation with the latest turn of a cell. Raises DocumentError, StoreBusy."""
         query = "SELECT chat FROM turns WHERE notebook = ? AND cell = ? ORDER BY at DESC, id DESC LIMIT 1"
         return self._name(query, (notebook, cell))
 
-    def free_number(self, notebook: str) -> str:
-        """A name for a conversation that was given none: the next number. Raises DocumentError, StoreBusy."""
+    def next_name(self, notebook: str) -> str:
+        """The next number, as the name of a new conversation. Raises DocumentError, StoreBusy."""
         query = "SELECT DISTINCT chat FROM turns WHERE notebook = ?"
-        names: list[tuple[str]] = self._shelf.database.read(
+        names: list[tuple[str]] = self._store.database.read(
             lambda c: c.execute(query, (notebook,)).fetchall(), []
         )
         return str(1 + max((int(name) for (name,) in names if name.isdecimal()), default=0))
 
-    def keep(self, notebook: str, name: str, *turns: Turn) -> bool:
-        """Add turns, or replace those of the same cells in their places; whether they were written."""
-        return self._shelf.keep(lambda c: _put(c, notebook, name, turns, self._most))
+    def save(self, notebook: str, name: str, *turns: Turn) -> bool:
+        """Add turns, or replace those of the same cells. Whether they were written."""
+        return self._store.write(lambda c: _put(c, notebook, name, turns, self._max_turns))
 
-    def chats(self, notebook: str | None = None) -> list[Chat]:
+    def summaries(self, notebook: str | None = None) -> list[ConversationSummary]:
         """The conversations of a notebook (None: of all), the latest first. Raises DocumentError, StoreBusy."""
         where, values = ("WHERE notebook = ?", (notebook,)) if notebook is not None else ("", ())
         query = f"""
@@ -82,25 +83,28 @@ class Conversations:
                 SELECT notebook, chat, count(*) AS count, max(at) AS at, min(id) AS first
                 FROM turns {where} GROUP BY notebook, chat
             ) AS t JOIN turns AS f ON f.id = t.first ORDER BY t.at DESC"""  # noqa: S608 - parts of this file only
-        rows: list[tuple[str, str, int, float, str]] = self._shelf.database.read(
+        rows: list[tuple[str, str, int, float, str]] = self._store.database.read(
             lambda c: c.execute(query, values).fetchall(), []
         )
-        return [Chat(*row[:4], json.loads(row[4])) for row in rows]
+        return [ConversationSummary(*row[:4], json.loads(row[4])) for row in rows]
 
     def clear(self, notebook: str, name: str | None = None) -> int:
-        """Delete a conversation (None: all of the notebook); how many turns. Raises DocumentError, StoreBusy."""
+        """Delete a conversation (None: all of the notebook). Returns the number of turns.
+
+        Raises DocumentError, StoreBusy.
+        """
         if self.latest(notebook) is None:
             return 0
         query, values = "DELETE FROM turns WHERE notebook = ?", [notebook]
         if name is not None:
             query, values = f"{query} AND chat = ?", [*values, name]
-        count = self._shelf.database.write(lambda c: c.execute(query, values).rowcount)
+        count = self._store.database.write(lambda c: c.execute(query, values).rowcount)
         if count:
-            self._shelf.database.shrink()
+            self._store.database.shrink()
         return count
 
     def _name(self, query: str, values: tuple[str, ...]) -> str | None:
-        row = self._shelf.database.read(lambda c: c.execute(query, values).fetchone(), None)
+        row = self._store.database.read(lambda c: c.execute(query, values).fetchone(), None)
         return str(row[0]) if row is not None else None
 
 
@@ -111,7 +115,7 @@ def _turns(connection: sqlite3.Connection, notebook: str, name: str) -> list[Tur
 
 
 def _put(
-    connection: sqlite3.Connection, notebook: str, name: str, turns: tuple[Turn, ...], most: int
+    connection: sqlite3.Connection, notebook: str, name: str, turns: tuple[Turn, ...], max_turns: int
 ) -> None:
     for turn in turns:
         prompt = json.dumps(turn.prompt, ensure_ascii=False)
@@ -121,54 +125,87 @@ def _put(
             " at = excluded.at, model = excluded.model, prompt = excluded.prompt, answer = excluded.answer",
             (notebook, name, turn.cell, turn.at, turn.model, prompt, turn.answer),
         )
-    connection.execute("DELETE FROM turns WHERE id <= (SELECT max(id) FROM turns) - ?", (most,))
+    connection.execute("DELETE FROM turns WHERE id <= (SELECT max(id) FROM turns) - ?", (max_turns,))
 
 
-class Unwritten:
-    """Conversations that live as long as the kernel: for a journal that is off or cannot be used. As Conversations."""
+class MemoryConversations:
+    """The interface of Conversations, in memory: for a journal that is off or cannot be used."""
 
     def __init__(self) -> None:
-        self._chats: dict[tuple[str, str], list[Turn]] = {}
+        self._turns: dict[tuple[str, str], list[Turn]] = {}
 
     def turns(self, notebook: str, name: str) -> list[Turn]:
         """The turns of a conversation in order."""
-        return list(self._chats.get((notebook, name), ()))
+        return list(self._turns.get((notebook, name), ()))
 
     def latest(self, notebook: str) -> str | None:
-        """The conversation that was taken up last."""
-        return next((name for place, name in reversed(self._chats) if place == notebook), None)
+        """The conversation with the latest turn."""
+        return next((name for place, name in reversed(self._turns) if place == notebook), None)
 
     def of_cell(self, notebook: str, cell: str) -> str | None:
-        """The conversation that a cell was last a part of."""
+        """The conversation with the latest turn of a cell."""
         found = (
             name
-            for (place, name), turns in reversed(self._chats.items())
+            for (place, name), turns in reversed(self._turns.items())
             if place == notebook and any(turn.cell == cell for turn in turns)
         )
         return next(found, None)
 
-    def free_number(self, notebook: str) -> str:
-        """A name for a conversation that was given none."""
-        numbers = [int(name) for place, name in self._chats if place == notebook and name.isdecimal()]
+    def next_name(self, notebook: str) -> str:
+        """The next number, as the name of a new conversation."""
+        numbers = [int(name) for place, name in self._turns if place == notebook and name.isdecimal()]
         return str(1 + max(numbers, default=0))
 
-    def keep(self, notebook: str, name: str, *turns: Turn) -> bool:
-        """Add turns, or replace those of the same cells in their places. False: they were not written."""
-        kept = {turn.cell: turn for turn in self._chats.pop((notebook, name), ())}
-        kept.update((turn.cell, turn) for turn in turns)
-        self._chats[notebook, name] = list(kept.values())  # at the end: it is the latest now
+    def save(self, notebook: str, name: str, *turns: Turn) -> bool:
+        """Add turns, or replace those of the same cells. False: nothing was written."""
+        by_cell = {turn.cell: turn for turn in self._turns.pop((notebook, name), ())}
+        by_cell.update((turn.cell, turn) for turn in turns)
+        self._turns[notebook, name] = list(by_cell.values())  # the last key is the latest conversation
         return False
 
-    def chats(self, notebook: str | None = None) -> list[Chat]:
+    def summaries(self, notebook: str | None = None) -> list[ConversationSummary]:
         """The conversations of a notebook (None: of all), the latest first."""
         found = [
-            Chat(place, name, len(turns), max(turn.at for turn in turns), turns[0].prompt)
-            for (place, name), turns in self._chats.items()
+            ConversationSummary(place, name, len(turns), max(turn.at for turn in turns), turns[0].prompt)
+            for (place, name), turns in self._turns.items()
             if notebook in (None, place)
         ]
         return found[::-1]
 
     def clear(self, notebook: str, name: str | None = None) -> int:
-        """Forget a conversation (None: all of the notebook); how many turns."""
-        gone = [key for key in self._chats if key[0] == notebook and name in (None, key[1])]
-        return sum(len(self._chats.pop(key)) for key in gone)
+        """Delete a conversation (None: all of the notebook). Returns the number of turns."""
+        keys = [key for key in self._turns if key[0] == notebook and name in (None, key[1])]
+        return sum(len(self._turns.pop(key)) for key in keys)
+
+
+# -- export ------------------------------------------------------------------------------
+
+
+def as_markdown(name: str, turns: Sequence[Turn]) -> str:
+    """The turns as Markdown, each under a heading with its time."""
+    parts = [f"# {name}"]
+    for number, turn in enumerate(turns, 1):
+        when = datetime.fromtimestamp(turn.at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        parts += [f"## {number} · {when}", text_of(turn.prompt), f"### {turn.model}", turn.answer.strip("\n")]
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(name: str, turns: Sequence[Turn]) -> str:
+    """The turns as JSON: the messages in the form of the chat completions API, with time and model."""
+    data = {
+        "name": name,
+        "turns": [{"at": turn.at, "model": turn.model, "messages": _messages(turn)} for turn in turns],
+    }
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def text_of(content: Any) -> str:
+    """The text of a message content, and the addresses of its pictures."""
+    if isinstance(content, str):
+        return content.strip("\n")
+    parts = [part.get("text") or (part.get("image_url") or {}).get("url", "") for part in content]
+    return "\n\n".join(str(part).strip("\n") for part in parts if part)
+
+
+def _messages(turn: Turn) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": turn.prompt}, {"role": "assistant", "content": turn.answer}]

@@ -1,42 +1,69 @@
-"""One SQLite file, used by many kernels at once: opened late and privately, waited for, and set aside when damaged.
+"""One SQLite file for many kernels: opened when needed, private, with waiting for locks and recovery from damage.
 
-It knows no table. Whoever calls hands in what is to be done with a connection, as one short transaction. What the
-system or SQLite refuses becomes one sentence (`DocumentError`, `StoreBusy`).
+The tables are defined in `schema`. Callers pass a function of the connection, which runs as one short transaction.
+Errors of the system and of SQLite become `DocumentError` or `StoreBusy`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 from typing import NamedTuple, TypeVar
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.mounts import is_remote, read_mounts
-from openclaw_ipython.journal.schema import MIGRATIONS, Foreign, migrate
+from openclaw_ipython.journal.schema import MIGRATIONS, ForeignDatabase, migrate
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
-PATIENCE = 15.0
-"""Seconds to wait for others that write; their transactions are short."""
+BUSY_TIMEOUT = 15.0
+"""Seconds to wait for other processes that write. Their transactions are short."""
 
 LOG_BYTES = 4 * 1024 * 1024
-"""What the write-ahead log is cut to after it was written back."""
+"""The size to which the write-ahead log is truncated after a checkpoint."""
 
-_TRY_SECONDS = 2.0  # what SQLite itself waits before we look at the time
-_PAUSE = 0.02
+_SQLITE_TIMEOUT = 2.0  # seconds that SQLite waits before `_run` checks the time
+_RETRY_PAUSE = 0.02
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_BESIDE = ("", "-wal", "-shm", "-journal")
+_SUFFIXES = ("", "-wal", "-shm", "-journal")
+_REMOTE = r"nfs\d?|cifs|smb\d?|smbfs|9p|afs|ceph|lustre|gpfs|beegfs|glusterfs|davfs|virtiofs|fuse\..+"
+_ESCAPED = r"\\([0-7]{3})"
+
+
+def is_remote(path: PurePath, mounts: str) -> bool:
+    """Whether `path` (absolute, without links) is on a network file system.
+
+    SQLite's write-ahead log does not work there: it needs shared memory (https://sqlite.org/wal.html). `mounts` is the
+    text of `/proc/self/mounts`; without it only Windows shares are recognised.
+    """
+    if isinstance(path, PureWindowsPath):
+        return path.drive.startswith("\\\\")
+    kind, longest = "", -1
+    for line in mounts.splitlines():
+        mount, found = (*line.split(), "", "", "")[1:3]
+        point = PurePath(re.sub(_ESCAPED, lambda m: chr(int(m[1], 8)), mount) or "/")
+        if (path == point or point in path.parents) and len(point.parts) >= longest:
+            kind, longest = found, len(point.parts)
+    return re.fullmatch(_REMOTE, kind) is not None
+
+
+def read_mounts() -> str:
+    """The mounts of this machine; empty on systems other than Linux."""
+    try:
+        return Path("/proc/self/mounts").read_text("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 class _Open(NamedTuple):
-    """A connection, and which file it leads to."""
+    """A connection and the identity of its file."""
 
     connection: sqlite3.Connection
     device: int
@@ -44,11 +71,11 @@ class _Open(NamedTuple):
 
 
 class Database:
-    """The file at `path`. Nothing is opened or made before it is needed; reading never makes a file.
+    """The file at `path`. It is opened at the first use and created only by writing.
 
-    One connection for all threads of the process, behind a lock; a forked child opens its own. A file that was
-    deleted or replaced meanwhile is opened anew. `portable`: a file that is passed on; it stays a single file, its
-    mode is the person's affair, and it is never moved away. `told` is given a sentence when a damaged file was.
+    All threads share one connection, under a lock; a forked child opens its own. A file that was deleted or replaced
+    is reopened. A damaged file is renamed and `on_notice` is called with a sentence about it. A `portable` file is for
+    sharing: it stays a single file with the default mode and is never renamed.
     """
 
     def __init__(
@@ -56,58 +83,56 @@ class Database:
         path: Path,
         *,
         portable: bool = False,
-        told: Callable[[str], None] = lambda sentence: None,
+        on_notice: Callable[[str], None] = lambda sentence: None,
         migrations: Sequence[Sequence[str]] = MIGRATIONS,
-        patience: float = PATIENCE,
+        busy_timeout: float = BUSY_TIMEOUT,
         monotonic: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
         mounts: Callable[[], str] = read_mounts,
     ) -> None:
         self.path = path
         self._portable = portable
-        self._told = told
+        self._on_notice = on_notice
         self._migrations = migrations
-        self._patience = patience
+        self._busy_timeout = busy_timeout
         self._monotonic = monotonic
-        self._pause = pause
+        self._sleep = sleep
         self._mounts = mounts
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._open: _Open | None = None
-        self._tried: os.stat_result | None = (
-            None  # the file that was opened last, whether or not that went well
-        )
-        self._inherited: list[_Open] = []  # a parent's: to be neither used nor closed by its child
+        self._last_tried: os.stat_result | None = None  # of the file opened last, successfully or not
+        self._inherited: list[_Open] = []  # the parent's, which a forked child must neither use nor close
 
-    def read(self, work: Work[T], otherwise: T) -> T:
-        """What `work` finds; `otherwise` where there is no file yet. Raises DocumentError, StoreBusy."""
+    def read(self, work: Work[T], default: T) -> T:
+        """The result of `work`; `default` if there is no file. Raises DocumentError, StoreBusy."""
 
-        def look() -> T:
-            if not self.path.exists():  # also one that was deleted since it was opened
-                return otherwise
+        def act() -> T:
+            if not self.path.exists():  # it may have been deleted since it was opened
+                return default
             return work(self._connection())
 
-        return self._carried_out(look)
+        return self._run(act)
 
     def write(self, work: Work[T]) -> T:
-        """Carry out `work` as one transaction, all of it or nothing. Raises DocumentError, StoreBusy."""
+        """Run `work` as one transaction. Raises DocumentError, StoreBusy."""
 
-        def change() -> T:
+        def act() -> T:
             connection = self._connection()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                done = work(connection)
+                result = work(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
-            return done
+            return result
 
-        return self._carried_out(change)
+        return self._run(act)
 
     def shrink(self) -> None:
-        """Give the space of what was deleted back, and let nothing of it stay in the file."""
+        """Return the space of deleted rows to the system, so that nothing of them stays in the file."""
 
         def vacuum() -> None:
             connection = self._connection()
@@ -115,22 +140,22 @@ class Database:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
         if self.path.exists():
-            self._carried_out(vacuum)
+            self._run(vacuum)
 
     def fault(self) -> str:
-        """What SQLite finds wrong with the file, empty for nothing. Looks at all of it."""
+        """The first problem that SQLite finds in the file; empty if there is none. Reads the whole file."""
         found = self.read(lambda c: c.execute("PRAGMA quick_check(1)").fetchone(), ("ok",))
         return "" if found[0] == "ok" else str(found[0])
 
     def close(self) -> None:
-        """Let go of the file. A later use opens it again."""
-        with self._mine():
-            self._shut()
+        """Close the file. A later use opens it again."""
+        with self._own_lock():
+            self._disconnect()
 
     # -- inside --
 
-    def _mine(self) -> threading.Lock:
-        """The lock of this process: a forked child may have inherited one that nobody will ever release."""
+    def _own_lock(self) -> threading.Lock:
+        """The lock of this process. A forked child may inherit a lock that is never released, so it gets a new one."""
         if self._pid != os.getpid():
             self._lock = threading.Lock()
             self._pid = os.getpid()
@@ -139,44 +164,44 @@ class Database:
                 self._open = None
         return self._lock
 
-    def _carried_out(self, act: Callable[[], T]) -> T:
-        with self._mine():
-            until = self._monotonic() + self._patience
-            mended = False
+    def _run(self, act: Callable[[], T]) -> T:
+        with self._own_lock():
+            deadline = self._monotonic() + self._busy_timeout
+            renamed = False
             while True:
                 try:
                     return act()
                 except sqlite3.Error as error:
                     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-                    if code in _BUSY and self._monotonic() < until:
-                        self._pause(_PAUSE)
-                    elif code in _DAMAGED and not mended and not self._portable:
-                        mended = True
-                        self._set_aside()
+                    if code in _BUSY and self._monotonic() < deadline:
+                        self._sleep(_RETRY_PAUSE)
+                    elif code in _DAMAGED and not renamed and not self._portable:
+                        renamed = True
+                        self._rename_damaged()
                     else:
-                        self._shut()
-                        raise self._explained(error, code) from error
-                except Foreign as error:
-                    self._shut()
+                        self._disconnect()
+                        raise self._error(error, code) from error
+                except ForeignDatabase as error:
+                    self._disconnect()
                     raise DocumentError(
                         _("{path} is not a journal of this release", path=self.path),
                         path=self.path,
                         hint=_("move it away, or name another file"),
                     ) from error
                 except OSError as error:
-                    self._shut()
-                    raise self._explained(error) from error
+                    self._disconnect()
+                    raise self._error(error) from error
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is not None:
             status = self._status()
             if status is not None and (status.st_dev, status.st_ino) == self._open[1:]:
                 return self._open.connection
-            self._shut()
+            self._disconnect()
         if not self.path.exists():
-            _make(self.path, 0o666 if self._portable else 0o600)
-        self._tried = self._status()
-        seconds = min(_TRY_SECONDS, self._patience)
+            _create(self.path, 0o666 if self._portable else 0o600)
+        self._last_tried = self._status()
+        seconds = min(_SQLITE_TIMEOUT, self._busy_timeout)
         connection = sqlite3.connect(
             self.path, timeout=seconds, isolation_level=None, check_same_thread=False
         )
@@ -190,22 +215,18 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        # Before anything is read: what is not ours must not be changed, not even its kind of log.
         connection.execute("PRAGMA secure_delete = FAST").fetchall()
-        migrate(connection, self._migrations)
+        migrate(connection, self._migrations)  # first: a file of another program must not be changed at all
         if self._portable:
             return
-        alone = is_remote(self.path.resolve(), self._mounts())
-        kind = "DELETE" if alone else "WAL"
-        ((has,),) = connection.execute("PRAGMA journal_mode").fetchall()
-        if has.upper() != kind:
+        wanted = "DELETE" if is_remote(self.path.resolve(), self._mounts()) else "WAL"
+        ((mode,),) = connection.execute("PRAGMA journal_mode").fetchall()
+        if mode.upper() != wanted:
             try:
-                ((has,),) = connection.execute(f"PRAGMA journal_mode = {kind}").fetchall()
-            except sqlite3.OperationalError:  # others have it open: whoever opens it alone will change it
+                ((mode,),) = connection.execute(f"PRAGMA journal_mode = {wanted}").fetchall()
+            except sqlite3.OperationalError:  # another process has it open; the mode can change later
                 pass
-        if (
-            has.upper() == "WAL"
-        ):  # a commit outlives a killed process; only a power cut may undo the last ones
+        if mode.upper() == "WAL":  # commits survive a killed process; only a power cut may undo the last ones
             connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}").fetchall()
 
@@ -215,28 +236,28 @@ class Database:
         except OSError:
             return None
 
-    def _shut(self) -> None:
+    def _disconnect(self) -> None:
         opened, self._open = self._open, None
         if opened is not None:
             try:
                 opened.connection.close()
-            except sqlite3.Error:  # what it could not finish is finished by the next one who opens the file
+            except sqlite3.Error:  # SQLite recovers when the file is opened next
                 pass
 
-    def _set_aside(self) -> None:
-        """Move the damaged file away, unless another process has done so already."""
-        self._shut()
-        status, tried = self._status(), self._tried
-        if status is None or tried is None or not os.path.samestat(status, tried):
+    def _rename_damaged(self) -> None:
+        """Rename the damaged file, unless another process has done so already."""
+        self._disconnect()
+        status, damaged = self._status(), self._last_tried
+        if status is None or damaged is None or not os.path.samestat(status, damaged):
             return
         away = self.path.with_name(f"{self.path.name}.damaged")
-        for suffix in reversed(_BESIDE):
+        for suffix in reversed(_SUFFIXES):
             source = self.path.with_name(self.path.name + suffix)
             if source.exists():
                 source.replace(away.with_name(away.name + suffix))
-        self._told(_("the journal was damaged; it was moved to {path} and begun anew", path=away))
+        self._on_notice(_("the journal was damaged; it was moved to {path} and begun anew", path=away))
 
-    def _explained(self, error: Exception, code: int = 0) -> DocumentError | StoreBusy:
+    def _error(self, error: Exception, code: int = 0) -> DocumentError | StoreBusy:
         if code in _BUSY:
             return StoreBusy(
                 _("{path} is in use by another program", path=self.path),
@@ -250,8 +271,8 @@ class Database:
         )
 
 
-def _make(path: Path, mode: int) -> None:
-    """An empty file of that mode from its first moment; what SQLite lays beside it has the same."""
+def _create(path: Path, mode: int) -> None:
+    """Create an empty file with `mode` from the start. SQLite gives its log files the same mode."""
     for folder in reversed([path.parent, *path.parent.parents]):
         if not folder.exists():
             folder.mkdir(mode=0o700, exist_ok=True)

@@ -1,6 +1,7 @@
-"""The tables of the journal, version by version. Pure SQL; a version that was released is never changed.
+"""The tables of the journal and the migrations between versions of the file.
 
-A file's version is SQLite's `user_version`: the number of entries of `MIGRATIONS` that were carried out on it.
+The version of a file is SQLite's `user_version`: the number of entries of `MIGRATIONS` that were applied to it. A
+released entry never changes.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ if TYPE_CHECKING:
     import sqlite3
 
 APPLICATION_ID = 0x6F63_6970
-"""SQLite's `application_id` of our files: `ocip`."""
+"""SQLite's `application_id` of a journal: `ocip`."""
 
 MIGRATIONS: tuple[Sequence[str], ...] = (
     (
-        # One row a request. Times in epoch seconds, spans in seconds, cost in US dollars; NULL: not known.
+        # One row per request. `at` in epoch seconds, durations in seconds, cost in US dollars; NULL: unknown.
         """CREATE TABLE usage (
             id INTEGER PRIMARY KEY,
             at REAL NOT NULL,
@@ -33,7 +34,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             cost REAL
         )""",
         "CREATE INDEX usage_at ON usage (at)",
-        # One row a turn, in the order of `id`. `prompt` is the content of the message as JSON.
+        # One row per turn, in the order of `id`. `prompt` is the message content as JSON.
         """CREATE TABLE turns (
             id INTEGER PRIMARY KEY,
             notebook TEXT NOT NULL,
@@ -45,7 +46,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             answer TEXT NOT NULL
         )""",
         "CREATE UNIQUE INDEX turns_cell ON turns (notebook, chat, cell)",
-        # One row an answer; `key` is the hash of all that shaped it.
+        # One row per answer; `key` is the hash of the request.
         """CREATE TABLE answers (
             key TEXT PRIMARY KEY,
             at REAL NOT NULL,
@@ -53,7 +54,7 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
             answer TEXT NOT NULL
         ) WITHOUT ROWID""",
         "CREATE INDEX answers_at ON answers (at)",
-        # One row a finished item of a job that can be taken up again.
+        # One row per finished item of a resumable job.
         """CREATE TABLE results (
             job TEXT NOT NULL,
             item TEXT NOT NULL,
@@ -66,20 +67,20 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
 )
 
 
-class Foreign(Exception):
-    """The file is a database of another program, or of a later release."""
+class ForeignDatabase(Exception):
+    """The file belongs to another program or a later release. `str()` is `another program's` or `a later release's`."""
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-    """Bring the file to the newest version: all of it or nothing, once, whoever else is doing the same.
+    """Migrate the file to the newest version in one transaction, also when several processes try at the same time.
 
-    Raises Foreign for a file that is not ours to change.
+    Raises ForeignDatabase, and leaves such a file unchanged.
     """
     if version_of(connection, len(migrations)) == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = version_of(connection, len(migrations))  # another process may have been faster
+        version = version_of(connection, len(migrations))  # another process may have migrated it
         for statements in migrations[version:]:
             for statement in statements:
                 connection.execute(statement)
@@ -93,13 +94,13 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Sequence[str]] 
 
 
 def version_of(connection: sqlite3.Connection, newest: int) -> int:
-    """How far the file is; 0 for an empty one. Raises Foreign."""
+    """The version of the file; 0 for an empty file. Raises ForeignDatabase."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables or version:
-            raise Foreign("another program's")
+            raise ForeignDatabase("another program's")
     if version > newest:
-        raise Foreign("a later release's")
+        raise ForeignDatabase("a later release's")
     return int(version)

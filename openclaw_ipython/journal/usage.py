@@ -1,4 +1,4 @@
-"""What was asked and what it took: one row a request, and their sums. No prompt and no answer is in here."""
+"""The usage log: one row per request, and sums of them. It holds no prompts and no answers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     import sqlite3
 
-    from openclaw_ipython.journal.shelf import Shelf
+    from openclaw_ipython.journal.writer import BestEffortStore
 
-By = Literal["day", "model", "provider"]
+GroupBy = Literal["day", "model", "provider"]
 
-KEPT_ROWS = 500_000
-"""How many requests are remembered (about 60 MB); the oldest go first."""
+MAX_ROWS = 500_000
+"""The number of requests that are kept (about 60 MB); the oldest are deleted first."""
 
 OK = "ok"
 CACHE = "cache"
 INTERRUPTED = "interrupted"
 
-_PRUNED_EVERY = 1_000  # rows
+_PRUNE_INTERVAL = 1_000  # rows
 _GROUPS = {
     "day": "date(at, 'unixepoch', 'localtime')",
     "model": "model",
@@ -27,11 +27,13 @@ _GROUPS = {
 }
 
 
-class Request(NamedTuple):
-    """One request as it went. `at` is epoch seconds, spans are seconds, `cost` US dollars; None: not known.
+class UsageRecord(NamedTuple):
+    """One request. `at` is epoch seconds, `first_text` and `seconds` durations in seconds, `cost` US dollars.
 
-    `outcome` is `ok`, `cache` (nothing was sent), `interrupted`, `ended early`, or the name of the error; `kind` is
-    `ask`, or `map` for one of many.
+    None means unknown.
+
+    `outcome` is `ok`, `cache` (nothing was sent), `interrupted`, `ended early`, or the name of the error class; `kind`
+    is `ask`, or `map` for an item of a batch.
     """
 
     at: float
@@ -48,12 +50,11 @@ class Request(NamedTuple):
     cost: float | None = None
 
 
-class Sum(NamedTuple):
-    """What the requests of one day, model or provider come to.
+class UsageSum(NamedTuple):
+    """The sum of the requests of one day, model or provider (`name`).
 
     `requests` were sent; `replays` came from the cache and are in no other number. `first_text` and `seconds` are
-    averages over the answers that were complete; `cost` is None where no price is known, and counts the
-    `priced` requests.
+    averages over complete answers. `cost` is the sum over the `priced` requests, None if there are none.
     """
 
     name: str
@@ -72,34 +73,34 @@ class Sum(NamedTuple):
 
 
 class UsageLog:
-    """The requests in one journal, `most` of them."""
+    """The requests in one journal, at most `max_rows`."""
 
-    def __init__(self, shelf: Shelf, most: int = KEPT_ROWS) -> None:
-        self._shelf = shelf
-        self._most = most
+    def __init__(self, store: BestEffortStore, max_rows: int = MAX_ROWS) -> None:
+        self._store = store
+        self._max_rows = max_rows
         self._until_pruned = 0
 
-    def add(self, requests: Sequence[Request]) -> None:
-        """Write requests down. What cannot be written is let go."""
-        if not self._shelf.keep(lambda c: _insert(c, requests)):
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """Add requests. If the journal cannot be written they are lost."""
+        if not self._store.write(lambda c: _insert(c, records)):
             return
-        self._until_pruned -= len(requests)
+        self._until_pruned -= len(records)
         if self._until_pruned <= 0:
-            self._until_pruned = _PRUNED_EVERY
-            self._shelf.keep(lambda c: _prune(c, self._most))
+            self._until_pruned = _PRUNE_INTERVAL
+            self._store.write(lambda c: _prune(c, self._max_rows))
 
-    def sums(self, by: By, since: float) -> list[Sum]:
-        """The requests since then (epoch seconds), by day (`2026-11-23`, of this machine's clock), model or provider.
+    def sums(self, by: GroupBy, since: float) -> list[UsageSum]:
+        """The sums since a time (epoch seconds) by day (`2026-11-23`, local time), model or provider.
 
-        Days in order, the others by how much they were asked. Raises DocumentError, StoreBusy.
+        Days are in order, models and providers by number of requests. Raises DocumentError, StoreBusy.
         """
         order = "1" if by == "day" else "2 DESC, 1"
-        return self._shelf.database.read(_summing(_GROUPS[by], "at >= ?", order, (since,)), [])
+        return self._store.database.read(_summing(_GROUPS[by], "at >= ?", order, (since,)), [])
 
-    def daily(self, since: float) -> list[tuple[str, Sum]]:
-        """Model and sums, for each day (the name of the sum) and model. Raises DocumentError, StoreBusy."""
+    def daily(self, since: float) -> list[tuple[str, UsageSum]]:
+        """(model, sum) for each model and day. Raises DocumentError, StoreBusy."""
 
-        def work(connection: sqlite3.Connection) -> list[tuple[str, Sum]]:
+        def work(connection: sqlite3.Connection) -> list[tuple[str, UsageSum]]:
             models = connection.execute("SELECT DISTINCT model FROM usage WHERE at >= ? ORDER BY 1", (since,))
             found = []
             for (model,) in models.fetchall():
@@ -107,16 +108,16 @@ class UsageLog:
                 found += [(model, one) for one in summing(connection)]
             return found
 
-        return self._shelf.database.read(work, [])
+        return self._store.database.read(work, [])
 
-    def total(self, since: float) -> Sum:
-        """All requests since then as one sum; an empty one where nothing is known."""
-        nothing: list[Sum] = []
-        found = self._shelf.look(_summing("''", "at >= ?", "1", (since,)), nothing)
-        return found[0] if found else Sum("")
+    def total(self, since: float) -> UsageSum:
+        """The sum of all requests since then; an empty sum if the journal has none or cannot be read."""
+        nothing: list[UsageSum] = []
+        found = self._store.read(_summing("''", "at >= ?", "1", (since,)), nothing)
+        return found[0] if found else UsageSum("")
 
     def count(self, provider: str, since: float) -> int:
-        """How many requests were sent to a provider since then."""
+        """The number of requests sent to a provider since then."""
 
         def work(connection: sqlite3.Connection) -> int:
             (count,) = connection.execute(
@@ -125,21 +126,21 @@ class UsageLog:
             ).fetchone()
             return int(count)
 
-        return self._shelf.look(work, 0)
+        return self._store.read(work, 0)
 
 
-def _insert(connection: sqlite3.Connection, requests: Sequence[Request]) -> None:
-    places = ", ".join("?" * len(Request._fields))
-    connection.executemany(f"INSERT INTO usage ({', '.join(Request._fields)}) VALUES ({places})", requests)  # noqa: S608
+def _insert(connection: sqlite3.Connection, records: Sequence[UsageRecord]) -> None:
+    names, places = ", ".join(UsageRecord._fields), ", ".join("?" * len(UsageRecord._fields))
+    connection.executemany(f"INSERT INTO usage ({names}) VALUES ({places})", records)  # noqa: S608
 
 
-def _prune(connection: sqlite3.Connection, most: int) -> None:
-    connection.execute("DELETE FROM usage WHERE id <= (SELECT max(id) FROM usage) - ?", (most,))
+def _prune(connection: sqlite3.Connection, max_rows: int) -> None:
+    connection.execute("DELETE FROM usage WHERE id <= (SELECT max(id) FROM usage) - ?", (max_rows,))
 
 
 def _summing(
     group: str, where: str, order: str, values: Sequence[object]
-) -> Callable[[sqlite3.Connection], list[Sum]]:
+) -> Callable[[sqlite3.Connection], list[UsageSum]]:
     sent, done = f"outcome <> '{CACHE}'", f"outcome = '{OK}'"
     query = f"""
         SELECT {group}, sum({sent}), sum({sent} AND outcome NOT IN ('{OK}', '{INTERRUPTED}')),
@@ -149,8 +150,8 @@ def _summing(
             sum(cost), count(cost)
         FROM usage WHERE {where} GROUP BY 1 ORDER BY {order}"""  # noqa: S608 - parts of this file only
 
-    def work(connection: sqlite3.Connection) -> list[Sum]:
+    def work(connection: sqlite3.Connection) -> list[UsageSum]:
         rows = connection.execute(query, tuple(values)).fetchall()
-        return [Sum(row[0], *row[1:5], *map(int, row[5:9]), *row[9:]) for row in rows]
+        return [UsageSum(row[0], *row[1:5], *map(int, row[5:9]), *row[9:]) for row in rows]
 
     return work

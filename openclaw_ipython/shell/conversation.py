@@ -23,7 +23,7 @@ from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
-    from openclaw_ipython.journal.conversations import Conversations, Turn, Unwritten
+    from openclaw_ipython.journal.conversations import Conversations, MemoryConversations, Turn
     from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.options import AskOptions
     from openclaw_ipython.shell.recent_questions import RecentQuestions
@@ -129,7 +129,7 @@ class _Continued(_Remembered):
         return replace(prompt, content=[*as_messages(before), *asked], notes=(*prompt.notes, *notes))
 
     def _save(self, turn: Turn) -> None:
-        self._store.keep(self._notebook, self._name, *self._first, turn)
+        self._store.save(self._notebook, self._name, *self._first, turn)
         self._recent.latest = None
 
     def _last(self) -> str:
@@ -138,11 +138,11 @@ class _Continued(_Remembered):
         if own := store.of_cell(notebook, self._cell):
             return own
         if latest is None:
-            return store.latest(notebook) or store.free_number(notebook)
+            return store.latest(notebook) or store.next_name(notebook)
         if begun := _begun_by(store, notebook, latest):
             return begun
         self._first.append(self._recent.turns[latest])
-        return store.free_number(notebook)
+        return store.next_name(notebook)
 
 
 def is_a_turn(reply: Reply) -> bool:
@@ -197,7 +197,7 @@ def notebook_of(session: Session) -> str:
     return f"{Path.cwd()}{os.sep}" + ("(terminal)" if session.front.kind == "terminal" else "(notebook)")
 
 
-def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations | Unwritten, str]:
+def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations | MemoryConversations, str]:
     """The store of conversations, and, where they are only in memory, the reason."""
     why = ""
     if session.client.keeping.journal:
@@ -212,22 +212,24 @@ def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations
             return journal.conversations, ""
     recent = session.recent_questions
     if recent.unwritten is None:
-        from openclaw_ipython.journal.conversations import Unwritten
+        from openclaw_ipython.journal.conversations import MemoryConversations
 
-        recent.unwritten = Unwritten()
+        recent.unwritten = MemoryConversations()
     return recent.unwritten, why or _("the journal is off")
 
 
-def _replace_first_turns(recent: RecentQuestions, store: Conversations | Unwritten, notebook: str) -> None:
+def _replace_first_turns(
+    recent: RecentQuestions, store: Conversations | MemoryConversations, notebook: str
+) -> None:
     """Save fresh questions that were asked again after they had begun a conversation."""
     for cell, turn in list(recent.turns.items()):
         if name := _begun_by(store, notebook, cell):
-            store.keep(notebook, name, turn)
+            store.save(notebook, name, turn)
             if cell != recent.latest:
                 del recent.turns[cell]
 
 
-def _begun_by(store: Conversations | Unwritten, notebook: str, cell: str) -> str | None:
+def _begun_by(store: Conversations | MemoryConversations, notebook: str, cell: str) -> str | None:
     """The conversation that a cell's question is the first of."""
     name = store.of_cell(notebook, cell)
     return name if name is not None and store.turns(notebook, name)[0].cell == cell else None

@@ -451,7 +451,7 @@ def journal_of(house):
     from openclaw_ipython.journal.journal import Journal
 
     journal = Journal(house.home.journal)
-    journal.answers.put("k", "p/m", {"text": "a" * 9_000})
+    journal.cache.put("k", "p/m", {"text": "a" * 9_000})
     return journal
 
 

@@ -131,7 +131,7 @@ def test_a_journal_that_cannot_be_used_costs_no_answer(house, client):
     house.home.own_dir.write_text("in the way")
     assert run(client.ask("Hi"))
     client.books.flush()
-    assert isinstance(client.books.journal.trouble, OpenClawError)
+    assert isinstance(client.books.journal.error, OpenClawError)
 
 
 # -- cost ----------------------------------------------------------------------------------

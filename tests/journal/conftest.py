@@ -1,4 +1,4 @@
-"""A journal file in a temporary folder, opened as a kernel would open it."""
+"""A journal in a temporary folder."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The file itself: private, migrated, waited for, set aside when damaged, never made by reading."""
+"""The database file: its mode, migrations, locking, damage, and where it may be."""
 
 import multiprocessing
 import os
@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
-from openclaw_ipython.journal.database import Database
-from openclaw_ipython.journal.mounts import is_remote
+from openclaw_ipython.journal.database import Database, is_remote
 from openclaw_ipython.journal.schema import APPLICATION_ID, MIGRATIONS, migrate
 
 FIRST = Path(__file__).parent / "version-1.sqlite"
@@ -35,7 +34,7 @@ def names(folder: Path) -> set[str]:
     return {entry.name for entry in folder.iterdir()}
 
 
-# -- making and finding --------------------------------------------------------------------
+# -- creating and reading --------------------------------------------------------------------
 
 
 def test_reading_makes_no_file(database, path):
@@ -44,7 +43,7 @@ def test_reading_makes_no_file(database, path):
 
 
 @posix
-def test_the_file_its_folder_and_what_lies_beside_it_are_for_their_owner_alone(database, path):
+def test_the_file_its_log_and_its_folder_are_private(database, path):
     mask = os.umask(0)
     try:
         database.write(put("a"))
@@ -56,12 +55,12 @@ def test_the_file_its_folder_and_what_lies_beside_it_are_for_their_owner_alone(d
         os.umask(mask)
 
 
-def test_what_one_program_wrote_another_reads(database, path):
+def test_rows_are_read_by_another_connection(database, path):
     database.write(put("a"))
     assert Database(path).read(keys, []) == ["a"]
 
 
-def test_a_file_that_was_deleted_is_begun_anew_by_those_who_had_it_open(database, path):
+def test_a_deleted_file_is_created_again_by_the_next_write(database, path):
     database.write(put("a"))
     for beside in list(path.parent.iterdir()):
         beside.unlink()
@@ -71,14 +70,14 @@ def test_a_file_that_was_deleted_is_begun_anew_by_those_who_had_it_open(database
     assert Database(path).read(keys, []) == ["b"]
 
 
-def test_a_log_that_outlived_its_file_is_not_taken_for_the_new_ones(database, path):
+def test_the_log_of_a_deleted_file_is_not_applied_to_a_new_one(database, path):
     database.write(put("a"))
     path.unlink()
     Database(path).write(put("b"))
     assert Database(path).read(keys, []) == ["b"]
 
 
-def test_a_transaction_that_fails_leaves_nothing(database):
+def test_a_failed_transaction_is_rolled_back(database):
     database.write(put("a"))
 
     def half(connection):
@@ -96,7 +95,7 @@ def test_a_transaction_that_fails_leaves_nothing(database):
 
 
 def test_a_file_of_the_first_version_is_read(tmp_path):
-    """`version-1.sqlite` was written by the first release that had a journal. It is never to be made anew."""
+    """`version-1.sqlite` was written by the first release with a journal. Never regenerate it."""
     path = tmp_path / "journal.sqlite"
     path.write_bytes(FIRST.read_bytes())
     database = Database(path)
@@ -107,7 +106,7 @@ def test_a_file_of_the_first_version_is_read(tmp_path):
         )
 
 
-def test_an_older_file_is_brought_up_to_date_with_its_rows(path):
+def test_an_older_file_is_migrated_with_its_rows(path):
     Database(path).write(put("a"))
     later = (*MIGRATIONS, ["ALTER TABLE answers ADD COLUMN note TEXT", "UPDATE answers SET note = 'old'"])
     newer = Database(path, migrations=later)
@@ -115,7 +114,7 @@ def test_an_older_file_is_brought_up_to_date_with_its_rows(path):
     assert newer.read(lambda c: c.execute("PRAGMA user_version").fetchone(), None) == (len(later),)
 
 
-def test_a_migration_that_fails_changes_nothing(path):
+def test_a_failed_migration_changes_nothing(path):
     Database(path).write(put("a"))
     broken = (*MIGRATIONS, ["ALTER TABLE answers ADD COLUMN note TEXT", "ALTER TABLE nothing ADD COLUMN x"])
     with pytest.raises(DocumentError, match="nothing"):
@@ -125,7 +124,7 @@ def test_a_migration_that_fails_changes_nothing(path):
     assert [column[0] for column in columns] == ["key", "at", "model", "answer"]
 
 
-def test_a_file_of_a_later_release_is_left_alone(path):
+def test_a_file_of_a_later_release_is_not_changed(path):
     later = Database(path, migrations=(*MIGRATIONS, ["CREATE TABLE more (x)"]))
     later.write(put("a"))
     later.close()
@@ -135,7 +134,7 @@ def test_a_file_of_a_later_release_is_left_alone(path):
     assert path.read_bytes() == before
 
 
-def test_the_database_of_another_program_is_left_alone(path):
+def test_a_database_of_another_program_is_not_changed(path):
     path.parent.mkdir(parents=True)
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE theirs (x)")
@@ -146,7 +145,7 @@ def test_the_database_of_another_program_is_left_alone(path):
     assert path.read_bytes() == before
 
 
-def test_a_migration_runs_once_however_many_connect_at_once(path):
+def test_a_migration_runs_once_when_several_connect_at_the_same_time(path):
     Database(path).write(put("a"))
     once = (*MIGRATIONS, ["INSERT INTO answers VALUES ('migrated ' || hex(randomblob(4)), 0, 'm', '')"])
     threads = [
@@ -159,7 +158,7 @@ def test_a_migration_runs_once_however_many_connect_at_once(path):
     assert len(Database(path, migrations=once).read(keys, [])) == 2
 
 
-def test_the_application_id_says_whose_it_is(database):
+def test_the_file_has_the_application_id(database):
     database.write(put("a"))
     assert database.read(lambda c: c.execute("PRAGMA application_id").fetchone(), None) == (APPLICATION_ID,)
 
@@ -185,33 +184,33 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_file_is_set_aside_and_said_once(path, damage):
+def test_a_damaged_file_is_renamed_with_one_notice(path, damage):
     first = Database(path)
     for number in range(200):
         first.write(put(f"{number:03}", "x" * 500))
     first.close()
     damaged = damage(path.read_bytes())
     path.write_bytes(damaged)
-    told = []
-    database = Database(path, told=told.append)
+    notices = []
+    database = Database(path, on_notice=notices.append)
     database.write(put("new"))
     assert database.read(keys, []) == ["new"]
     assert path.with_name("journal.sqlite.damaged").exists()
-    assert len(told) == 1
-    assert "journal.sqlite.damaged" in told[0]
+    assert len(notices) == 1
+    assert "journal.sqlite.damaged" in notices[0]
 
 
-def test_what_another_process_has_set_aside_already_is_not_set_aside_again(path):
+def test_a_file_that_another_process_replaced_is_not_renamed(path):
     ours = Database(path)
     ours.write(put("a"))
     theirs = Database(path)
     path.replace(path.with_name("elsewhere"))
     theirs.write(put("b"))
-    ours._set_aside()
+    ours._rename_damaged()
     assert Database(path).read(keys, []) == ["b"]
 
 
-def test_a_damaged_file_that_others_replaced_while_it_was_looked_at_is_not_taken_for_the_new_one(path):
+def test_a_damaged_file_that_is_replaced_while_it_is_opened_is_not_renamed(path):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"not SQLite " * 300)
     ours = Database(path)
@@ -219,11 +218,11 @@ def test_a_damaged_file_that_others_replaced_while_it_was_looked_at_is_not_taken
         ours._connection()
     path.replace(path.with_name("elsewhere"))
     Database(path).write(put("b"))
-    ours._set_aside()
+    ours._rename_damaged()
     assert Database(path).read(keys, []) == ["b"]
 
 
-def test_a_portable_file_that_is_damaged_stays_where_it_is(path):
+def test_a_damaged_portable_file_is_not_renamed(path):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"not SQLite, but somebody's work " * 300)
     with pytest.raises(DocumentError):
@@ -231,25 +230,21 @@ def test_a_portable_file_that_is_damaged_stays_where_it_is(path):
     assert names(path.parent) == {path.name}
 
 
-# -- others at work ------------------------------------------------------------------------
+# -- locks ------------------------------------------------------------------------
 
 
-class Pulse:
-    """A clock that moves with every look, and pauses that take no time."""
+class Ticks:
+    """A monotonic clock that advances by a second with every call."""
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.pauses = 0
 
     def __call__(self) -> float:
         self.now += 1
         return self.now
 
-    def pause(self, seconds: float) -> None:
-        self.pauses += 1
 
-
-def test_a_writer_is_waited_for(path):
+def test_a_write_waits_for_another_writer(path):
     Database(path).write(put("a"))
     holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN IMMEDIATE")
@@ -261,13 +256,12 @@ def test_a_writer_is_waited_for(path):
     assert Database(path).read(keys, []) == ["a", "b"]
 
 
-def test_who_waits_too_long_is_told_in_a_sentence(path):
+def test_a_file_in_use_for_too_long_is_an_error_in_plain_words(path):
     Database(path).write(put("a"))
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    monotonic = Pulse()
     with pytest.raises(StoreBusy, match="in use by another program") as caught:
-        Database(path, patience=0.05, monotonic=monotonic).write(put("b"))
+        Database(path, busy_timeout=0.05, monotonic=Ticks()).write(put("b"))
     assert "locked" not in str(caught.value)
     holder.close()
 
@@ -276,7 +270,7 @@ def test_readers_do_not_wait_for_a_writer(path):
     Database(path).write(put("a"))
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    assert Database(path, patience=0.0).read(keys, []) == ["a"]
+    assert Database(path, busy_timeout=0.0).read(keys, []) == ["a"]
     holder.close()
 
 
@@ -293,9 +287,9 @@ def test_threads_share_one_connection(database):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_opens_its_own_connection_and_leaves_its_parents_alone(database, path):
+def test_a_forked_child_opens_its_own_connection(database, path):
     database.write(put("parent"))
-    lock = database._mine()
+    lock = database._own_lock()
     with lock:  # as a thread of the parent might, at that moment
         child = multiprocessing.get_context("fork").Process(target=database.write, args=(put("child"),))
         child.start()
@@ -309,7 +303,7 @@ def test_a_forked_child_opens_its_own_connection_and_leaves_its_parents_alone(da
 
 
 @not_root
-def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(path):
+def test_a_read_only_folder_is_an_error_in_plain_words(path):
     path.parent.mkdir(parents=True)
     path.parent.chmod(0o500)
     try:
@@ -319,7 +313,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_a_sentence(path):
         path.parent.chmod(0o700)
 
 
-def test_a_folder_in_the_files_place_is_said_in_a_sentence(path):
+def test_a_folder_at_the_path_is_an_error_in_plain_words(path):
     path.mkdir(parents=True)
     with pytest.raises(DocumentError, match="cannot be used"):
         Database(path).write(put("a"))
@@ -349,23 +343,23 @@ C:\134 /mnt/c 9p rw 0 0
         ("/mnt/c/Users/me/journal.sqlite", True),
     ],
 )
-def test_the_mounts_tell_what_is_on_a_network(where, remote):
+def test_a_network_file_system_is_recognised_by_its_mount(where, remote):
     assert is_remote(PurePosixPath(where), MOUNTS) is remote
 
 
-def test_a_windows_share_is_on_a_network():
+def test_a_windows_share_is_a_network_file_system():
     assert is_remote(PureWindowsPath(r"\\server\home\journal.sqlite"), "")
     assert not is_remote(PureWindowsPath(r"C:\Users\me\journal.sqlite"), "")
 
 
-def test_on_a_network_there_is_no_write_ahead_log(path):
+def test_on_a_network_file_system_there_is_no_write_ahead_log(path):
     database = Database(path, mounts=lambda: "server:/ / nfs4 rw 0 0")
     database.write(put("a"))
     assert names(path.parent) == {"journal.sqlite"}
     assert database.read(lambda c: c.execute("PRAGMA journal_mode").fetchone(), None) == ("delete",)
 
 
-def test_a_file_that_moved_to_a_network_gives_up_its_log(database, path):
+def test_a_file_that_moved_to_a_network_file_system_loses_its_log(database, path):
     database.write(put("a"))
     database.close()
     moved = Database(path, mounts=lambda: "server:/ / nfs4 rw 0 0")
@@ -374,7 +368,7 @@ def test_a_file_that_moved_to_a_network_gives_up_its_log(database, path):
     assert names(path.parent) == {"journal.sqlite"}
 
 
-def test_a_portable_file_is_one_file_as_open_as_others_of_its_owner(path):
+def test_a_portable_file_is_a_single_file_with_the_default_mode(path):
     mask = os.umask(0o022)
     try:
         database = Database(path, portable=True)
@@ -385,7 +379,7 @@ def test_a_portable_file_is_one_file_as_open_as_others_of_its_owner(path):
         os.umask(mask)
 
 
-def test_nothing_deleted_stays_in_the_file(database, path):
+def test_deleted_content_does_not_stay_in_the_file(database, path):
     database.write(put("a", "a secret conversation"))
     database.write(lambda c: c.execute("DELETE FROM answers"))
     database.shrink()

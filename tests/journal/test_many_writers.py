@@ -1,4 +1,4 @@
-"""Many kernels, one journal, some of them killed at any moment: real processes, a real file."""
+"""Many processes write one journal while some of them are killed."""
 
 import random
 import sqlite3
@@ -14,10 +14,10 @@ pytestmark = pytest.mark.slow
 WRITERS, SECONDS, PAUSE = 20, 5.0, 0.2
 
 
-def test_twenty_writers_some_killed_lose_no_row_and_leave_a_sound_file(path):
-    chance = random.Random(7)  # which one dies; when, the machine decides
+def test_twenty_writers_lose_no_committed_row_when_some_are_killed(path):
+    chance = random.Random(7)  # which process is killed
     writers = [Writer(path, f"w{number}") for number in range(WRITERS)]
-    everybody = list(writers)
+    all_writers = list(writers)
     killed = 0
     try:
         assert all(writer.begun.wait(60) for writer in writers)
@@ -29,22 +29,22 @@ def test_twenty_writers_some_killed_lose_no_row_and_leave_a_sound_file(path):
             writers[at].kill()
             killed += 1
             writers[at] = Writer(path, f"w{WRITERS + killed}")
-            everybody.append(writers[at])
+            all_writers.append(writers[at])
             time.sleep(chance.random() * PAUSE)  # a kill is to hit whatever the others are at
     finally:
         for writer in writers:
             writer.kill()
-    assert [writer.errors for writer in everybody if writer.errors] == []
-    committed = [row for writer in everybody for row in writer.committed]
+    assert [writer.errors for writer in all_writers if writer.errors] == []
+    committed = [row for writer in all_writers for row in writer.committed]
     assert killed >= 5
     assert len(committed) > 100
 
     journal = Journal(path)
     assert journal.database.fault() == ""
     assert set(committed) <= {one.name for one in journal.usage.sums("model", 0)}
-    turns = {t.cell for c in journal.conversations.chats() for t in journal.conversations.turns(*c[:2])}
+    turns = {t.cell for c in journal.conversations.summaries() for t in journal.conversations.turns(*c[:2])}
     assert set(committed) <= turns
-    assert all(journal.answers.get(row) for row in committed)
+    assert all(journal.cache.get(row) for row in committed)
     journal.close()
     assert {entry.name for entry in path.parent.iterdir()} == {"journal.sqlite"}
     with sqlite3.connect(path) as connection:

@@ -1,21 +1,21 @@
-"""One row a request, and their sums."""
+"""The usage log: one row per request, and sums."""
 
 import time
 from datetime import datetime
 
 import pytest
 
-from openclaw_ipython.journal.shelf import Shelf
-from openclaw_ipython.journal.usage import Request, Sum, UsageLog
+from openclaw_ipython.journal.usage import UsageLog, UsageRecord, UsageSum
+from openclaw_ipython.journal.writer import BestEffortStore
 
 NOON = datetime(2026, 11, 23, 12).timestamp()
 DAY = 86_400.0
-OK = Request(NOON, "ask", "p", "p/m", "ok", 100, 50, 20, 10, 0.5, 2.0, 0.25)
+OK = UsageRecord(NOON, "ask", "p", "p/m", "ok", 100, 50, 20, 10, 0.5, 2.0, 0.25)
 
 
-def test_a_request_counts_with_all_that_is_known_of_it(journal):
+def test_a_request_is_counted_with_all_its_numbers(journal):
     journal.usage.add([OK])
-    assert journal.usage.sums("model", 0) == [Sum("p/m", 1, 0, 0, 0, 100, 50, 20, 10, 0.5, 2.0, 0.25, 1)]
+    assert journal.usage.sums("model", 0) == [UsageSum("p/m", 1, 0, 0, 0, 100, 50, 20, 10, 0.5, 2.0, 0.25, 1)]
 
 
 @pytest.mark.parametrize(
@@ -28,8 +28,8 @@ def test_a_request_counts_with_all_that_is_known_of_it(journal):
         ("cache", {"replays": 1}),
     ],
 )
-def test_an_outcome_is_counted_as_what_it_is(journal, outcome, counted):
-    journal.usage.add([Request(NOON, "ask", "p", "p/m", outcome)])
+def test_each_outcome_has_its_count(journal, outcome, counted):
+    journal.usage.add([UsageRecord(NOON, "ask", "p", "p/m", outcome)])
     (one,) = journal.usage.sums("provider", 0)
     assert {k: v for k, v in one._asdict().items() if v and k != "name"} == counted
 
@@ -45,14 +45,14 @@ def test_times_are_averages_of_complete_answers(journal):
     assert journal.usage.total(0)[9:11] == (1.0, 3.0)
 
 
-def test_a_cost_is_known_only_where_a_price_is(journal):
+def test_only_requests_with_a_price_have_a_cost(journal):
     journal.usage.add([OK, OK._replace(cost=None)])
     assert journal.usage.total(0)[11:] == (0.25, 1)
     journal.usage.add([OK._replace(model="p/free", cost=None)])
     assert {one.name: one.cost for one in journal.usage.sums("model", 0)} == {"p/m": 0.25, "p/free": None}
 
 
-def test_days_are_those_of_this_machines_clock(journal):
+def test_days_are_in_local_time(journal):
     journal.usage.add([OK._replace(at=NOON - DAY), OK, OK])
     assert [(one.name, one.requests) for one in journal.usage.sums("day", 0)] == [
         ("2026-11-22", 1),
@@ -61,7 +61,7 @@ def test_days_are_those_of_this_machines_clock(journal):
     assert time.strftime("%Y-%m-%d", time.localtime(NOON)) == "2026-11-23"
 
 
-def test_who_was_asked_most_comes_first(journal):
+def test_the_model_with_the_most_requests_comes_first(journal):
     journal.usage.add([OK, OK._replace(model="p/n"), OK._replace(model="p/n")])
     assert [one.name for one in journal.usage.sums("model", 0)] == ["p/n", "p/m"]
 
@@ -75,7 +75,7 @@ def test_each_model_has_its_days(journal):
     ]
 
 
-def test_what_is_older_is_not_counted(journal):
+def test_older_requests_are_not_counted(journal):
     journal.usage.add([OK._replace(at=NOON - DAY), OK])
     assert journal.usage.total(NOON - 1).requests == 1
     assert journal.usage.count("p", NOON - 1) == 1
@@ -89,34 +89,34 @@ def test_replays_count_against_no_limit(journal):
 
 def test_without_a_file_there_is_nothing_and_no_file_is_made(journal, path):
     assert journal.usage.sums("day", 0) == []
-    assert journal.usage.total(0) == Sum("")
+    assert journal.usage.total(0) == UsageSum("")
     assert journal.usage.count("p", 0) == 0
     assert not path.exists()
 
 
-def test_the_oldest_rows_go(journal):
+def test_the_oldest_rows_are_deleted(journal):
     journal.usage.add([OK._replace(at=NOON + number) for number in range(30)])
-    small = UsageLog(Shelf(journal.database), most=10)
+    small = UsageLog(BestEffortStore(journal.database), max_rows=10)
     small.add([OK._replace(at=NOON + 30)])
     assert small.total(0).requests == 10
     assert small.total(NOON + 21).requests == 10
 
 
-def test_what_cannot_be_written_costs_nothing_but_the_rows(tmp_path, clock):
+def test_a_journal_that_cannot_be_written_raises_nothing(tmp_path, clock):
     from openclaw_ipython.journal.journal import Journal
 
     (tmp_path / "file").write_text("in the way")
     journal = Journal(tmp_path / "file" / "journal.sqlite", clock=clock)
     journal.usage.add([OK])
-    assert journal.usage.total(0) == Sum("")
-    assert journal.trouble is not None
+    assert journal.usage.total(0) == UsageSum("")
+    assert journal.error is not None
 
 
 def test_while_it_is_off_nothing_is_written(path, clock):
     from openclaw_ipython.journal.journal import Journal
 
     on = [False]
-    journal = Journal(path, clock=clock, on=lambda: on[0])
+    journal = Journal(path, clock=clock, enabled=lambda: on[0])
     journal.usage.add([OK])
     assert not path.exists()
     on[0] = True

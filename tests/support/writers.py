@@ -1,6 +1,6 @@
-"""Programs that write one journal for as long as they live, and say after each commit what is in it.
+"""Processes that write to one journal until they are killed, and report each committed row.
 
-Run as a script (`writers.py PATH NAME`), it is such a program; imported, it starts them.
+As a script (`writers.py PATH NAME`) it is such a process; imported, it starts them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class Writer:
-    """A child process; `committed` is what it said it has written, `errors` what it wrote to standard error."""
+    """A child process. `committed` are the rows it reported, `errors` is its standard error output."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.committed: list[str] = []
@@ -50,18 +50,18 @@ class Writer:
 def write(path: str, name: str) -> None:
     from openclaw_ipython.journal.conversations import Turn
     from openclaw_ipython.journal.journal import Journal
-    from openclaw_ipython.journal.usage import Request
+    from openclaw_ipython.journal.usage import UsageRecord
 
     journal = Journal(Path(path))
     number = 0
     while True:
         number += 1
         row = f"{name}-{number}"
-        journal.usage.add([Request(float(number), "ask", "p", row, "ok", 1, 2, seconds=0.1)])
-        kept = journal.conversations.keep("/n.ipynb", name, Turn(row, 1.0, "p/m", "?" * 500, "!" * 2000))
-        journal.answers.put(row, "p/m", {"text": "x" * 1000})
-        if journal.trouble is not None or not kept or journal.notices:
-            sys.exit(f"{row}: {journal.trouble!r} {journal.notices}")
+        journal.usage.add([UsageRecord(float(number), "ask", "p", row, "ok", 1, 2, seconds=0.1)])
+        kept = journal.conversations.save("/n.ipynb", name, Turn(row, 1.0, "p/m", "?" * 500, "!" * 2000))
+        journal.cache.put(row, "p/m", {"text": "x" * 1000})
+        if journal.error is not None or not kept or journal.notices:
+            sys.exit(f"{row}: {journal.error!r} {journal.notices}")
         sys.stdout.write(row + "\n")
         sys.stdout.flush()
 

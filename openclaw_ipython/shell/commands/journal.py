@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.export import as_json as exported_json
-from openclaw_ipython.journal.export import as_markdown, text_of
+from openclaw_ipython.journal.conversations import as_json as exported_json
+from openclaw_ipython.journal.conversations import as_markdown, text_of
 from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code, preformatted
 from openclaw_ipython.sanitize.markdown import safe_markdown
@@ -23,7 +23,7 @@ from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
-    from openclaw_ipython.journal.conversations import Conversations, Turn, Unwritten
+    from openclaw_ipython.journal.conversations import Conversations, MemoryConversations, Turn
     from openclaw_ipython.shell.session import Session
 
 _SNIPPET = 60  # characters of a first question in a list
@@ -35,7 +35,7 @@ _SNIPPET = 60  # characters of a first question in a list
 def chat_list(session: Session, values: dict[str, Any]) -> View | None:
     """The conversations of this notebook, the latest first."""
     here = notebook_of(session)
-    chats = store_of(session)[0].chats(None if values["all"] else here)
+    chats = store_of(session)[0].summaries(None if values["all"] else here)
     if values["json"]:
         rows = [{"notebook": c.notebook, "name": c.name, "turns": c.turns, "at": c.at} for c in chats]
         return as_json({"chats": rows})
@@ -111,7 +111,7 @@ def _turns(session: Session, name: str | None) -> tuple[str, list[Turn]]:
     return found, turns
 
 
-def _unknown(session: Session, store: Conversations | Unwritten, name: str) -> UsageError:
+def _unknown(session: Session, store: Conversations | MemoryConversations, name: str) -> UsageError:
     names = chat_names(session)
     near = suggest(name, names)
     return UsageError(
@@ -123,7 +123,7 @@ def _unknown(session: Session, store: Conversations | Unwritten, name: str) -> U
 
 def chat_names(session: Session) -> list[str]:
     """The names of this notebook's conversations, for completion."""
-    return [chat.name for chat in store_of(session)[0].chats(notebook_of(session))]
+    return [chat.name for chat in store_of(session)[0].summaries(notebook_of(session))]
 
 
 class Transcript(View, frozen=True):
@@ -186,7 +186,7 @@ def usage(session: Session, values: dict[str, Any]) -> View | None:
 def cache_status(session: Session, values: dict[str, Any]) -> View | None:
     """Whether answers are kept, where, and how many there are."""
     books, options = session.client.books, session.options
-    kept = books.answers.kept()
+    kept = books.answers.size()
     path = books.keeping.cache_file or books.journal.path
     if values["json"]:
         return as_json(
@@ -214,7 +214,7 @@ def cache_on(session: Session, values: dict[str, Any]) -> View | None:
         # Absolute: the notebook may change its working directory.
         options.cache_file = str(Path(values["file"]).expanduser().absolute())
         try:
-            session.client.books.answers.begin()
+            session.client.books.answers.check()
         except OpenClawError:
             options.cache_file = before
             raise

@@ -18,7 +18,7 @@ from openclaw_ipython.shell.render.status import duration, money
 from openclaw_ipython.shell.views import TableView, View
 
 if TYPE_CHECKING:
-    from openclaw_ipython.journal.usage import By, Sum
+    from openclaw_ipython.journal.usage import GroupBy, UsageSum
     from openclaw_ipython.providers.spec import Quota
     from openclaw_ipython.shell.session import Session
 
@@ -42,13 +42,13 @@ class UsageReport(Struct, frozen=True):
     """What `%openclaw usage` tells: `rows` by `by`, their `total`, the `limits` that are known."""
 
     days: int
-    by: By
-    rows: Sequence[Sum]
-    total: Sum
+    by: GroupBy
+    rows: Sequence[UsageSum]
+    total: UsageSum
     limits: Sequence[UsageLimit]
 
 
-def gathered(session: Session, days: int, by: By) -> UsageReport:
+def gathered(session: Session, days: int, by: GroupBy) -> UsageReport:
     """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
     books = session.client.books
     books.flush()
@@ -123,7 +123,7 @@ def as_data(usage: UsageReport) -> dict[str, Any]:
     }
 
 
-def _row(name: str, one: Sum) -> list[str]:
+def _row(name: str, one: UsageSum) -> list[str]:
     return [
         name,
         f"{one.requests:,}",
@@ -137,7 +137,7 @@ def _row(name: str, one: Sum) -> list[str]:
     ]
 
 
-def _cost(one: Sum) -> str:
+def _cost(one: UsageSum) -> str:
     """What is known of the cost; a `+` where some requests have no price."""
     if one.cost is None:
         return ""
@@ -229,7 +229,7 @@ def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
             axes.plot([], [], " ", label=name)
 
 
-def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, Sum]], height: Any) -> None:
+def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, UsageSum]], height: Any) -> None:
     """One bar a day, a colour for each name, on top of each other."""
     floor = [0] * len(days)
     for name in dict.fromkeys(name for name, _usage in daily):
