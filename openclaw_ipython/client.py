@@ -13,8 +13,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-import httpx
-
 from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
 from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.chat.collect import Collector
@@ -34,7 +32,7 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.catalog import Catalogue
 from openclaw_ipython.models.selection import Models
-from openclaw_ipython.net.client import make_client
+from openclaw_ipython.net.client import HttpClient, Transport
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.paths import Home, here
 from openclaw_ipython.openclaw.store import Store
@@ -77,7 +75,7 @@ class Client:
         *,
         store: Store | None = None,
         providers: Providers | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: Transport | None = None,
         runtime: Runtime | None = None,
         patience: Patience | None = None,
         journal: bool = True,
@@ -88,7 +86,7 @@ class Client:
         self._store = store or Store(here(), environ=self.runtime.environ)
         self._transport = transport
         self._patience = patience or Patience()
-        self._http: httpx.AsyncClient | None = None
+        self._http: HttpClient | None = None
         self.keeping = Keeping(journal=journal, cache=cache)
         self.books = Bookkeeping(self._store.home.journal, self.keeping, self._providers, self.runtime.clock)
         self._catalogue = Catalogue(self._store.home.catalogue, self.runtime.clock)
@@ -392,7 +390,7 @@ class Client:
 
         return within(question.timeout, events)
 
-    def _open(self) -> httpx.AsyncClient:
+    def _open(self) -> HttpClient:
         if self._http is None:
-            self._http = make_client(self._transport)
+            self._http = HttpClient(self._transport)
         return self._http

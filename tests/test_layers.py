@@ -26,8 +26,8 @@ LAYERS = {
     "runtime": 2,
     "sanitize": 2,
     "net": 3,
-    "practice": 3,
     "openclaw": 4,
+    "practice": 4,
     "journal": 5,
     "context": 5,
     "chat": 6,
@@ -46,6 +46,7 @@ LAYERS = {
     "__main__": 17,
     "__init__": 17,
 }
+HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "anyio"}
 PRACTICE_USERS = {"practice", "cli"}
 MOST_LOOSE_MODULES = 8
 MOST_FILES_IN_A_FOLDER = 30
@@ -131,6 +132,18 @@ def circles(root: Path) -> list[str]:
     return found
 
 
+def httpx_outside_net(root: Path) -> list[str]:
+    """A successor of httpx is a change of one folder."""
+    found = []
+    for name, path in modules(root).items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if name.split(".")[0] != "net" and {each.split(".")[0] for each in names} & HTTP_LIBRARIES:
+                found.append(name)
+    return found
+
+
 def loose_modules(root: Path) -> list[str]:
     return [p.stem for p in root.glob("*.py") if not p.stem.startswith("__")]
 
@@ -181,7 +194,7 @@ def option_dicts(root: Path) -> list[str]:
 
 
 OPTION_NAMES = {"values", "options", "arguments", "args", "parsed", "parse", "parse_prompt", "parse_command"}
-RULES = [upward, circles, crowded_folders, classes_defined_twice, option_dicts]
+RULES = [upward, circles, crowded_folders, classes_defined_twice, option_dicts, httpx_outside_net]
 
 
 def test_every_package_has_a_layer():

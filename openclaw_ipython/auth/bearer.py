@@ -1,4 +1,4 @@
-"""What goes into the Authorization header: where a token comes from, and the httpx.Auth that applies it.
+"""What goes into the Authorization header: where a token comes from, and the Auth that applies it.
 
 A source is asked for each request. Renewing a stored login is in `tokens`; nothing here reads a file.
 """
@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
-import httpx
-
 from openclaw_ipython.errors import AuthError, OpenClawError
-from openclaw_ipython.net.client import discard
+from openclaw_ipython.net.client import Auth, Request, Response, discard
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass
 
@@ -80,15 +78,15 @@ class RecentToken:
         return await self._tokens.renewed(rejected)
 
 
-class BearerAuth(httpx.Auth):
+class BearerAuth(Auth):
     """Puts the token on a request; after a 401, once, another one. Anything but a 401 is left alone."""
 
     def __init__(self, tokens: TokenSource) -> None:
         self._tokens = tokens
         self.renewed = False  # whether this request needed a second token, for the footer
 
-    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """httpx's protocol: yield requests, be sent responses."""
+    async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
+        """httpx's protocol of an Auth: yield requests, be sent responses."""
         token = await self._tokens.current()
         self._apply(request, token)
         response = yield request
@@ -107,6 +105,6 @@ class BearerAuth(httpx.Auth):
             yield request
 
     @staticmethod
-    def _apply(request: httpx.Request, token: Secret) -> None:
+    def _apply(request: Request, token: Secret) -> None:
         if token:
             request.headers["Authorization"] = f"Bearer {token.reveal()}"

@@ -11,8 +11,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import httpx
-
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
 from openclaw_ipython.auth.device_flow import Pkce, device_flow
 from openclaw_ipython.auth.key_login import KeyLogins, KeySetup
@@ -33,6 +31,7 @@ from openclaw_ipython.providers.addresses import wrong_key
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
     from openclaw_ipython.auth.resolve import Credential
+    from openclaw_ipython.net.client import HttpClient
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
     from openclaw_ipython.sanitize.secrets import Secret
@@ -72,7 +71,7 @@ class SignIns:
         accounts: Accounts,
         keys: KeyLogins,
         *,
-        http: Callable[[], httpx.AsyncClient],
+        http: Callable[[], HttpClient],
         sleep: Callable[[float], Awaitable[None]],
         monotonic: Callable[[], float],
         random_bytes: Callable[[int], bytes],

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
-import httpx
 from msgspec.structs import replace
 
 from openclaw_ipython.auth.types import TokenGrant, expires_soon
@@ -31,6 +30,7 @@ from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
+    from openclaw_ipython.net.client import HttpClient
     from openclaw_ipython.openclaw.locks import Lock
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.token_stores import TokenStore
@@ -54,7 +54,7 @@ class StoredTokens:
         *,
         token_url: str,
         client_id: str,
-        http: httpx.AsyncClient,
+        http: HttpClient,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],

@@ -17,13 +17,11 @@ from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.chat.stream import Exchange
 from openclaw_ipython.errors import LoginRequired, OpenClawError
-from openclaw_ipython.net.client import make_client
+from openclaw_ipython.net.client import HttpClient
 from openclaw_ipython.runtime.event_loop import Bridge
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
-    import httpx
-
     from openclaw_ipython.chat.dialects import Dialect
     from openclaw_ipython.chat.types import ChatRequest, Reply
 
@@ -115,7 +113,7 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
     results: list[Reply | OpenClawError | None] = [None] * len(chunk.requests)
     fatal: list[OpenClawError] = []
     remaining = iter(enumerate(chunk.requests))
-    async with make_client() as http:
+    async with HttpClient() as http:
         exchange = _exchange(chunk, http)
         throttle = Throttle(limiter, time.monotonic, asyncio.sleep)
 
@@ -138,7 +136,7 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
     )
 
 
-def _exchange(chunk: Chunk, http: httpx.AsyncClient) -> Exchange:
+def _exchange(chunk: Chunk, http: HttpClient) -> Exchange:
     source = FixedToken(chunk.login.secret()) if chunk.login is not None else NoToken()
     return Exchange(
         http=http,

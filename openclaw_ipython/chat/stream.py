@@ -9,9 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from functools import lru_cache
-
-import httpx
 
 from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encoded
 from openclaw_ipython.chat.dialects import PLAIN, Dialect, Mended, mended
@@ -28,7 +25,12 @@ from openclaw_ipython.errors import (
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.client import (
     BODY_LIMIT,
-    CONNECT_SECONDS,
+    Auth,
+    DecodingError,
+    HttpClient,
+    HTTPError,
+    ReadTimeout,
+    Response,
     body_pieces,
     from_httpx,
     read_capped,
@@ -68,10 +70,10 @@ class Exchange:
     again differently; `wrong_key` is what to do about a key that is refused.
     """
 
-    http: httpx.AsyncClient
+    http: HttpClient
     url: str
     name: str
-    auth: httpx.Auth
+    auth: Auth
     sleep: Callable[[float], Awaitable[None]]
     clock: Callable[[], float]
     wall: Callable[[], float]
@@ -99,7 +101,7 @@ async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[Chat
             if better.note:
                 yield Notice(better.note)
             response = await _sent(at, better.request)
-        if isinstance(response, httpx.Response):
+        if isinstance(response, Response):
             if attempt:
                 yield Notice(_("sent {count} times", count=attempt + 1))
             try:
@@ -132,12 +134,12 @@ def _wait(at: Exchange, attempt: int, asked: float | None) -> float:
     return float(at.patience.first_wait * 2**attempt * (1 + at.random()))
 
 
-async def _sent(at: Exchange, request: ChatRequest) -> httpx.Response | _Refused:
+async def _sent(at: Exchange, request: ChatRequest) -> Response | _Refused:
     """An open response that promises an answer; whoever gets it closes it."""
     with translated(at.name):
         try:
-            response = await at.http.send(_message(at, request), auth=at.auth, stream=True)
-        except httpx.HTTPError as error:
+            response = await _opened(at, request)
+        except HTTPError as error:
             if not undelivered(error):
                 raise
             return _Refused(from_httpx(error, at.name), None)
@@ -149,27 +151,22 @@ async def _sent(at: Exchange, request: ChatRequest) -> httpx.Response | _Refused
             await response.aclose()
 
 
-def _message(at: Exchange, request: ChatRequest) -> httpx.Request:
-    return at.http.build_request(
+async def _opened(at: Exchange, request: ChatRequest) -> Response:
+    return await at.http.send(
         "POST",
-        _address(at.url),
+        at.url,
         content=encoded(request),
         headers={
             **request.headers,
             "Accept": "text/event-stream" if request.stream else "application/json",
             "Content-Type": "application/json",
         },
-        timeout=httpx.Timeout(at.patience.idle, connect=CONNECT_SECONDS),
+        auth=at.auth,
+        idle=at.patience.idle,
     )
 
 
-@lru_cache(maxsize=16)
-def _address(url: str) -> httpx.URL:
-    """Taken apart once: a thousand questions go to the same address."""
-    return httpx.URL(url)
-
-
-async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:
+async def _refusal(at: Exchange, response: Response) -> _Refused:
     """An error answer: raised when final, returned when it may be tried again."""
     status = response.status_code
     if response.is_redirect or 300 <= status < 400:
@@ -183,7 +180,7 @@ async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:
         )
     try:
         body = await read_capped(response)
-    except httpx.HTTPError:
+    except HTTPError:
         body = b""  # the status alone says enough
     failure = read_failure(body, response.headers, _login_of(response))
     wait = retry_after(response.headers, at.wall())
@@ -195,12 +192,12 @@ async def _refusal(at: Exchange, response: httpx.Response) -> _Refused:
     return _Refused(error, wait)
 
 
-def _login_of(response: httpx.Response) -> Secret:
+def _login_of(response: Response) -> Secret:
     """The token that was sent, so that an error text repeating it can be redacted."""
     return Secret(response.request.headers.get("authorization", "").partition(" ")[2])
 
 
-def _answer(at: Exchange, response: httpx.Response) -> AsyncGenerator[ChatEvent, None]:
+def _answer(at: Exchange, response: Response) -> AsyncGenerator[ChatEvent, None]:
     """A 200 by what it claims to be: a document, a web page, or else a stream."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in {"text/html", "application/xhtml+xml"}:
@@ -211,12 +208,12 @@ def _answer(at: Exchange, response: httpx.Response) -> AsyncGenerator[ChatEvent,
 
 
 async def _document(
-    at: Exchange, response: httpx.Response, *, html: bool = False
+    at: Exchange, response: Response, *, html: bool = False
 ) -> AsyncGenerator[ChatEvent, None]:
     login = _login_of(response)
     try:
         body = await read_capped(response, BODY_LIMIT if html else ANSWER_LIMIT)
-    except httpx.HTTPError as error:
+    except HTTPError as error:
         raise _broken_off(at, error) from None
     if html:
         raise error_for(response.status_code, read_failure(body, response.headers, login))
@@ -224,9 +221,7 @@ async def _document(
         yield event
 
 
-async def _events(
-    at: Exchange, response: httpx.Response, *, labelled: bool
-) -> AsyncGenerator[ChatEvent, None]:
+async def _events(at: Exchange, response: Response, *, labelled: bool) -> AsyncGenerator[ChatEvent, None]:
     answer = AnswerDecoder(_login_of(response))
     heard = at.clock()
     async with aclosing(body_pieces(response)) as pieces:
@@ -242,7 +237,7 @@ async def _events(
                     heard = at.clock()  # after the reader had its time with what was said
                 elif at.clock() - heard > (at.patience.ending if answer.finished else at.patience.idle):
                     raise _silent(at)
-        except (httpx.HTTPError, StreamBroken) as error:
+        except (HTTPError, StreamBroken) as error:
             if not answer.finished:
                 raise _broken_off(at, error) from None
         if answer.done and answer.finished:
@@ -267,17 +262,17 @@ async def _let_end(pieces: AsyncGenerator[bytes, None], within: float) -> None:
             for _ in range(8):
                 if await anext(pieces, None) is None:
                     return
-    except (TimeoutError, httpx.HTTPError):
+    except (TimeoutError, HTTPError):
         pass  # then it is closed instead
 
 
-def _broken_off(at: Exchange, error: httpx.HTTPError | StreamBroken) -> OpenClawError:
+def _broken_off(at: Exchange, error: HTTPError | StreamBroken) -> OpenClawError:
     match error:
         case StreamBroken():
             return error
-        case httpx.ReadTimeout():
+        case ReadTimeout():
             return _silent(at)
-        case httpx.DecodingError():
+        case DecodingError():
             return from_httpx(error, at.name)
         case _:
             return _ended_early(type(error).__name__)

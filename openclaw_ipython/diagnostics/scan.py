@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-import httpx
-
 from openclaw_ipython.auth.keys import keys_of
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.net.client import read_capped
+from openclaw_ipython.net.client import HttpClient, HTTPError, read_capped
 from openclaw_ipython.openclaw.files import read_text
 from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
 from openclaw_ipython.openclaw.masking import masked
@@ -66,7 +65,7 @@ def usual_ports(providers: Providers) -> tuple[Port, ...]:
 
 
 async def local_servers(
-    http: httpx.AsyncClient,
+    http: HttpClient,
     ports: Sequence[Port],
     usable: Callable[[str], bool],
     seconds: float = SECONDS,
@@ -83,15 +82,15 @@ async def local_servers(
     ]
 
 
-async def _models_at(http: httpx.AsyncClient, port: Port, seconds: float) -> tuple[str, ...] | None:
+async def _models_at(http: HttpClient, port: Port, seconds: float) -> tuple[str, ...] | None:
     """The ids it lists; None for no server, or one of another kind."""
     try:
         async with (
             asyncio.timeout(seconds),
-            http.stream("GET", f"{port.base_url}/models", timeout=seconds) as response,
+            aclosing(await http.send("GET", f"{port.base_url}/models", idle=seconds)) as response,
         ):
             body = await read_capped(response, _LIST_LIMIT) if response.is_success else b""
-    except (httpx.HTTPError, TimeoutError):
+    except (HTTPError, TimeoutError):
         return None
     return model_ids(body)
 

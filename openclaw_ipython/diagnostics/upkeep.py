@@ -12,8 +12,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import httpx
-
 from openclaw_ipython.auth.logins import Logins
 from openclaw_ipython.chat.stream import Exchange, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message
@@ -30,6 +28,7 @@ from openclaw_ipython.diagnostics.scan import (
     usual_ports,
 )
 from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.net.client import HttpClient, HTTPError, InvalidURL
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.settings import Settings
 
@@ -53,7 +52,7 @@ class Outside:
     `exchange` sends one of them, with its own login and no other behind it.
     """
 
-    http: Callable[[], httpx.AsyncClient]
+    http: Callable[[], HttpClient]
     ways: Callable[[ModelRef, ChatRequest], Sequence[Question]]
     exchange: Callable[[Question], Exchange]
 
@@ -127,10 +126,10 @@ class Upkeep:
         try:
             async with (
                 asyncio.timeout(REACH_SECONDS),
-                self._outside.http().stream("GET", f"{base_url}/models", timeout=REACH_SECONDS),
+                aclosing(await self._outside.http().send("GET", f"{base_url}/models", idle=REACH_SECONDS)),
             ):
                 return None
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (HTTPError, InvalidURL, TimeoutError) as error:
             what = f"{provider} cannot be reached ({type(error).__name__})"
         fix = f"is the address right? %openclaw config get models.providers.{provider}.baseUrl"
         return Finding("endpoint", "error", what, base_url, fix)

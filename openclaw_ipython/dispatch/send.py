@@ -1,6 +1,6 @@
 """A question delivered: sent with its login, with others standing in where they may, and what came of it noted.
 
-`auth` and `chat` do not know each other: this is where a stream gets an `httpx.Auth` that carries the login.
+`auth` and `chat` do not know each other: this is where a stream gets an `Auth` that carries the login.
 Who is asked was decided before (`questions`), and who stands in is decided elsewhere (`routing`).
 """
 
@@ -21,10 +21,9 @@ from openclaw_ipython.values import dataclass
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    import httpx
-
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.chat.types import Usage
+    from openclaw_ipython.net.client import HttpClient
 
 
 class Sent(NamedTuple):
@@ -63,7 +62,7 @@ class Delivery:
         self,
         accounts: Accounts,
         *,
-        http: Callable[[], httpx.AsyncClient],
+        http: Callable[[], HttpClient],
         explained: Callable[[OpenClawError, Question], OpenClawError],
         clock: Callable[[], float],
         monotonic: Callable[[], float],

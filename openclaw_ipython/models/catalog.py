@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import httpx
-
 from openclaw_ipython.chat.http_errors import error_for, read_failure
 from openclaw_ipython.errors import DocumentError, LoginRequired, OpenClawError, ProtocolError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.listing import known_better, read_listing, with_details
-from openclaw_ipython.net.client import read_capped, translated
+from openclaw_ipython.net.client import Auth, HttpClient, read_capped, translated
 from openclaw_ipython.openclaw.files import FileChanged, Stamp, read_text, stamp_of, write_atomically
 from openclaw_ipython.providers import ModelSpec, Price, Provider, Source
 from openclaw_ipython.sanitize.secrets import Secret
@@ -156,9 +154,9 @@ class Door(NamedTuple):
     a key that is refused.
     """
 
-    http: httpx.AsyncClient
+    http: HttpClient
     base_url: str
-    auth: httpx.Auth
+    auth: Auth
     name: str
     provider: Provider | None = None
     wrong_key: str = ""
@@ -184,21 +182,21 @@ async def fetch_models(at: Door, date: str) -> tuple[ModelSpec, ...]:
 
 
 async def _listed(at: Door, url: str, date: str) -> tuple[ModelSpec, ...]:
-    return read_listing(await _body(at, at.http.build_request("GET", url)), date)
+    return read_listing(await _body(at, "GET", url), date)
 
 
 async def _detailed(at: Door, path: str, spec: ModelSpec) -> ModelSpec:
-    request = at.http.build_request("POST", _origin(at.base_url) + path, json={"model": spec.id})
+    url = _origin(at.base_url) + path
     try:
-        return with_details(spec, await _body(at, request))
+        return with_details(spec, await _body(at, "POST", url, {"model": spec.id}))
     except OpenClawError:
         return spec
 
 
-async def _body(at: Door, request: httpx.Request) -> bytes:
-    request.headers["Accept"] = "application/json"
+async def _body(at: Door, method: str, url: str, question: object = None) -> bytes:
     with translated(at.name):
-        response = await at.http.send(request, auth=at.auth, stream=True)
+        headers = {"Accept": "application/json"}
+        response = await at.http.send(method, url, headers=headers, json=question, auth=at.auth)
         try:
             body = await read_capped(response, LIST_BYTES)
         finally:

@@ -1,50 +1,85 @@
-"""The one line out: makes the httpx client and turns httpx's errors into ours, for everyone.
+"""The HTTP client of the package, on httpx, which is imported in this folder only.
 
-What holds for every request of this package is decided here: no redirects (a 307 would repeat the
-body, a refresh token among others, to another host), no cookies, no proxy for loopback, TLS always
-checked (own CAs through `SSL_CERT_FILE`), our own `User-Agent`, and bodies that cannot fill the memory
-however tightly they are packed.
+What holds for every request is decided here: HTTP/1.1, no redirects (a 307 would repeat the body, a refresh token among
+others, to another host), no cookies, no login from a `.netrc`, no proxy for loopback, TLS always checked (own CAs
+through `SSL_CERT_FILE`), the package's own `User-Agent`, and bodies that cannot fill the memory however tightly they
+are packed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 import zlib
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any, cast
-from urllib.request import getproxies
+from functools import lru_cache
+from typing import Any, Self, cast
+from weakref import WeakKeyDictionary
 
 import httpx
+from httpx import AsyncBaseTransport as Transport
+from httpx import AsyncByteStream as ByteStream
+from httpx import (
+    Auth,
+    DecodingError,
+    HTTPError,
+    InvalidURL,
+    ReadTimeout,
+    RemoteProtocolError,
+    Request,
+    Response,
+)
 
 from openclaw_ipython._version import __version__
 from openclaw_ipython.errors import ConfigError, OpenClawError, ProtocolError, ServiceUnavailable
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.connections import Connections
 from openclaw_ipython.sanitize.secrets import redact
+
+__all__ = [
+    "Auth", "ByteStream", "DecodingError", "HTTPError", "HttpClient", "InvalidURL", "ReadTimeout",
+    "RemoteProtocolError", "Request", "Response", "Transport", "body_pieces", "discard", "from_httpx", "read_capped",
+    "translated", "undelivered",
+]  # fmt: skip
 
 USER_AGENT = f"openclaw-ipython/{__version__}"
 BODY_LIMIT = 64 * 1024
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 PIECE = 64 * 1024
-_PROXIED = {"http", "https", "all"}  # what a proxy may be named for; `no` alone names none
+
+IDLE_SECONDS = 50.0
+"""How long an unused connection is kept: less than the minute after which many gateways close it themselves."""
+
+REQUESTS_PER_CLIENT = 8
+"""Requests at the same time for which one httpx client is used.
+
+Its connection pool looks at all of its connections for every request and every answer: one client with 64 requests
+under way reaches 0.14 of the rate that eight clients reach.
+"""
+
+_LAST_PORT = 65535
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=IDLE_SECONDS)
+_HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
 
 
 class _NoCookies(httpx.Cookies):
-    """Keeps none and sends none, without taking every answer apart in search of them."""
+    """Keeps none, without taking every answer apart in search of them."""
 
-    def extract_cookies(self, response: httpx.Response) -> None:
+    def extract_cookies(self, response: Response) -> None:
         """None."""
 
-    def set_cookie_header(self, request: httpx.Request) -> None:
-        """None."""
+
+_NO_COOKIES = _NoCookies()
 
 
 class _Client(httpx.AsyncClient):
-    """httpx's client without cookies."""
+    """An httpx client without cookies; how many requests it has under way, and when the last one ended."""
+
+    busy = 0
+    used = 0.0
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -55,70 +90,185 @@ class _Client(httpx.AsyncClient):
     def cookies(self, cookies: object) -> None: ...
 
 
-_NO_COOKIES = _NoCookies()
+class HttpClient:
+    """Sends requests: over one httpx client, over several when many are under way at the same time.
 
-
-def make_client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
-    """A client for everything this package sends. `transport` is for tests and other doors.
-
-    Raises ConfigError when the proxy or the CA file that the environment names cannot be used.
+    They share one TLS context. httpx clients and the CA files are loaded when they are needed first; each event loop
+    has clients of its own, since a connection belongs to its loop. `transport` replaces the network; `wall` is the time
+    of day in seconds, which goes on while a computer sleeps.
     """
-    mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in _LOOPBACK}
-    if transport is None and not _PROXIED & getproxies().keys():
-        transport = Connections(_certificates)  # httpx looks at the proxies only if it makes the transport
-    try:
-        return _Client(
-            transport=transport,
-            mounts=None if transport else mounts,
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
-            timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            follow_redirects=False,
-            event_hooks={} if transport else {"request": [_watch_handshake]},
+
+    def __init__(self, transport: Transport | None = None, *, wall: Callable[[], float] = time.time) -> None:
+        self._transport = transport
+        self._wall = wall
+        self._certificates: ssl.SSLContext | None = None
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, list[_Client]]] = (
+            WeakKeyDictionary()
         )
-    except ImportError:
-        raise ConfigError(
-            _("the proxy in the environment is a SOCKS proxy, for which a package is missing"),
-            hint=_("%pip install 'httpx[socks]', or unset ALL_PROXY"),
-        ) from None
-    except OSError:
-        raise _no_ca_file() from None
-    except (ValueError, httpx.InvalidURL):  # their text may hold the proxy's password
-        raise ConfigError(
-            _("the proxy in the environment is not a valid proxy address"),
-            hint=_("look at HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"),
-        ) from None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop."""
+        for clients in self._clients.pop(asyncio.get_running_loop(), {}).values():
+            for client in clients:
+                await client.aclose()
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        data: Mapping[str, str] | None = None,
+        json: object = None,
+        auth: Auth | None = None,
+        idle: float = ANSWER_SECONDS,
+    ) -> Response:
+        """The open response to a request; the caller closes it. Nothing of the body has been read.
+
+        `data` is sent as a form. `idle` is the longest silence in seconds. Raises HTTPError and InvalidURL; whatever
+        of ours `auth` raises; ConfigError when the proxy or the CA file that the environment names cannot be used.
+        """
+        address = _parsed(url)
+        secure = address.scheme == "https"
+        limits = httpx.Timeout(idle, connect=min(idle, CONNECT_SECONDS))
+        request = httpx.Request(
+            method,
+            address,
+            headers={**_HEADERS, **(headers or {})},
+            content=content,
+            data=data,
+            json=json,
+        )
+        client = await self._client(secure=secure)
+        client.busy += 1
+        try:
+            async with asyncio.timeout(None) as head:
+                request.extensions = {"timeout": limits.as_dict(), "trace": _Steps(head, idle)}
+                response = await client.send(request, auth=auth, stream=True)
+        except BaseException as error:
+            self._done(client)
+            if isinstance(error, TimeoutError):
+                raise ReadTimeout("the head of the answer did not end", request=request) from error
+            if isinstance(error, UnicodeError):  # from the resolver: a host name that cannot be one
+                raise httpx.ConnectError(str(error), request=request) from error
+            raise
+        if response.is_closed:
+            self._done(client)
+        else:
+            assert isinstance(response.stream, ByteStream)  # noqa: S101 - an AsyncClient makes no other
+            response.stream = _Body(response.stream, lambda: self._done(client))
+        return response
+
+    def _done(self, client: _Client) -> None:
+        client.busy -= 1
+        client.used = self._wall()
+
+    async def _client(self, *, secure: bool) -> _Client:
+        """The first client with few requests under way: the fewer clients, the likelier an open connection."""
+        clients = self._clients.setdefault(asyncio.get_running_loop(), {}).setdefault(secure, [])
+        now = self._wall()
+        stale = [one for one in clients if not one.busy and now - one.used > IDLE_SECONDS]
+        clients[:] = [one for one in clients if one not in stale]
+        client = next((one for one in clients if one.busy < REQUESTS_PER_CLIENT), None)
+        if client is None:
+            client = self._made(secure=secure)
+            client.used = now
+            clients.append(client)
+        for one in stale:  # httpx's own timer stands still while a computer sleeps
+            await one.aclose()
+        return client
+
+    def _made(self, *, secure: bool) -> _Client:
+        try:
+            return _Client(
+                verify=self._tls()
+                if secure
+                else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody
+                transport=self._transport,
+                mounts=None if self._transport else {f"all://{host}": None for host in _LOOPBACK},
+                limits=_LIMITS,
+                follow_redirects=False,
+            )
+        except ImportError:
+            raise ConfigError(
+                _("the proxy in the environment is a SOCKS proxy, for which a package is missing"),
+                hint=_("%pip install 'httpx[socks]', or unset ALL_PROXY"),
+            ) from None
+        except (ValueError, httpx.InvalidURL):  # their text may hold the proxy's password
+            raise ConfigError(
+                _("the proxy in the environment is not a valid proxy address"),
+                hint=_("look at HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"),
+            ) from None
+
+    def _tls(self) -> ssl.SSLContext:
+        """The context of all clients: reading the CA files takes long."""
+        if self._certificates is None:
+            try:
+                self._certificates = httpx.create_ssl_context()
+            except OSError:
+                raise ConfigError(
+                    _("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read")
+                ) from None
+        return self._certificates
 
 
-def _certificates() -> ssl.SSLContext:
-    try:
-        return httpx.create_ssl_context()
-    except OSError:
-        raise _no_ca_file() from None
+@lru_cache(maxsize=16)
+def _parsed(url: str) -> httpx.URL:
+    """Taken apart once: a thousand questions go to the same address."""
+    address = httpx.URL(url)
+    if address.port is not None and address.port > _LAST_PORT:  # a resolver may take it modulo 65536
+        raise InvalidURL(f"there is no port {address.port}")
+    return address
 
 
-async def _watch_handshake(request: httpx.Request) -> None:
-    if request.url.scheme == "https":
-        request.extensions["trace"] = _Handshake()
+class _Body(ByteStream):
+    """The body of a response; `done` is called when it is closed."""
+
+    def __init__(self, stream: ByteStream, done: Callable[[], None]) -> None:
+        self._stream = stream
+        self._done: Callable[[], None] | None = done
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._stream)
+
+    async def aclose(self) -> None:
+        """Give the connection back, or close it when the body was not read to its end."""
+        done, self._done = self._done, None
+        try:
+            await self._stream.aclose()
+        finally:
+            if done is not None:
+                done()
 
 
-class _Handshake:
-    """Closes the connection of a TLS handshake that was interrupted; httpcore (1.0) would leave it open.
+class _Steps:
+    """Watches the steps of a request, as httpx's `trace` extension: called with the name of each and what it is about.
 
-    It is httpx's `trace` extension: called with the name of each step and what the step is about.
+    It limits the time of the head of the answer, which httpx does for every packet of it only, and closes the
+    connection of a TLS handshake that was interrupted, which httpcore (1.0) leaves open.
     """
 
-    def __init__(self) -> None:
-        self._line: Any = None  # the stream of the plain connection, once it is there
+    def __init__(self, head: asyncio.Timeout, seconds: float) -> None:
+        self._head = head
+        self._seconds = seconds
+        self._connection: Any = None  # the plain one, once it is there
 
     async def __call__(self, step: str, about: Mapping[str, Any]) -> None:
-        if step.endswith("connect_tcp.complete"):
-            self._line = about["return_value"]
-        elif step.endswith("start_tls.failed") and self._line is not None:
-            await self._line.aclose()
-
-
-def _no_ca_file() -> ConfigError:
-    return ConfigError(_("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read"))
+        if step.endswith("receive_response_headers.started"):
+            self._head.reschedule(asyncio.get_running_loop().time() + self._seconds)
+        elif step.endswith("receive_response_headers.complete"):
+            self._head.reschedule(None)
+        elif step.endswith("connect_tcp.complete"):
+            self._connection = about["return_value"]
+        elif step.endswith("start_tls.failed") and self._connection is not None:
+            await self._connection.aclose()
 
 
 @contextmanager
@@ -126,13 +276,13 @@ def translated(what: str) -> Iterator[None]:
     """Inside, errors of httpx become ours. `what` names the other side, e.g. `qwen-portal at host`."""
     try:
         yield
-    except httpx.HTTPError as error:
+    except HTTPError as error:
         raise from_httpx(error, what) from None
-    except httpx.InvalidURL:
+    except InvalidURL:
         raise ProtocolError(_("the address of {what} is not a valid URL", what=what)) from None
 
 
-def from_httpx(error: httpx.HTTPError, what: str) -> OpenClawError:
+def from_httpx(error: HTTPError, what: str) -> OpenClawError:
     """Our error for an httpx one; its text is kept short and without secrets."""
     hint = _("is the address right? %openclaw models status shows it")
     match error:
@@ -159,12 +309,12 @@ def from_httpx(error: httpx.HTTPError, what: str) -> OpenClawError:
                 _("the proxy on the way to {what} refused", what=what),
                 hint=_("check HTTPS_PROXY and NO_PROXY"),
             )
-        case httpx.RemoteProtocolError() if _hung_up(error):
+        case RemoteProtocolError() if _hung_up(error):
             return ServiceUnavailable(
                 _("{what} closed the connection without an answer", what=what),
                 hint=_("try again in a moment"),
             )
-        case httpx.RemoteProtocolError() | httpx.DecodingError():
+        case RemoteProtocolError() | DecodingError():
             return ProtocolError(
                 _("{what} broke the HTTP protocol: {said}", what=what, said=redact(str(error)[:500])[:120])
             )
@@ -179,7 +329,7 @@ def from_httpx(error: httpx.HTTPError, what: str) -> OpenClawError:
             )
 
 
-def undelivered(error: httpx.HTTPError) -> bool:
+def undelivered(error: HTTPError) -> bool:
     """Whether a question may be sent again after `error`, which came instead of an answer.
 
     There was no connection, or it ended before a byte of the answer: an idle one closed under the request, as a rule.
@@ -188,7 +338,7 @@ def undelivered(error: httpx.HTTPError) -> bool:
     match error:
         case httpx.ConnectError():
             return not _untrusted(error)
-        case httpx.RemoteProtocolError():
+        case RemoteProtocolError():
             return _hung_up(error)
         case _:
             return isinstance(error, httpx.ConnectTimeout | httpx.ReadError | httpx.WriteError)
@@ -198,11 +348,11 @@ def _untrusted(error: httpx.ConnectError) -> bool:
     return "CERTIFICATE" in str(error).upper()
 
 
-def _hung_up(error: httpx.RemoteProtocolError) -> bool:
+def _hung_up(error: RemoteProtocolError) -> bool:
     return "disconnected" in str(error)
 
 
-async def read_capped(response: httpx.Response, limit: int = BODY_LIMIT) -> bytes:
+async def read_capped(response: Response, limit: int = BODY_LIMIT) -> bytes:
     """At most `limit` decoded bytes of a body: error pages and compressed bombs end here."""
     body = bytearray()
     async with aclosing(body_pieces(response)) as pieces:
@@ -213,7 +363,7 @@ async def read_capped(response: httpx.Response, limit: int = BODY_LIMIT) -> byte
     return bytes(body[:limit])
 
 
-async def discard(response: httpx.Response, limit: int = BODY_LIMIT, within: float = 1.0) -> None:
+async def discard(response: Response, limit: int = BODY_LIMIT, within: float = 1.0) -> None:
     """Let go of a body that nobody reads, before httpx reads all of it in order to send the request again.
 
     A short one is taken in, so that the connection can be used again; at more than `limit` bytes, or after
@@ -221,7 +371,7 @@ async def discard(response: httpx.Response, limit: int = BODY_LIMIT, within: flo
     """
     body, response.stream = response.stream, httpx.ByteStream(b"")
     response.headers.pop("content-encoding", None)
-    if not isinstance(body, httpx.AsyncByteStream):
+    if not isinstance(body, ByteStream):
         return
     size = 0
     try:
@@ -230,13 +380,13 @@ async def discard(response: httpx.Response, limit: int = BODY_LIMIT, within: flo
                 size += len(piece)
                 if size > limit:
                     break
-    except (TimeoutError, httpx.HTTPError):
+    except (TimeoutError, HTTPError):
         pass  # then it is closed as it is
     finally:
         await body.aclose()
 
 
-def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+def body_pieces(response: Response) -> AsyncGenerator[bytes, None]:
     """The decoded body as it comes. 64 KiB of gzip may hold 64 MiB: it is unpacked 64 KiB at a time.
 
     Raises httpx's errors; DecodingError for a packing other than gzip, which alone is asked for.
@@ -247,7 +397,7 @@ def body_pieces(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     if packing in {"gzip", "x-gzip"}:
         return _gunzipped(response)
     if packing not in {"", "identity"}:
-        raise httpx.DecodingError("a packing that was not asked for", request=response.request)
+        raise DecodingError("a packing that was not asked for", request=response.request)
     return cast("AsyncGenerator[bytes, None]", response.aiter_raw())
 
 
@@ -255,14 +405,15 @@ async def _one_piece(body: bytes) -> AsyncGenerator[bytes, None]:
     yield body
 
 
-async def _gunzipped(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+async def _gunzipped(response: Response) -> AsyncGenerator[bytes, None]:
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    async for chunk in response.aiter_raw():
-        try:
-            for piece in _unpacked(unpacker, chunk):
-                yield piece
-        except zlib.error:
-            raise httpx.DecodingError("damaged gzip", request=response.request) from None
+    async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
+        async for chunk in chunks:
+            try:
+                for piece in _unpacked(unpacker, chunk):
+                    yield piece
+            except zlib.error:
+                raise DecodingError("damaged gzip", request=response.request) from None
 
 
 def _unpacked(unpacker: zlib._Decompress, chunk: bytes) -> Iterator[bytes]:

@@ -31,8 +31,7 @@ from openclaw_ipython.practice.wire import (
 )
 
 if TYPE_CHECKING:
-    import httpx
-
+    from openclaw_ipython.net.client import Transport
     from openclaw_ipython.practice.server import Served
 
 _UNCACHED = {"cache-control": "no-cache"}
@@ -83,7 +82,7 @@ class Portal(Scripted):
 
         return Served(self, port)
 
-    def transport(self, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep) -> httpx.AsyncBaseTransport:
+    def transport(self, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep) -> Transport:
         """The same portal for `httpx.AsyncClient(transport=…)`, without a socket; any host is answered.
 
         Waits go through `sleep`; one that is longer than the client's read timeout raises `ReadTimeout`.

@@ -1,4 +1,4 @@
-"""The door inside the process: a portal as an httpx transport, for tests that want no socket."""
+"""The door inside the process: a portal as a transport, for tests that want no socket."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
-import httpx
-
+from openclaw_ipython.net.client import ByteStream, ReadTimeout, RemoteProtocolError, Transport
+from openclaw_ipython.net.client import Request as HttpRequest
+from openclaw_ipython.net.client import Response as HttpResponse
 from openclaw_ipython.practice.wire import NO_ANSWER, Cut, Desk, Pause, Request, Stall, Step
 
 Sleep = Callable[[float], Awaitable[Any]]
 
 
-class PracticeTransport(httpx.AsyncBaseTransport):
+class PracticeTransport(Transport):
     """Hands requests to `desk` and streams its answers, chunk by chunk. Waits go through `sleep`."""
 
     def __init__(self, desk: Desk, sleep: Sleep = asyncio.sleep) -> None:
         self._desk = desk
         self._sleep = sleep
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer as a connection would. Raises httpx's own errors for broken ones."""
+    async def handle_async_request(self, request: HttpRequest) -> HttpResponse:
+        """Answer as a connection would. Raises httpx's errors for broken ones."""
         asked = await _asked(request)
         patience = _Patience(self._sleep, request)
         response = self._desk.handle(asked)
         await patience.wait(response.delay)
         if response.status == NO_ANSWER:
             text = "Server disconnected without sending a response."
-            raise httpx.RemoteProtocolError(text, request=request)
+            raise RemoteProtocolError(text, request=request)
         if isinstance(response.body, bytes):
-            return httpx.Response(response.status, headers=response.headers, content=response.body)
+            return HttpResponse(response.status, headers=response.headers, content=response.body)
         body = _Body(response.body, patience, lambda sent: self._desk.noticed_hang_up(asked, sent))
-        return httpx.Response(response.status, headers=response.headers, stream=body)
+        return HttpResponse(response.status, headers=response.headers, stream=body)
 
 
-async def _asked(request: httpx.Request) -> Request:
+async def _asked(request: HttpRequest) -> Request:
     url = request.url
     path, _, query = url.raw_path.decode("ascii").partition("?")
     return Request(
@@ -51,7 +52,7 @@ async def _asked(request: httpx.Request) -> Request:
 class _Patience:
     """Waits, but not longer than the client's read timeout, as a socket would."""
 
-    def __init__(self, sleep: Sleep, request: httpx.Request) -> None:
+    def __init__(self, sleep: Sleep, request: HttpRequest) -> None:
         self._sleep = sleep
         self._request = request
         self._read_timeout: float | None = request.extensions.get("timeout", {}).get("read")
@@ -60,7 +61,7 @@ class _Patience:
         limit = self._read_timeout
         if limit is not None and seconds > limit:
             await self._sleep(limit)
-            raise httpx.ReadTimeout("", request=self._request)
+            raise ReadTimeout("", request=self._request)
         if seconds > 0:
             await self._sleep(seconds)
 
@@ -69,12 +70,12 @@ class _Patience:
             await self.wait(float("inf"))
         await asyncio.Event().wait()
 
-    def cut(self) -> httpx.RemoteProtocolError:
+    def cut(self) -> RemoteProtocolError:
         text = "peer closed connection without sending complete message body (incomplete chunked read)"
-        return httpx.RemoteProtocolError(text, request=self._request)
+        return RemoteProtocolError(text, request=self._request)
 
 
-class _Body(httpx.AsyncByteStream):
+class _Body(ByteStream):
     def __init__(self, steps: Iterable[Step], patience: _Patience, hung_up: Callable[[int], None]) -> None:
         self._steps = iter(steps)
         self._patience = patience

@@ -17,7 +17,7 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StoreBusy,
 )
-from openclaw_ipython.net.client import make_client
+from openclaw_ipython.net.client import HttpClient
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.token_stores import RefreshPolicy
 from openclaw_ipython.sanitize.secrets import Secret
@@ -90,7 +90,7 @@ class Setting:
         self.portal, self.clock = portal, clock
         self.warnings = []
         self.home = Memory(self.login(left), replace(POLICY, **policy))
-        self.http = make_client(portal.transport())
+        self.http = HttpClient(portal.transport())
         self.tokens = self.source()
 
     def login(self, left):
@@ -228,7 +228,7 @@ def test_the_refresh_ends_before_the_lock_could_be_taken_away(at):
         async def handle_async_request(self, request):
             await asyncio.Event().wait()
 
-    it.http = make_client(Silent())
+    it.http = HttpClient(Silent())
     with pytest.raises(ServiceUnavailable, match="in time"):
         run(it.source().current())
     assert not it.home.held
@@ -358,8 +358,8 @@ class Counting:
             self.sent.append(request.headers.get("authorization"))
             return httpx.Response(self.answers.pop(0))
 
-        async with httpx.AsyncClient(transport=httpx.MockTransport(handle)) as client:
-            response = await client.get("https://portal.qwen.ai/v1", auth=BearerAuth(tokens))
+        async with HttpClient(httpx.MockTransport(handle)) as http:
+            response = await http.send("GET", "https://portal.qwen.ai/v1", auth=BearerAuth(tokens))
         return response.status_code
 
 
@@ -508,7 +508,7 @@ def test_a_login_somebody_signed_in_to_meanwhile_is_not_overwritten(at):
             it.home.profile = theirs
             return answer
 
-    it.http = make_client(Slow())
+    it.http = HttpClient(Slow())
     assert run(it.source().current()) == theirs.access
     assert it.home.written == []
     assert it.home.profile == theirs
@@ -523,7 +523,7 @@ def test_a_login_that_vanished_meanwhile_is_written_all_the_same(at):
             it.home.profile = None
             return answer
 
-    it.http = make_client(Slow())
+    it.http = HttpClient(Slow())
     token = run(it.source().current())
     assert it.home.profile.access == token
 
@@ -554,7 +554,7 @@ def test_closing_waits_for_an_answer_that_is_on_its_way_and_writes_it(at):
             await answer.wait()
             return reply
 
-    it.http = make_client(Slow())
+    it.http = HttpClient(Slow())
     tokens = it.source()
 
     async def interrupted():

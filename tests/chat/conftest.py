@@ -10,7 +10,7 @@ import pytest
 from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message, TextDelta
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.net.client import make_client
+from openclaw_ipython.net.client import HttpClient
 
 QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
 
@@ -66,7 +66,7 @@ class Line:
     async def hear(self, request=QUESTION, *, http=None, told=None, **patience):
         """`told` is set when something was heard."""
         heard = Heard()
-        http = http or make_client(self.transport)
+        http = http or HttpClient(self.transport)
         try:
             async with aclosing(stream_chat(self.exchange(http, patience), request)) as events:
                 async for event in events:
@@ -79,7 +79,7 @@ class Line:
 
     def ask(self, request=QUESTION, **patience):
         async def once():
-            async with make_client(self.transport) as http:
+            async with HttpClient(self.transport) as http:
                 return await self.hear(request, http=http, **patience)
 
         return asyncio.run(once())

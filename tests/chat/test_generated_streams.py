@@ -18,7 +18,7 @@ from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.stream import Exchange, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message
 from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError, ServiceError, StreamBroken
-from openclaw_ipython.net.client import make_client
+from openclaw_ipython.net.client import HttpClient
 from openclaw_ipython.sanitize.secrets import Secret
 
 COUNT = int(os.environ.get("GENERATED_STREAMS", "10000"))
@@ -78,7 +78,7 @@ def block(check, number):
 
     async def run():
         service = Service()
-        async with make_client(service) as http:
+        async with HttpClient(service) as http:
             line = Line(http, service)
             for seed in range(number, COUNT // 2, BLOCKS):
                 try:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raw_server import always, served
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.chat.stream import stream_chat
@@ -35,7 +36,7 @@ from openclaw_ipython.errors import (
     StreamBroken,
     UsageError,
 )
-from openclaw_ipython.net.client import USER_AGENT, make_client
+from openclaw_ipython.net.client import USER_AGENT, HttpClient
 from openclaw_ipython.sanitize.secrets import Secret
 
 QUOTA = {"error": {"code": "insufficient_quota", "message": "Free allocated quota exceeded."}}
@@ -224,7 +225,7 @@ def test_the_jitter_lengthens_our_own_wait(line, portal, clock):
     portal.fails_next(CHAT, 503).says("x")
 
     async def once():
-        async with make_client(line.transport) as http:
+        async with HttpClient(line.transport) as http:
             at = replace(line.exchange(http, {}), random=lambda: 1.0)
             async with aclosing(stream_chat(at, QUESTION)) as events:
                 return [event async for event in events]
@@ -455,7 +456,7 @@ def test_the_time_of_the_reader_is_not_the_silence_of_the_service(answering, str
 
     async def slowly():
         said = []
-        http = make_client(line.transport)
+        http = HttpClient(line.transport)
         async with aclosing(stream_chat(line.exchange(http, {"idle": 30.0}), QUESTION)) as events:
             async for event in events:
                 said.append(event)
@@ -513,7 +514,7 @@ def test_leaving_early_closes_the_connection(line, portal):
     portal.says("a", "b", pace=0.0).stalls_after(1)
 
     async def leave(url):
-        async with make_client() as http:
+        async with HttpClient() as http:
             exchange = at_the_door(line, url).exchange(http, {})
             async with aclosing(stream_chat(exchange, QUESTION)) as events:
                 async for event in events:
@@ -531,7 +532,7 @@ def test_cancelling_closes_the_connection(line, portal, stage):
 
     async def cancel(url):
         told = asyncio.Event()
-        async with make_client() as http:
+        async with HttpClient() as http:
             task = asyncio.create_task(at_the_door(line, url).hear(http=http, told=told))
             if stage == "inside the answer":
                 await told.wait()
@@ -546,22 +547,48 @@ def test_cancelling_closes_the_connection(line, portal, stage):
         assert asyncio.run(cancel(url))
 
 
-def test_one_connection_serves_one_question_after_another(line, portal):
-    connections = []
+def chunked(data):
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
-    async def ask_thrice(url):
-        async with make_client() as http:
-            unused = http._transport._unused
+
+STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+FAILURE = b'data: {"error": {"message": "overloaded", "type": "server_error"}}\n\n'
+
+
+def test_one_connection_serves_one_question_after_another(line, wire):
+    async def ask_thrice():
+        answer = STREAM + chunked(wire.whole("4")) + b"0\r\n\r\n"
+        async with served(always(answer)) as server, HttpClient() as http:
+            line.url = server.url
             for _ in range(3):
-                heard = await at_the_door(line, url).hear(http=http)
-                assert heard.error is None
-                connections.extend(one for kept in unused.values() for one in kept)
+                assert (await line.hear(http=http)).error is None
+            assert (server.opened, server.ended) == (1, 0)
 
-    with portal.serve() as url:
-        asyncio.run(ask_thrice(url))
-    assert len(connections) == 3
-    assert len(set(connections)) == 1
-    assert portal.hung_up == ()
+    asyncio.run(ask_thrice())
+
+
+def test_answers_that_end_in_an_error_disturb_no_other(line, wire):
+    """Such an answer comes in one packet, its end with it: its connection may serve the next question at once."""
+    good = STREAM + chunked(wire.whole("4")) + b"0\r\n\r\n"
+    bad = STREAM + chunked(wire.sent(wire.chunk({"content": "fo"})) + FAILURE) + b"0\r\n\r\n"
+    failing = replace(QUESTION, model="failing")
+
+    def answer(body):
+        return bad if b'"failing"' in body else good
+
+    async def ask():
+        async with served(always(answer)) as server, HttpClient() as http:
+            line.url = server.url
+            left = iter(range(2000))
+
+            async def slot():
+                return [(n, await line.hear(failing if n % 2 else QUESTION, http=http)) for n in left]
+
+            return [one for some in await asyncio.gather(*(slot() for _ in range(16))) for one in some]
+
+    came = asyncio.run(ask())
+    assert {(heard.text, heard.error) for n, heard in came if n % 2 == 0} == {("4", None)}
+    assert {"overloaded" in str(heard.error) for n, heard in came if n % 2} == {True}
 
 
 def test_a_stalled_socket_is_given_up_in_time(line, portal):
@@ -577,7 +604,7 @@ def test_a_client_and_its_patience_serve_many_at_once(line, portal):
     portal.says("x")
 
     async def many(url):
-        async with make_client() as http:
+        async with HttpClient() as http:
             there = at_the_door(line, url)
             return await asyncio.gather(*(there.hear(http=http) for _ in range(20)))
 

@@ -17,6 +17,7 @@ from openclaw_ipython.diagnostics.scan import (
     qwen_code_settings,
     usual_ports,
 )
+from openclaw_ipython.net.client import HttpClient
 from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers
 
@@ -36,7 +37,7 @@ PROVIDERS = Providers([PORTAL, STUDIO, LOCAL])
 
 def servers(handler, ports, *, usable=False, seconds=0.3):
     async def look():
-        async with httpx.AsyncClient(transport=handler) as http:
+        async with HttpClient(handler) as http:
             return await local_servers(http, ports, lambda _: usable, seconds)
 
     return asyncio.run(look())
@@ -67,7 +68,7 @@ def server():
 def test_a_server_on_this_machine_is_found_with_its_models(server):
     here = Port("ollama", f"http://127.0.0.1:{server}/v1")
     nobody = Port("vllm", "http://127.0.0.1:1/v1")
-    (found,) = servers(httpx.AsyncHTTPTransport(), [nobody, here], seconds=5)
+    (found,) = servers(None, [nobody, here], seconds=5)
     assert (found.kind, found.provider, found.name) == ("local server", "ollama", here.base_url)
     assert found.models == ("qwen3:8b", "llava", "c", "d")
     assert found.detail == "qwen3:8b, llava, c and 1 more"

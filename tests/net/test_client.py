@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import os
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -20,14 +19,13 @@ from openclaw_ipython.errors import OpenClawError, ProtocolError, ServiceError, 
 from openclaw_ipython.net.client import (
     BODY_LIMIT,
     USER_AGENT,
+    HttpClient,
     body_pieces,
     from_httpx,
-    make_client,
     read_capped,
     translated,
     undelivered,
 )
-from openclaw_ipython.net.connections import Connections
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.practice import Portal
 
@@ -119,9 +117,9 @@ def test_nobody_listening_is_an_error_of_ours():
         port = free.getsockname()[1]
 
     async def get():
-        async with make_client() as http:
+        async with HttpClient() as http:
             with translated("the portal"):
-                await http.get(f"http://127.0.0.1:{port}/")
+                await http.send("GET", f"http://127.0.0.1:{port}/")
 
     with pytest.raises(ServiceUnavailable, match="cannot be reached"):
         asyncio.run(get())
@@ -132,8 +130,8 @@ def test_nobody_listening_is_an_error_of_ours():
 
 def got(handler, *urls):
     async def get():
-        async with make_client(httpx.MockTransport(handler)) as http:
-            return [await http.get(url) for url in urls]
+        async with HttpClient(httpx.MockTransport(handler)) as http:
+            return [await http.send("GET", url) for url in urls]
 
     return asyncio.run(get())
 
@@ -179,12 +177,12 @@ def test_cookies_are_not_kept():
 
 GET = """
     import asyncio, sys
-    from openclaw_ipython.net.client import make_client, translated
+    from openclaw_ipython.net.client import HttpClient, translated
     async def get():
-        async with make_client() as http:
+        async with HttpClient() as http:
             for url in sys.argv[1:]:
                 with translated("the other side"):
-                    print((await http.get(url)).status_code)
+                    print((await http.send("GET", url)).status_code)
     asyncio.run(get())
 """
 
@@ -218,17 +216,6 @@ def test_everything_else_is_reached_through_the_proxy_of_the_environment():
         assert "cannot be reached" in without.stderr
 
 
-def test_exceptions_from_a_proxy_alone_change_nothing():
-    """httpx's transport, which looks at proxies, takes long to import."""
-    code = "import sys; from openclaw_ipython.net.client import make_client as m; m(); print('httpcore' in sys.modules)"
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    for environ, loaded in (({"NO_PROXY": "localhost"}, "False"), ({"HTTP_PROXY": "http://a"}, "True")):
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=kept | environ, capture_output=True, text=True, check=True
-        )
-        assert done.stdout.strip() == loaded
-
-
 def test_a_netrc_adds_no_login(tmp_path):
     netrc = tmp_path / "netrc"
     netrc.write_text("default login me password secret\n")
@@ -257,19 +244,6 @@ def test_settings_that_cannot_be_used_are_told_without_their_password(environ, s
     assert "password" not in done.stderr
 
 
-@pytest.fixture
-def own_ca(tmp_path):
-    """Certificate and key of a host that only its own CA vouches for."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("there is no openssl to make a certificate with")
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
-    subprocess.run([*command.split(), *names], check=True, capture_output=True)
-    return cert, key
-
-
 def test_certificates_are_checked_and_an_own_ca_can_be_named(own_ca):
     cert, key = own_ca
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -295,35 +269,6 @@ def test_certificates_are_checked_and_an_own_ca_can_be_named(own_ca):
     assert "not trusted" in unknown.stderr
     assert trusted.stdout.split() == ["204"], trusted.stderr
     assert "not trusted" in misnamed.stderr
-
-
-def test_an_encrypted_connection_is_kept_and_carries_large_bodies_both_ways(own_ca):
-    cert, key = own_ca
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    opened = []
-
-    async def echo(reader, writer):
-        opened.append(1)
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = await reader.readexactly(int(re.search(rb"content-length: (\d+)", head.lower())[1]))
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
-                await writer.drain()
-        except asyncio.IncompleteReadError:
-            writer.close()
-
-    async def ask():
-        server = await asyncio.start_server(echo, "127.0.0.1", 0, ssl=context)
-        trusted = Connections(lambda: ssl.create_default_context(cafile=cert))
-        async with server, make_client(trusted) as http:
-            for body in (b"", bytes(range(256)) * 10_000, b"short"):
-                url = f"https://localhost:{server.sockets[0].getsockname()[1]}/"
-                assert (await http.post(url, content=body)).content == body
-
-    asyncio.run(asyncio.wait_for(ask(), 20))
-    assert opened == [1]
 
 
 # -- addresses -------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.http_errors import Failure, error_for
 from openclaw_ipython.chat.types import Reply, TextDelta
 from openclaw_ipython.errors import LoginRequired, ProtocolError
-from openclaw_ipython.net.client import BODY_LIMIT, discard, make_client
+from openclaw_ipython.net.client import BODY_LIMIT, HttpClient, discard
 from openclaw_ipython.runtime.event_loop import Bridge
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.shell.render.markdown import MarkdownRenderer
@@ -58,8 +58,10 @@ def renewed_over(body, **headers):
         return httpx.Response(200, text="welcome")
 
     async def ask():
-        async with make_client(httpx.MockTransport(handle)) as http:
-            return await http.get("https://service.invalid/", auth=BearerAuth(Twice()))
+        async with HttpClient(httpx.MockTransport(handle)) as http:
+            response = await http.send("GET", "https://service.invalid/", auth=BearerAuth(Twice()))
+            await response.aread()
+            return response
 
     return asyncio.run(ask())
 
@@ -123,9 +125,9 @@ def test_a_refused_login_says_what_to_quote_when_asking_the_service():
 # -- connections -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("proxy", ["", "http://proxy.invalid:8080"], ids=["our own way", "the way of httpx"])
+@pytest.mark.parametrize("proxy", ["", "http://proxy.invalid:8080"], ids=["without a proxy", "with a proxy"])
 def test_an_interrupt_during_the_tls_handshake_closes_the_connection(monkeypatch, proxy):
-    if proxy:  # where there is one, httpx carries out all requests, also those that go past it
+    if proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
 
     async def interrupted():
@@ -140,9 +142,9 @@ def test_an_interrupt_during_the_tls_handshake_closes_the_connection(monkeypatch
             writer.close()
 
         server = await asyncio.start_server(silent, "127.0.0.1", 0)
-        async with server, make_client() as http:
+        async with server, HttpClient() as http:
             port = server.sockets[0].getsockname()[1]
-            task = asyncio.create_task(http.get(f"https://127.0.0.1:{port}/"))
+            task = asyncio.create_task(http.send("GET", f"https://127.0.0.1:{port}/"))
             await asyncio.wait_for(greeted.wait(), 10)
             task.cancel()
             await asyncio.wait_for(ended.wait(), 10)
