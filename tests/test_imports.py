@@ -61,7 +61,11 @@ async def sign_in(portal, environ):
 
 
 def test_a_question_was_asked(imported):
-    assert {"httpx", "openclaw_ipython.client", "openclaw_ipython.shell.render.markdown"} <= imported
+    assert {
+        "httpx",
+        "openclaw_ipython.client",
+        "openclaw_ipython.shell.render.renderers.markdown",
+    } <= imported
 
 
 @pytest.mark.parametrize("package", ["ipywidgets", "nest_asyncio2", "tqdm", "segno"])
@@ -76,7 +80,8 @@ def test_a_question_does_without(imported, package):
         "openclaw.config_edit", "context", "diagnostics.checks",
         "auth.import_credentials", "journal.database", "journal.journal", "auth.key_login", "auth.logins",
         "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands.registry",
-        "shell.render.formats", "shell.commands.journal", "shell.login.flow", "shell.dry_run",
+        "shell.render.buffered", "shell.render.formats.json", "shell.render.code_cells",
+        "shell.commands.journal", "shell.login.flow", "shell.dry_run",
         "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.upkeep",
     ],
 )  # fmt: skip
@@ -92,11 +97,11 @@ def test_the_number_of_modules_stays_small(imported):
 def test_the_parser_of_markdown_is_loaded_while_the_answer_is_awaited():
     code = """
 import sys
-from openclaw_ipython.shell.render.markdown import MarkdownRenderer
+from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 renderer = MarkdownRenderer(None, lambda: 0.0)
-renderer.open("m")
+renderer.start("m")
 before = "markdown_it" in sys.modules
-renderer.feed([])
+renderer.update([])
 print(before, "markdown_it" in sys.modules)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.shell.conversation import conversation_for
 from openclaw_ipython.shell.inputs import compose_prompt
 from openclaw_ipython.shell.options import MANUAL, AskOptions, parse_cell_line, parse_prompt_line
+from openclaw_ipython.shell.render.formats import find_format
 from openclaw_ipython.shell.reply import bind_reply, prepare_request, renderer_for, stream_reply
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.shell.inputs import CellPrompt
-    from openclaw_ipython.shell.render.markdown import Renderer
+    from openclaw_ipython.shell.render.renderer import Renderer
     from openclaw_ipython.shell.session import Session
 
 
@@ -61,8 +62,6 @@ def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, render
         request = prepare_request(session, options, prompt, renderer)
         reply = stream_reply(session, request, renderer, options.out)
     if options.format and reply.parsed is None:
-        from openclaw_ipython.shell.render.formats import parsed
-
-        reply.parsed = parsed(reply, options.format)
+        reply.parsed = find_format(options.format).parse(reply)
     bind_reply(session, reply, options.out)
     return reply

@@ -13,7 +13,8 @@ from openclaw_ipython.shell import naming
 from openclaw_ipython.shell.commands import journal
 from openclaw_ipython.shell.commands.registry import longest, next_words
 from openclaw_ipython.shell.login.flow import METHODS
-from openclaw_ipython.shell.options import CELL, FORMATS, LINE
+from openclaw_ipython.shell.options import CELL, LINE
+from openclaw_ipython.shell.render.formats import NAMES as FORMATS
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.parser import Option, Spec

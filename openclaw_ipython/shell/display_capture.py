@@ -1,23 +1,23 @@
-"""What cells of a kernel displayed, kept in small: a kernel itself forgets it once it is sent.
+"""A copy of what the cells of a kernel display, which the kernel itself does not keep.
 
-It keeps what has been shown since the extension was loaded: the last state of each output, as text and as pictures, of
-the newest cells, up to a limit. Nothing leaves from here.
+For each output since the extension was loaded: its last state, as text and as pictures, of the newest cells, up to a
+limit.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-MOST = 4 * 1024 * 1024
-"""Characters that are kept in all; the oldest outputs go first."""
+LIMIT = 4 * 1024 * 1024
+"""Characters that are bundle in all; the oldest outputs go first."""
 
-MOST_TEXT = 64 * 1024
-"""Characters of one output's text that are kept, from its beginning."""
+TEXT_LIMIT = 64 * 1024
+"""Characters of one output's text that are bundle, from its beginning."""
 
 PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
 
-class Shown:
+class DisplayCapture:
     """The displays of a shell's cells. `outputs` gives those of one cell, each as MIME type → text (base64)."""
 
     def __init__(self, shell: Any) -> None:
@@ -31,16 +31,16 @@ class Shown:
         """What cell `number` displayed, in order."""
         return list(self._cells.get(number, {}).values())
 
-    def heard(self, message: Any) -> Any:
-        """Take in what the kernel displays or updates; the message, which is to be passed on as it is."""
+    def capture(self, message: Any) -> Any:
+        """Copy what the kernel displays or updates; the unchanged message."""
         try:
             if message.get("msg_type") in ("display_data", "update_display_data"):
-                self._keep(message["content"])
-        except Exception:  # whatever is odd about a display, it must be shown
+                self._store(message["content"])
+        except Exception:  # an odd message must be displayed all the same
             pass
         return message
 
-    def _keep(self, content: dict[str, Any]) -> None:
+    def _store(self, content: dict[str, Any]) -> None:
         number = running_cell(self._shell)
         display_id = (content.get("transient") or {}).get("display_id") or ""
         number = self._places.get(display_id, number)
@@ -49,14 +49,14 @@ class Shown:
         key = display_id or f"#{self._count}"
         if display_id:
             self._places[display_id] = number
-        kept = {
-            kind: text if kind in PICTURES else text[:MOST_TEXT]
+        bundle = {
+            kind: text if kind in PICTURES else text[:TEXT_LIMIT]
             for kind, text in content["data"].items()
             if kind in ("text/plain", *PICTURES) and isinstance(text, str)
         }
-        self._size += _size(kept) - _size(cell.get(key, {}))
-        cell[key] = kept
-        while self._size > MOST and (len(self._cells) > 1 or len(cell) > 1):
+        self._size += _size(bundle) - _size(cell.get(key, {}))
+        cell[key] = bundle
+        while self._size > LIMIT and (len(self._cells) > 1 or len(cell) > 1):
             self._drop_oldest(min(self._cells))
 
     def _drop_oldest(self, number: int) -> None:
@@ -75,5 +75,5 @@ def running_cell(shell: Any) -> int:
     return len(shell.history_manager.input_hist_raw) - 1
 
 
-def _size(kept: dict[str, str]) -> int:
-    return sum(map(len, kept.values()))
+def _size(bundle: dict[str, str]) -> int:
+    return sum(map(len, bundle.values()))

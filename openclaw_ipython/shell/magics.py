@@ -1,7 +1,6 @@
-"""`%openclaw`, `%qwen` and `%%qwen`: parse, call, show. Nothing else.
+"""The magics `%openclaw`, `%qwen` and `%%qwen`, and loading and unloading them.
 
-This is the only module that `%load_ext` imports, so it imports IPython (which is there) and nothing of
-ours but the errors; the rest of the house comes at the first use.
+`%load_ext` imports this module, so it imports little besides IPython; everything else is imported at the first use.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from traitlets import Bool, Enum, Float, Int, Unicode
 
 from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.shell.render.renderers import NAMES as RENDERERS
 
 if TYPE_CHECKING:
-    from openclaw_ipython.shell.display_capture import Shown
+    from openclaw_ipython.shell.display_capture import DisplayCapture
     from openclaw_ipython.shell.session import Session
 
 _ATTRIBUTE = "_openclaw_ipython"
@@ -37,7 +37,7 @@ class OpenClaw(Magics):
         config=True
     )
     renderer = Enum(
-        ["auto", "markdown", "plain", "silent"],
+        ["auto", *RENDERERS],
         "auto",
         help="How an answer is shown; auto: what the front end can",
     ).tag(config=True)
@@ -84,7 +84,7 @@ class OpenClaw(Magics):
 
     @property
     def session(self) -> Session:
-        """What the magics of this shell share, made at the first use."""
+        """The state of this shell, made at the first use."""
         if self._session is None:
             from openclaw_ipython.shell.session import Session
 
@@ -92,15 +92,15 @@ class OpenClaw(Magics):
         return self._session
 
     @cached_property
-    def shown(self) -> Shown:
-        """What cells displayed, kept since the extension was loaded; made when the first one displays something."""
-        from openclaw_ipython.shell.display_capture import Shown
+    def display_capture(self) -> DisplayCapture:
+        """What cells displayed since the extension was loaded; made at the first display."""
+        from openclaw_ipython.shell.display_capture import DisplayCapture
 
-        return Shown(self.shell)
+        return DisplayCapture(self.shell)
 
-    def _displayed(self, message: Any) -> Any:
-        """Called by the kernel for each display on its way out."""
-        return self.shown.heard(message)
+    def _capture(self, message: Any) -> Any:
+        """Called by the kernel for each display that it sends."""
+        return self.display_capture.capture(message)
 
     # no_var_expand: IPython would otherwise evaluate what stands in braces on the line
     @no_var_expand
@@ -141,7 +141,7 @@ class OpenClaw(Magics):
         self._guarded(run)
 
     def _guarded(self, run: Callable[[], None]) -> None:
-        """Errors of ours, and an interrupt, end the cell in a line or two; it still counts as failed."""
+        """Run, and show errors of this package and an interrupt in a line or two; the cell fails all the same."""
         from openclaw_ipython.i18n import _, language_for, set_language
 
         set_language(language_for(self.language, os.environ))
@@ -157,7 +157,7 @@ class OpenClaw(Magics):
             raise _brief(interrupt, [_("interrupted")]).with_traceback(None) from None
 
     def close(self) -> None:
-        """Take back what using the magics left behind."""
+        """Close the session and remove what the magics bound."""
         session, self._session = self._session, None
         if session is not None:
             from openclaw_ipython.i18n import ENGLISH, set_language
@@ -166,49 +166,48 @@ class OpenClaw(Magics):
             set_language(ENGLISH)
             self.shell.user_ns.pop("_qwen", None)
 
-    def _hook(self, act: str) -> None:
-        """Begin or end to hear of displays, where that is possible: in a kernel."""
-        hook = getattr(self.shell.display_pub, act, None)
+    def _display_hook(self, method: str) -> None:
+        """Register or unregister the capture of displays; only a kernel has the hooks for it."""
+        hook = getattr(self.shell.display_pub, method, None)
         if hook is not None:
-            hook(self._displayed)
+            hook(self._capture)
 
     def register(self) -> None:
-        """Put the magics, the completion and the rule for question marks into the shell."""
+        """Register the magics, the completion and the rule for question marks."""
         self.shell.register_magics(self)
-        self.shell.input_transformers_cleanup.append(questions)
+        self.shell.input_transformers_cleanup.append(allow_question_marks)
         self.shell.Completer.custom_matchers.append(self._matcher)
-        self._hook("register_hook")
+        self._display_hook("register_hook")
 
     def unregister(self) -> None:
-        """Take out everything that `register`, and `Magics` itself, put into the shell."""
+        """Remove everything that `register`, and `Magics` itself, put into the shell."""
         manager = self.shell.magics_manager
         for kind, names in self.magics.items():
             for name in names:
                 if getattr(manager.magics[kind].get(name), "__self__", None) is self:
                     del manager.magics[kind][name]
         manager.registry.pop(type(self).__name__, None)
-        self._hook("unregister_hook")
+        self._display_hook("unregister_hook")
         if self._matcher in self.shell.Completer.custom_matchers:
             self.shell.Completer.custom_matchers.remove(self._matcher)
-        if questions in self.shell.input_transformers_cleanup:
-            self.shell.input_transformers_cleanup.remove(questions)
+        if allow_question_marks in self.shell.input_transformers_cleanup:
+            self.shell.input_transformers_cleanup.remove(allow_question_marks)
         if self in self.shell.configurables:
             self.shell.configurables.remove(self)
 
 
-_QUESTION = re.compile(r"^(\s*)%qwen[ \t]+(\S.*\?)\s*$")
+_QUESTION = r"^(\s*)%qwen[ \t]+(\S.*\?)\s*$"
 
 
-def questions(lines: list[str]) -> list[str]:
+def allow_question_marks(lines: list[str]) -> list[str]:
     """Let `%qwen what is this?` be a question: IPython takes a line that ends in `?` for a look-up of help.
 
-    `%qwen?` stays a look-up. The body of a cell magic is somebody's text and is left alone; a `%%qwen` without
-    any is the same as a bare `%qwen`.
+    `%qwen?` stays a look-up. The body of a cell magic is left alone; a `%%qwen` without one is a bare `%qwen`.
     """
     if lines and lines[0].startswith("%%"):
         empty = lines[0].startswith("%%qwen") and not "".join(lines[1:]).strip() and "?" not in lines[0]
         return ["%qwen\n"] if empty else lines
-    return [_QUESTION.sub(_call, line) for line in lines]
+    return [re.sub(_QUESTION, _call, line) for line in lines]
 
 
 def _call(found: re.Match[str]) -> str:
@@ -216,7 +215,7 @@ def _call(found: re.Match[str]) -> str:
 
 
 def load(shell: Any) -> None:
-    """What `%load_ext` does. A second time does nothing."""
+    """Load the extension; a second time does nothing."""
     if getattr(shell, _ATTRIBUTE, None) is None:
         magics = OpenClaw(shell)
         magics.register()
@@ -224,7 +223,7 @@ def load(shell: Any) -> None:
 
 
 def unload(shell: Any) -> None:
-    """What `%unload_ext` does."""
+    """Unload the extension."""
     magics = getattr(shell, _ATTRIBUTE, None)
     if magics is not None:
         delattr(shell, _ATTRIBUTE)
@@ -236,15 +235,15 @@ def _lines(error: OpenClawError) -> list[str]:
     from openclaw_ipython.i18n import _
     from openclaw_ipython.sanitize.terminal import safe_text
 
-    # What another library or a server said may have lines of its own.
+    # messages of libraries and servers may have several lines
     first = f"{type(error).__name__}: {' '.join(safe_text(str(error)).split())}"
-    request_id = getattr(error, "request_id", "")  # what the service wants to be told when one asks it why
+    request_id = getattr(error, "request_id", "")  # for the support of the service
     if request_id:
         first += " · " + _("request {id}", id=safe_text(request_id))
     return [first, f"→ {safe_text(error.hint)}"] if error.hint else [first]
 
 
 def _brief(error: Any, lines: list[str]) -> BaseException:
-    """Give this one instance a short rendering. IPython honours it; the type stays what it is."""
+    """Give this instance a short traceback, which IPython shows; its type stays."""
     error._render_traceback_ = lambda: lines
     return error  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """What the notebook holds, as IPython has it: names, cells with their outputs, the last exception.
 
-The one place that knows where IPython keeps these. It reads, and decides nothing about what goes into a prompt.
+The only module that knows where IPython keeps these. It only reads.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from openclaw_ipython.shell.display_capture import PICTURES, running_cell
 if TYPE_CHECKING:
     from types import CodeType
 
-    from openclaw_ipython.shell.display_capture import Shown
+    from openclaw_ipython.shell.display_capture import DisplayCapture
 
-_RESULT = re.compile(r"_{1,3}|_\d+")
-_EMPTY_LINES = re.compile(r"\A(?:[ \t]*\n)+")
+_RESULT = r"_{1,3}|_\d+"
+_EMPTY_LINES = r"\A(?:[ \t]*\n)+"
 
 
 class NotebookView:
-    """One shell's names, cells and failures. `shown` is what cells displayed since the extension was loaded."""
+    """One shell's names, cells and failures. `capture` has what its cells displayed."""
 
-    def __init__(self, shell: Any, shown: Shown | None = None) -> None:
+    def __init__(self, shell: Any, capture: DisplayCapture | None = None) -> None:
         self._shell = shell
-        self._shown = shown
+        self._capture = capture
 
     @property
     def names(self) -> Mapping[str, Any]:
@@ -38,16 +38,16 @@ class NotebookView:
         return self._shell.user_ns  # type: ignore[no-any-return]
 
     def nameable(self) -> Mapping[str, Any]:
-        """The names that a person may mean: all but IPython's own, of which only the last results count."""
+        """The names a prompt may use: those of the notebook, and of IPython's own only the last results."""
         hidden = self._shell.user_ns_hidden
         return {
             name: value
             for name, value in self.names.items()
-            if not (name in hidden and hidden[name] is value) or _RESULT.fullmatch(name)
+            if not (name in hidden and hidden[name] is value) or re.fullmatch(_RESULT, name)
         }
 
     def own_names(self) -> list[str]:
-        """The names that the person made, sorted: without IPython's own, and without those that begin with `_`."""
+        """The names of the notebook, sorted: without IPython's own, and without those that begin with `_`."""
         return sorted(name for name in self.nameable() if not name.startswith("_"))
 
     @property
@@ -95,9 +95,7 @@ class NotebookView:
             return None
         number, line = self._where(error)
         source = self.inputs[number] if number is not None and 0 < number < len(self.inputs) else ""
-        return Failure(error, number, _EMPTY_LINES.sub("", source), line)  # as IPython counts its lines
-
-    # -- inside --
+        return Failure(error, number, re.sub(_EMPTY_LINES, "", source), line)  # as IPython counts its lines
 
     def _where(self, error: BaseException) -> tuple[int | None, int | None]:
         """Number and line of the cell that `error` came out of: the last of its frames that is in one."""
@@ -122,8 +120,8 @@ class NotebookView:
         return int(match[1]) if match else None
 
     def _displays(self, number: int) -> list[Mapping[str, Any]]:
-        if self._shown is not None and (kept := self._shown.outputs(number)):
-            return list(kept)
+        if self._capture is not None and (outputs := self._capture.outputs(number)):
+            return list(outputs)
         return [o.bundle for o in self._history(number) if o.output_type == "display_data"]
 
     def _history(self, number: int) -> Sequence[Any]:
@@ -139,11 +137,11 @@ class NotebookView:
         failed = (getattr(manager, "exceptions", None) or {}).get(number)
         if failed:
             parts.append(f"{failed['ename']}: {failed['evalue']}")
-        return "\n".join(said for part in parts if (said := _as_read(part)))
+        return "\n".join(text for part in parts if (text := _final_text(part)))
 
 
-def _as_read(text: str) -> str:
-    """Printed text as it stands in the end: no colours, and of a line that was overwritten the last state."""
+def _final_text(text: str) -> str:
+    """Printed text without colours, and of a line that was overwritten its last state."""
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     return safe_text("\n".join(lines)).strip("\n")
 

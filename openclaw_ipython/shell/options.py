@@ -31,8 +31,8 @@ from openclaw_ipython.shell.parser import (
     seconds,
     words,
 )
+from openclaw_ipython.shell.render.formats import NAMES as FORMATS
 
-FORMATS = ("markdown", "text", "code", "json", "html", "math", "silent")
 MANUAL = "%openclaw help qwen"
 
 
@@ -108,7 +108,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         str | None,
         Option(
             ("-f", "--format"),
-            "how it is shown: markdown, text, code (also put into new cells), json, html, math or silent",
+            f"how it is shown: {', '.join(FORMATS)}",
             "FORMAT",
             choice(*FORMATS),
             kind="format",

@@ -1,13 +1,11 @@
-"""`%openclaw fix` and `%openclaw explain`: which failure is meant, and how a repair is shown.
+"""`%openclaw fix` and `%openclaw explain`: which exception is meant, and how a repair is shown.
 
-What the model is told is made in `context.repairs`. Nothing is ever run: the repaired cell is put below, for the
-person to look at.
+`context.repairs` makes the prompt. Nothing is run: the repaired cell is put below.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,30 +17,28 @@ from openclaw_ipython.shell.inputs import CellPrompt
 from openclaw_ipython.shell.options import AskOptions
 from openclaw_ipython.shell.render.code_cells import PYTHON, flagged, warning
 from openclaw_ipython.shell.render.diffs import diff_bundle
+from openclaw_ipython.shell.render.renderer import RendererWrapper
+from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.status import mark_text
-from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
-from openclaw_ipython.shell.render.wrapper import Around
-from openclaw_ipython.shell.reply import renderer_for
+from openclaw_ipython.shell.reply import render_context
 from openclaw_ipython.shell.views import MessageView
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.names import Failure
     from openclaw_ipython.context.repairs import Case
-    from openclaw_ipython.shell.render.markdown import Renderer
-    from openclaw_ipython.shell.render.surfaces import Surface
+    from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
     from openclaw_ipython.shell.session import Session
 
-_OURS = re.compile(r"\s*%openclaw\s+(?:fix|explain)\b")
+_FIX = r"\s*%openclaw\s+(?:fix|explain)\b"
 
 
 def failure_in(session: Session) -> Failure | MessageView:
-    """The failure that is meant, or what to say where no model is needed.
+    """The last exception of the notebook, or a message where no model is needed.
 
-    The last exception of the notebook; where that is one of asking about it (no login, an interrupt), the one that was
-    asked about.
+    An exception of `%openclaw fix` itself (no login, an interrupt) is skipped: the one it was about is meant.
     """
     found = session.notebook.last_failure()
-    if found is not None and _OURS.match(found.source):
+    if found is not None and re.match(_FIX, found.source):
         found = session.failure
     session.failure = found
     if found is None:
@@ -62,14 +58,12 @@ def ask_about(session: Session, case: Case, renderer: Renderer, model: str | Non
 
 def repair_renderer(session: Session, failure: Failure, case: Case) -> RepairRenderer:
     """Shows the answer as answers are shown here, then the difference; puts the cell below."""
-    surface = TerminalSurface(sys.stdout) if session.front.kind == "terminal" else JupyterSurface()
-    return RepairRenderer(
-        renderer_for(session), surface, failure.source.strip("\n"), case.restored, session.below.put
-    )
+    context = render_context(session)
+    return RepairRenderer(make_renderer(context), context, failure.source.strip("\n"), case.restored)
 
 
-class RepairRenderer(Around):
-    """Shows an answer as `inner` does, then what changes in `source`; the repaired cell goes to `put`.
+class RepairRenderer(RendererWrapper):
+    """Shows an answer as `inner` does, then the difference to `source`, and puts the repaired cell into a new cell.
 
     `restored` gives the code of the answer as the person would have typed it.
     """
@@ -77,36 +71,34 @@ class RepairRenderer(Around):
     def __init__(
         self,
         inner: Renderer,
-        surface: Surface,
+        context: RenderContext,
         source: str,
         restored: Callable[[str], str],
-        put: Callable[[Sequence[str]], None],
     ) -> None:
         super().__init__(inner)
-        self._surface = surface
+        self._context = context
         self._source = source
         self._restored = restored
-        self._put = put
 
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+    def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """As `inner`; then, of a complete answer, the difference, and the cell below."""
         code = "" if mark_text(reply) else repaired_cell(str(reply))
         code = self._restored(code)
         bundle = diff_bundle(self._source, code) if code else None
         if bundle is not None:
-            said = _("the repaired cell is below, not run")
+            note = _("the repaired cell is below, not run")
         elif code:
-            said = _("nothing to change in this cell")
+            note = _("nothing to change in this cell")
         else:
-            said = _("no repaired cell in the answer")
-        self._inner.close(reply, notes if mark_text(reply) else [*notes, said])
+            note = _("no repaired cell in the answer")
+        self._inner.finish(reply, notes if mark_text(reply) else [*notes, note])
         if bundle is None:
             return
-        self._surface.show(bundle)
+        self._context.surface.show(bundle)
         known = flagged([self._source])
         if lines := [line for line in flagged([code]) if line not in known]:
-            self._surface.show(warning(lines))
-        self._put([code])
+            self._context.surface.show(warning(lines))
+        self._context.put_cells([code])
 
 
 def repaired_cell(answer: str) -> str:

@@ -11,7 +11,9 @@ from openclaw_ipython.chat.types import Notice, Reply
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.inputs import preferred_model
-from openclaw_ipython.shell.render.markdown import MarkdownRenderer, PlainRenderer, Renderer, SilentRenderer
+from openclaw_ipython.shell.render.formats import find_format
+from openclaw_ipython.shell.render.renderer import RenderContext, Renderer, ReplayRenderer
+from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 
 if TYPE_CHECKING:
@@ -39,9 +41,7 @@ def prepare_request(
     preferences = session.options
     system = options.system or preferences.system or None
     if options.format:
-        from openclaw_ipython.shell.render.formats import instructed
-
-        system = instructed(system, options.format)
+        system = find_format(options.format).system_prompt(system)
     temperature = options.temperature if options.temperature is not None else preferences.temperature
 
     def ready() -> Question:
@@ -72,16 +72,16 @@ def prepare_request(
         pass  # the sign-in may bring it
     from openclaw_ipython.shell.login.flow import join
 
-    renderer.open("")
+    renderer.start("")
     try:
         join(
             session,
-            lambda label, left: renderer.feed(
+            lambda label, left: renderer.update(
                 [Notice(_("waiting for the sign-in to {label}", label=label), left)]
             ),
         )
     except (OpenClawError, KeyboardInterrupt):
-        renderer.abandon()
+        renderer.cancel()
         raise
     return ready()
 
@@ -89,18 +89,16 @@ def prepare_request(
 def stream_reply(session: Session, request: Question, renderer: Renderer, out: str | None) -> Reply:
     """Send `request` and show its reply. An error or interrupt binds and shows the part that has arrived."""
     if request.kept is not None:
-        from openclaw_ipython.shell.render.replay import AtOnce
-
-        renderer = AtOnce(renderer)
+        renderer = ReplayRenderer(renderer)
     monotonic = session.monotonic
     collector = Collector(str(request.ref), monotonic())
-    renderer.open(str(request.ref))
+    renderer.start(str(request.ref))
     with partial_reply_kept(
         session, renderer, out, lambda error: collector.reply(monotonic(), finish_reason_of(error))
     ):
         receive(session, request, renderer, collector)
         reply = collector.reply(monotonic())
-        renderer.close(reply)
+        renderer.finish(reply)
         return reply
 
 
@@ -111,7 +109,7 @@ def receive(session: Session, request: Question, renderer: Renderer, collector: 
             now = session.monotonic()
             for event in batch:
                 collector.add(event, now)
-            renderer.feed(batch)
+            renderer.update(batch)
 
 
 @contextlib.contextmanager
@@ -127,9 +125,9 @@ def partial_reply_kept(
         with contextlib.suppress(KeyboardInterrupt):
             if reply or reply.reasoning or reply.tool_calls:
                 bind_reply(session, reply, out)
-                renderer.close(reply)
+                renderer.finish(reply)
             else:
-                renderer.abandon()
+                renderer.cancel()
         raise
 
 
@@ -146,18 +144,22 @@ def bind_reply(session: Session, reply: Reply, out: str | None) -> None:
         names[out] = reply if reply.parsed is None else reply.parsed
 
 
-def renderer_for(session: Session, name: str | None = None) -> Renderer:
-    """The renderer of this front end for the format `name`."""
-    painter = session.options.renderer
-    if painter == "auto":
-        painter = "plain" if session.front.kind == "terminal" else "markdown"
-    if name not in (None, "markdown"):
-        from openclaw_ipython.shell.render import formats
+def render_context(session: Session) -> RenderContext:
+    """What renderers are made from in the running cell."""
+    in_terminal = session.front.kind == "terminal"
+    renderer = session.options.renderer
+    if renderer == "auto":
+        renderer = "plain" if in_terminal else "markdown"
+    return RenderContext(
+        renderer,
+        surface=TerminalSurface(sys.stdout) if in_terminal else JupyterSurface(),
+        monotonic=session.monotonic,
+        put_cells=session.put_cells,
+        footer=session.options.footer,
+    )
 
-        return formats.renderer(session, painter, name)
-    footer = session.options.footer
-    if painter == "silent":
-        return SilentRenderer()
-    if painter == "plain":
-        return PlainRenderer(TerminalSurface(sys.stdout), session.monotonic, footer=footer)
-    return MarkdownRenderer(JupyterSurface(), session.monotonic, footer=footer)
+
+def renderer_for(session: Session, format_name: str | None = None) -> Renderer:
+    """The renderer of this front end for a format."""
+    context = render_context(session)
+    return find_format(format_name).make(context) if format_name else make_renderer(context)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.client import Client
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.login.state import SignIn
     from openclaw_ipython.shell.notebook import NotebookView
     from openclaw_ipython.shell.recent_questions import RecentQuestions
-    from openclaw_ipython.shell.render.code_cells import Below
+    from openclaw_ipython.shell.render.code_cells import NextCells
     from openclaw_ipython.shell.views import View
 
 
@@ -34,7 +35,7 @@ class Session:
         self.signin: SignIn | None = None
         self.failure: Failure | None = None
         """The failure that `%openclaw fix` or `explain` was asked about last."""
-        self._below: Below | None = None
+        self._next_cells: NextCells | None = None
         self._recent_questions: RecentQuestions | None = None
         self._client: Client | None = None
         self._pid = os.getpid()
@@ -62,16 +63,15 @@ class Session:
         """The names, cells and failures of this shell."""
         from openclaw_ipython.shell.notebook import NotebookView
 
-        return NotebookView(self.shell, self.options.shown)
+        return NotebookView(self.shell, self.options.display_capture)
 
-    @property
-    def below(self) -> Below:
-        """Puts cells below the running one."""
-        if self._below is None:
-            from openclaw_ipython.shell.render.code_cells import Below
+    def put_cells(self, cells: Sequence[str]) -> None:
+        """Put code into new cells below the running one."""
+        if self._next_cells is None:
+            from openclaw_ipython.shell.render.code_cells import NextCells
 
-            self._below = Below(self.shell)
-        return self._below
+            self._next_cells = NextCells(self.shell)
+        self._next_cells.put(cells)
 
     @property
     def front(self) -> FrontEnd:
@@ -96,8 +96,8 @@ class Session:
 
     def close(self) -> None:
         """Stop what runs and close what is open."""
-        if self._below is not None:
-            self._below.forget()
+        if self._next_cells is not None:
+            self._next_cells.forget()
         if self.signin is not None:
             self.signin.cancel()
         client, self._client = self._client, None

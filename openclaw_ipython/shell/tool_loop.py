@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.dispatch.failover import Question
     from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.options import AskOptions
-    from openclaw_ipython.shell.render.markdown import Renderer
+    from openclaw_ipython.shell.render.renderer import Renderer
     from openclaw_ipython.shell.session import Session
 
 _SHOWN = 4_000  # characters of the arguments that a person is asked about
@@ -58,7 +58,7 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
         loop = CellToolLoop(session, options, prompt, renderer, runner)
         with partial_reply_kept(session, renderer, options.out, loop.partial_reply):
             reply = run_loop(steps, loop.ask, loop.run)
-            renderer.close(reply)
+            renderer.finish(reply)
             return reply
 
 
@@ -137,9 +137,9 @@ class CellToolLoop:
         session, renderer = self._session, self._renderer
         request = _request(session, self._options, self._prompt, renderer, step)
         if self._replies:
-            renderer.feed([TextDelta("\n\n")])  # a new paragraph, no continuation of the reply before
+            renderer.update([TextDelta("\n\n")])  # a new paragraph, no continuation of the reply before
         else:
-            renderer.open(str(request.ref))
+            renderer.start(str(request.ref))
         self._collector = Collector(str(request.ref), session.monotonic())
         receive(session, request, renderer, self._collector)
         reply = self._collector.reply(session.monotonic())
@@ -151,13 +151,13 @@ class CellToolLoop:
         """Show each call and ask whether it may run; run those that may."""
         allowed: list[PlannedCall] = []
         for planned in step.calls:
-            self._renderer.feed([planned.call])
+            self._renderer.update([planned.call])
             refused = not planned.refusal and not self._allowed(planned)
             allowed.append(PlannedCall(planned.call, refusal=_REFUSED) if refused else planned)
         outcomes: dict[int, CallOutcome] = {}
         for at, outcome in self._runner.run(allowed):
             outcomes[at] = outcome
-            self._renderer.feed([ToolResult(allowed[at].call, outcome.text, outcome.failed)])
+            self._renderer.update([ToolResult(allowed[at].call, outcome.text, outcome.failed)])
         return [outcomes[at] for at in range(len(allowed))]
 
     def partial_reply(self, error: BaseException) -> Reply:

@@ -23,7 +23,8 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
-from openclaw_ipython.shell.render.markdown import PlainRenderer, TerminalSurface
+from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
+from openclaw_ipython.shell.render.surfaces import TerminalSurface
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -144,14 +145,14 @@ def test_the_footer_names_who_answered_and_why(place):
     place.portal.fails_next(CHAT, 429, BUSY).says("from big")
     screen = io.StringIO()
     renderer = PlainRenderer(TerminalSurface(screen), lambda: 0.0)
-    renderer.open(PORTAL)
+    renderer.start(PORTAL)
 
     async def show():
         collector = Collector(PORTAL, 0.0)
         async for event in place.impatient().stream("hi"):
             collector.add(event, 0.0)
-            renderer.feed([event])
-        renderer.close(collector.reply(0.0))
+            renderer.update([event])
+        renderer.finish(collector.reply(0.0))
 
     run(show())
     answer, footer = screen.getvalue().splitlines()

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.practice.samples import find_schema, sample
 from openclaw_ipython.practice.tables import Table, find_table, statistics_markdown
-from openclaw_ipython.shell.render.buffered import as_formula, as_json, as_page
-from openclaw_ipython.shell.render.formats import instructed
+from openclaw_ipython.shell.render.formats import find_format
+from openclaw_ipython.shell.render.formats.html import format_html
+from openclaw_ipython.shell.render.formats.json import format_json
+from openclaw_ipython.shell.render.formats.math import format_math
 
 DISCLAIMER = "*I am the practice portal, not a model.*"
 ADD = {
@@ -234,10 +236,12 @@ def test_json_is_answered_when_demanded(ask):
 
 @pytest.mark.parametrize("name", ["json", "html", "math"])
 def test_one_thing_and_nothing_else_is_given_in_the_form_that_the_magic_shows(ask, name):
-    system = {"role": "system", "content": instructed(None, name)}
+    system = {"role": "system", "content": find_format(name).system_prompt(None)}
     said = ask.chat(system, "a <b>page</b>").said
     assert "not a model" in said
-    shown = {"json": as_json, "html": as_page, "math": as_formula}[name](Reply(said, finish_reason="stop"))
+    shown = {"json": format_json, "html": format_html, "math": format_math}[name](
+        Reply(said, finish_reason="stop")
+    )
     assert shown.bundle is not None
     assert "<b>page" not in shown.bundle["text/plain"]
 

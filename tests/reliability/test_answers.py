@@ -17,7 +17,7 @@ from openclaw_ipython.errors import LoginRequired, ProtocolError
 from openclaw_ipython.net.client import BODY_LIMIT, HttpClient, discard
 from openclaw_ipython.runtime.event_loop import Bridge
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.shell.render.markdown import MarkdownRenderer
+from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 
 # -- a refused login ---------------------------------------------------------------------------
 
@@ -225,13 +225,13 @@ def test_a_display_that_is_stuck_does_not_hold_the_stream_and_misses_nothing():
 
     bridge, surface = Bridge(), StuckOnce(over)
     renderer, collector = MarkdownRenderer(surface, lambda: 0.0), Collector("m", 0.0)
-    renderer.open("m")
+    renderer.start("m")
     with bridge.batches(stream, 0.0) as batches:
         for batch in batches:
             for event in batch:
                 collector.add(event, 0.0)
-            renderer.feed(batch)
-    renderer.close(collector.reply(0.0, "stop"))
+            renderer.update(batch)
+    renderer.finish(collector.reply(0.0, "stop"))
     bridge.close()
     shown = " ".join(output["text/plain"] for output in surface.outputs)
     assert [word for word in shown.split() if word.isdigit()][:10_000] == [str(n) for n in range(10_000)]
@@ -244,8 +244,8 @@ def test_an_interrupted_answer_that_was_not_shown_yet_is_not_painted_piece_by_pi
     over.set()
     surface = StuckOnce(over)
     renderer = MarkdownRenderer(surface, lambda: 0.0)
-    renderer.open("m")
-    renderer.close(Reply(text, finish_reason="interrupted"))
+    renderer.start("m")
+    renderer.finish(Reply(text, finish_reason="interrupted"))
     shown, footer = surface.outputs
     assert shown["text/plain"] == text.strip("\n")
     assert shown["text/markdown"].startswith("<pre")

@@ -3,14 +3,14 @@
 from types import SimpleNamespace
 
 from openclaw_ipython.shell import display_capture
-from openclaw_ipython.shell.display_capture import Shown
+from openclaw_ipython.shell.display_capture import DisplayCapture
 
 
 class Shell:
     """As much of a kernel's shell as is listened to."""
 
     def __init__(self):
-        self.record = Shown(self)
+        self.record = DisplayCapture(self)
         self.history_manager = SimpleNamespace(input_hist_raw=[""])
 
     def run(self, *displays):
@@ -18,7 +18,7 @@ class Shell:
         for kind, data, display_id in displays:
             content = {"data": data, "transient": {"display_id": display_id} if display_id else {}}
             message = {"msg_type": kind, "content": content}
-            assert self.record.heard(message) is message
+            assert self.record.capture(message) is message
 
 
 def listening():
@@ -46,13 +46,13 @@ def test_an_update_replaces_what_was_shown_where_it_was_shown():
 def test_the_oldest_cells_go_when_it_becomes_much():
     shell, record = listening()
     for _ in range(5):
-        shell.run(("display_data", {"image/png": "A" * (display_capture.MOST // 3)}, ""))
+        shell.run(("display_data", {"image/png": "A" * (display_capture.LIMIT // 3)}, ""))
     assert [bool(record.outputs(n)) for n in range(1, 6)] == [False, False, True, True, True]
 
 
 def test_of_a_cell_that_shows_much_the_newest_outputs_are_kept():
     shell, record = listening()
-    third = "A" * (display_capture.MOST // 3)
+    third = "A" * (display_capture.LIMIT // 3)
     shell.run(*(("display_data", {"image/png": third, "text/plain": str(n)}, "") for n in range(10)))
     assert [kept["text/plain"] for kept in record.outputs(1)] == ["8", "9"]
 
@@ -65,5 +65,5 @@ def test_an_odd_display_is_passed_on():
 
 def test_of_a_long_output_the_beginning_is_kept():
     shell, record = listening()
-    shell.run(("display_data", {"text/plain": "x" * 10 * display_capture.MOST_TEXT}, ""))
-    assert len(record.outputs(1)[0]["text/plain"]) == display_capture.MOST_TEXT
+    shell.run(("display_data", {"text/plain": "x" * 10 * display_capture.TEXT_LIMIT}, ""))
+    assert len(record.outputs(1)[0]["text/plain"]) == display_capture.TEXT_LIMIT

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from renderer_contract import RendererContract, Screen, Ticks, reply
+from renderer_contract import RendererContract, Screen, Ticks, context, reply
 
 from openclaw_ipython.shell.render.diffs import MOST, changes, diff_bundle
-from openclaw_ipython.shell.render.markdown import MarkdownRenderer
+from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.repairing import RepairRenderer, repaired_cell
 
 SOURCE = "x = 1\ny = x +\nprint(y)"
@@ -18,10 +18,12 @@ ANSWER = "An operand is missing.\n\n```python\nx = 1\ny = x + 1\nprint(y)\n```\n
 class TestRepair(RendererContract):
     def make(self, screen, clock):
         self.put = []
-        return RepairRenderer(MarkdownRenderer(screen, clock), screen, SOURCE, str, self.put.append)
+        return RepairRenderer(
+            MarkdownRenderer(screen, clock), context(screen, clock, self.put.append), SOURCE, str
+        )
 
     def test_the_difference_is_shown_and_the_cell_goes_below(self, renderer, screen):
-        renderer.close(reply(ANSWER))
+        renderer.finish(reply(ANSWER))
         assert self.put == [["x = 1\ny = x + 1\nprint(y)"]]
         assert screen.outputs[-1]["text/plain"].splitlines()[1:] == [
             " x = 1",
@@ -33,24 +35,24 @@ class TestRepair(RendererContract):
 
     @pytest.mark.parametrize("reason", ["interrupted", "length"])
     def test_half_a_repair_is_put_nowhere(self, renderer, screen, reason):
-        renderer.close(reply(ANSWER, finish_reason=reason))
+        renderer.finish(reply(ANSWER, finish_reason=reason))
         assert self.put == []
         assert "What changes" not in screen.text()
 
     def test_the_same_cell_again_is_said_and_put_nowhere(self, renderer, screen):
-        renderer.close(reply(f"Run the cell above first.\n```python\n{SOURCE}\n```"))
+        renderer.finish(reply(f"Run the cell above first.\n```python\n{SOURCE}\n```"))
         assert self.put == []
         self.sees(screen, "Run the cell above first.", "nothing to change in this cell")
 
     def test_an_answer_without_a_cell_is_said(self, renderer, screen):
-        renderer.close(reply("No idea."))
+        renderer.finish(reply("No idea."))
         assert self.put == []
         self.sees(screen, "no repaired cell in the answer")
 
     def test_only_what_newly_acts_outside_python_is_flagged(self, screen, clock):
-        renderer = RepairRenderer(MarkdownRenderer(screen, clock), screen, "!ls\nx", str, lambda cells: None)
-        renderer.open("m")
-        renderer.close(reply("```python\n!ls\n!rm x\n```"))
+        renderer = RepairRenderer(MarkdownRenderer(screen, clock), context(screen, clock), "!ls\nx", str)
+        renderer.start("m")
+        renderer.finish(reply("```python\n!ls\n!rm x\n```"))
         warned = screen.outputs[-1]["text/plain"]
         assert "!rm x" in warned
         assert "!ls" not in warned
@@ -59,13 +61,12 @@ class TestRepair(RendererContract):
         put = []
         renderer = RepairRenderer(
             MarkdownRenderer(screen, clock),
-            screen,
+            context(screen, clock, put.append),
             "k = 'secret'\nx",
             lambda code: code.replace("…", "secret"),
-            put.append,
         )
-        renderer.open("m")
-        renderer.close(reply("```python\nk = '…'\ny\n```"))
+        renderer.start("m")
+        renderer.finish(reply("```python\nk = '…'\ny\n```"))
         assert put == [["k = 'secret'\ny"]]
 
 
@@ -112,7 +113,7 @@ def test_every_changed_line_is_in_the_difference(before, after):
 
 def test_any_end_of_an_answer_is_fine():
     screen = Screen()
-    renderer = RepairRenderer(MarkdownRenderer(screen, Ticks()), screen, "x", str, lambda cells: None)
-    renderer.open("m")
-    renderer.abandon()
+    renderer = RepairRenderer(MarkdownRenderer(screen, Ticks()), context(screen, Ticks()), "x", str)
+    renderer.start("m")
+    renderer.cancel()
     assert screen.text().strip() == ""

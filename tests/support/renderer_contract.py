@@ -19,6 +19,7 @@ from openclaw_ipython.chat.types import (
     Usage,
     UsageReport,
 )
+from openclaw_ipython.shell.render.renderer import RenderContext
 
 
 class Ticks:
@@ -73,6 +74,11 @@ def reply(text="", **known):
     return Reply(text, **{"model": "qwen-portal/coder-model", "seconds": 3.21, **known})
 
 
+def context(screen, clock, put_cells=lambda cells: None, **known):
+    """What renderers are made from, with `screen` as their surface."""
+    return RenderContext("markdown", screen, clock, put_cells, **known)
+
+
 class RendererContract:
     """What holds for every way of showing an answer. Subclasses make the renderer."""
 
@@ -89,7 +95,7 @@ class RendererContract:
     @pytest.fixture
     def renderer(self, screen, clock):
         renderer = self.make(screen, clock)
-        renderer.open("qwen-portal/coder-model")
+        renderer.start("qwen-portal/coder-model")
         return renderer
 
     def make(self, screen, clock):
@@ -106,9 +112,9 @@ class RendererContract:
         assert 0.02 <= renderer.interval <= 1
 
     def test_text_is_shown_whole_with_a_footer_below(self, renderer, screen):
-        renderer.feed([TextDelta("Hel")])
-        renderer.feed([TextDelta("lo"), Finished("stop"), UsageReport(Usage(1, 2))])
-        renderer.close(reply("Hello", usage=Usage(120, 45, 30, 12)), ["sent 1 image"])
+        renderer.update([TextDelta("Hel")])
+        renderer.update([TextDelta("lo"), Finished("stop"), UsageReport(Usage(1, 2))])
+        renderer.finish(reply("Hello", usage=Usage(120, 45, 30, 12)), ["sent 1 image"])
         self.sees(
             screen,
             "Hello",
@@ -116,67 +122,67 @@ class RendererContract:
         )
 
     def test_reasoning_stands_before_the_text(self, renderer, screen, clock):
-        renderer.feed([ReasoningDelta("let me ")])
+        renderer.update([ReasoningDelta("let me ")])
         clock.now += 12
-        renderer.feed([ReasoningDelta("see")])
-        renderer.feed([TextDelta("Answer")])
-        renderer.close(reply("Answer", reasoning="let me see"))
+        renderer.update([ReasoningDelta("see")])
+        renderer.update([TextDelta("Answer")])
+        renderer.finish(reply("Answer", reasoning="let me see"))
         self.sees(screen, "thinking", "12", "Answer", "3.2 s")
 
     def test_a_call_that_is_run_is_shown_once_with_what_came_of_it(self, renderer, screen):
         call = ToolCall("call_1", "add", '{"a": 1}')
-        renderer.feed([TextDelta("Let me see.")])
-        renderer.feed([ToolCallDelta(0, "call_1", "add", '{"a": 1}'), Finished("tool_calls")])
-        renderer.feed([call])
-        renderer.feed([ToolResult(call, "3\n4")])
-        renderer.feed([TextDelta("It is 3.")])
-        renderer.close(reply("It is 3.", tool_calls=(call,)))
+        renderer.update([TextDelta("Let me see.")])
+        renderer.update([ToolCallDelta(0, "call_1", "add", '{"a": 1}'), Finished("tool_calls")])
+        renderer.update([call])
+        renderer.update([ToolResult(call, "3\n4")])
+        renderer.update([TextDelta("It is 3.")])
+        renderer.finish(reply("It is 3.", tool_calls=(call,)))
         self.sees(screen, '→ add({"a": 1})', "= 3 4", "3.2 s")
         assert screen.text().count("→ add(") == int(self.shows_text)
 
     def test_a_call_that_failed_is_marked(self, renderer, screen):
         call = ToolCall("call_1", "add", "{}")
-        renderer.feed([call, ToolResult(call, "ValueError: no", failed=True)])
-        renderer.close(reply("", tool_calls=(call,), finish_reason="interrupted"))
+        renderer.update([call, ToolResult(call, "ValueError: no", failed=True)])
+        renderer.finish(reply("", tool_calls=(call,), finish_reason="interrupted"))
         self.sees(screen, "→ add({})", "✗ ValueError: no", "interrupted")
 
     def test_nothing_of_a_call_is_markup(self, renderer, screen):
         call = ToolCall("call_1", "add<img src=x>", '{"a": "<script>`` \x1b[31m"}')
-        renderer.feed([call, ToolResult(call, "<b>`bold`</b>\x1b]52;c;AA\x07")])
-        renderer.close(reply("", tool_calls=(call,)))
+        renderer.update([call, ToolResult(call, "<b>`bold`</b>\x1b]52;c;AA\x07")])
+        renderer.finish(reply("", tool_calls=(call,)))
         for markdown in screen.markdown():
             assert not re.search(r"<(img|script|b)\b", markdown)
         assert "\x1b" not in screen.text()
 
     def test_an_empty_reply_still_gets_its_footer(self, renderer, screen):
-        renderer.feed([])
-        renderer.close(reply())
+        renderer.update([])
+        renderer.finish(reply())
         self.sees(screen, "qwen-portal/coder-model")
 
     def test_a_failure_before_anything_came_leaves_nothing_to_read(self, renderer, screen, clock):
         clock.now += 5
-        renderer.feed([])
-        renderer.abandon()
+        renderer.update([])
+        renderer.cancel()
         assert "waiting" not in screen.text()
         assert screen.text().strip() == ""
 
     def test_an_answer_that_did_not_come_in_pieces_is_shown_at_the_end(self, renderer, screen):
-        renderer.close(reply("From the cache", reasoning="once thought"), ["cached"])
+        renderer.finish(reply("From the cache", reasoning="once thought"), ["cached"])
         self.sees(screen, "thinking", "From the cache", "cached")
 
     def test_an_error_in_the_middle_keeps_what_came_and_says_so(self, renderer, screen):
-        renderer.feed([TextDelta("Half an ans")])
-        renderer.close(reply("Half an ans", finish_reason="ended early"))
+        renderer.update([TextDelta("Half an ans")])
+        renderer.finish(reply("Half an ans", finish_reason="ended early"))
         self.sees(screen, "Half an ans", "ended early")
 
     def test_an_interruption_keeps_what_came_and_says_so(self, renderer, screen):
-        renderer.feed([TextDelta("Half")])
-        renderer.close(reply("Half", finish_reason="interrupted"))
+        renderer.update([TextDelta("Half")])
+        renderer.finish(reply("Half", finish_reason="interrupted"))
         self.sees(screen, "Half", "interrupted")
 
     def test_an_interruption_while_thinking_is_complete_too(self, renderer, screen):
-        renderer.feed([ReasoningDelta("hm")])
-        renderer.close(reply("", reasoning="hm", finish_reason="interrupted"))
+        renderer.update([ReasoningDelta("hm")])
+        renderer.finish(reply("", reasoning="hm", finish_reason="interrupted"))
         self.sees(screen, "thinking", "interrupted")
 
     @pytest.mark.parametrize(
@@ -190,17 +196,17 @@ class RendererContract:
         ],
     )
     def test_an_incomplete_answer_is_marked(self, renderer, screen, reason, mark):
-        renderer.feed([TextDelta("x")])
-        renderer.close(reply("x", finish_reason=reason))
+        renderer.update([TextDelta("x")])
+        renderer.finish(reply("x", finish_reason=reason))
         self.sees(screen, "x", mark)
 
     def test_a_wait_is_announced_and_other_notices_go_to_the_footer(self, renderer, screen):
-        renderer.feed([Notice("rate limited", seconds=30.0), Notice("retried once")])
+        renderer.update([Notice("rate limited", seconds=30.0), Notice("retried once")])
         if self.shows_text:
             assert "rate limited" in screen.text()
             assert "30" in screen.text()
-        renderer.feed([TextDelta("Now")])
-        renderer.close(reply("Now"), ["retried once"])
+        renderer.update([TextDelta("Now")])
+        renderer.finish(reply("Now"), ["retried once"])
         self.sees(screen, "Now", "retried once")
         assert screen.text().count("retried once") == self.shows_text
 
@@ -208,32 +214,32 @@ class RendererContract:
         words = [f"w{i} " for i in range(10_000)]
         for start in range(0, len(words), 100):
             clock.now += 0.1
-            renderer.feed([TextDelta(word) for word in words[start : start + 100]])
-        renderer.close(reply("".join(words)))
+            renderer.update([TextDelta(word) for word in words[start : start + 100]])
+        renderer.finish(reply("".join(words)))
         if self.shows_text:
             assert re.findall(r"w\d+", screen.text()) == [word.strip() for word in words]
 
     def test_tool_calls_are_short_lines(self, renderer, screen):
-        renderer.feed([ToolCallDelta(0, "1", "look_up", '{"a":'), ToolCallDelta(0, "", "", ' "b"}')])
+        renderer.update([ToolCallDelta(0, "1", "look_up", '{"a":'), ToolCallDelta(0, "", "", ' "b"}')])
         call = ToolCall("1", "look_up", '{"a": "b"}')
-        renderer.close(reply("", finish_reason="tool_calls", tool_calls=(call,)))
+        renderer.finish(reply("", finish_reason="tool_calls", tool_calls=(call,)))
         self.sees(screen, '→ look_up({"a": "b"})')
         assert screen.text().count("look_up") == self.shows_text
 
     def test_calls_that_a_service_numbers_all_alike_are_lines_of_their_own(self, renderer, screen):
         calls = (ToolCall("1", "look_up", "{}"), ToolCall("2", "read", "{}"))
-        renderer.feed([ToolCallDelta(0, call.id, call.name, call.arguments) for call in calls])
-        renderer.close(reply("", finish_reason="tool_calls", tool_calls=calls))
+        renderer.update([ToolCallDelta(0, call.id, call.name, call.arguments) for call in calls])
+        renderer.finish(reply("", finish_reason="tool_calls", tool_calls=calls))
         self.sees(screen, "→ look_up({})", "→ read({})")
 
     def test_what_the_server_says_cannot_act(self, renderer, screen):
         hostile = "<img src=x onerror=alert(1)>\x1b[2J\u202e$\\href{a}{b}$"
-        renderer.feed(
+        renderer.update(
             [ReasoningDelta(hostile), Notice(hostile, seconds=5), ToolCallDelta(0, "", hostile, hostile)]
         )
-        renderer.feed([TextDelta(hostile)])
+        renderer.update([TextDelta(hostile)])
         calls = (ToolCall("", hostile, hostile),)
-        renderer.close(reply(hostile, model=hostile, finish_reason=hostile, tool_calls=calls), [hostile])
+        renderer.finish(reply(hostile, model=hostile, finish_reason=hostile, tool_calls=calls), [hostile])
         everything = screen.written + "".join(map(json.dumps, screen.outputs))
         assert "\\u001b" not in everything and "\x1b" not in everything
         assert "\u202e" not in everything and "\\u202e" not in everything

@@ -129,9 +129,11 @@ def help_(session: Session, values: dict[str, Any]) -> View | None:
         )
     if typed[0].lstrip("%") == "qwen":
         from openclaw_ipython.shell.options import CELL
+        from openclaw_ipython.shell.render.formats import NAMES, find_format
 
         what = _("ask: the cell is the prompt")
-        return FactsView("%%qwen [MODEL] [options]", [("", what)], _arguments(CELL))
+        formats = [(f"-f {name}", find_format(name).help) for name in NAMES]
+        return FactsView("%%qwen [MODEL] [options]", [("", what)], [*_arguments(CELL), *formats])
     if typed not in COMMANDS and begins(typed):
         group = [c for words, c in COMMANDS.items() if words[: len(typed)] == typed]
         return FactsView(f"%openclaw {' '.join(typed)} …", (), [(c.line, _(c.help)) for c in group])

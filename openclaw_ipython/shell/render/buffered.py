@@ -1,140 +1,82 @@
-"""Ways of showing an answer that need all of it: JSON, a page, a formula. Until then, that it is being written.
+"""Renderers for formats that need the whole answer. Until it is complete they show that it is being written.
 
-What an answer looks like in one of them is a pure function, its *form*; where it has none (no JSON in it, cut short)
-the answer is shown as Markdown, and the footer says why.
+A *formatter* is a pure function from an answer to what is shown of it. Where that is nothing (no JSON in it, or it was
+cut short), the answer is shown as Markdown, and the footer says why.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.chat.types import ChatEvent, Reply, TextDelta, code_blocks
+from msgspec import Struct
+
+from openclaw_ipython.chat.types import ChatEvent, Reply, TextDelta
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.formulas import CLOSERS, MAX_LENGTH
-from openclaw_ipython.sanitize.frames import framed
-from openclaw_ipython.sanitize.markdown import safe_markdown
-from openclaw_ipython.sanitize.terminal import safe_text
-from openclaw_ipython.shell.render.markdown import MarkdownRenderer, PlainRenderer
+from openclaw_ipython.shell.render.renderers import make_renderer
+from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
+from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
 from openclaw_ipython.shell.render.status import mark_text
-from openclaw_ipython.structured.extract import extract
+from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 
 if TYPE_CHECKING:
+    from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
     from openclaw_ipython.shell.render.surfaces import Surface
 
 
-@dataclass(frozen=True)
-class Form:
-    """What is shown of an answer: MIME type → safe content; None is the answer as Markdown. `note`: for the footer."""
+class FormattedReply(Struct, frozen=True):
+    """What is shown of an answer: MIME type → safe content, or None for Markdown; `note` is for the footer."""
 
     bundle: Mapping[str, str] | None = None
     note: str = ""
 
 
-AsForm = Callable[[Reply], Form]
-
-_TAG = re.compile(r"<[a-zA-Z!][^<>]*>")
-_PAGES = frozenset({"html", "htm", "xhtml", "svg", "xml"})
-_TEX = frozenset({"latex", "tex", "math", "katex"})
+Formatter = Callable[[Reply], FormattedReply]
 
 
-# -- forms ---------------------------------------------------------------------------------
+def buffered(formatter: Formatter, *, plain: bool = False) -> Callable[[RenderContext], Renderer]:
+    """What makes a buffered renderer for `markdown`, with `plain` also for `plain`; others show the answer as it is."""
+
+    def make(context: RenderContext) -> Renderer:
+        if context.renderer == "markdown":
+            return BufferedMarkdownRenderer(
+                JupyterSurface(), context.monotonic, formatter, footer=context.footer
+            )
+        if context.renderer == "plain" and plain:
+            return BufferedPlainRenderer(
+                TerminalSurface(sys.stdout), context.monotonic, formatter, footer=context.footer
+            )
+        return make_renderer(context)
+
+    return make
 
 
-def as_json(reply: Reply) -> Form:
-    """The JSON in an answer, laid out; a table stays one."""
-    found = extract(str(reply))
-    if found is None:
-        return Form(note=_("no JSON in it"))
-    if found.is_table:
-        return Form()
-    try:
-        laid_out = json.dumps(found.value, indent=2, ensure_ascii=False)
-    except RecursionError:  # nested beyond what anybody reads
-        return Form()
-    return Form(
-        {"text/markdown": safe_markdown(_fenced(laid_out, "json")), "text/plain": safe_text(laid_out)}
-    )
-
-
-def as_page(reply: Reply) -> Form:
-    """The HTML in an answer, in a frame where it can do nothing; its source for those who show none."""
-    text = str(reply)
-    source = next((code for language, code in code_blocks(text) if language in _PAGES), "") or next(
-        (code for language, code in code_blocks(text) if not language and _TAG.search(code)), text
-    )
-    frame = framed(source) if _TAG.search(source) else None
-    if frame is None:
-        return Form(note=_("no HTML in it"))
-    return Form({"text/html": frame, "text/plain": safe_text(source.strip("\n"))})
-
-
-def as_formula(reply: Reply) -> Form:
-    """An answer that is one formula, with or without its delimiters, on a line of its own."""
-    text = str(reply).strip()
-    blocks = code_blocks(text)
-    if blocks and (blocks[0][0] in _TEX or text.startswith(("```", "~~~"))):
-        text = blocks[0][1].strip()
-    tex = _bare(text)
-    if tex is None or len(tex) > MAX_LENGTH:
-        return Form(
-            note=_("not a single formula")
-        )  # Markdown knows how to show words with formulas among them
-    return Form({"text/markdown": safe_markdown(f"$$\n{tex}\n$$"), "text/plain": safe_text(text)})
-
-
-def _bare(text: str) -> str | None:
-    """The one formula that `text` is, without delimiters; None for anything that has more than it in it."""
-    for opener, closer in sorted(CLOSERS.items(), key=lambda pair: -len(pair[0])):
-        if text.startswith(opener) and text.endswith(closer) and len(text) > len(opener) + len(closer):
-            inner = text[len(opener) : len(text) - len(closer)]
-            return None if any(mark in inner for mark in ("$", *CLOSERS)) else _lines(inner)
-    return None if not text or any(mark in text for mark in CLOSERS) else _lines(text)
-
-
-def _lines(tex: str) -> str | None:
-    """A blank line ends a formula for TeX and for Markdown; what has one in the middle is no single formula."""
-    tex = tex.strip()
-    return None if re.search(r"\n[ \t]*\n", tex) else tex
-
-
-def _fenced(code: str, language: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{code}\n{fence}"
-
-
-# -- renderers -----------------------------------------------------------------------------
-
-
-class WholeRenderer(MarkdownRenderer):
+class BufferedMarkdownRenderer(MarkdownRenderer):
     """The answer in one of its forms once it is complete; before, for how long it has been written."""
 
     interval = 0.25
 
     def __init__(
-        self, surface: Surface, clock: Callable[[], float], form: AsForm, *, footer: bool = True
+        self, surface: Surface, clock: Callable[[], float], formatter: Formatter, *, footer: bool = True
     ) -> None:
         super().__init__(surface, clock, footer=footer)
-        self._form = form
+        self._formatter = formatter
         self._since: float | None = None  # when the first text came
 
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """Show the form, then end as any answer does."""
+    def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """Show the formatted answer, then end as any answer does."""
         if not self._seen_reasoning and self._since is None and reply.reasoning:
             self._reasoning.append(reply.reasoning)
         self._end_thinking()
-        form = Form() if mark_text(reply) else self._form(reply)
-        if form.bundle is None:
+        content = FormattedReply() if mark_text(reply) else self._formatter(reply)
+        if content.bundle is None:
             self._take_whole(reply)
         else:
-            self._show(dict(form.bundle))
+            self._show(dict(content.bundle))
             self._last, self._is_status = None, False
             self._seen_text = True
-        super().close(reply, [*notes, form.note] if form.note and reply else notes)
+        super().finish(reply, [*notes, content.note] if content.note and reply else notes)
 
     def _take_text(self, pieces: list[str]) -> None:
         text = "".join(pieces)
@@ -151,21 +93,21 @@ class WholeRenderer(MarkdownRenderer):
         super()._paint_status(status)
 
 
-class PlainWholeRenderer(PlainRenderer):
-    """The same where nothing that is printed can change: only the form, when it is there."""
+class BufferedPlainRenderer(PlainRenderer):
+    """The same for a terminal, where text cannot change once printed."""
 
     def __init__(
-        self, surface: Surface, clock: Callable[[], float], form: AsForm, *, footer: bool = True
+        self, surface: Surface, clock: Callable[[], float], formatter: Formatter, *, footer: bool = True
     ) -> None:
         super().__init__(surface, clock, footer=footer)
-        self._form = form
+        self._formatter = formatter
         self._shown: str | None = None
 
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """Write the form, or the answer where it has none."""
-        form = Form() if mark_text(reply) or not reply else self._form(reply)
-        self._shown = str(reply) if form.bundle is None else form.bundle["text/plain"]
-        super().close(reply, [*notes, form.note] if form.note else notes)
+    def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """Write the formatted answer."""
+        content = FormattedReply() if mark_text(reply) or not reply else self._formatter(reply)
+        self._shown = str(reply) if content.bundle is None else content.bundle["text/plain"]
+        super().finish(reply, [*notes, content.note] if content.note else notes)
 
     def _written(self, event: ChatEvent) -> Iterator[str]:
         if not isinstance(event, TextDelta):

@@ -1,8 +1,7 @@
-"""Code of an answer into new cells below: which code, how it gets there, what of it is flagged.
+"""Code of an answer in new cells: which code, how the cells are made, and which lines are flagged.
 
-A cell is put below by IPython's `set_next_input`. Front ends take one such cell from each cell that has run, and
-JupyterLab takes the first where there are several; so further ones follow as those before them are run. Nothing is ever
-run from here, and no cell but the one below is touched.
+IPython's `set_next_input` makes a cell below the one that runs. Front ends take one such cell from each cell, and
+JupyterLab takes the first of several, so further cells follow as those before them are run. Nothing is run from here.
 """
 
 from __future__ import annotations
@@ -10,19 +9,18 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.types import Reply, code_blocks
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import html_text
 from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.shell.render.renderer import RendererWrapper
 from openclaw_ipython.shell.render.status import mark_text
-from openclaw_ipython.shell.render.wrapper import Around
 
 if TYPE_CHECKING:
-    from openclaw_ipython.shell.render.markdown import Renderer
-    from openclaw_ipython.shell.render.surfaces import Surface
+    from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
 
 PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
 _MAX_FLAGGED = 5
@@ -30,7 +28,7 @@ _MAX_LINE = 80
 _MAX_CODE = 100_000
 
 # A magic or a shell command, at the start of a line or as what is assigned. Python has `!=` and `%` there as well.
-_ACTS = re.compile(r"(?:[\w.\[\], ]+=\s*)?(?:!(?!=)|%{1,2}[A-Za-z_])")
+_ACTS = r"(?:[\w.\[\], ]+=\s*)?(?:!(?!=)|%{1,2}[A-Za-z_])"
 
 
 def cells_in(text: str) -> list[str]:
@@ -45,14 +43,14 @@ def cells_in(text: str) -> list[str]:
 def flagged(cells: Sequence[str]) -> list[str]:
     """The lines in `cells` that act outside Python once they are run: magics and shell commands. Shortened."""
     lines = (line.strip() for cell in cells for line in cell.splitlines())
-    found = [line for line in lines if _ACTS.match(line)]
+    found = [line for line in lines if re.match(_ACTS, line)]
     return [line if len(line) <= _MAX_LINE else line[:_MAX_LINE] + "…" for line in dict.fromkeys(found)]
 
 
 def _is_python(text: str) -> bool:
     """Whether a text without any fence is code: it can be read as such, and a line of prose cannot."""
     try:
-        with warnings.catch_warnings():  # an escape in somebody's prose is no business of the reader
+        with warnings.catch_warnings():  # about escapes in prose
             warnings.simplefilter("ignore")
             tree = ast.parse(text[:_MAX_CODE])
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -60,39 +58,39 @@ def _is_python(text: str) -> bool:
     return any(not isinstance(node, ast.Expr) or isinstance(node.value, ast.Call) for node in tree.body)
 
 
-class Below:
-    """Puts cells below the running one. `put` replaces whatever was still to come."""
+class NextCells:
+    """Puts code into new cells below the running one. `put` replaces the cells that were still to come."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._coming: list[str] = []  # the first one is in the notebook already
+        self._pending: list[str] = []  # the first one is in the notebook already
 
     def put(self, cells: Sequence[str]) -> None:
-        """Have `cells` appear, the first when the running cell ends, each further one once that before it has run."""
+        """Make the first of `cells` when the running cell ends, each further one when the one before it has run."""
         self.forget()
         if not cells:
             return
-        self._coming = [_numbered(cell, n, len(cells)) for n, cell in enumerate(cells, 1)]
-        self._shell.set_next_input(self._coming[0], replace=False)
+        self._pending = [_numbered(cell, n, len(cells)) for n, cell in enumerate(cells, 1)]
+        self._shell.set_next_input(self._pending[0], replace=False)
         if len(cells) > 1:
             self._shell.events.register("post_run_cell", self._ran)
 
     def forget(self) -> None:
-        """Let no further cell follow."""
-        if len(self._coming) > 1:
+        """Make no further cells."""
+        if len(self._pending) > 1:
             self._shell.events.unregister("post_run_cell", self._ran)
-        self._coming = []
+        self._pending = []
 
     def _ran(self, result: Any) -> None:
-        """A cell has run. It is known by its first line: the person may have edited the rest."""
+        """A cell has run. It is recognised by its first line, as the rest may have been edited."""
         source = getattr(result.info, "raw_cell", None) or ""
-        if not result.success or _first_line(source) != _first_line(self._coming[0]):
+        if not result.success or _first_line(source) != _first_line(self._pending[0]):
             return
-        rest = self._coming[1:]
+        rest = self._pending[1:]
         self._shell.set_next_input(rest[0], replace=False)
         if len(rest) == 1:
             self.forget()
-        self._coming = rest
+        self._pending = rest
 
 
 def _numbered(cell: str, number: int, count: int) -> str:
@@ -110,25 +108,24 @@ def _first_line(source: str) -> str:
     return source.lstrip().partition("\n")[0].rstrip()
 
 
-class CodeRenderer(Around):
-    """Shows an answer as `inner` does, and puts its code into cells below when it is complete."""
+class CodeRenderer(RendererWrapper):
+    """Shows an answer as `inner` does, and puts the code of a complete one into new cells."""
 
-    def __init__(self, inner: Renderer, surface: Surface, put: Callable[[Sequence[str]], None]) -> None:
+    def __init__(self, inner: Renderer, context: RenderContext) -> None:
         super().__init__(inner)
-        self._surface = surface
-        self._put = put
+        self._context = context
 
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """As `inner`, with a word in the footer about the cells, and a warning about what acts outside Python."""
+    def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """As `inner`, with a note about the cells, and a warning about lines that act outside Python."""
         cells = [] if mark_text(reply) else cells_in(str(reply))
-        self._inner.close(reply, [*notes, *_said(cells, reply)])
+        self._inner.finish(reply, [*notes, *_notes(cells, reply)])
         if cells:
-            self._put(cells)
+            self._context.put_cells(cells)
             if lines := flagged(cells):
-                self._surface.show(warning(lines))
+                self._context.surface.show(warning(lines))
 
 
-def _said(cells: Sequence[str], reply: Reply) -> list[str]:
+def _notes(cells: Sequence[str], reply: Reply) -> list[str]:
     if len(cells) > 1:
         return [
             _(
@@ -142,7 +139,7 @@ def _said(cells: Sequence[str], reply: Reply) -> list[str]:
 
 
 def warning(lines: Sequence[str]) -> dict[str, str]:
-    """What is shown about lines that act outside Python, below an answer and above the cell they are in."""
+    """The warning about lines that act outside Python, as display data."""
     first = _("⚠ Look before you run it: this code does more than Python")
     shown = list(lines[:_MAX_FLAGGED])
     if len(lines) > len(shown):

@@ -8,40 +8,38 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from renderer_contract import RendererContract, Screen, Ticks, reply
+from renderer_contract import RendererContract, Screen, Ticks, context, reply
 
 from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta, code_blocks
-from openclaw_ipython.shell.render.buffered import (
-    PlainWholeRenderer,
-    WholeRenderer,
-    as_formula,
-    as_json,
-    as_page,
-)
-from openclaw_ipython.shell.render.code_cells import Below, CodeRenderer, cells_in, flagged, warning
-from openclaw_ipython.shell.render.formats import instructed, parsed
-from openclaw_ipython.shell.render.markdown import MarkdownRenderer, PlainRenderer
+from openclaw_ipython.shell.render.buffered import BufferedMarkdownRenderer, BufferedPlainRenderer
+from openclaw_ipython.shell.render.code_cells import CodeRenderer, NextCells, cells_in, flagged, warning
+from openclaw_ipython.shell.render.formats import find_format
+from openclaw_ipython.shell.render.formats.html import format_html
+from openclaw_ipython.shell.render.formats.json import format_json
+from openclaw_ipython.shell.render.formats.math import format_math
+from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
+from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
 
 
 class WholeContract(RendererContract):
     """What holds for the ways of showing that need all of an answer."""
 
     def test_nothing_of_the_answer_is_shown_before_it_is_complete(self, renderer, screen):
-        renderer.feed([TextDelta(self.whole[:3]), TextDelta(self.whole[3:])])
+        renderer.update([TextDelta(self.whole[:3]), TextDelta(self.whole[3:])])
         assert self.whole[:2] not in screen.text()
-        renderer.close(reply(self.whole))
+        renderer.finish(reply(self.whole))
         self.sees(screen, *self.words)
 
     def test_an_answer_that_was_cut_short_is_shown_as_it_came(self, renderer, screen):
-        renderer.feed([TextDelta(self.whole[:-1])])
-        renderer.close(reply(self.whole[:-1], finish_reason="length"))
+        renderer.update([TextDelta(self.whole[:-1])])
+        renderer.finish(reply(self.whole[:-1], finish_reason="length"))
         self.sees(screen, self.whole[:3], "cut at the token limit")
 
     def test_thinking_stands_above_the_form(self, renderer, screen, clock):
-        renderer.feed([ReasoningDelta("hm")])
+        renderer.update([ReasoningDelta("hm")])
         clock.now += 2
-        renderer.feed([TextDelta(self.whole)])
-        renderer.close(reply(self.whole, reasoning="hm"))
+        renderer.update([TextDelta(self.whole)])
+        renderer.finish(reply(self.whole, reasoning="hm"))
         self.sees(screen, "thinking", "2.0 s", *self.words, "3.2 s")
 
 
@@ -50,33 +48,33 @@ class TestJson(WholeContract):
     words = ('"a": [', "1,", '"b": "x"')
 
     def make(self, screen, clock):
-        return WholeRenderer(screen, clock, as_json)
+        return BufferedMarkdownRenderer(screen, clock, format_json)
 
     def test_it_is_laid_out_as_code_and_plain_without_a_fence(self, renderer, screen):
-        renderer.close(reply('Sure:\n```json\n{"a":1}\n```'))
+        renderer.finish(reply('Sure:\n```json\n{"a":1}\n```'))
         assert screen.outputs[0]["text/plain"] == '{\n  "a": 1\n}'
         assert screen.outputs[0]["text/markdown"].startswith('<pre><code class="language-json">')
 
     def test_a_table_stays_a_table(self, renderer, screen):
-        renderer.close(reply("| a |\n|---|\n| 1 |"))
+        renderer.finish(reply("| a |\n|---|\n| 1 |"))
         assert screen.markdown()[0].startswith("| a |")
 
     def test_no_json_is_shown_as_it_is_and_said(self, renderer, screen):
-        renderer.close(reply("Sorry, no."))
+        renderer.finish(reply("Sorry, no."))
         self.sees(screen, "Sorry, no.", "no JSON in it")
 
     def test_while_it_is_written_that_is_said_once_a_second(self, renderer, screen, clock):
-        renderer.feed([TextDelta("[")])
+        renderer.update([TextDelta("[")])
         for _ in range(32):
             clock.now += 0.1
-            renderer.feed([TextDelta("1,")])
+            renderer.update([TextDelta("1,")])
         assert screen.text() == "writing… 3 s"
         assert screen.messages == 4
-        renderer.close(reply("[1]"))
+        renderer.finish(reply("[1]"))
         assert "writing" not in screen.text()
 
     def test_a_pause_is_shown_while_writing_too(self, renderer, screen):
-        renderer.feed([TextDelta("["), Notice("rate limited", seconds=9)])
+        renderer.update([TextDelta("["), Notice("rate limited", seconds=9)])
         assert screen.text() == "rate limited · 9 s"
 
 
@@ -85,11 +83,11 @@ class TestJsonInATerminal(WholeContract):
     words = TestJson.words
 
     def make(self, screen, clock):
-        return PlainWholeRenderer(screen, clock, as_json)
+        return BufferedPlainRenderer(screen, clock, format_json)
 
     def test_it_is_laid_out(self, renderer, screen):
-        renderer.feed([TextDelta('{"a":1}')])
-        renderer.close(reply('{"a":1}'))
+        renderer.update([TextDelta('{"a":1}')])
+        renderer.finish(reply('{"a":1}'))
         assert screen.written == '{\n  "a": 1\n}\n(qwen-portal/coder-model · 3.2 s)\n'
 
 
@@ -98,15 +96,15 @@ class TestHtml(WholeContract):
     words = ("<h1>Title</h1>",)
 
     def make(self, screen, clock):
-        return WholeRenderer(screen, clock, as_page)
+        return BufferedMarkdownRenderer(screen, clock, format_html)
 
     def test_it_is_in_a_frame_and_its_source_is_the_text(self, renderer, screen):
-        renderer.close(reply("Here:\n```html\n<b>hi</b>\n```\nthat is it"))
+        renderer.finish(reply("Here:\n```html\n<b>hi</b>\n```\nthat is it"))
         assert 'sandbox=""' in screen.outputs[0]["text/html"]
         assert screen.outputs[0]["text/plain"] == "<b>hi</b>"
 
     def test_words_are_shown_as_words(self, renderer, screen):
-        renderer.close(reply("1 < 2 and 3 > 2"))
+        renderer.finish(reply("1 < 2 and 3 > 2"))
         self.sees(screen, "1 < 2 and 3 > 2", "no HTML in it")
 
 
@@ -115,7 +113,7 @@ class TestMath(WholeContract):
     words = (r"\int_0^1",)
 
     def make(self, screen, clock):
-        return WholeRenderer(screen, clock, as_formula)
+        return BufferedMarkdownRenderer(screen, clock, format_math)
 
     @pytest.mark.parametrize(
         "text",
@@ -130,43 +128,43 @@ class TestMath(WholeContract):
         ],
     )
     def test_a_formula_with_or_without_delimiters_is_typeset(self, renderer, screen, text):
-        renderer.close(reply(text))
+        renderer.finish(reply(text))
         assert "".join(screen.markdown()[0].split()) == "$$a^2+b$$"
 
     def test_words_with_formulas_are_markdown(self, renderer, screen):
-        renderer.close(reply("It is $a$ or $b$."))
+        renderer.finish(reply("It is $a$ or $b$."))
         assert screen.markdown() == ["It is $a$ or $b$."]
         self.sees(screen, "It is", "not a single formula")
 
     def test_a_formula_that_could_act_is_code(self, renderer, screen):
-        renderer.close(reply(r"\href{javascript:alert(1)}{x}"))
+        renderer.finish(reply(r"\href{javascript:alert(1)}{x}"))
         assert screen.markdown()[0].startswith("<pre>")
 
 
 class TestCode(RendererContract):
     def make(self, screen, clock):
         self.put = []
-        return CodeRenderer(MarkdownRenderer(screen, clock), screen, self.put.append)
+        return CodeRenderer(MarkdownRenderer(screen, clock), context(screen, clock, self.put.append))
 
     def test_code_is_shown_and_put_below(self, renderer, screen):
         text = "Two cells:\n```python\nx = 1\n```\nand\n```py\nx\n```"
-        renderer.feed([TextDelta(text)])
-        renderer.close(reply(text))
+        renderer.update([TextDelta(text)])
+        renderer.finish(reply(text))
         assert self.put == [["x = 1", "x"]]
         self.sees(screen, "x = 1", "2 cells of code")
 
     @pytest.mark.parametrize("reason", ["interrupted", "length", "ended early"])
     def test_half_an_answer_is_put_nowhere(self, renderer, screen, reason):
-        renderer.close(reply("```python\nx = 1\n```", finish_reason=reason))
+        renderer.finish(reply("```python\nx = 1\n```", finish_reason=reason))
         assert self.put == []
 
     def test_what_acts_outside_python_is_said_last(self, renderer, screen):
-        renderer.close(reply("```python\n!rm -rf ~\nx = 1\n```"))
+        renderer.finish(reply("```python\n!rm -rf ~\nx = 1\n```"))
         assert screen.outputs[-1]["text/plain"].endswith("!rm -rf ~")
         assert "⚠" in screen.outputs[-1]["text/html"]
 
     def test_an_answer_without_code_says_so(self, renderer, screen):
-        renderer.close(reply("I cannot."))
+        renderer.finish(reply("I cannot."))
         assert self.put == []
         self.sees(screen, "I cannot.", "no Python code in it")
 
@@ -263,12 +261,12 @@ def shell():
 
 
 def test_one_cell_is_put_below_as_it_is(shell):
-    Below(shell).put(["x = 1"])
+    NextCells(shell).put(["x = 1"])
     assert (shell.next, shell.callbacks) == (["x = 1"], [])
 
 
 def test_further_cells_follow_one_by_one_as_they_are_run(shell):
-    Below(shell).put(["a = 1", "b = 2", "c = 3"])
+    NextCells(shell).put(["a = 1", "b = 2", "c = 3"])
     shell.ran("something else")
     assert len(shell.next) == 1
     shell.ran(shell.next[0].replace("1", "100"))  # edited, but for its first line
@@ -286,13 +284,13 @@ def test_further_cells_follow_one_by_one_as_they_are_run(shell):
 
 
 def test_a_cell_magic_stays_the_first_line(shell):
-    Below(shell).put(["%%time\nf()", "g()"])
+    NextCells(shell).put(["%%time\nf()", "g()"])
     shell.ran("\n%%time \nf()")
     assert shell.next == ["%%time\nf()", "# cell 2 of 2\ng()"]
 
 
 def test_another_answer_takes_the_place_of_what_was_to_come(shell):
-    below = Below(shell)
+    below = NextCells(shell)
     below.put(["a", "b"])
     first = shell.next[0]
     below.put(["c"])
@@ -309,13 +307,13 @@ def test_another_answer_takes_the_place_of_what_was_to_come(shell):
     ("system", "name", "begins"),
     [
         (None, "markdown", None),
-        ("Be kind.", None, "Be kind."),
+        ("Be kind.", "markdown", "Be kind."),
         ("Be kind.", "json", "Be kind.\n\nAnswer with one JSON"),
     ],
 )
 def test_a_format_is_asked_for_after_the_system_prompt(system, name, begins):
-    said = instructed(system, name)
-    assert said == begins or said.startswith(begins)
+    prompt = find_format(name).system_prompt(system)
+    assert prompt == begins or prompt.startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -328,7 +326,7 @@ def test_a_format_is_asked_for_after_the_system_prompt(system, name, begins):
     ],
 )
 def test_only_json_that_is_complete_leaves_a_value(text, name, known, value):
-    assert parsed(reply(text, **known), name) == value
+    assert find_format(name).parse(reply(text, **known)) == value
 
 
 @pytest.mark.parametrize(
@@ -348,11 +346,11 @@ def test_code_blocks_have_a_language(text, blocks):
 )
 def test_odd_answers_are_shown_in_any_format_and_soon(text):
     started = time.process_time()
-    for form in (as_json, as_page, as_formula):
+    for form in (format_json, format_html, format_math):
         screen = Screen()
-        renderer = WholeRenderer(screen, Ticks(), form)
-        renderer.open("m")
-        renderer.close(reply(text))
+        renderer = BufferedMarkdownRenderer(screen, Ticks(), form)
+        renderer.start("m")
+        renderer.finish(reply(text))
     cells_in(text)
     flagged([text])
     assert time.process_time() - started < 3
@@ -361,12 +359,12 @@ def test_odd_answers_are_shown_in_any_format_and_soon(text):
 @given(st.text(alphabet="abc`~\n!%<>{}[]$\\\"'|- 1", max_size=200))
 @settings(max_examples=300, deadline=None)
 def test_any_answer_is_shown_in_any_format(text):
-    for form in (as_json, as_page, as_formula):
+    for form in (format_json, format_html, format_math):
         screen, clock = Screen(), Ticks()
-        renderer = WholeRenderer(screen, clock, form)
-        renderer.open("m")
-        renderer.feed([TextDelta(text)])
-        renderer.close(reply(text))
+        renderer = BufferedMarkdownRenderer(screen, clock, form)
+        renderer.start("m")
+        renderer.update([TextDelta(text)])
+        renderer.finish(reply(text))
         assert not re.search(r"<(script|img)\b", "".join(map(str, screen.outputs)))
     cells_in(text)
     flagged([text])

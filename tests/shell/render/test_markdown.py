@@ -10,13 +10,10 @@ import pytest
 from renderer_contract import RendererContract, Screen, Ticks, reply
 
 from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta
-from openclaw_ipython.shell.render.markdown import (
-    JupyterSurface,
-    MarkdownRenderer,
-    PlainRenderer,
-    SilentRenderer,
-    TerminalSurface,
-)
+from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
+from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
+from openclaw_ipython.shell.render.renderers.silent import SilentRenderer
+from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 
 PARAGRAPH = "The quick brown fox jumps over the lazy dog, and **nobody** minds. " * 6 + "\n\n"
 
@@ -27,8 +24,8 @@ class TestMarkdownRenderer(RendererContract):
 
     def test_a_short_answer_is_one_output_and_a_footer(self, renderer, screen):
         for word in ("A", "**short**", "answer."):
-            renderer.feed([TextDelta(word + " ")])
-        renderer.close(reply("A **short** answer."))
+            renderer.update([TextDelta(word + " ")])
+        renderer.finish(reply("A **short** answer."))
         assert screen.outputs[0] == {
             "text/markdown": "A **short** answer.",
             "text/plain": "A **short** answer. ",
@@ -37,40 +34,40 @@ class TestMarkdownRenderer(RendererContract):
         assert len(screen.outputs) == 2
 
     def test_text_is_painted_at_once(self, renderer, screen):
-        renderer.feed([TextDelta("First")])
+        renderer.update([TextDelta("First")])
         assert screen.markdown() == ["First"]
 
     def test_nothing_is_said_within_the_first_second(self, renderer, screen, clock):
         clock.now += 0.9
-        renderer.feed([])
+        renderer.update([])
         assert screen.outputs == []
 
     def test_waiting_is_counted_and_gives_its_place_to_the_text(self, renderer, screen, clock):
         for _ in range(31):
             clock.now += 0.1
-            renderer.feed([])
+            renderer.update([])
         assert screen.text() == "waiting… 3 s"
         assert screen.messages == 3
-        renderer.feed([TextDelta("Here")])
+        renderer.update([TextDelta("Here")])
         assert screen.markdown() == ["Here"]
 
     def test_a_pause_counts_down_and_goes_away(self, renderer, screen, clock):
-        renderer.feed([Notice("rate limited", seconds=75.0)])
+        renderer.update([Notice("rate limited", seconds=75.0)])
         assert screen.text() == "rate limited · 1 min 15 s"
         clock.now += 70
-        renderer.feed([])
+        renderer.update([])
         assert screen.text() == "rate limited · 5 s"
         clock.now += 6
-        renderer.feed([])
+        renderer.update([])
         assert screen.text() == "waiting… 1 min 16 s"
 
     def test_thinking_is_counted_without_sending_it_again(self, renderer, screen, clock):
         for _ in range(100):
             clock.now += 0.1
-            renderer.feed([ReasoningDelta("a long thought " * 10)])
+            renderer.update([ReasoningDelta("a long thought " * 10)])
         assert screen.messages <= 12
         assert screen.size < 4_000
-        renderer.feed([TextDelta("So.")])
+        renderer.update([TextDelta("So.")])
         details, text = screen.markdown()
         assert details.startswith("<details><summary>Thinking · 9.9 s</summary>")
         assert details.count("a long thought") == 1000
@@ -78,13 +75,13 @@ class TestMarkdownRenderer(RendererContract):
         assert text == "So."
 
     def test_blank_lines_after_the_thinking_do_not_end_it(self, renderer, screen):
-        renderer.feed([ReasoningDelta("a"), TextDelta("\n\n"), ReasoningDelta("b"), TextDelta("c")])
-        renderer.close(reply("c"))
+        renderer.update([ReasoningDelta("a"), TextDelta("\n\n"), ReasoningDelta("b"), TextDelta("c")])
+        renderer.finish(reply("c"))
         assert len(screen.markdown()) == 2
 
     def test_thinking_after_text_stands_after_it(self, renderer, screen):
-        renderer.feed([TextDelta("one"), ReasoningDelta("hm"), TextDelta("two")])
-        renderer.close(reply("onetwo"))
+        renderer.update([TextDelta("one"), ReasoningDelta("hm"), TextDelta("two")])
+        renderer.finish(reply("onetwo"))
         assert [output.get("text/plain") for output in screen.outputs[:3]] == [
             "one",
             "[thinking, 0.0 s]",
@@ -93,42 +90,42 @@ class TestMarkdownRenderer(RendererContract):
 
     def test_without_footer_a_complete_answer_is_all_there_is(self, screen, clock):
         renderer = MarkdownRenderer(screen, clock, footer=False)
-        renderer.open("m")
-        renderer.feed([TextDelta("x")])
-        renderer.close(reply("x"))
+        renderer.start("m")
+        renderer.update([TextDelta("x")])
+        renderer.finish(reply("x"))
         assert len(screen.outputs) == 1
 
     def test_without_footer_an_incomplete_answer_says_so_still(self, screen, clock):
         renderer = MarkdownRenderer(screen, clock, footer=False)
-        renderer.open("m")
-        renderer.feed([TextDelta("x")])
-        renderer.close(reply("x", finish_reason="interrupted"))
+        renderer.start("m")
+        renderer.update([TextDelta("x")])
+        renderer.finish(reply("x", finish_reason="interrupted"))
         assert screen.outputs[1]["text/plain"] == "(interrupted)"
 
     def test_a_status_line_does_not_outlive_the_answer(self, screen, clock):
         renderer = MarkdownRenderer(screen, clock, footer=False)
-        renderer.open("m")
-        renderer.feed([Notice("busy", seconds=9)])
-        renderer.close(reply(""))
+        renderer.start("m")
+        renderer.update([Notice("busy", seconds=9)])
+        renderer.finish(reply(""))
         assert screen.text() == ""
 
     def test_an_unchanged_answer_is_not_sent_again(self, renderer, screen):
-        renderer.feed([TextDelta("x")])
+        renderer.update([TextDelta("x")])
         for _ in range(20):
-            renderer.feed([])
+            renderer.update([])
         assert screen.messages == 1
 
     def test_closed_sections_are_never_touched_again(self, renderer, screen):
-        renderer.feed([TextDelta(PARAGRAPH * 20)])
+        renderer.update([TextDelta(PARAGRAPH * 20)])
         first = dict(screen.outputs[0])
-        renderer.feed([TextDelta(PARAGRAPH * 20)])
-        renderer.close(reply(PARAGRAPH * 40))
+        renderer.update([TextDelta(PARAGRAPH * 20)])
+        renderer.finish(reply(PARAGRAPH * 40))
         assert screen.outputs[0] == first
         assert len(screen.outputs) > 2
 
     def test_a_whole_answer_at_once_is_cut_into_sections_and_rendered(self, renderer, screen):
         text = PARAGRAPH * 3000
-        renderer.close(reply(text))
+        renderer.finish(reply(text))
         assert not any(markdown.startswith("<pre") for markdown in screen.markdown())
         assert sum(markdown.count("**nobody**") for markdown in screen.markdown()) == text.count("**nobody**")
 
@@ -139,26 +136,26 @@ class TestPlainRenderer(RendererContract):
 
     def test_text_is_written_as_it_comes_and_once(self, renderer, screen):
         for word in ("# A", " *plain*", " answer"):
-            renderer.feed([TextDelta(word)])
+            renderer.update([TextDelta(word)])
             assert screen.written.endswith(word)
-        renderer.close(reply("# A *plain* answer"))
+        renderer.finish(reply("# A *plain* answer"))
         assert screen.written == "# A *plain* answer\n(qwen-portal/coder-model · 3.2 s)\n"
 
     def test_thinking_is_one_short_line(self, renderer, screen, clock):
-        renderer.feed([ReasoningDelta("secret thoughts")])
+        renderer.update([ReasoningDelta("secret thoughts")])
         clock.now += 2
-        renderer.feed([TextDelta("x")])
+        renderer.update([TextDelta("x")])
         assert screen.written == "thinking… 2.0 s\n\nx"
 
     def test_thinking_is_written_on_request(self, screen, clock):
         renderer = PlainRenderer(screen, clock, show_reasoning=True)
-        renderer.open("m")
-        renderer.feed([ReasoningDelta("my thoughts"), TextDelta("x")])
+        renderer.start("m")
+        renderer.update([ReasoningDelta("my thoughts"), TextDelta("x")])
         assert screen.written == "thinking…\nmy thoughts\n0.0 s\n\nx"
 
     def test_a_sequence_cut_in_two_does_not_reach_the_terminal(self, renderer, screen):
-        renderer.feed([TextDelta("a\x1b")])
-        renderer.feed([TextDelta("[31mb")])
+        renderer.update([TextDelta("a\x1b")])
+        renderer.update([TextDelta("[31mb")])
         assert screen.written == "ab"
 
 
@@ -169,8 +166,8 @@ class TestSilentRenderer(RendererContract):
         return SilentRenderer()
 
     def test_nothing_is_shown(self, renderer, screen):
-        renderer.feed([TextDelta("x")])
-        renderer.close(reply("x", finish_reason="interrupted"))
+        renderer.update([TextDelta("x")])
+        renderer.finish(reply("x", finish_reason="interrupted"))
         assert screen.messages == 0
 
 
@@ -203,14 +200,14 @@ def stream(text: str, *, feeds: int, piece: int = 5) -> tuple[Screen, float]:
     """Show `text` as it comes in `feeds` equal steps; the screen and the CPU seconds it took."""
     clock, screen = Ticks(), Screen()
     renderer = MarkdownRenderer(screen, clock)
-    renderer.open("m")
+    renderer.start("m")
     deltas = [TextDelta(text[i : i + piece]) for i in range(0, len(text), piece)]
     step = -(-len(deltas) // feeds)
     started = time.process_time()
     for i in range(0, len(deltas), step):
         clock.now += 0.1
-        renderer.feed(deltas[i : i + step])
-    renderer.close(reply(text))
+        renderer.update(deltas[i : i + step])
+    renderer.finish(reply(text))
     return screen, time.process_time() - started
 
 

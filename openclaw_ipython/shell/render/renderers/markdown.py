@@ -1,14 +1,9 @@
-"""One class per way of showing an answer while it arrives.
-
-A renderer absorbs events and paints what is new on a surface; when to call it is the caller's business
-(`interval` is what it asks for). The text, the thinking and the waiting are put together in `sections` and
-`progress`; here is only who shows what, and where.
-"""
+"""`markdown`: the answer as Markdown outputs of a cell."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from openclaw_ipython.chat.types import (
     ChatEvent,
@@ -23,68 +18,17 @@ from openclaw_ipython.runtime.interrupts import held
 from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
-from openclaw_ipython.sanitize.terminal import TerminalFilter, safe_text
+from openclaw_ipython.sanitize.terminal import safe_text
 from openclaw_ipython.shell.render.sections import Piece, Sections
-from openclaw_ipython.shell.render.status import (
-    Progress,
-    call_text,
-    duration,
-    footer_text,
-    mark_text,
-    result_text,
-)
-from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface, Surface, TerminalSurface
+from openclaw_ipython.shell.render.status import Progress, call_text, footer_text, mark_text, result_text
+from openclaw_ipython.shell.render.surfaces import JupyterSurface
 
-__all__ = [
-    "JupyterSurface",
-    "MarkdownRenderer",
-    "PlainRenderer",
-    "Renderer",
-    "SilentRenderer",
-    "Surface",
-    "TerminalSurface",
-    "footer_text",
-]
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.render.renderer import RenderContext
+    from openclaw_ipython.shell.render.surfaces import Handle, Surface
 
 _GREY = "color:var(--jp-ui-font-color2,#767676);font-size:85%"
 _SLICE = 32_000  # characters painted at once; a whole answer that comes in one piece is shown in several
-
-
-class Renderer(Protocol):
-    """Shows one answer. `open`, then `feed` until it ends, then `close` exactly once, however it ended."""
-
-    interval: float
-    """Seconds between two calls of `feed` that make sense to the reader."""
-
-    def open(self, label: str) -> None:
-        """The question is on its way to `label`, e.g. `qwen-portal/coder-model`."""
-
-    def feed(self, events: Sequence[ChatEvent]) -> None:
-        """Take `events` in and paint what is new. Without events: time has passed."""
-
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """The answer is over, complete or not: paint the rest, and the footer with `notes`."""
-
-    def abandon(self) -> None:
-        """It failed before anything came: instead of `close`, take away what was said about waiting."""
-
-
-class SilentRenderer:
-    """Shows nothing, for scripts and for answers that are shown in another way."""
-
-    interval = 0.5
-
-    def open(self, label: str) -> None:
-        """Nothing."""
-
-    def feed(self, events: Sequence[ChatEvent]) -> None:
-        """Nothing."""
-
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """Nothing."""
-
-    def abandon(self) -> None:
-        """Nothing."""
 
 
 class MarkdownRenderer:
@@ -110,11 +54,11 @@ class MarkdownRenderer:
         self._painted: Piece | None = None
         self._seen_text = self._seen_reasoning = False
 
-    def open(self, label: str) -> None:
+    def start(self, label: str) -> None:
         """Begin to count the time; nothing is shown before there is something to say."""
         self._progress = Progress(self._clock)
 
-    def feed(self, events: Sequence[ChatEvent]) -> None:
+    def update(self, events: Sequence[ChatEvent]) -> None:
         """One message for what is new in the growing section, one more when a section closes."""
         if not events and not self._seen_text:
             prepare()  # there is time now, and none to lose once the first word is here
@@ -128,7 +72,7 @@ class MarkdownRenderer:
         self._take_text(text)
         self._paint()
 
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+    def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Fold the thinking, complete the last section, add the footer."""
         if not self._seen_reasoning and not self._seen_text and reply.reasoning:
             self._reasoning.append(reply.reasoning)  # nobody has watched it: how long it took is not known
@@ -142,7 +86,7 @@ class MarkdownRenderer:
             self._show(_footer_bundle(line, mark_text(reply)))
         self._last = None
 
-    def abandon(self) -> None:
+    def cancel(self) -> None:
         """Empty the status line; an output that was shown cannot be taken back."""
         if self._is_status and self._last is not None:
             self._last.update({"text/markdown": "", "text/plain": ""})
@@ -255,107 +199,6 @@ class MarkdownRenderer:
             self._last.update(bundle)
 
 
-class PlainRenderer:
-    """The answer as text in a terminal, as it comes: no control characters, nothing is ever rewritten.
-
-    With `show_reasoning` the thinking is written too, otherwise only that it goes on and how long it took.
-    """
-
-    interval = 0.05
-
-    def __init__(
-        self,
-        surface: Surface,
-        clock: Callable[[], float],
-        *,
-        footer: bool = True,
-        show_reasoning: bool = False,
-    ) -> None:
-        self._surface = surface
-        self._footer = footer
-        self._clock = clock
-        self._progress = Progress(clock)
-        self._show_reasoning = show_reasoning
-        self._filter = TerminalFilter()
-        self._at_line_start = True
-        self._seen_text = self._seen_reasoning = self._called = False
-
-    def open(self, label: str) -> None:
-        """Begin to count the time."""
-        self._progress = Progress(self._clock)
-
-    def feed(self, events: Sequence[ChatEvent]) -> None:
-        """Write what is new, in one go."""
-        pieces: list[str] = []
-        for event in events:
-            if isinstance(event, ToolCall | ToolResult):
-                self._write("".join([*pieces, *self._end_thinking(), self._filter.close()]))
-                pieces.clear()
-                self._write_call(event)
-            else:
-                pieces += self._written(event)
-        self._write("".join(pieces))
-
-    def close(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """Write what was held back, and the footer in parentheses."""
-        pieces: list[str] = []
-        if not self._seen_text and not self._seen_reasoning and reply.reasoning:
-            shown = reply.reasoning if self._show_reasoning else ""
-            pieces += ["thinking…\n", self._filter.feed(shown), self._filter.close(), "\n"]
-        if not self._seen_text and reply:
-            pieces += self._written(TextDelta(str(reply)))
-        pieces += self._end_thinking()
-        pieces.append(self._filter.close())
-        self._write("".join(pieces))
-        for call in () if self._called else reply.tool_calls:
-            self._write_line(call_text(call.name, call.arguments))
-        line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
-        self._write_line(f"({line})" if line else "")
-
-    def abandon(self) -> None:
-        """End the line that is open; what is printed stays."""
-        if not self._at_line_start:
-            self._write("\n")
-
-    def _written(self, event: ChatEvent) -> Iterator[str]:
-        if isinstance(event, TextDelta) and (self._seen_text or event.text.strip()):
-            self._seen_text = True
-            yield from self._end_thinking()
-            yield self._filter.feed(event.text)
-        elif isinstance(event, ReasoningDelta) and event.text:
-            self._seen_reasoning = True
-            if not self._progress.is_thinking:
-                self._progress.think()
-                yield "thinking…\n" if self._show_reasoning else "thinking… "
-            if self._show_reasoning:
-                yield self._filter.feed(event.text)
-        elif isinstance(event, Notice):
-            self._progress.notice(event)
-            if event.seconds is not None:
-                yield f"({safe_text(event.text)}, {duration(event.seconds)})\n"
-
-    def _write_call(self, event: ToolCall | ToolResult) -> None:
-        self._called = True
-        if isinstance(event, ToolCall):
-            self._write_line(call_text(event.name, event.arguments))
-        else:
-            self._write_line(f"  {result_text(event.text, failed=event.failed)}")
-
-    def _end_thinking(self) -> Iterator[str]:
-        if self._progress.is_thinking:
-            yield self._filter.close() + ("\n" if self._show_reasoning else "")
-            yield f"{self._progress.thought()}\n\n"
-
-    def _write_line(self, line: str) -> None:
-        """`line` on a line of its own; without one, the end of the line that is open."""
-        self._write(("" if self._at_line_start else "\n") + (safe_text(line) + "\n" if line else ""))
-
-    def _write(self, text: str) -> None:
-        if text:
-            self._surface.write(text)
-            self._at_line_start = text.endswith("\n")
-
-
 def _folded_thinking(thoughts: str, seconds: str) -> Piece:
     """The thinking behind a line that unfolds it, as one HTML block for every Markdown reader."""
     words = preformatted(html_code(visible(thoughts)), style="white-space:pre-wrap")
@@ -386,3 +229,8 @@ def _code_span(line: str) -> str:
     while ticks in line:
         ticks += "`"
     return f"{ticks} {line} {ticks}"
+
+
+def make(context: RenderContext) -> MarkdownRenderer:
+    """The renderer of `markdown`."""
+    return MarkdownRenderer(JupyterSurface(), context.monotonic, footer=context.footer)

@@ -1,0 +1,54 @@
+"""`-f json`: one JSON value, laid out; `-o` binds the value."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.markdown import safe_markdown
+from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.shell.render.buffered import FormattedReply, buffered
+from openclaw_ipython.shell.render.formats import Format
+from openclaw_ipython.shell.render.status import mark_text
+from openclaw_ipython.structured.extract import as_python, extract
+
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.types import Reply
+
+
+def format_json(reply: Reply) -> FormattedReply:
+    """The JSON in an answer, laid out; a table stays one."""
+    found = extract(str(reply))
+    if found is None:
+        return FormattedReply(note=_("no JSON in it"))
+    if found.is_table:
+        return FormattedReply()
+    try:
+        laid_out = json.dumps(found.value, indent=2, ensure_ascii=False)
+    except RecursionError:  # nested beyond what anybody reads
+        return FormattedReply()
+    return FormattedReply(
+        {"text/markdown": safe_markdown(_fenced(laid_out, "json")), "text/plain": safe_text(laid_out)}
+    )
+
+
+def _fenced(code: str, language: str) -> str:
+    longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{code}\n{fence}"
+
+
+def parse(reply: Reply) -> Any:
+    """The value in a complete answer, else None."""
+    found = None if mark_text(reply) else extract(str(reply))
+    return None if found is None else as_python(found)
+
+
+FORMAT = Format(
+    "one JSON value",
+    "Answer with one JSON value and nothing else: no words, no code fence.",
+    buffered(format_json, plain=True),
+    parse,
+)

@@ -1,0 +1,137 @@
+"""`plain`: the answer as text, for a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from openclaw_ipython.chat.types import (
+    ChatEvent,
+    Notice,
+    ReasoningDelta,
+    Reply,
+    TextDelta,
+    ToolCall,
+    ToolResult,
+)
+from openclaw_ipython.sanitize.terminal import TerminalFilter, safe_text
+from openclaw_ipython.shell.render.status import (
+    Progress,
+    call_text,
+    duration,
+    footer_text,
+    mark_text,
+    result_text,
+)
+from openclaw_ipython.shell.render.surfaces import TerminalSurface
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.render.renderer import RenderContext
+    from openclaw_ipython.shell.render.surfaces import Surface
+
+
+class PlainRenderer:
+    """The answer as text in a terminal, as it comes: no control characters, nothing is ever rewritten.
+
+    With `show_reasoning` the thinking is written too, otherwise only that it goes on and how long it took.
+    """
+
+    interval = 0.05
+
+    def __init__(
+        self,
+        surface: Surface,
+        clock: Callable[[], float],
+        *,
+        footer: bool = True,
+        show_reasoning: bool = False,
+    ) -> None:
+        self._surface = surface
+        self._footer = footer
+        self._clock = clock
+        self._progress = Progress(clock)
+        self._show_reasoning = show_reasoning
+        self._filter = TerminalFilter()
+        self._at_line_start = True
+        self._seen_text = self._seen_reasoning = self._called = False
+
+    def start(self, label: str) -> None:
+        """Begin to count the time."""
+        self._progress = Progress(self._clock)
+
+    def update(self, events: Sequence[ChatEvent]) -> None:
+        """Write what is new, in one go."""
+        pieces: list[str] = []
+        for event in events:
+            if isinstance(event, ToolCall | ToolResult):
+                self._write("".join([*pieces, *self._end_thinking(), self._filter.close()]))
+                pieces.clear()
+                self._write_call(event)
+            else:
+                pieces += self._written(event)
+        self._write("".join(pieces))
+
+    def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
+        """Write what was held back, and the footer in parentheses."""
+        pieces: list[str] = []
+        if not self._seen_text and not self._seen_reasoning and reply.reasoning:
+            shown = reply.reasoning if self._show_reasoning else ""
+            pieces += ["thinking…\n", self._filter.feed(shown), self._filter.close(), "\n"]
+        if not self._seen_text and reply:
+            pieces += self._written(TextDelta(str(reply)))
+        pieces += self._end_thinking()
+        pieces.append(self._filter.close())
+        self._write("".join(pieces))
+        for call in () if self._called else reply.tool_calls:
+            self._write_line(call_text(call.name, call.arguments))
+        line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
+        self._write_line(f"({line})" if line else "")
+
+    def cancel(self) -> None:
+        """End the line that is open; what is printed stays."""
+        if not self._at_line_start:
+            self._write("\n")
+
+    def _written(self, event: ChatEvent) -> Iterator[str]:
+        if isinstance(event, TextDelta) and (self._seen_text or event.text.strip()):
+            self._seen_text = True
+            yield from self._end_thinking()
+            yield self._filter.feed(event.text)
+        elif isinstance(event, ReasoningDelta) and event.text:
+            self._seen_reasoning = True
+            if not self._progress.is_thinking:
+                self._progress.think()
+                yield "thinking…\n" if self._show_reasoning else "thinking… "
+            if self._show_reasoning:
+                yield self._filter.feed(event.text)
+        elif isinstance(event, Notice):
+            self._progress.notice(event)
+            if event.seconds is not None:
+                yield f"({safe_text(event.text)}, {duration(event.seconds)})\n"
+
+    def _write_call(self, event: ToolCall | ToolResult) -> None:
+        self._called = True
+        if isinstance(event, ToolCall):
+            self._write_line(call_text(event.name, event.arguments))
+        else:
+            self._write_line(f"  {result_text(event.text, failed=event.failed)}")
+
+    def _end_thinking(self) -> Iterator[str]:
+        if self._progress.is_thinking:
+            yield self._filter.close() + ("\n" if self._show_reasoning else "")
+            yield f"{self._progress.thought()}\n\n"
+
+    def _write_line(self, line: str) -> None:
+        """`line` on a line of its own; without one, the end of the line that is open."""
+        self._write(("" if self._at_line_start else "\n") + (safe_text(line) + "\n" if line else ""))
+
+    def _write(self, text: str) -> None:
+        if text:
+            self._surface.write(text)
+            self._at_line_start = text.endswith("\n")
+
+
+def make(context: RenderContext) -> PlainRenderer:
+    """The renderer of `plain`."""
+    return PlainRenderer(TerminalSurface(sys.stdout), context.monotonic, footer=context.footer)
