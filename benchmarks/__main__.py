@@ -242,7 +242,7 @@ async def _sign_in(environ: Mapping[str, str]) -> None:
     from openclaw_ipython.runtime.env import Runtime
 
     home = locate(environ, Path.home(), Path.exists)
-    async with Client(store=Store(home, environ=environ), runtime=Runtime(environ)) as client:
+    async with Client(store=Store(home, Runtime(environ)), runtime=Runtime(environ)) as client:
         async for _ in client.login():
             pass  # the server approves by itself
 

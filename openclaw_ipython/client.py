@@ -34,7 +34,7 @@ from openclaw_ipython.models.catalog import Catalogue
 from openclaw_ipython.models.selection import Models
 from openclaw_ipython.net.client import HttpClient, Transport
 from openclaw_ipython.openclaw.model_refs import ModelRef
-from openclaw_ipython.openclaw.paths import Home, here
+from openclaw_ipython.openclaw.paths import Home, current_home
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.openclaw.token_stores import ProfileTokenStore
 from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
@@ -83,7 +83,7 @@ class Client:
     ) -> None:
         self.runtime = runtime or Runtime(os.environ)  # live: a key set in a cell is seen by the next one
         self._providers = providers if providers is not None else built_in()
-        self._store = store or Store(here(), environ=self.runtime.environ)
+        self._store = store or Store(current_home(), self.runtime)
         self._transport = transport
         self._patience = patience or Patience()
         self._http: HttpClient | None = None
@@ -211,7 +211,7 @@ class Client:
         request = ChatRequest(
             "", messages, temperature, top_p, max_tokens, stream, extra or {}, thinking, schema=answer_schema
         )
-        with self._store.steady():
+        with self._store.pinned():
             question = self.books.question(cache, self._questions, model, request)
         return replace(question.told(notes), timeout=timeout)
 

@@ -27,7 +27,7 @@ async def sign_in(environ: dict[str, str], portal: Portal) -> None:
     async def at_once(_: float) -> None:
         await asyncio.sleep(0)
 
-    store = Store(locate(environ, None, Path.exists), environ=environ)
+    store = Store(locate(environ, None, Path.exists), Runtime(environ))
     async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):

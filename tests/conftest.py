@@ -92,13 +92,13 @@ class House:
         self.portal = portal
         self.clock = clock
         self.environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": "http://127.0.0.1:8642", **(environ or {})}
-        self.store = Store(home, environ=self.environ, clock=clock)
+        self.store = Store(home, Runtime(self.environ, clock=clock))
         self.client = self.another()
 
     def another(self) -> Client:
         """A second client of the same home: another program."""
         runtime = Runtime(self.environ, self.clock, self.clock, self.clock.sleep, lambda: 0.0, os.urandom)
-        store = Store(self.home, environ=self.environ, clock=self.clock)
+        store = Store(self.home, Runtime(self.environ, clock=self.clock))
         return Client(store=store, providers=built_in(), transport=self.portal.transport(), runtime=runtime)
 
     async def login(self, client=None, **options):

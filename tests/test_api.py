@@ -43,7 +43,7 @@ async def sign_in(environ, portal):
     async def at_once(_: float) -> None:
         await asyncio.sleep(0)
 
-    store = Store(locate(environ, None, Path.exists), environ=environ)
+    store = Store(locate(environ, None, Path.exists), Runtime(environ))
     async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):
@@ -54,7 +54,7 @@ async def sign_in(environ, portal):
 def client(served):
     """A client of that home; `oc.ask` uses it in its own loop."""
     _, environ = served
-    yield Client(store=Store(locate(environ, None, Path.exists), environ=environ), runtime=Runtime(environ))
+    yield Client(store=Store(locate(environ, None, Path.exists), Runtime(environ)), runtime=Runtime(environ))
     close()
 
 

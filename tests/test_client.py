@@ -267,7 +267,7 @@ def test_a_question_looks_at_the_files_once(house):
 
     class Watched(type(house.client._store)):
         def load(self):
-            looks.append(getattr(self._steady, "snapshot", None) is None)
+            looks.append(getattr(self._pinned, "snapshot", None) is None)
             return super().load()
 
     house.client._store.__class__ = Watched

@@ -53,7 +53,7 @@ async def sign_in(portal, environ):
     async def at_once(_):
         await asyncio.sleep(0)
 
-    store = Store(locate(environ, None, Path.exists), environ=environ)
+    store = Store(locate(environ, None, Path.exists), Runtime(environ))
     async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):

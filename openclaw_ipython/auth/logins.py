@@ -69,7 +69,7 @@ class Logins:
     def path(self) -> Path:
         """The file that what is written here goes to."""
         home = self._store.home
-        return home.auth_profiles if self._store.era == "json" else home.own_profiles
+        return home.auth_profiles if self._store.storage == "json" else home.own_profiles
 
     def rows(self, profiles: Sequence[ProfileRow]) -> list[LoginRow]:
         """The logins that `Accounts.profiles` found, by provider and name."""

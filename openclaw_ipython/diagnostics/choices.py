@@ -66,7 +66,7 @@ def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 def check_era(snapshot: Snapshot, home: Home, *, has_json_logins: bool) -> Iterator[Finding]:
     """What is different in a home whose logins are in a database."""
-    if snapshot.era != "sqlite":
+    if snapshot.storage != "sqlite":
         return
     what = f"this home belongs to a newer OpenClaw; what is changed here is kept in {home.own_dir}"
     yield Finding("era", "note", what, str(home.state_dir), "")

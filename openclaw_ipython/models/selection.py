@@ -160,7 +160,7 @@ class Models:
 
     def rows(self, *, everything: bool = False, provider: str | None = None) -> list[ModelRow]:
         """The models: those in use or set up, or with `everything` also the ones never set up."""
-        with self._store.steady():
+        with self._store.pinned():
             return self._rows(everything, provider)
 
     def _rows(self, everything: bool, provider: str | None) -> list[ModelRow]:

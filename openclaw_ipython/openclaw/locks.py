@@ -1,9 +1,9 @@
-"""Locks that are files: made exclusively, taken from owners that are gone, removed by nobody but their owner.
+"""Locks that are files: created exclusively, removed by their owner, taken over from owners that are gone.
 
-`SidecarLock` is the one OpenClaw's releases with JSON credentials share with us: a sidecar
-`auth-profiles.json.lock` naming its owner, taken from owners that died or held it longer than 30 s. `LockFile` is
-what every lock of this kind has in common; Qwen Code's is in `qwen_code`. They work on every file system that
-can create exclusively, network ones included. No document is read or written here.
+`SidecarLock` is the lock that OpenClaw's releases with JSON credentials use: `auth-profiles.json.lock` beside the file
+names its owner, and is taken over when its owner died or held it longer than 30 s. `LockFile` is what such locks have
+in common; Qwen Code's is in `qwen_code.credentials`. They work on every file system that can create exclusively,
+network ones included. No document is read or written here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
@@ -29,22 +29,24 @@ from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import OS, FileSystem, make_folder
 
+if TYPE_CHECKING:
+    from openclaw_ipython.runtime.env import Runtime
+
 STALE_SECONDS = 30.0
 """How long OpenClaw respects a lock. Hold it for less: bound every request that is made under it."""
 
 ATTEMPTS = 11
 _MAX_BYTES = 65536
-_RNG = secrets.SystemRandom().random  # two kernels forked from one must not wait in step
 
 
 class Lock(Protocol):
-    """What callers need of any lock; the waiting between attempts is theirs (a thread sleeps, a task awaits)."""
+    """A lock without the waiting between attempts: a thread sleeps, a task awaits."""
 
     def try_acquire(self) -> bool:
         """Take the lock if that is possible now."""
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
 
     def delays(self) -> Iterator[float]:
         """The seconds to wait after each failed attempt; when they are used up, give up."""
@@ -80,10 +82,10 @@ else:
         return True
 
 
-class Found(Struct, frozen=True):
-    """A lock that is there: who says to hold it since when, and which file it is.
+class ExistingLock(Struct, frozen=True):
+    """A lock that exists: the owner it names, since when, and which file it is.
 
-    Old programs make a folder instead of a file, which says nothing but its age.
+    Old programs make a folder instead of a file, which has nothing but its age.
     """
 
     pid: int | None
@@ -94,49 +96,35 @@ class Found(Struct, frozen=True):
     content: bytes
     is_folder: bool = False
 
-    def is_stale(self, now: float, alive: Callable[[int], bool], host: str) -> bool:
-        """OpenClaw's rule, with one addition: the pid of another machine says nothing here.
-
-        Only our own locks name their machine, so for OpenClaw's the pid is asked for, as it does itself.
-        """
-        if self.pid is not None and self.created_at is not None:
-            if self.host in (None, host) and not alive(self.pid):
-                return True
-            created = _epoch(self.created_at)
-            if created is None or now - created > STALE_SECONDS:
-                return True
-        return now - self.mtime > STALE_SECONDS
-
 
 class LockFile(ABC):
     """A lock of the file `path` that is the file `lock` beside it. Not reentrant; one object per holder.
 
-    What is written into it, when it counts as left behind, and how long it is worth waiting for differs from
-    program to program. `clock` is epoch seconds.
+    Programs differ in what they write into it, when it counts as stale, and how long waiting for it is worth it.
     """
 
-    def __init__(self, path: Path, lock: Path, *, clock: Callable[[], float], fs: FileSystem) -> None:
+    def __init__(self, path: Path, lock: Path, runtime: Runtime, *, fs: FileSystem) -> None:
         self.path = path
         self._lock = lock
         self._guard = lock.with_name(lock.name + ".takeover")
-        self._clock = clock
+        self._runtime = runtime
         self._fs = fs
         self._mine: tuple[int, bytes] | None = None  # inode and content of the lock we made
 
     @abstractmethod
     def content(self) -> bytes:
-        """What says that a new lock is ours."""
+        """What marks a new lock as ours."""
 
     @abstractmethod
-    def is_abandoned(self, found: Found) -> bool:
-        """Whether the lock that is there may be taken from its owner."""
+    def is_stale(self, found: ExistingLock) -> bool:
+        """Whether the lock that exists may be taken over."""
 
     @abstractmethod
     def delays(self) -> Iterator[float]:
         """The seconds to wait after each failed attempt; when they are used up, give up."""
 
     def try_acquire(self) -> bool:
-        """Take the lock now if nobody holds it, or whoever did is gone. Does not wait.
+        """Take the lock now if it is free or stale. Does not wait.
 
         Raises DocumentError where no lock can be made (a read-only folder).
         """
@@ -144,7 +132,7 @@ class LockFile(ABC):
             return False
         try:
             make_folder(self._lock.parent, fs=self._fs)
-            return self._create() or (self._is_stale() and self._take_over())
+            return self._create() or (self._may_take_over() and self._take_over())
         except OSError as error:
             if error.errno == errno.EACCES and os.name == "nt":
                 return False  # a lock that is being deleted right now
@@ -159,7 +147,7 @@ class LockFile(ABC):
             ) from error
 
     def release(self) -> None:
-        """Remove the lock if it is still ours: somebody may have taken it from a holder that was too slow."""
+        """Remove the lock if it is still ours: another program may have taken it over from a slow holder."""
         if self._mine is None:
             return
         mine, self._mine = self._mine, None
@@ -168,7 +156,7 @@ class LockFile(ABC):
             if found is not None and (found.inode, found.content) == mine:
                 self._fs.unlink(self._lock)
         except OSError:
-            pass  # it goes stale by itself
+            pass  # it becomes stale
         self._drop_old_guard()
 
     @contextmanager
@@ -210,15 +198,15 @@ class LockFile(ABC):
         self._mine = inode, content
         return True
 
-    def _is_stale(self) -> bool:
+    def _may_take_over(self) -> bool:
         found = self._read()
-        return found is not None and self.is_abandoned(found)
+        return found is not None and self.is_stale(found)
 
     def _take_over(self) -> bool:
         """Replace a stale lock by ours.
 
-        Two programs may have judged the same lock stale, and the slower one must not remove the fresh lock of
-        the faster. So judging and removing happen again under a guard that one program at a time can have.
+        Two programs may have found the same lock stale, and the slower one must not remove the new lock of the
+        faster. So checking and removing happen again under a guard that one program at a time can have.
         """
         try:
             self._fs.close(self._fs.open_new(self._guard))
@@ -227,7 +215,7 @@ class LockFile(ABC):
             return False
         try:
             found = self._read()
-            if found is not None and not self.is_abandoned(found):
+            if found is not None and not self.is_stale(found):
                 return False
             if found is not None and not self._set_aside(found):
                 return False
@@ -235,11 +223,11 @@ class LockFile(ABC):
         finally:
             self._unlink(self._guard)
 
-    def _set_aside(self, stale: Found) -> bool:
+    def _set_aside(self, stale: ExistingLock) -> bool:
         """Rename the stale lock away; put back what turns out to be another one (of a program without guard)."""
         if stale.is_folder:
             return self._drop_folder()
-        # Named as `files` names what it sweeps up: whoever is killed in here leaves litter, but not for good.
+        # Named as a temporary file of `files`: what a killed process leaves here is removed with those.
         aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
         try:
             self._fs.rename(self._lock, aside)
@@ -267,7 +255,7 @@ class LockFile(ABC):
 
     def _drop_old_guard(self) -> None:
         try:
-            if self._clock() - self._fs.lstat(self._guard).st_mtime > STALE_SECONDS:
+            if self._runtime.clock() - self._fs.lstat(self._guard).st_mtime > STALE_SECONDS:
                 self._fs.unlink(self._guard)
         except OSError:
             pass
@@ -278,7 +266,7 @@ class LockFile(ABC):
         except OSError:
             pass
 
-    def _read(self) -> Found | None:
+    def _read(self) -> ExistingLock | None:
         """The lock that is there, None for none and for what cannot be a lock (a pipe, a device)."""
         try:
             descriptor = self._fs.open_to_read(self._lock)
@@ -293,57 +281,63 @@ class LockFile(ABC):
             content = self._fs.read(descriptor, _MAX_BYTES) if stat.S_ISREG(status.st_mode) else b""
         finally:
             self._fs.close(descriptor)
-        return _found(content, status)
+        return _existing(content, status)
 
-    def _unreadable(self) -> Found | None:
+    def _unreadable(self) -> ExistingLock | None:
         try:
             status = self._fs.lstat(self._lock)
         except FileNotFoundError:
             return None
-        return _found(b"", status)
+        return _existing(b"", status)
 
 
 class SidecarLock(LockFile):
-    """OpenClaw's lock of the file `path`: `<path>.lock`.
-
-    `clock` is epoch seconds, `rng` a number from 0 to 1, `pid_alive` says whether a process runs here.
-    """
+    """OpenClaw's lock of the file `path`: `<path>.lock`. `pid_alive` says whether a process runs on this machine."""
 
     def __init__(
         self,
         path: Path,
+        runtime: Runtime,
         *,
-        clock: Callable[[], float] = time.time,
         pid_alive: Callable[[int], bool] = pid_alive,
-        rng: Callable[[], float] = _RNG,
         host: str | None = None,
         fs: FileSystem = OS,
     ) -> None:
-        super().__init__(path, path.with_name(path.name + ".lock"), clock=clock, fs=fs)
+        super().__init__(path, path.with_name(path.name + ".lock"), runtime, fs=fs)
         self._alive = pid_alive
-        self._rng = rng
         self._host = host or socket.gethostname()
 
     def content(self) -> bytes:
         """Process and time, as OpenClaw writes them, and the machine."""
-        now = datetime.fromtimestamp(self._clock(), UTC)
+        now = datetime.fromtimestamp(self._runtime.clock(), UTC)
         created_at = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
         return json.dumps(
             {"pid": os.getpid(), "createdAt": created_at, "host": self._host}, indent=2
         ).encode()
 
-    def is_abandoned(self, found: Found) -> bool:
-        """OpenClaw's rule: its process is gone, or it is older than 30 s."""
-        return found.is_stale(self._clock(), self._alive, self._host)
+    def is_stale(self, found: ExistingLock) -> bool:
+        """OpenClaw's rule: the owner's process is gone, or the lock is older than 30 s.
+
+        One addition: the pid of another machine says nothing here. Only our own locks name their machine; for
+        those of OpenClaw the pid is looked up, as OpenClaw does.
+        """
+        now = self._runtime.clock()
+        if found.pid is not None and found.created_at is not None:
+            if found.host in (None, self._host) and not self._alive(found.pid):
+                return True
+            created = _epoch(found.created_at)
+            if created is None or now - created > STALE_SECONDS:
+                return True
+        return now - found.mtime > STALE_SECONDS
 
     def delays(self) -> Iterator[float]:
         """OpenClaw's schedule: 11 attempts, 0.1 s doubling up to 10 s, each lengthened by up to as much again."""
         for attempt in range(ATTEMPTS - 1):
-            yield min(10.0, 0.1 * 2**attempt) * (1 + self._rng())
+            yield min(10.0, 0.1 * 2**attempt) * (1 + self._runtime.random())
 
 
 def busy(path: Path, lock: Path) -> StoreBusy:
-    """What to raise when the lock of `path` did not become free."""
+    """The error for a lock of `path` that did not become free."""
     return StoreBusy(
         _("another program holds the lock of {name}", name=path.name),
         path=path,
@@ -355,7 +349,7 @@ def busy(path: Path, lock: Path) -> StoreBusy:
     )
 
 
-def _found(content: bytes, status: os.stat_result) -> Found | None:
+def _existing(content: bytes, status: os.stat_result) -> ExistingLock | None:
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         return None
     try:
@@ -364,7 +358,7 @@ def _found(content: bytes, status: os.stat_result) -> Found | None:
         claim = None
     claim = claim if isinstance(claim, dict) else {}
     pid, created_at, host = claim.get("pid"), claim.get("createdAt"), claim.get("host")
-    return Found(
+    return ExistingLock(
         pid=pid if type(pid) is int and pid > 0 else None,
         created_at=created_at if isinstance(created_at, str) else None,
         host=host if isinstance(host, str) else None,

@@ -1,7 +1,7 @@
 """Where OpenClaw and Qwen Code keep their files: the same answer as theirs, from the same variables.
 
-Pure: the environment, the home folder and a way to ask whether a file exists are handed in. Only `here` looks at
-the real ones.
+Pure: the environment, the home folder and a way to ask whether a file exists are passed in. Only `current_home` looks
+at the real ones.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def locate(
     )
 
 
-def here() -> Home:
+def current_home() -> Home:
     """The files of this process: its environment, its user, its working directory."""
     try:
         user_home: Path | None = Path.home()

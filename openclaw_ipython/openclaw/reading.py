@@ -1,32 +1,37 @@
-"""One look at all files: what was read, parsed, and which stamps it rests on.
+"""Reading files of JSON5 together: what was parsed, and the stamps it depends on.
 
-Between `files` (bytes) and `store` (meaning). It decides when a file that cannot be parsed is worth a second
-look: OpenClaw writes its credentials in place, so a reader can meet half a file for a moment.
+Between `files` (bytes) and `store` (meaning). OpenClaw writes its credentials in place, so a reader can meet half a
+file for a moment: a file that may be torn is read again before it counts as broken.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.errors import DocumentError, OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import FileSystem, Stamp, read_text, stamp_of
 from openclaw_ipython.openclaw.json5.parse import Document, Json5Error, parse, skip_trivia
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 _TORN_PAUSES = (0.01, 0.02, 0.04, 0.08)  # seconds
-_SETTLED = 0.1  # seconds after which a second write must show in the time stamp
+_SETTLED = 0.1  # seconds after which a second write shows in the time stamp
 
 
-class Reading:
-    """Reads and remembers. `stamps` is every file asked for, None for those that were not there."""
+class FileReader:
+    """Reads files and records their stamps. `stamps` has every file asked for, None for those that are missing."""
 
     def __init__(self, fs: FileSystem) -> None:
         self._fs = fs
         self.stamps: dict[Path, Stamp | None] = {}
 
     def document(self, path: Path, *, may_be_torn: bool = False) -> Document | None:
-        """The parsed file, None if there is none; blank text counts as an empty object.
+        """The parsed file, None if it is missing; blank text counts as an empty object.
 
         Raises DocumentError with path and line.
         """
@@ -42,41 +47,41 @@ class Reading:
         return self._document(path)
 
     def value(self, path: Path) -> Any:
-        """The value in a file, None if there is none."""
+        """The value in a file, None if the file is missing."""
         document = self.document(path)
         return None if document is None else document.value
 
     def watch(self, path: Path) -> bool:
-        """Whether there is something at `path`, which others read: a change of it counts as a change."""
+        """Record the stamp of a file that other code reads; whether the file exists."""
         self.stamps[path] = stamp_of(path, fs=self._fs)
         return self.stamps[path] is not None
 
-    def is_current(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether every file is still the one that was read."""
         return all(stamp_of(path, fs=self._fs) == stamp for path, stamp in self.stamps.items())
 
     def is_settled(self, now: float) -> bool:
-        """Whether every file is old enough at `now` (epoch seconds) for its stamp to be trusted."""
+        """Whether every file is old enough at `now` (seconds since the epoch) for its stamp to be trusted."""
         return all(abs(now - stamp.mtime_ns / 1e9) > _SETTLED for stamp in self.stamps.values() if stamp)
 
     def _document(self, path: Path) -> Document | None:
         found = read_text(path, fs=self._fs)
         self.stamps[path] = found[1] if found else None
-        return parsed(path, found[0]) if found else None
+        return parse_file(path, found[0]) if found else None
 
 
-def parsed(path: Path, text: str) -> Document:
-    """The document in `text`, which is the content of `path`."""
+def parse_file(path: Path, text: str) -> Document:
+    """The document in `text`, the content of `path`. Raises DocumentError."""
     try:
         if skip_trivia(text, 0) == len(text):
             return Document(text, {})
         return parse(text)
     except Json5Error as error:
-        failure = unreadable(path, error)
+        failure = syntax_error(path, error)
     raise failure  # outside: the parser's frames hold the text
 
 
-def unreadable(path: Path, error: Json5Error) -> DocumentError:
+def syntax_error(path: Path, error: Json5Error) -> DocumentError:
     """The error for a file that is not JSON5, or that an edit does not fit."""
     return DocumentError(
         _(
@@ -90,3 +95,21 @@ def unreadable(path: Path, error: Json5Error) -> DocumentError:
         line=error.line,
         hint=_("correct line {line} of {name}, or move the file away", line=error.line, name=path.name),
     )
+
+
+def without_frames(method: Callable[P, T]) -> Callable[P, T]:
+    """Drop the frames of the errors that `method` raises: their local variables hold the text of files with tokens."""
+
+    @functools.wraps(method)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except OpenClawError as error:
+            failure = error.with_traceback(None)
+        failure.__context__ = failure.__cause__
+        if failure.__cause__ is not None:
+            failure.__cause__.__traceback__ = None
+            failure.__cause__.__context__ = None
+        raise failure
+
+    return call

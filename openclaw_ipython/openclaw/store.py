@@ -1,36 +1,37 @@
-"""The store: what OpenClaw's files say, and the few ways to change them. All that the floors above may know.
+"""The store: what OpenClaw's files say, and the few ways to change them.
 
-Two eras. In a home of the JSON era, or one nobody owns yet, OpenClaw's own files are read and written. In one
-of the SQLite era they are only read; what changes goes to our own folder, in the same formats, and wins
-for us. An `auth-profiles.json` in such a home would block that installation.
+Homes differ in where their OpenClaw keeps credentials. In JSON, or in a home nobody owns yet, OpenClaw's own files are
+read and written. In SQLite they are only read: changes go to our own folder, in the same formats, and win for us. An
+`auth-profiles.json` in such a home would block that installation.
 
-Errors leave this file without the frames they were raised in: those hold the text of files with tokens.
+Errors leave this module without the frames they were raised in: those hold the text of files with tokens.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
-from openclaw_ipython.openclaw.config_view import ConfigView, ProviderEntry
-from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, Stamp, write_atomically
-from openclaw_ipython.openclaw.frames import without_frames
-from openclaw_ipython.openclaw.includes import (
-    correction,
-    overlaid,
-    resolve_includes,
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.config_file import (
+    ConfigFile,
+    CredentialStorage,
+    PendingWrite,
+    edited,
+    keep_references,
+    read_config,
     takes_effect,
-    with_references,
 )
-from openclaw_ipython.openclaw.json5.parse import Document, Edit, Json5Error, dotted
+from openclaw_ipython.openclaw.config_view import ConfigView, ProviderEntry
+from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, write_atomically
+from openclaw_ipython.openclaw.json5.parse import Document, Edit, dotted
 from openclaw_ipython.openclaw.locks import SidecarLock
 from openclaw_ipython.openclaw.profiles import (
     Profiles,
@@ -39,16 +40,17 @@ from openclaw_ipython.openclaw.profiles import (
     read_profiles,
     removal_edits,
 )
-from openclaw_ipython.openclaw.reading import Reading, parsed, unreadable
-from openclaw_ipython.openclaw.sqlite import DatabaseLogins, databases, read_logins, watched
+from openclaw_ipython.openclaw.reading import FileReader, without_frames
+from openclaw_ipython.openclaw.sqlite import DatabaseLogins, read_logins, watched
+from openclaw_ipython.runtime.env import Runtime
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.paths import Home
 
-Era = Literal["json", "sqlite"]
-Plan = Callable[[ConfigView], Sequence[Edit]]
+ConfigPlan = Callable[[ConfigView], Sequence[Edit]]
+ProfilesPlan = Callable[[Any], Sequence[Edit]]
 
-_MERGES = 3  # how often a change is merged again when somebody else keeps writing
+_ATTEMPTS = 3  # a change is merged again when another program writes meanwhile
 
 
 class Snapshot(Struct, frozen=True):
@@ -60,7 +62,7 @@ class Snapshot(Struct, frozen=True):
     """
 
     config: ConfigView
-    era: Era = "json"
+    storage: CredentialStorage = "json"
     profiles: Mapping[str, StoredProfile] = {}
     order: Mapping[str, list[str]] = {}
     stats: Mapping[str, Mapping[str, Any]] = {}
@@ -69,66 +71,34 @@ class Snapshot(Struct, frozen=True):
     problems: tuple[DocumentError, ...] = ()
 
 
-class _Rewrite(Struct, frozen=True):
-    """A file as it will be. `expect` is what it was based on."""
-
-    path: Path
-    old: str
-    new: str
-    expect: Stamp | None
-
-    def __repr__(self) -> str:
-        return f"_Rewrite({self.path})"
-
-
-class _Config(Struct, frozen=True):
-    """The configuration as it stands: `base` is OpenClaw's with its includes, `overlay` ours (SQLite era)."""
-
-    era: Era
-    base: Any
-    overlay: Any
-    file: Path
-    document: Document
-    stamp: Stamp | None
-
-    def __repr__(self) -> str:
-        return f"_Config({self.file})"
-
-    @property
-    def value(self) -> Any:
-        return overlaid(self.base, self.overlay) if self.era == "sqlite" else self.base
-
-
 class Store:
     """The configuration and the logins of one home.
 
-    `environ` resolves `${NAME}`, `clock` is epoch seconds, `read_sqlite` looks into OpenClaw's databases.
+    The environment of `runtime` resolves `${NAME}`; `read_sqlite` reads the logins in OpenClaw's databases.
     """
 
     def __init__(
         self,
         home: Home,
+        runtime: Runtime | None = None,
         *,
-        environ: Mapping[str, str] = os.environ,
-        clock: Callable[[], float] = time.time,
         fs: FileSystem = OS,
         read_sqlite: Callable[[Home, FileSystem], DatabaseLogins] = read_logins,
     ) -> None:
         self.home = home
-        self._environ = environ
-        self.clock = clock
+        self.runtime = runtime or Runtime(os.environ)
         self.fs = fs
         self._read_sqlite = read_sqlite
-        self._last: tuple[Snapshot, Reading] | None = None
-        self._steady = threading.local()
+        self._last: tuple[Snapshot, FileReader] | None = None
+        self._pinned = threading.local()
 
     @property
-    def era(self) -> Era:
-        """Who owns this home: `json` (or nobody), where we write OpenClaw's files, or `sqlite`.
+    def storage(self) -> CredentialStorage:
+        """Where this home's OpenClaw keeps credentials: `json` means that we write OpenClaw's own files.
 
         Raises DocumentError when openclaw.json cannot be read.
         """
-        return self.load().era
+        return self.load().storage
 
     @without_frames
     def load(self) -> Snapshot:
@@ -136,35 +106,37 @@ class Store:
 
         Raises DocumentError when openclaw.json cannot be read. Other files are then `problems`.
         """
-        held: Snapshot | None = getattr(self._steady, "snapshot", None)
-        if held is not None:
-            return held
+        pinned: Snapshot | None = getattr(self._pinned, "snapshot", None)
+        if pinned is not None:
+            return pinned
         if self._last is not None:
-            snapshot, reading = self._last
-            if reading.is_current():
+            snapshot, reader = self._last
+            if reader.is_unchanged():
                 return snapshot
-        now, reading = self.clock(), Reading(self.fs)
-        snapshot = self._snapshot(reading)
-        self._last = (snapshot, reading) if reading.is_settled(now) else None
+        now, reader = self.runtime.clock(), FileReader(self.fs)
+        snapshot = self._snapshot(reader)
+        self._last = (snapshot, reader) if reader.is_settled(now) else None
         return snapshot
 
     @contextmanager
-    def steady(self) -> Iterator[Snapshot]:
-        """One look at the files for all that this thread reads inside: a question is made from one state of them,
-        and looking a dozen times would take longer than the rest of it. Nothing is to be written inside.
+    def pinned(self) -> Iterator[Snapshot]:
+        """One snapshot for every `load` of this thread inside the `with` block.
+
+        A question looks a dozen times, and checking the files for each would take longer than the rest of it.
+        Nothing is written inside.
         """
-        before, snapshot = getattr(self._steady, "snapshot", None), self.load()
-        self._steady.snapshot = snapshot
+        before, snapshot = getattr(self._pinned, "snapshot", None), self.load()
+        self._pinned.snapshot = snapshot
         try:
             yield snapshot
         finally:
-            self._steady.snapshot = before
+            self._pinned.snapshot = before
 
     @without_frames
-    def edit_config(self, plan: Plan) -> Path:
-        """Change the configuration: `plan` sees it as it stands now and returns edits. Where it was written.
+    def edit_config(self, plan: ConfigPlan) -> Path:
+        """Change the configuration: `plan` gets it as it is now and returns edits. The file they are in.
 
-        If somebody else writes meanwhile, the plan is asked again. A changed base URL is carried into
+        If another program writes meanwhile, `plan` is called again. A changed base URL is carried into
         OpenClaw's `models.json`, whose stale value would win there. Raises DocumentError (nothing written)
         and StoreBusy.
         """
@@ -172,7 +144,7 @@ class Store:
 
     def profiles_lock(self) -> SidecarLock:
         """The lock to hold around reading, refreshing and saving a profile."""
-        return SidecarLock(self._profiles_path(), clock=self.clock, fs=self.fs)
+        return SidecarLock(self._profiles_path(), self.runtime, fs=self.fs)
 
     @without_frames
     def save_profile(self, profile_id: str, profile: StoredProfile) -> Path:
@@ -183,143 +155,119 @@ class Store:
         return self._edit_profiles(lambda document: profile_edits(document, profile_id, profile))
 
     @without_frames
-    def edit_profiles(self, plan: Callable[[Any], Sequence[Edit]]) -> Path:
+    def edit_profiles(self, plan: ProfilesPlan) -> Path:
         """Change the credentials file otherwise (`order`, `usageStats`). The caller holds `profiles_lock()`."""
         return self._edit_profiles(plan)
 
     @without_frames
     def remove_profile(self, profile_id: str) -> bool:
-        """Forget a login; whether there was one. Takes the lock itself, waiting for it."""
-        if self._profiles_rewrite(lambda document: removal_edits(document, profile_id)) is None:
+        """Remove a login; whether there was one. Waits for the lock (StoreBusy)."""
+        write = self._profiles_write(lambda document: removal_edits(document, profile_id))
+        if write.new == write.old:
             return False
         with self.profiles_lock().hold(self.fs.pause):
             self._edit_profiles(lambda document: removal_edits(document, profile_id))
         return True
 
     @without_frames
-    def save_login(self, profile_id: str, profile: StoredProfile, plan: Plan) -> list[Path]:
+    def save_login(self, profile_id: str, profile: StoredProfile, plan: ConfigPlan) -> list[Path]:
         """Store a finished login: the profile, then the configuration, then OpenClaw's derived catalog.
 
         Everything is read and rendered first: a file that cannot be parsed means DocumentError and nothing
-        written. The profile goes first: it is what cannot be had again, and alone it does no harm. Returns
-        the files the login is in. Takes the lock itself, waiting for it (StoreBusy).
+        written. The profile goes first: its tokens are given out once, and alone it does no harm. Returns the
+        files the login is in. Waits for the lock (StoreBusy).
         """
-        self._config_rewrite(plan, profile.provider)
-        self._profiles_rewrite(lambda document: profile_edits(document, profile_id, profile))
+        self._config_writes(plan, profile.provider)
+        self._profiles_write(lambda document: profile_edits(document, profile_id, profile))
         with self.profiles_lock().hold(self.fs.pause):
             path = self._edit_profiles(lambda document: profile_edits(document, profile_id, profile))
             return [path, *self._edit_config(plan, profile.provider)]
 
     # -- reading ---------------------------------------------------------------------------
 
-    def _snapshot(self, reading: Reading) -> Snapshot:
-        config = self._config(reading)
-        view = ConfigView(config.value, self._environ)
+    def _snapshot(self, reader: FileReader) -> Snapshot:
+        config = read_config(self.home, reader)
         problems: list[DocumentError] = []
-        logins, sources = self._logins(config.era, reading, problems)
+        logins, sources = self._logins(config.storage, reader, problems)
         return Snapshot(
-            config=view,
-            era=config.era,
+            config=ConfigView(config.value, self.runtime.environ),
+            storage=config.storage,
             profiles=logins.profiles,
             order=logins.order,
             stats=logins.stats,
-            models_json=self._models_json(reading, problems),
+            models_json=self._models_json(reader, problems),
             sources=sources,
             problems=tuple(problems),
         )
 
-    def _config(self, reading: Reading) -> _Config:
-        path = self.home.config_path
-        document = reading.document(path) or Document("", {})
-        _check_object(path, document)
-        base = resolve_includes(document.value, path, reading.value)
-        era = self._era_of(base, reading)
-        if era == "json":
-            return _Config(era, base, {}, path, document, reading.stamps[path])
-        own = self.home.own_config
-        overlay = reading.document(own) or Document("", {})
-        _check_object(own, overlay)
-        return _Config(era, base, overlay.value, own, overlay, reading.stamps[own])
-
-    def _era_of(self, config: Any, reading: Reading) -> Era:
-        has_database = any(reading.watch(path) for path in databases(self.home))
-        return "sqlite" if has_database or ConfigView(config).says_sqlite else "json"
-
     def _logins(
-        self, era: Era, reading: Reading, problems: list[DocumentError]
+        self, storage: CredentialStorage, reader: FileReader, problems: list[DocumentError]
     ) -> tuple[Profiles, dict[str, Path]]:
-        path = self._profiles_path(era)
+        path = self._profiles_path(storage)
         try:
-            document = reading.document(path, may_be_torn=True)
+            document = reader.document(path, may_be_torn=True)
         except DocumentError as error:
             problems.append(error.with_traceback(None))
             document = None
         own = read_profiles(document.value) if document else Profiles()
         problems += [DocumentError(f"{path}: {text}", path=path) for text in own.problems]
         sources = dict.fromkeys(own.profiles, path)
-        if era == "json":
+        if storage == "json":
             return own, sources
         for file in watched(self.home):
-            reading.watch(file)
+            reader.watch(file)
         theirs = self._read_sqlite(self.home, self.fs)
         problems += theirs.problems
         return own.over(theirs.profiles), {**theirs.sources, **sources}
 
-    def _models_json(self, reading: Reading, problems: list[DocumentError]) -> dict[str, ProviderEntry]:
+    def _models_json(self, reader: FileReader, problems: list[DocumentError]) -> dict[str, ProviderEntry]:
         try:
-            value = reading.value(self.home.models_json)
+            value = reader.value(self.home.models_json)
         except DocumentError as error:
             problems.append(error.with_traceback(None))
             value = None
-        view = ConfigView({"models": value}, self._environ)
+        view = ConfigView({"models": value}, self.runtime.environ)
         return {key: entry for key in view.provider_ids if (entry := view.provider(key))}
 
-    def _profiles_path(self, era: Era | None = None) -> Path:
-        json_era = (era or self._config(Reading(self.fs)).era) == "json"
-        return self.home.auth_profiles if json_era else self.home.own_profiles
+    def _profiles_path(self, storage: CredentialStorage | None = None) -> Path:
+        storage = storage or read_config(self.home, FileReader(self.fs)).storage
+        return self.home.auth_profiles if storage == "json" else self.home.own_profiles
 
     # -- writing ---------------------------------------------------------------------------
 
-    def _edit_config(self, plan: Plan, provider_id: str | None) -> list[Path]:
-        for _ in range(_MERGES):
-            rewrites = self._config_rewrite(plan, provider_id)
+    def _edit_config(self, plan: ConfigPlan, provider_id: str | None) -> list[Path]:
+        for _attempt in range(_ATTEMPTS):
+            writes = self._config_writes(plan, provider_id)
             try:
-                for rewrite in rewrites:
-                    self._write(rewrite)
+                for write in writes:
+                    self._write(write)
             except FileChanged:
                 continue
-            return [rewrite.path for rewrite in rewrites]
-        raise _restless(self.home.config_path)
+            return [write.path for write in writes]
+        raise _contended(self.home.config_path)
 
-    def _config_rewrite(self, plan: Plan, provider_id: str | None) -> list[_Rewrite]:
+    def _config_writes(self, plan: ConfigPlan, provider_id: str | None) -> list[PendingWrite]:
         """The configuration as `plan` wants it, and `models.json` if it would contradict it."""
-        reading = Reading(self.fs)
-        config = self._config(reading)
-        before = ConfigView(config.value, self._environ)
+        reader = FileReader(self.fs)
+        config = read_config(self.home, reader)
+        environ = self.runtime.environ
+        before = ConfigView(config.value, environ)
         edits = [
-            Edit(change.path, with_references(before.raw(change.path), change.value, self._environ))
-            for change in plan(before)
+            Edit(edit.path, keep_references(before.raw(edit.path), edit.value, environ))
+            for edit in plan(before)
         ]
-        new = _edited(config.file, config.document.text, _for_file(config, edits))
-        after = ConfigView(self._merged(config, new, reading), self._environ)
-        for change in edits:
-            if not takes_effect(change.value, after.raw(change.path)):
-                raise _set_elsewhere(config.file, change)
-        rewrite = _Rewrite(config.file, config.document.text, new, config.stamp)
-        if config.era == "sqlite":
-            return [rewrite]
-        return [rewrite, *self._catalog_rewrite(reading, before, after, provider_id)]
+        write = config.edited(edits)
+        after = ConfigView(config.value_after(write, reader), environ)
+        for edit in edits:
+            if not takes_effect(edit.value, after.raw(edit.path)):
+                raise _set_elsewhere(config, edit)
+        if config.storage == "sqlite":
+            return [write]
+        return [write, *self._catalog_writes(reader, before, after, provider_id)]
 
-    def _merged(self, config: _Config, new: str, reading: Reading) -> Any:
-        """The whole configuration, once the text of the file we write is `new`."""
-        value = parsed(config.file, new).value
-        if config.era == "sqlite":
-            return overlaid(config.base, value)
-        return resolve_includes(value, config.file, reading.value)
-
-    def _catalog_rewrite(
-        self, reading: Reading, before: ConfigView, after: ConfigView, provider_id: str | None
-    ) -> list[_Rewrite]:
+    def _catalog_writes(
+        self, reader: FileReader, before: ConfigView, after: ConfigView, provider_id: str | None
+    ) -> list[PendingWrite]:
         path = self.home.models_json
         moved = {key for key in after.provider_ids if before.base_url(key) != after.base_url(key)}
         moved |= {provider_id} if provider_id else set()
@@ -327,78 +275,50 @@ class Store:
             return []
         from openclaw_ipython.openclaw.config_edit import catalog_entry, catalog_patch
 
-        document = reading.document(path)
-        catalog = ConfigView({"models": document.value if document else {}})
-        edits = [change for key in sorted(moved) for change in catalog_patch(catalog, after, key)]
+        document = reader.document(path) or Document("", {})
+        catalog = ConfigView({"models": document.value})
+        edits = [edit for key in sorted(moved) for edit in catalog_patch(catalog, after, key)]
         edits += catalog_entry(catalog, after, provider_id) if provider_id else []
-        if not edits:
-            return []
-        old = document.text if document else ""
-        return [_Rewrite(path, old, _edited(path, old, edits), reading.stamps.get(path))]
+        return [edited(path, document, edits, reader.stamps.get(path))] if edits else []
 
-    def _edit_profiles(self, plan: Callable[[Any], Sequence[Edit]]) -> Path:
+    def _edit_profiles(self, plan: ProfilesPlan) -> Path:
         path = self._profiles_path()
-        for _ in range(_MERGES):
-            rewrite = self._profiles_rewrite(plan)
+        for _attempt in range(_ATTEMPTS):
             try:
-                if rewrite is not None:
-                    self._write(rewrite)
+                self._write(self._profiles_write(plan))
             except FileChanged:
                 continue
             return path
-        raise _restless(path)
+        raise _contended(path)
 
-    def _profiles_rewrite(self, plan: Callable[[Any], Sequence[Edit]]) -> _Rewrite | None:
-        """The credentials file as `plan` wants it; None if that changes nothing."""
+    def _profiles_write(self, plan: ProfilesPlan) -> PendingWrite:
+        """The credentials file as `plan` wants it."""
         path = self._profiles_path()
-        reading = Reading(self.fs)
-        document = reading.document(path, may_be_torn=True) or Document("", {})
-        new = _edited(path, document.text, plan(document.value))
-        return None if new == document.text else _Rewrite(path, document.text, new, reading.stamps[path])
+        reader = FileReader(self.fs)
+        document = reader.document(path, may_be_torn=True) or Document("", {})
+        return edited(path, document, plan(document.value), reader.stamps[path])
 
-    def _write(self, rewrite: _Rewrite) -> None:
-        if rewrite.new != rewrite.old:
+    def _write(self, write: PendingWrite) -> None:
+        if write.new != write.old:
             self._last = None
-            write_atomically(rewrite.path, rewrite.new, expect=rewrite.expect, fs=self.fs)
+            write_atomically(write.path, write.new, expect=write.expect, fs=self.fs)
 
 
-# -- decisions -----------------------------------------------------------------------------
-
-
-def _for_file(config: _Config, edits: Sequence[Edit]) -> list[Edit]:
-    """The edits as the file we write needs them: an overlay corrects what is under it."""
-    if config.era == "json":
-        return list(edits)
-    base = ConfigView(config.base)
-    return [Edit(change.path, correction(base.raw(change.path), change.value)) for change in edits]
-
-
-def _edited(path: Path, text: str, edits: Sequence[Edit]) -> str:
-    from openclaw_ipython.openclaw.json5.edit import edit  # loaded when something is changed
-
-    try:
-        return edit(text, edits)
-    except Json5Error as error:
-        failure = unreadable(path, error)
-    raise failure
-
-
-def _check_object(path: Path, document: Document) -> None:
-    if not isinstance(document.value, Mapping):
-        raise DocumentError(
-            f"{path} is not an object", path=path, line=1, hint=f"correct {path.name}, or move it away"
-        )
-
-
-def _set_elsewhere(path: Path, change: Edit) -> DocumentError:
+def _set_elsewhere(config: ConfigFile, edit: Edit) -> DocumentError:
     return DocumentError(
-        f"`{dotted(change.path)}` comes from a file that {path.name} includes; nothing was written",
-        path=path,
-        hint="change it in the included file",
+        _(
+            "`{path}` comes from a file that {name} includes; nothing was written",
+            path=dotted(edit.path),
+            name=config.path.name,
+        ),
+        path=config.path,
+        hint=_("change it in the included file"),
     )
 
 
-def _restless(path: Path) -> StoreBusy:
+def _contended(path: Path) -> StoreBusy:
     return StoreBusy(
-        f"{path.name} keeps being changed by another program", path=path, hint="try again in a moment"
+        _("{name} keeps being changed by another program", name=path.name),
+        path=path,
+        hint=_("try again in a moment"),
     )

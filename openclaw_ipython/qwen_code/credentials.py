@@ -1,30 +1,31 @@
-"""Qwen Code's own login, used where it is: `oauth_creds.json`, under Qwen Code's lock and by its rules.
+"""Qwen Code's own login, used in its place: `oauth_creds.json`, under Qwen Code's lock and by its rules.
 
-A rotating refresh token has one owner. So this login is never copied into OpenClaw's files: it is read for each
-question, renewed under `oauth_creds.lock` and written back here, and a running Qwen Code goes on with what we
-wrote. The file is never deleted, and nothing happens to it unless a question needs it. No network in here.
+A refresh token that rotates has one owner, so this login is never copied into OpenClaw's files. It is read for each
+question, refreshed under `oauth_creds.lock` and written back, and a running Qwen Code goes on with what was written.
+The file is never deleted, and nothing happens to it unless a question needs it. No network in here.
 
 Observed with Qwen Code 0.10.1 and 0.12.0; later releases keep the format.
 """
 
 from __future__ import annotations
 
-import secrets
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, Stamp, write_atomically
 from openclaw_ipython.openclaw.json5.parse import Edit, Json5Error
-from openclaw_ipython.openclaw.locks import Found, LockFile
+from openclaw_ipython.openclaw.locks import ExistingLock, LockFile
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.openclaw.reading import Reading, unreadable
+from openclaw_ipython.openclaw.reading import FileReader, syntax_error
 from openclaw_ipython.openclaw.token_stores import RefreshPolicy
 from openclaw_ipython.sanitize.secrets import Secret
+
+if TYPE_CHECKING:
+    from openclaw_ipython.runtime.env import Runtime
 
 PROVIDER_ID: Final = "qwen-portal"
 PROFILE_ID: Final = "qwen-portal:qwen-cli"
@@ -33,19 +34,18 @@ PROFILE_ID: Final = "qwen-portal:qwen-cli"
 SOURCE: Final = "Qwen Code, in place"
 
 STALE_SECONDS = 40.0
-"""When a lock counts as left behind: later than in every release of Qwen Code (10 to 35 s)."""
+"""The age at which a lock is stale: higher than in every release of Qwen Code (10 to 35 s)."""
 
 WAIT_SECONDS = 45.0
-_LONGEST_PAUSE = 1.0  # between two looks: what the holder of the lock writes is what is waited for
+_LONGEST_PAUSE = 1.0  # seconds between two attempts
 _TORN_PAUSE = 0.05  # old releases write in place, which takes moments
 _NEWER_NS = 2_000_000  # Qwen Code reads the file again when its time, in milliseconds, is a later one
 _MERGES = 3
-_OURS = frozenset({"access_token", "refresh_token", "expiry_date", "id_token"})
-_RNG = secrets.SystemRandom().random
+_KNOWN = frozenset({"access_token", "refresh_token", "expiry_date", "id_token"})
 
 
 class QwenCodeFile:
-    """The file with Qwen Code's login, a `TokenStore`. `clock` gives the seconds since the epoch.
+    """The file with Qwen Code's login, a `TokenStore`.
 
     Qwen Code uses a token until thirty seconds before its expiry. Old releases take a lock that is older than ten
     seconds, so a refresh under it ends after eight. A refused refresh mostly means that a Qwen Code was faster and is
@@ -60,21 +60,21 @@ class QwenCodeFile:
         hint=N_("sign in with Qwen Code again, or %openclaw login"),
     )
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time, fs: FileSystem = OS) -> None:
+    def __init__(self, folder: Path, runtime: Runtime, *, fs: FileSystem = OS) -> None:
         self.path = folder / "oauth_creds.json"
-        self._clock = clock
+        self._runtime = runtime
         self._fs = fs
 
     def lock(self) -> QwenCodeLock:
         """The lock to hold around reading, refreshing and writing."""
-        return QwenCodeLock(self.path, clock=self._clock, fs=self._fs)
+        return QwenCodeLock(self.path, self._runtime, fs=self._fs)
 
     def read(self) -> StoredProfile | None:
         """The login as it stands now, None if there is no file.
 
         `extra` has `resource_url` and what else the file holds. Raises DocumentError for a file that is no login.
         """
-        found = self._look()
+        found = self._read()
         if isinstance(found, DocumentError):
             raise found.with_traceback(None)  # whose frames held the file's text
         return found
@@ -101,16 +101,16 @@ class QwenCodeFile:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _look(self) -> StoredProfile | DocumentError | None:
-        found = self._look_once()
+    def _read(self) -> StoredProfile | DocumentError | None:
+        found = self._read_once()
         if isinstance(found, DocumentError):
             self._fs.pause(_TORN_PAUSE)
-            found = self._look_once()
+            found = self._read_once()
         return found
 
-    def _look_once(self) -> StoredProfile | DocumentError | None:
+    def _read_once(self) -> StoredProfile | DocumentError | None:
         try:
-            document = Reading(self._fs).document(self.path)
+            document = FileReader(self._fs).document(self.path)
         except DocumentError as error:
             return error
         if document is None:
@@ -121,10 +121,10 @@ class QwenCodeFile:
     def _write(self, profile: StoredProfile) -> DocumentError | None:
         from openclaw_ipython.openclaw.json5.edit import edit  # loaded when something is changed
 
-        reading = Reading(self._fs)
+        reader = FileReader(self._fs)
         try:
-            document = reading.document(self.path)
-            old = reading.stamps[self.path]
+            document = reader.document(self.path)
+            old = reader.stamps[self.path]
             text = document.text if document is not None else ""
             values = _record(profile, with_extra=not text.strip())
             new = edit(text, [Edit((key,), value) for key, value in values.items()])
@@ -132,7 +132,7 @@ class QwenCodeFile:
         except DocumentError as error:
             return error
         except Json5Error as error:
-            return unreadable(self.path, error)
+            return syntax_error(self.path, error)
         return None
 
     def _date(self, new: Stamp, old: Stamp | None) -> None:
@@ -148,33 +148,25 @@ class QwenCodeFile:
 class QwenCodeLock(LockFile):
     """Qwen Code's lock: `oauth_creds.lock`, one random UUID in it, judged by its age alone.
 
-    Hold it for less than ten seconds: old releases take it then. `rng` is a number from 0 to 1.
+    Hold it for less than ten seconds: old releases take it over then.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        *,
-        clock: Callable[[], float] = time.time,
-        rng: Callable[[], float] = _RNG,
-        fs: FileSystem = OS,
-    ) -> None:
-        super().__init__(path, path.with_name("oauth_creds.lock"), clock=clock, fs=fs)
-        self._rng = rng
+    def __init__(self, path: Path, runtime: Runtime, *, fs: FileSystem = OS) -> None:
+        super().__init__(path, path.with_name("oauth_creds.lock"), runtime, fs=fs)
 
     def content(self) -> bytes:
         """A UUID, by which the holder knows its own lock."""
         return str(uuid.uuid4()).encode()
 
-    def is_abandoned(self, found: Found) -> bool:
-        """Nobody holds it that long."""
-        return self._clock() - found.mtime > STALE_SECONDS
+    def is_stale(self, found: ExistingLock) -> bool:
+        """Whether it is older than `STALE_SECONDS`."""
+        return self._runtime.clock() - found.mtime > STALE_SECONDS
 
     def delays(self) -> Iterator[float]:
         """From 0.1 s up to a second, each lengthened by up to as much again, `WAIT_SECONDS` in all."""
         waited, pause = 0.0, 0.1
         while waited < WAIT_SECONDS:
-            delay = min(pause * (1 + self._rng()), _LONGEST_PAUSE)
+            delay = min(pause * (1 + self._runtime.random()), _LONGEST_PAUSE)
             yield delay
             waited += delay
             pause *= 1.5
@@ -202,7 +194,7 @@ def _profile(record: Any) -> StoredProfile | str:
         access=Secret(record["access_token"]),
         refresh=Secret(record["refresh_token"]),
         expires=int(record["expiry_date"]),
-        extra={key: value for key, value in record.items() if key not in _OURS},
+        extra={key: value for key, value in record.items() if key not in _KNOWN},
     )
 
 

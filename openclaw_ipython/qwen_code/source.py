@@ -25,7 +25,7 @@ class QwenCode:
     source = SOURCE
 
     def __init__(self, store: Store, providers: Providers) -> None:
-        self.file = QwenCodeFile(store.home.qwen_dir, clock=store.clock, fs=store.fs)
+        self.file = QwenCodeFile(store.home.qwen_dir, store.runtime, fs=store.fs)
         self._provider = providers.get(PROVIDER_ID)
 
     def login(self) -> StoredProfile | None:

@@ -32,7 +32,7 @@ class Place:
         (self.home.qwen_dir / "settings.json").write_text(written, "utf-8")
 
     def client(self):
-        return Client(store=Store(self.home, environ=self.environ), runtime=Runtime(self.environ))
+        return Client(store=Store(self.home, Runtime(self.environ)), runtime=Runtime(self.environ))
 
     def found(self):
         return self.client().importing.found(self.folder)

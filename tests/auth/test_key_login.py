@@ -29,7 +29,7 @@ class Desk:
     def __init__(self, home, transport, environ=None, **options):
         self.home = home
         self.environ = environ or {}
-        self.store = Store(home, environ=self.environ)
+        self.store = Store(home, Runtime(self.environ))
         self.client = Client(store=self.store, transport=transport, runtime=Runtime(self.environ), **options)
 
     def login(self, provider, key=None, **options):

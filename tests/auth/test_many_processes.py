@@ -176,7 +176,7 @@ def test_many_threads_of_one_program_make_one_refresh(shared):
 
         async def work():
             async with Client(
-                store=Store(home, environ=environ), runtime=Runtime(environ), journal=False
+                store=Store(home, Runtime(environ)), runtime=Runtime(environ), journal=False
             ) as client:
                 barrier.wait()
                 answers.append(await client.ask("hi", model="qwen-portal/coder-model"))

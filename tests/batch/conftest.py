@@ -21,7 +21,7 @@ class Far:
         environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
         self.home = locate(environ, folder, Path.exists)
         self._environ = environ
-        self.client = Client(store=Store(self.home, environ=environ), runtime=Runtime(environ))
+        self.client = Client(store=Store(self.home, Runtime(environ)), runtime=Runtime(environ))
         asyncio.run(self._login())
 
     async def _login(self):
@@ -29,7 +29,7 @@ class Far:
             await asyncio.sleep(0)
 
         runtime = Runtime(self._environ, sleep=at_once)
-        async with Client(store=Store(self.home, environ=self._environ), runtime=runtime) as client:
+        async with Client(store=Store(self.home, Runtime(self._environ)), runtime=runtime) as client:
             async for event in client.login():
                 if hasattr(event, "prompt"):
                     self.portal.approve(event.prompt.user_code)

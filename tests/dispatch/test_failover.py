@@ -67,7 +67,7 @@ def place(house):
 
 def impatient(house):
     runtime = Runtime(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0, os.urandom)
-    store = Store(house.home, environ=house.environ, clock=house.clock)
+    store = Store(house.home, Runtime(house.environ, clock=house.clock))
     return Client(
         store=store,
         providers=built_in(),

@@ -284,7 +284,7 @@ def test_a_cache_in_a_file_needs_neither_home_nor_login(house, client, tmp_path)
         from openclaw_ipython.openclaw.paths import locate
         from openclaw_ipython.openclaw.store import Store
 
-        store = Store(locate({}, tmp_path / "nowhere", lambda p: False), environ={})
+        store = Store(locate({}, tmp_path / "nowhere", lambda p: False), Runtime({}))
         async with Client(store=store, runtime=runtime, cache=path, journal=False) as other:
             return await other.ask("Hi", model=MODEL)
 

@@ -31,7 +31,7 @@ from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import DocumentError, OpenClawError
 from openclaw_ipython.openclaw.files import FileSystem
 from openclaw_ipython.openclaw.paths import Home, exists, locate
-from openclaw_ipython.openclaw.reading import parsed
+from openclaw_ipython.openclaw.reading import parse_file
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import built_in
@@ -63,7 +63,7 @@ def client_of(home: Home) -> Client:
     def clock():
         return NOW
 
-    store = Store(home, environ={"GATEWAY_TOKEN": "G", "X": "/x"}, clock=clock, fs=Hasty())
+    store = Store(home, Runtime({"GATEWAY_TOKEN": "G", "X": "/x"}, clock=clock), fs=Hasty())
     runtime = Runtime({}, clock, clock, lambda seconds: None, lambda: 0.0, os.urandom)
     return Client(
         store=store, providers=built_in(), transport=Portal(clock=clock).transport(), runtime=runtime
@@ -181,7 +181,7 @@ def _is_old_litter(name: str) -> bool:
 def _others_are_the_same(name: str, old: bytes, new: bytes) -> None:
     if not name.endswith("auth-profiles.json"):
         return
-    before, after = (parsed(Path(name), content.decode()).value for content in (old, new))
+    before, after = (parse_file(Path(name), content.decode()).value for content in (old, new))
     for key in before.keys() - {"profiles", "version"}:
         assert repr(after[key]) == repr(before[key])
     if isinstance(before.get("profiles"), dict):

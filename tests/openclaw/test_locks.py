@@ -12,6 +12,7 @@ import pytest
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.openclaw.files import FileSystem
 from openclaw_ipython.openclaw.locks import SidecarLock, pid_alive
+from openclaw_ipython.runtime.env import Runtime
 
 NOW = 1_795_000_000.0
 HOST = "this-machine"
@@ -28,9 +29,8 @@ class Clock:
 def lock(
     folder: Path, *, now: float = NOW, alive=lambda pid: True, host: str = HOST, **options
 ) -> SidecarLock:
-    return SidecarLock(
-        folder / "f.json", clock=Clock(now), pid_alive=alive, rng=lambda: 0.5, host=host, **options
-    )
+    runtime = Runtime({}, clock=Clock(now), random=lambda: 0.5)
+    return SidecarLock(folder / "f.json", runtime, pid_alive=alive, host=host, **options)
 
 
 def iso(seconds: float) -> str:
@@ -280,7 +280,9 @@ def test_this_process_is_alive_and_an_ended_one_is_not():
 def test_of_many_takers_of_a_stale_lock_one_wins(folder):
     for _ in range(30):
         leave(folder, claim())
-        takers = [SidecarLock(folder / "f.json", clock=Clock(), pid_alive=_alive) for _ in range(8)]
+        takers = [
+            SidecarLock(folder / "f.json", Runtime({}, clock=Clock()), pid_alive=_alive) for _ in range(8)
+        ]
         barrier = threading.Barrier(len(takers))
         results = []
 

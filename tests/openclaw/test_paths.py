@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from openclaw_ipython.errors import ConfigError
-from openclaw_ipython.openclaw.paths import exists, here, locate
+from openclaw_ipython.openclaw.paths import current_home, exists, locate
 
 HOME = Path("/home/me").absolute()
 CWD = Path("/somewhere/notebooks").absolute()
@@ -185,6 +185,6 @@ def test_a_tilde_without_a_home_is_an_error():
         located({"OPENCLAW_STATE_DIR": "~/x"}, home=None)
 
 
-def test_here_follows_this_process():
+def test_the_current_home_follows_this_process():
     expected = locate(os.environ, Path.home(), Path.exists)
-    assert here() == expected
+    assert current_home() == expected

@@ -398,7 +398,7 @@ def test_the_store_reads_the_database_and_sees_what_changes_in_it(at):
         return read_logins(home, fs)
 
     store = Store(at, read_sqlite=counting)
-    assert store.era == "sqlite"
+    assert store.storage == "sqlite"
     assert set(store.load().profiles) == {"other:x"}
     assert store.load().sources == {"other:x": path}
     assert len(reads) == 1
@@ -416,7 +416,7 @@ def test_a_damaged_database_is_told_and_the_home_stays_of_its_era(at):
     before = tree(at)
     store = Store(at)
     snapshot = store.load()
-    assert snapshot.era == "sqlite"
+    assert snapshot.storage == "sqlite"
     assert [problem.path for problem in snapshot.problems] == [at.sqlite_path]
     written = store.save_profile("other:x", StoredProfile("other:x", "api_key", "other", key=Secret("mine")))
     assert written == at.own_profiles

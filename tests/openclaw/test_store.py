@@ -22,6 +22,7 @@ from openclaw_ipython.openclaw.paths import Home, locate
 from openclaw_ipython.openclaw.profiles import Profiles, StoredProfile
 from openclaw_ipython.openclaw.sqlite import DatabaseLogins
 from openclaw_ipython.openclaw.store import Store
+from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.sanitize.secrets import Secret
 
 ENTRY = {
@@ -102,7 +103,7 @@ def test_an_empty_home_is_read_without_writing_anything(at):
     assert snapshot.config.default_model is None
     assert snapshot.profiles == {}
     assert snapshot.problems == ()
-    assert snapshot.era == "json"
+    assert snapshot.storage == "json"
     assert not at.state_dir.exists()
 
 
@@ -111,7 +112,7 @@ def test_all_files_are_joined_in_one_snapshot(at):
     put(at.auth_profiles, '{"profiles": {"p:x": {"type": "token", "provider": "p", "token": "T"}, "q": 1},'
         '"order": {"p": ["p:x"]}, "usageStats": {"p:x": {"errorCount": 1}}}')  # fmt: skip
     put(at.models_json, '{"providers": {"p": {"baseUrl": "u"}}}')
-    snapshot = Store(at, environ={"M": "a/b"}).load()
+    snapshot = Store(at, Runtime({"M": "a/b"})).load()
     assert snapshot.config.default_model == "a/b"
     assert snapshot.profiles["p:x"].token == Secret("T")
     assert snapshot.order == {"p": ["p:x"]}
@@ -145,7 +146,7 @@ def test_a_second_look_reads_nothing_and_a_change_is_seen(at):
 
 def test_a_file_written_a_moment_ago_is_read_again(at):
     now = put(at.config_path, '{"models": {"mode": "merge  "}}').stat().st_mtime
-    store = Store(at, clock=lambda: now)
+    store = Store(at, Runtime(os.environ, clock=lambda: now))
     store.load()
     status = at.config_path.stat()
     with at.config_path.open("r+") as file:
@@ -156,16 +157,16 @@ def test_a_file_written_a_moment_ago_is_read_again(at):
 
 def test_a_database_that_appears_is_noticed(at):
     store = Store(at)
-    assert store.era == "json"
+    assert store.storage == "json"
     put(at.sqlite_path, "")
-    assert store.era == "sqlite"
+    assert store.storage == "sqlite"
 
 
 @pytest.mark.parametrize("text", ['{"a": 1,\n "token": "sk-hush" oops}', "[1]", "{a: {b: }}"])
 def test_a_configuration_that_cannot_be_read_is_an_error_with_its_place(at, text):
     put(at.config_path, text)
     store = Store(at)
-    for act in (store.load, lambda: store.edit_config(choose), lambda: store.era):
+    for act in (store.load, lambda: store.edit_config(choose), lambda: store.storage):
         with pytest.raises(DocumentError) as caught:
             act()
         assert caught.value.path == at.config_path
@@ -284,7 +285,7 @@ def test_variables_are_never_written_expanded(at):
     def plan(view):
         return [Edit(("models", "providers", "p"), {**view.get(("models", "providers", "p")), "api": "x"})]
 
-    Store(at, environ=environ).edit_config(plan)
+    Store(at, Runtime(environ)).edit_config(plan)
     assert at.config_path.read_text() == text.replace('"${K}"', '"${K}", "api": "x"')
 
 
@@ -462,7 +463,7 @@ def test_in_a_home_with_a_database_only_our_own_folder_is_written(at, marker):
         put(at.state_dir / marker, "")
     before = tree(at)
     store = Store(at)
-    assert store.era == "sqlite"
+    assert store.storage == "sqlite"
     written = store.save_login("qwen-portal:default", profile(), login_plan)
     assert written == [at.own_profiles, at.own_config]
     assert store.edit_config(choose) == at.own_config
@@ -538,6 +539,7 @@ from pathlib import Path
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.store import Store
+from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.sanitize.secrets import Secret
 
 def count_up(state_dir, name, times):

@@ -30,7 +30,7 @@ def own(home, clock):
         }
         home.config_path.write_text(json.dumps({"models": {"providers": {"mine": mine}}}))
         runtime = Runtime(environ or {}, clock, clock, clock.sleep, lambda: 0.0, os.urandom)
-        store = Store(home, environ=runtime.environ, clock=clock)
+        store = Store(home, Runtime(runtime.environ, clock=clock))
         return Client(store=store, providers=built_in(), transport=service.transport(), runtime=runtime)
 
     return make

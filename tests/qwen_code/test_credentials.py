@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.openclaw.files import FileSystem
 from openclaw_ipython.qwen_code.credentials import QwenCodeFile, QwenCodeLock
+from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.sanitize.secrets import Secret
 
 NOW = 1_795_000_000.0
@@ -35,11 +36,13 @@ def creds(folder: Path, text: object = CREDS, *, age: float = 60) -> Path:
 
 
 def file(folder: Path, **options) -> QwenCodeFile:
-    return QwenCodeFile(folder, clock=lambda: NOW, **options)
+    return QwenCodeFile(folder, Runtime({}, clock=lambda: NOW), **options)
 
 
 def lock(folder: Path, now: float = NOW, **options) -> QwenCodeLock:
-    return QwenCodeLock(folder / "oauth_creds.json", clock=lambda: now, rng=lambda: 0.5, **options)
+    return QwenCodeLock(
+        folder / "oauth_creds.json", Runtime({}, clock=lambda: now, random=lambda: 0.5), **options
+    )
 
 
 def leave_lock(folder: Path, content: str = "somebody", *, age: float = 0) -> Path:

@@ -147,7 +147,9 @@ class Us:
 
     def client(self) -> Client:
         environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": self.url}
-        return Client(store=Store(self.home, environ=environ), providers=built_in(), runtime=Runtime(environ))
+        return Client(
+            store=Store(self.home, Runtime(environ)), providers=built_in(), runtime=Runtime(environ)
+        )
 
     def login(self):
         async def work():
@@ -300,7 +302,7 @@ def test_a_home_that_openclaw_moved_to_its_database_is_read_and_left_alone(folde
     openclaw = Neighbour(SQLITE_ERA, folder)
     openclaw.run("doctor", "--fix", "--non-interactive", timeout=300)
     snapshot = Store(us.home).load()
-    assert snapshot.era == "sqlite"
+    assert snapshot.storage == "sqlite"
     assert snapshot.problems == ()
     assert snapshot.profiles == {"qwen-portal:default": before}
     assert snapshot.sources == {"qwen-portal:default": us.home.sqlite_path}

@@ -111,7 +111,7 @@ async def over_sockets(house):
 
     runtime = Runtime(house.environ, house.clock, house.clock, house.clock.sleep, lambda: 0.0)
     async with Client(
-        store=Store(house.home, environ=house.environ, clock=house.clock), runtime=runtime
+        store=Store(house.home, Runtime(house.environ, clock=house.clock)), runtime=runtime
     ) as client:
         yield client
 

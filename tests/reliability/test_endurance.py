@@ -70,7 +70,7 @@ async def sign_in(home: Path, portal: Portal, origin: str) -> None:
         await asyncio.sleep(0)
 
     environ = {"OPENCLAW_HOME": str(home), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
-    store = Store(locate(environ, None, Path.exists), environ=environ)
+    store = Store(locate(environ, None, Path.exists), Runtime(environ))
     async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):

@@ -114,7 +114,7 @@ class Listening(httpx.AsyncBaseTransport):
 def client_of(house, transport, clock=None):
     clock = clock or house.clock
     runtime = Runtime(house.environ, clock, house.clock, house.clock.sleep, lambda: 0.0, os.urandom)
-    store = Store(house.home, environ=house.environ, clock=clock)
+    store = Store(house.home, Runtime(house.environ, clock=clock))
     return Client(store=store, providers=built_in(), transport=transport, runtime=runtime)
 
 

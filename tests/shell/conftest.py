@@ -59,7 +59,7 @@ class Notebook:
             await asyncio.sleep(0)
 
         environ = {"OPENCLAW_HOME": str(self.kernel.home), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": self.origin}
-        store = Store(locate(environ, None, Path.exists), environ=environ)
+        store = Store(locate(environ, None, Path.exists), Runtime(environ))
         async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
             async for event in client.login():
                 if hasattr(event, "prompt"):

@@ -124,7 +124,7 @@ def mortal() -> None:
 def _live(*, act: str, dies_at: int = 0, later: float = 0.0) -> dict:
     """`dies_at` 0 is never; `later` puts the clock forward, in seconds."""
     from openclaw_ipython.client import Client, Runtime
-    from openclaw_ipython.openclaw.paths import here
+    from openclaw_ipython.openclaw.paths import current_home
     from openclaw_ipython.openclaw.store import Store
 
     def clock() -> float:
@@ -134,7 +134,7 @@ def _live(*, act: str, dies_at: int = 0, later: float = 0.0) -> dict:
         await asyncio.sleep(min(seconds, 0.001))
 
     fs = dying(dies_at)
-    store = Store(here(), clock=clock, fs=fs)
+    store = Store(current_home(), Runtime(os.environ, clock=clock), fs=fs)
 
     async def run() -> dict:
         runtime = Runtime(dict(os.environ), clock, time.monotonic, sleep)

@@ -113,7 +113,7 @@ class ProviderContract:
         def make(service, environ=None):
             environ = environ or {}
             runtime = Runtime(environ, clock, clock, clock.sleep, lambda: 0.0, os.urandom)
-            store = Store(home, environ=environ, clock=clock)
+            store = Store(home, Runtime(environ, clock=clock))
             return Client(store=store, providers=providers, transport=service.transport(), runtime=runtime)
 
         return make

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.openclaw.includes import (
-    correction,
-    overlaid,
+from openclaw_ipython.openclaw.config_file import (
+    apply_merge_patch,
+    keep_references,
+    merge_patch,
     resolve_includes,
     takes_effect,
-    with_references,
 )
 from openclaw_ipython.openclaw.json5.parse import REMOVE
 
@@ -74,15 +74,17 @@ VALUES = st.recursive(
 
 @given(VALUES, VALUES)
 def test_an_overlay_makes_any_configuration_read_as_any_other(base, wanted):
-    assert overlaid(base, correction(base, wanted)) == wanted
+    assert apply_merge_patch(base, merge_patch(base, wanted)) == wanted
 
 
 @given(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3), st.sampled_from("abc"))
 def test_an_overlay_can_take_something_away(base, key):
-    tombstone = correction(base.get(key), REMOVE)
+    tombstone = merge_patch(base.get(key), REMOVE)
     assert (tombstone is REMOVE) is (key not in base)
     if tombstone is None:
-        assert overlaid(base, {key: None}) == {name: item for name, item in base.items() if name != key}
+        assert apply_merge_patch(base, {key: None}) == {
+            name: item for name, item in base.items() if name != key
+        }
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_an_overlay_can_take_something_away(base, key):
     ],
 )
 def test_a_reference_is_never_written_expanded(old, new, expected):
-    assert with_references(old, new, {"A": "one"}) == expected
+    assert keep_references(old, new, {"A": "one"}) == expected
 
 
 @pytest.mark.parametrize(
