@@ -11,12 +11,12 @@ import asyncio
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from openclaw_ipython.practice.wire import Desk, Pause, Request, Response, Step
+from openclaw_ipython.practice.http_types import HttpRequest, HttpResponse, Pause, RequestHandler, Step
 
 HOST = "127.0.0.1"
 
 
-async def serve(desk: Desk) -> tuple[asyncio.Server, str]:
+async def serve(desk: RequestHandler) -> tuple[asyncio.Server, str]:
     """Listen on a free port; the server and its address."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -32,7 +32,7 @@ async def serve(desk: Desk) -> tuple[asyncio.Server, str]:
     return server, f"http://{HOST}:{server.sockets[0].getsockname()[1]}"
 
 
-async def _read(reader: asyncio.StreamReader) -> Request | None:
+async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
     """The next request of a connection; None when it has ended."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -44,10 +44,10 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     headers = {name.lower(): value.strip() for name, _, value in pairs}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     path, _, query = target.partition("?")
-    return Request(method, f"http://{headers.get('host', HOST)}", path, query, headers, body)
+    return HttpRequest(method, f"http://{headers.get('host', HOST)}", path, query, headers, body)
 
 
-async def _send(writer: asyncio.StreamWriter, response: Response) -> None:
+async def _send(writer: asyncio.StreamWriter, response: HttpResponse) -> None:
     """The head, then the body in chunks; head and first chunk leave together."""
     steps: Iterable[Step] = (response.body,) if isinstance(response.body, bytes) else response.body
     phrase = HTTPStatus(response.status).phrase

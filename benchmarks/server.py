@@ -21,7 +21,7 @@ from functools import cache
 
 from benchmarks import texts
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.practice.wire import Pause, Request, Response, Step, json_response
+from openclaw_ipython.practice.http_types import HttpRequest, HttpResponse, Pause, Step, json_response
 
 SETTLE = 0.15  # seconds of silence before and after the stamped token
 TICK = 0.02  # seconds between two bursts of a paced answer
@@ -36,18 +36,18 @@ Script = Iterable[str | Pause]
 """An answer as it is written: pieces of text and the silences between them."""
 
 
-class BenchDesk:
+class BenchHandler:
     """The portal with prepared answers."""
 
     def __init__(self) -> None:
         self._portal = Portal(keep=10).approve_after(0).interval(1, enforced=0)
-        self._hang_ups: list[dict[str, float]] = []
+        self._disconnects: list[dict[str, float]] = []
         self._askers: set[threading.Thread] = set()  # the door has a thread for each connection
 
-    def handle(self, request: Request) -> Response:
+    def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
         if request.path == "/bench":
-            return json_response(200, {"hang_ups": self._hang_ups, "connections": len(self._askers)})
+            return json_response(200, {"hang_ups": self._disconnects, "connections": len(self._askers)})
         response = self._portal.handle(request)
         if request.path != "/v1/chat/completions" or response.status != 200:
             return response
@@ -61,9 +61,9 @@ class BenchDesk:
             return replace(response, body=streamed(kind, *numbers))
         return replace(response, body=whole(kind, *numbers))
 
-    def noticed_hang_up(self, request: Request, sent: int) -> None:
+    def client_disconnected(self, request: HttpRequest, sent: int) -> None:
         """A client went away after `sent` chunks (monotonic time)."""
-        self._hang_ups.append({"time": time.monotonic(), "sent": sent})
+        self._disconnects.append({"time": time.monotonic(), "sent": sent})
 
 
 def streamed(kind: str, *numbers: str) -> Iterable[Step]:
@@ -170,19 +170,19 @@ def _text(content: object) -> str:
 async def _crowd() -> None:
     from benchmarks.door import serve
 
-    server, url = await serve(BenchDesk())
+    server, url = await serve(BenchHandler())
     print(url, flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.close()
 
 
 def main() -> None:
-    from openclaw_ipython.practice.server import Served
+    from openclaw_ipython.practice.server import PortalServer
 
     if "--crowd" in sys.argv:
         asyncio.run(_crowd())
         return
-    with Served(BenchDesk(), 0) as url:
+    with PortalServer(BenchHandler(), 0) as url:
         print(url, flush=True)
         sys.stdin.read()
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import chart, door, kept, page, server
 from benchmarks.rows import Row, beside, table
 from benchmarks.sides import PEERS
-from openclaw_ipython.practice.wire import Pause
+from openclaw_ipython.practice.http_types import Pause
 
 pytestmark = pytest.mark.slow
 
@@ -129,7 +129,7 @@ def test_a_streamed_answer_and_a_whole_one_have_the_same_text(kind):
 
 def test_the_door_for_a_crowd_answers_many_requests_on_one_connection():
     async def visit():
-        listening, url = await door.serve(server.BenchDesk())
+        listening, url = await door.serve(server.BenchHandler())
         async with listening, httpx.AsyncClient(base_url=url) as client:
             refused = [await client.post("/v1/chat/completions", json={}) for _ in range(3)]
             told = await client.get("/bench")

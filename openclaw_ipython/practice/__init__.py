@@ -1,13 +1,12 @@
 """The practice portal: a stand-in for the Qwen portal on this computer, for demos, docs and tests.
 
-It speaks the portal's wire formats and refuses what the portal refuses. It is not a model, and every
-answer says so. Nothing of the extension imports this room; it imports nothing of the extension but the
-version. `wire` holds the values, `device` the sign-in, `checks`/`prompts`/`answers`/`completions` the
-chat, `pages` what a browser shows, `script` the sentences that steer it, `portal` joins them, and
-`server` and `transport` are its two doors.
+It speaks the wire formats of the portal and refuses what the portal refuses. It is not a model, and every answer says
+so. `oauth` and `pages` are the sign-in, `requests`, `answers` and `completions` the chat, `script` the methods that
+control it; `portal` joins them, and `server` and `transport` are its two endpoints. It imports nothing else of the
+package but the version.
 """
 
+from openclaw_ipython.practice.http_types import Disconnect, HttpRequest
 from openclaw_ipython.practice.portal import Portal
-from openclaw_ipython.practice.wire import HangUp, Request
 
-__all__ = ["HangUp", "Portal", "Request"]
+__all__ = ["Disconnect", "HttpRequest", "Portal"]

@@ -1,7 +1,7 @@
-"""What the portal says. Pure and deterministic: the same prompt gets the same answer.
+"""The answers of the portal. Pure and deterministic: equal prompts get equal answers.
 
-Every answer says that it does not come from a model. Beyond that it is as useful as counting can be: it
-says what arrived, computes the statistics of a table, calls the tools that are named, fills schemas.
+Every answer says that it does not come from a model. It describes the request, computes the statistics of a table in
+the prompt, calls the functions that are named, and fills schemas.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ import csv
 import html
 import io
 import json
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.practice.completions import Answer, Call
-from openclaw_ipython.practice.samples import NOT_A_MODEL, sample
-from openclaw_ipython.practice.tables import Table, find_table, statistics_markdown
+from msgspec import Struct
+
+from openclaw_ipython.practice.completions import Call, Completion
+from openclaw_ipython.practice.samples import NOT_A_MODEL, sample_value
 
 if TYPE_CHECKING:
-    from openclaw_ipython.practice.requests import Prompt
+    from openclaw_ipython.practice.requests import ChatPrompt
 
 DISCLAIMER = "*I am the practice portal, not a model.*"
 
@@ -29,7 +32,10 @@ _WANTS_TOUR = re.compile(r"\bshow me everything\b", re.I)
 _CODE_BLOCK = re.compile(r"^(`{3,})[ \t]*(?:python|py|ipython)?[ \t]*\n(.*?)^\1[ \t]*$", re.M | re.S)
 _FAILED_CELL = re.compile(r"^A cell of a notebook failed\.")
 _QUOTED_CHARACTERS = 200
-_ONE_THING = re.compile(r"\bone (JSON value|HTML page|formula in LaTeX) and nothing else\b", re.I)
+_SINGLE_VALUE = re.compile(r"\bone (JSON value|HTML page|formula in LaTeX) and nothing else\b", re.I)
+_FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1", re.M | re.S)
+_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+_MIN_LINES = 3  # outside a fence: three lines of prose rarely have equally many commas
 
 TOUR = r"""This page shows what an answer can look like.
 
@@ -65,28 +71,28 @@ def squares(n: int) -> list[int]:
 """
 
 
-def compose(prompt: Prompt) -> Answer:
-    """The answer to a prompt nobody has scripted an answer for."""
+def compose(prompt: ChatPrompt) -> Completion:
+    """The answer to a prompt without a scripted answer."""
     if prompt.tool_results:
-        return _said(_json(prompt) if prompt.wants_json else _about_results(prompt), prompt)
+        return _text_answer(_json(prompt) if prompt.wants_json else _about_results(prompt), prompt)
     calls = tuple(_calls(prompt))
     if calls:
-        return Answer((), _thoughts(prompt), calls, "tool_calls")
+        return Completion((), _reasoning(prompt), calls, "tool_calls")
     if prompt.wants_json:
-        return _said(_json(prompt), prompt)
-    return _said(_one_thing(prompt) or _report(prompt), prompt)
+        return _text_answer(_json(prompt), prompt)
+    return _text_answer(_single_value(prompt) or _report(prompt), prompt)
 
 
-def _said(text: str, prompt: Prompt) -> Answer:
-    return Answer(pieces(text), _thoughts(prompt))
+def _text_answer(text: str, prompt: ChatPrompt) -> Completion:
+    return Completion(pieces(text), _reasoning(prompt))
 
 
 def pieces(text: str) -> tuple[str, ...]:
-    """`text` as a stream would bring it, word by word."""
+    """`text` as deltas, word by word."""
     return tuple(_PIECES.findall(text))
 
 
-def _thoughts(prompt: Prompt) -> tuple[str, ...]:
+def _reasoning(prompt: ChatPrompt) -> tuple[str, ...]:
     if not prompt.thinks:
         return ()
     words = len(prompt.text.split())
@@ -96,12 +102,12 @@ def _thoughts(prompt: Prompt) -> tuple[str, ...]:
     )
 
 
-# -- one thing and nothing else, where the instructions say so ------------------------------
+# -- a single value, when the instructions demand it ----------------------------------------
 
 
-def _one_thing(prompt: Prompt) -> str:
-    """The answer in the form that the system message demands; empty where it demands none."""
-    demanded = _ONE_THING.search(prompt.instructions)
+def _single_value(prompt: ChatPrompt) -> str:
+    """The answer in the form that the system message demands; empty when it demands none."""
+    demanded = _SINGLE_VALUE.search(prompt.instructions)
     match demanded and demanded.group(1).casefold():
         case "json value":
             return _json(prompt)
@@ -112,7 +118,7 @@ def _one_thing(prompt: Prompt) -> str:
     return ""
 
 
-def _page(prompt: Prompt) -> str:
+def _page(prompt: ChatPrompt) -> str:
     words = html.escape(" ".join(prompt.text.split())[:_QUOTED_CHARACTERS])
     return (
         "<!doctype html>\n<title>practice</title>\n<style>body { font-family: sans-serif }</style>\n"
@@ -120,15 +126,15 @@ def _page(prompt: Prompt) -> str:
     )
 
 
-# -- a report of what arrived --------------------------------------------------------------
+# -- a report of the request ---------------------------------------------------------------
 
 
-def _report(prompt: Prompt) -> str:
+def _report(prompt: ChatPrompt) -> str:
     if _WANTS_TOUR.search(prompt.text):
         return f"{DISCLAIMER} {TOUR}"
     table = (
         None if _FAILED_CELL.search(prompt.text) else find_table(prompt.text)
-    )  # a traceback has commas, too
+    )  # the lines of a traceback have commas
     parts = [f"{DISCLAIMER} This is what I received:", "\n".join(_received(prompt)), _beginning(prompt.text)]
     if table is not None:
         rows = _counted(len(table.rows), "row")
@@ -138,7 +144,7 @@ def _report(prompt: Prompt) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _received(prompt: Prompt) -> Iterator[str]:
+def _received(prompt: ChatPrompt) -> Iterator[str]:
     yield f"- {_counted(prompt.messages, 'message')} for the model `{prompt.model}`, about {prompt.tokens} tokens"
     yield f"- the question: {_counted(len(prompt.text), 'character')}, {_counted(len(prompt.text.split()), 'word')}"
     if prompt.instructions:
@@ -158,7 +164,7 @@ def _counted(count: int, what: str) -> str:
 
 
 def _inline(text: str) -> str:
-    """The beginning of `text` as inline code; a backtick cannot be escaped in there."""
+    """The beginning of `text` as inline code, in which backticks cannot be escaped."""
     words = " ".join(text.replace("`", "'").split())
     return f"`{words[:60]}{'…' * (len(words) > 60)}`" if words else "nothing"
 
@@ -172,13 +178,13 @@ def _beginning(text: str) -> str:
 
 
 def _fenced(language: str, text: str) -> str:
-    """`text` in a fence longer than any run of backticks inside."""
+    """`text` in a fence that is longer than any run of backticks in it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 
 
-def _code(text: str, table: Table | None) -> str:
+def _code(text: str, table: CsvTable | None) -> str:
     given = _CODE_BLOCK.search(text)
     if table is not None:
         return "Code for such a table:\n\n" + _fenced("python", _table_code(table))
@@ -191,7 +197,7 @@ def _code(text: str, table: Table | None) -> str:
     )
 
 
-def _table_code(table: Table) -> str:
+def _table_code(table: CsvTable) -> str:
     lines = io.StringIO()
     csv.writer(lines, lineterminator="\n").writerows((table.columns, *table.rows[:3]))
     return (
@@ -202,21 +208,21 @@ def _table_code(table: Table) -> str:
     )
 
 
-# -- tools and JSON ------------------------------------------------------------------------
+# -- functions and JSON----------------------------------------------------------------------
 
 
-def _calls(prompt: Prompt) -> Iterator[Call]:
-    """One call of each function the user names, in the order they are named; or the one demanded."""
+def _calls(prompt: ChatPrompt) -> Iterator[Call]:
+    """A call of each function that the prompt names, in their order, or of the function of `tool_choice`."""
     if prompt.tool_choice == "none":
         return
     by_name = {tool["name"]: tool for tool in prompt.tools}
     for number, name in enumerate(_named(prompt, by_name), 1):
         parameters = by_name[name].get("parameters")
-        arguments = sample(parameters, prompt.text) if isinstance(parameters, Mapping) else {}
+        arguments = sample_value(parameters, prompt.text) if isinstance(parameters, Mapping) else {}
         yield Call(f"call_{prompt.messages}_{number}", name, json.dumps(arguments, ensure_ascii=False))
 
 
-def _named(prompt: Prompt, by_name: Mapping[str, Any]) -> list[str]:
+def _named(prompt: ChatPrompt, by_name: Mapping[str, Any]) -> list[str]:
     match prompt.tool_choice:
         case {"function": {"name": str() as name}}:
             return [name] if name in by_name else []
@@ -231,15 +237,103 @@ def _mentioned(text: str, by_name: Mapping[str, Any]) -> list[str]:
     return sorted(at, key=at.__getitem__)
 
 
-def _about_results(prompt: Prompt) -> str:
+def _about_results(prompt: ChatPrompt) -> str:
     said = [f"`{name}` returned:\n\n{_fenced('text', result)}" for name, result in prompt.tool_results]
     return "\n\n".join([f"{DISCLAIMER} I only pass on what your functions said.", *said]) + "\n"
 
 
-def _json(prompt: Prompt) -> str:
+def _json(prompt: ChatPrompt) -> str:
     if prompt.schema is not None:
         words = [*(result for _, result in prompt.tool_results), prompt.text]
-        value = sample(prompt.schema, "\n".join(words))
+        value = sample_value(prompt.schema, "\n".join(words))
     else:
         value = {"note": NOT_A_MODEL, "messages": prompt.messages, "characters": len(prompt.text)}
     return json.dumps(value, ensure_ascii=False)
+
+
+# -- tables --------------------------------------------------------------------------------
+
+
+class CsvTable(Struct, frozen=True):
+    """Column names and rows of equal length; all cells are text."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def find_table(text: str) -> CsvTable | None:
+    """The first comma-separated table with a header in `text`. In a fence it needs two lines, elsewhere three."""
+    for fenced in _FENCED.finditer(text):
+        table = _first_run(fenced.group(2), least=2)
+        if table is not None:
+            return table
+    return _first_run(text, least=_MIN_LINES)
+
+
+def _first_run(text: str, *, least: int) -> CsvTable | None:
+    for run in _runs(text.replace("\0", "").splitlines()):
+        if len(run) >= least and _is_header(run[0]):
+            return CsvTable(run[0], tuple(run[1:]))
+    return None
+
+
+def _runs(lines: list[str]) -> Iterator[list[tuple[str, ...]]]:
+    """Consecutive lines with the same number of cells, at least two."""
+    run: list[tuple[str, ...]] = []
+    for line in lines:
+        cells = _cells(line)
+        if run and len(cells) != len(run[0]):
+            yield run
+            run = []
+        if len(cells) > 1:
+            run.append(cells)
+    yield run
+
+
+def _cells(line: str) -> tuple[str, ...]:
+    try:
+        return tuple(cell.strip() for cell in next(csv.reader([line]), []))
+    except csv.Error:  # a cell longer than the limit of the csv module
+        return ()
+
+
+def _is_header(cells: tuple[str, ...]) -> bool:
+    """Whether the cells are distinct names: no numbers, sentences or `name: value`. One may be empty, for an index."""
+    return (
+        len(set(cells)) == len(cells)
+        and sum(not cell for cell in cells) <= 1
+        and all(_number(cell) is None and len(cell.split()) <= 4 and ": " not in cell for cell in cells)
+    )
+
+
+def _number(cell: str) -> float | None:
+    try:
+        value = float(cell)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def statistics_markdown(table: CsvTable) -> str:
+    """A Markdown table: count, mean, minimum and maximum of numeric columns, counts of values of the others."""
+    lines = ["| column | count | mean | min | max | values |", "|---|---:|---:|---:|---:|---|"]
+    for index, name in enumerate(table.columns):
+        cells = [row[index] for row in table.rows if row[index].lower() not in _MISSING]
+        lines.append(f"| {_escaped(name or '(index)')} | {_summary(cells)} |")
+    return "\n".join(lines)
+
+
+def _summary(cells: list[str]) -> str:
+    numbers = [number for cell in cells if (number := _number(cell)) is not None]
+    if cells and len(numbers) == len(cells):
+        mean = math.fsum(numbers) / len(numbers)
+        return f"{len(numbers)} | {mean:.6g} | {min(numbers):.6g} | {max(numbers):.6g} | "
+    common = Counter(cells).most_common()
+    shown = ", ".join(f"{_escaped(value)} ({count})" for value, count in common[:5])
+    more = f", {len(common) - 5} more" if len(common) > 5 else ""
+    return f"{len(cells)} | | | | {shown}{more}"
+
+
+def _escaped(cell: str) -> str:
+    """`cell` escaped for a Markdown table."""
+    return re.sub(r"([\\`*_{}\[\]<>|$])", r"\\\1", cell[:40])

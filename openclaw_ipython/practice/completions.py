@@ -1,36 +1,36 @@
-"""The wire form of an answer: OpenAI chat completions, as one JSON document or as a stream of events.
+"""Chat completions in the format of OpenAI, as one JSON document or as server-sent events.
 
-The chunk shape is the one observed on the service: a chunk with the role, the deltas, a chunk with the
-finish reason, one without choices that carries the usage if asked for, and `data: [DONE]`.
+The events are those observed on the service: one with the role, the deltas, one with the finish reason, one without
+choices that carries the usage if requested, and `data: [DONE]`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from openclaw_ipython.practice.requests import CHARACTERS_PER_TOKEN, Prompt, tokens_of
-from openclaw_ipython.practice.wire import Cut, Pause, Stall, Step
+from msgspec import Struct
+from msgspec.structs import replace
+
+from openclaw_ipython.practice.http_types import Cut, Pause, Stall, Step
+from openclaw_ipython.practice.requests import CHARACTERS_PER_TOKEN, ChatPrompt, tokens_of
 
 _PIECE = 8  # characters of one fragment of tool arguments
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A tool call; `arguments` is JSON text, or what a script wants to pass for it."""
+class Call(Struct, frozen=True):
+    """A tool call; `arguments` is JSON text, or any text that a script sets."""
 
     id: str
     name: str
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the portal says: pieces of text and thinking as they will be streamed, calls, and the end.
+class Completion(Struct, frozen=True):
+    """A completion: the deltas of text and reasoning, the tool calls, and the end.
 
-    `finish` None means that the answer ends without saying so. `usage` None means it is counted.
+    With `finish` None there is no finish reason; with `usage` None the usage is estimated.
     """
 
     text: tuple[str, ...] = ()
@@ -40,52 +40,50 @@ class Answer:
     usage: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The connection breaks or stalls after that many deltas."""
+class Fault(Struct, frozen=True):
+    """The connection breaks or stalls after a number of deltas."""
 
     kind: Literal["breaks", "stalls"]
     after: int
 
     def step(self) -> Step:
-        """What the door does then."""
+        """The step of the endpoint."""
         return Cut() if self.kind == "breaks" else Stall()
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """What every chunk of one answer repeats."""
+class CompletionHeader(Struct, frozen=True):
+    """The fields that every chunk of a completion repeats."""
 
     id: str
     created: int
     model: str
 
 
-def limited(answer: Answer, limit: int | None) -> Answer:
-    """`answer` cut to `limit` tokens of text, which is then its finish reason."""
+def truncate(completion: Completion, limit: int | None) -> Completion:
+    """The completion cut to `limit` tokens of text, with the finish reason "length"."""
     left = (limit or 0) * CHARACTERS_PER_TOKEN
-    if limit is None or sum(map(len, answer.text)) <= left:
-        return answer
+    if limit is None or sum(map(len, completion.text)) <= left:
+        return completion
     kept: list[str] = []
-    for piece in answer.text:
+    for piece in completion.text:
         kept.append(piece[:left])
         left -= len(kept[-1])
         if not left:
             break
-    return replace(answer, text=tuple(kept), finish="length")
+    return replace(completion, text=tuple(kept), finish="length")
 
 
-def counted(answer: Answer, prompt: Prompt) -> Mapping[str, Any]:
-    """The usage block: the scripted one, or an estimate of about four characters a token."""
-    if answer.usage is not None:
-        return answer.usage
-    reasoning = tokens_of(sum(map(len, answer.reasoning)))
-    called = sum(len(call.name) + len(call.arguments) for call in answer.calls)
-    completion = reasoning + tokens_of(sum(map(len, answer.text)) + called)
+def usage_of(completion: Completion, prompt: ChatPrompt) -> Mapping[str, Any]:
+    """The usage object: the scripted one, or an estimate of four characters per token."""
+    if completion.usage is not None:
+        return completion.usage
+    reasoning = tokens_of(sum(map(len, completion.reasoning)))
+    called = sum(len(call.name) + len(call.arguments) for call in completion.calls)
+    output = reasoning + tokens_of(sum(map(len, completion.text)) + called)
     return {
         "prompt_tokens": prompt.tokens,
-        "completion_tokens": completion,
-        "total_tokens": prompt.tokens + completion,
+        "completion_tokens": output,
+        "total_tokens": prompt.tokens + output,
         "prompt_tokens_details": {"cached_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": reasoning},
     }
@@ -94,24 +92,24 @@ def counted(answer: Answer, prompt: Prompt) -> Mapping[str, Any]:
 # -- one document --------------------------------------------------------------------------
 
 
-def document(answer: Answer, heading: Heading, usage: Mapping[str, Any]) -> dict[str, Any]:
-    """The whole answer as one `chat.completion`."""
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(answer.text) or None}
-    if answer.reasoning:
-        message["reasoning_content"] = "".join(answer.reasoning)
-    if answer.calls:
+def document(completion: Completion, header: CompletionHeader, usage: Mapping[str, Any]) -> dict[str, Any]:
+    """The completion as one `chat.completion`."""
+    message: dict[str, Any] = {"role": "assistant", "content": "".join(completion.text) or None}
+    if completion.reasoning:
+        message["reasoning_content"] = "".join(completion.reasoning)
+    if completion.calls:
         message["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
-            for call in answer.calls
+            for call in completion.calls
         ]
     else:
-        message["content"] = "".join(answer.text)
+        message["content"] = "".join(completion.text)
     return {
-        "id": heading.id,
+        "id": header.id,
         "object": "chat.completion",
-        "created": heading.created,
-        "model": heading.model,
-        "choices": [{"index": 0, "message": message, "finish_reason": answer.finish}],
+        "created": header.created,
+        "model": header.model,
+        "choices": [{"index": 0, "message": message, "finish_reason": completion.finish}],
         "usage": dict(usage),
     }
 
@@ -119,16 +117,15 @@ def document(answer: Answer, heading: Heading, usage: Mapping[str, Any]) -> dict
 # -- a stream ------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class EventStream:
-    """A streamed answer in three parts; only the middle one is paced, counted and broken off."""
+class EventStream(Struct, frozen=True):
+    """A streamed completion in three parts; pace and faults apply to the deltas."""
 
     opening: tuple[bytes, ...]
     deltas: Iterable[bytes]
     closing: tuple[bytes, ...]
 
     def steps(self, *, pace: float = 0.0, fault: Fault | None = None) -> Iterator[Step]:
-        """What the door does, delta by delta, with `pace` seconds before each."""
+        """The steps of the endpoint, with `pace` seconds before each delta."""
         yield from self.opening
         for count, delta in enumerate(self.deltas):
             if fault is not None and count == fault.after:
@@ -142,47 +139,49 @@ class EventStream:
             yield from self.closing
 
 
-def event_stream(answer: Answer, heading: Heading, usage: Mapping[str, Any] | None) -> EventStream:
-    """`answer` as server-sent events; `usage` None leaves its chunk out."""
-    chunks = _Chunks(heading)
+def event_stream(
+    completion: Completion, header: CompletionHeader, usage: Mapping[str, Any] | None
+) -> EventStream:
+    """The completion as server-sent events; with `usage` None there is no usage chunk."""
+    chunks = _ChunkEncoder(header)
     closing: list[bytes] = []
-    if answer.finish is not None:
-        closing.append(chunks.finish(answer.finish))
+    if completion.finish is not None:
+        closing.append(chunks.finish(completion.finish))
         if usage is not None:
             closing.append(chunks.usage(usage))
         closing.append(b"data: [DONE]\n\n")
-    return EventStream((chunks.role(),), chunks.deltas(answer), tuple(closing))
+    return EventStream((chunks.role(),), chunks.deltas(completion), tuple(closing))
 
 
-class _Chunks:
-    """Encodes deltas quickly: what does not change between two chunks is encoded once."""
+class _ChunkEncoder:
+    """Encodes chunks; the fields that do not change are encoded once."""
 
-    def __init__(self, heading: Heading) -> None:
+    def __init__(self, header: CompletionHeader) -> None:
         self._fields: dict[str, Any] = {
-            "id": heading.id,
+            "id": header.id,
             "object": "chat.completion.chunk",
-            "created": heading.created,
-            "model": heading.model,
+            "created": header.created,
+            "model": header.model,
         }
         head = json.dumps(self._fields)[:-1]
         self._before = f'data: {head}, "choices": [{{"index": 0, "delta": '.encode()
         self._after = b', "finish_reason": null}], "usage": null}\n\n'
 
-    def deltas(self, answer: Answer) -> Iterator[bytes]:
-        yield from self._texts(answer.reasoning, b'{"content": null, "reasoning_content": %b}')
-        yield from self._texts(answer.text, b'{"content": %b, "reasoning_content": null}')
-        for index, call in enumerate(answer.calls):
+    def deltas(self, completion: Completion) -> Iterator[bytes]:
+        yield from self._texts(completion.reasoning, b'{"content": null, "reasoning_content": %b}')
+        yield from self._texts(completion.text, b'{"content": %b, "reasoning_content": null}')
+        for index, call in enumerate(completion.calls):
             yield from self._call(index, call)
 
     def _texts(self, pieces: Iterable[str], shape: bytes) -> Iterator[bytes]:
         last, chunk = None, b""
         for piece in pieces:
-            if piece is not last:  # a flood repeats one piece thousands of times
+            if piece is not last:  # `floods` repeats one piece thousands of times
                 last, chunk = piece, self._chunk(shape % json.dumps(piece).encode())
             yield chunk
 
     def _call(self, index: int, call: Call) -> Iterator[bytes]:
-        """The first fragment has id and name, later ones an empty id and no name."""
+        """The first fragment has the id and the name; later ones have an empty id and no name."""
         yield self._fragment(index, call.id, call.name, "")
         for at in range(0, len(call.arguments), _PIECE):
             yield self._fragment(index, "", None, call.arguments[at : at + _PIECE])

@@ -1,22 +1,22 @@
-"""What an image says about itself: its format and size, read from the first bytes. Pure."""
+"""The format and the pixel size of an image, read from its header. Pure."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import struct
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-MOST_BYTES = 10 * 1024 * 1024  # of one data URL, as the service has it
+from msgspec import Struct
 
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG markers that carry a size
+MAX_BYTES = 10 * 1024 * 1024  # of one data URL, as the service has it
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # JPEG markers of frames, which have a size
 _BARE = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers without a length
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
-    """An image of a prompt. One given by its address was not fetched: nothing is known but that."""
+class Image(Struct, frozen=True):
+    """An image of a prompt. Of an image given by its URL only the host is known: it is not fetched."""
 
     format: str
     width: int
@@ -31,17 +31,17 @@ class Image:
 
 
 def read_url(url: str) -> Image:
-    """The image behind an `image_url`: a data URL is read, a web address is taken as it is.
+    """The image of an `image_url`, which is a data URL or a web address.
 
-    Raises `ValueError` with the reason when the service would not take it.
+    Raises `ValueError` with the service's message for a URL that the service refuses.
     """
     if url.startswith(("https://", "http://")):
         return Image("", 0, 0, 0, address=urlsplit(url).netloc)
     head, comma, data = url.partition(",")
     if not head.startswith("data:image/") or not head.endswith(";base64") or not comma:
         raise ValueError("The provided URL does not appear to be valid. Ensure it is correctly formatted.")
-    if len(data) > MOST_BYTES:
-        raise ValueError(f"Exceeded limit on max bytes per data-uri item : {MOST_BYTES}")
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"Exceeded limit on max bytes per data-uri item : {MAX_BYTES}")
     try:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):
@@ -54,7 +54,7 @@ def read(data: bytes) -> Image:
     try:
         name, width, height = _header(data)
     except (struct.error, IndexError):
-        name, width, height = "", 0, 0  # it began like an image and ended too early
+        name, width, height = "", 0, 0  # truncated
     if not (name and width and height):
         raise ValueError("The image format is illegal and cannot be opened.")
     return Image(name, width, height, len(data))

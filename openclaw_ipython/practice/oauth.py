@@ -1,7 +1,6 @@
 """The sign-in of the portal: device codes (RFC 8628) with PKCE (RFC 7636), and rotating tokens.
 
-State in memory, no I/O: the clock and the randomness are passed in. Not thread-safe by itself; the
-portal holds its lock around every call.
+Its state is in memory; clock and randomness are passed in. Not thread-safe: the portal holds a lock around each call.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ import math
 import random
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from openclaw_ipython.practice.wire import Response, json_response, oauth_error
+from msgspec import Struct, field
+
+from openclaw_ipython.practice.http_types import HttpResponse, json_response, oauth_error
 
 CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # the portal's public client; it has no secret
 SCOPES = frozenset({"openid", "profile", "email", "model.completion"})
@@ -24,26 +24,25 @@ DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")  # base64url of 32 bytes, unpadded (RFC 7636 §4.2)
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}\Z")  # RFC 7636 §4.1
-_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, no words (RFC 8628 §6.1)
+_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, so no words (RFC 8628 §6.1)
 _DAY = 86_400.0
-_EARLY = 0.8  # a poll after this part of the interval is not yet "too fast": timers are not exact
+_TOLERANCE = 0.8  # the part of the interval after which a poll is allowed: timers are not exact
 
-Standing = Literal["pending", "approved", "denied", "used", "expired"]
+AuthorizationStatus = Literal["pending", "approved", "denied", "used", "expired"]
 
 
 class OwnOrigin:
-    """Stands for `resource_url`: the address under which the client reached the portal, plus /v1."""
+    """As `resource_url`: the origin that the client used, plus /v1."""
 
 
 OWN_ORIGIN: Final = OwnOrigin()
 
 
-@dataclass(slots=True)
-class Terms:
-    """What the portal promises and how it behaves; scripts change it at any time.
+class OAuthSettings(Struct):
+    """The behaviour of the server, which scripts change at any time. Times are in seconds.
 
-    `interval`, `expires_in` and `token_lifetime` are sent as they are, so they can be absurd; None
-    leaves the field out. What is *enforced* then is a plain value. Seconds throughout.
+    `interval`, `expires_in` and `token_lifetime` are sent unchanged and can be any JSON value; None omits the field.
+    For an absurd value a default is enforced.
     """
 
     interval: object = 1
@@ -56,158 +55,160 @@ class Terms:
     slow_downs: int = 0
 
     def shortest_interval(self) -> float:
-        """Polls closer together than this are told to slow down."""
+        """The enforced interval: faster polls get `slow_down`."""
         if self.enforced_interval is not None:
             return self.enforced_interval
-        return _plain(self.interval, least=0.001, most=60.0, otherwise=1.0)
+        return _number_or(self.interval, least=0.001, most=60.0, otherwise=1.0)
 
 
-def _plain(value: object, *, least: float, most: float, otherwise: float) -> float:
-    """`value` if it is an ordinary number in range."""
+def _number_or(value: object, *, least: float, most: float, otherwise: float) -> float:
+    """`value` if it is a number in range, else `otherwise`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return otherwise
     return float(value) if math.isfinite(value) and least <= value <= most else otherwise
 
 
-@dataclass(slots=True)
-class SignIn:
-    """One request to sign in, from the device code to its use."""
+class DeviceAuthorization(Struct):
+    """One device authorization (RFC 8628), from the device code to its use. Its repr shows no codes or tokens."""
 
     user_code: str
-    asked_by: str
+    client_name: str
     scopes: tuple[str, ...]
-    device_code: str = field(repr=False)
-    code_challenge: str = field(repr=False)
+    device_code: str
+    code_challenge: str
     expires_at: float
     decision: Literal["pending", "approved", "denied", "used"] = "pending"
     polls: int = 0
     last_poll: float | None = None
-    page_tokens: list[str] = field(default_factory=list, repr=False)
+    csrf_tokens: list[str] = field(default_factory=list)
+
+    def __repr__(self) -> str:
+        return f"DeviceAuthorization({self.user_code}, {self.decision}, polls={self.polls})"
 
 
-class SignIns:
-    """All sign-ins and tokens the portal knows."""
+class AuthorizationServer:
+    """The device authorizations and tokens of the portal."""
 
-    def __init__(self, terms: Terms, clock: Callable[[], float], rng: random.Random) -> None:
-        self._terms = terms
+    def __init__(self, settings: OAuthSettings, clock: Callable[[], float], rng: random.Random) -> None:
+        self._settings = settings
         self._clock = clock
         self._rng = rng
-        self._by_device_code: dict[str, SignIn] = {}
+        self._by_device_code: dict[str, DeviceAuthorization] = {}
         self._access: dict[str, float] = {}  # token -> time of expiry
         self._refresh: set[str] = set()
         self._keys: set[str] = set()
 
     # -- the device authorization request (RFC 8628 §3.1) ----------------------------------
 
-    def ask(self, form: Mapping[str, str], *, origin: str, asked_by: str) -> Response:
-        """Answer a device authorization request; `asked_by` is shown on the approval page."""
-        refused = _refuse_request(form)
+    def authorize_device(self, form: Mapping[str, str], *, origin: str, client_name: str) -> HttpResponse:
+        """Answer a device authorization request; `client_name` is shown on the approval page."""
+        refused = _refusal(form)
         if refused is not None:
             return refused
-        self._forget_old()
-        lifetime = _plain(self._terms.expires_in, least=0.0, most=_DAY, otherwise=900.0)
-        sign_in = SignIn(
+        self._delete_old()
+        lifetime = _number_or(self._settings.expires_in, least=0.0, most=_DAY, otherwise=900.0)
+        authorization = DeviceAuthorization(
             user_code=self._user_code(),
-            asked_by=asked_by[:80] or "a program without a name",
+            client_name=client_name[:80] or "a program without a name",
             scopes=tuple(form["scope"].split()),
             device_code=self._random("practice-device"),
             code_challenge=form["code_challenge"],
             expires_at=self._clock() + lifetime,
         )
-        self._by_device_code[sign_in.device_code] = sign_in
-        return json_response(200, self._invitation(sign_in, origin))
+        self._by_device_code[authorization.device_code] = authorization
+        return json_response(200, self._device_response(authorization, origin))
 
-    def _invitation(self, sign_in: SignIn, origin: str) -> dict[str, object]:
+    def _device_response(self, authorization: DeviceAuthorization, origin: str) -> dict[str, object]:
         uri = f"{origin}/authorize"
         reply: dict[str, object] = {
-            "device_code": sign_in.device_code,
-            "user_code": sign_in.user_code,
+            "device_code": authorization.device_code,
+            "user_code": authorization.user_code,
             "verification_uri": uri,
-            "verification_uri_complete": f"{uri}?user_code={sign_in.user_code}&client=qwen-code",
+            "verification_uri_complete": f"{uri}?user_code={authorization.user_code}&client=qwen-code",
         }
-        optional = {"expires_in": self._terms.expires_in, "interval": self._terms.interval}
+        optional = {"expires_in": self._settings.expires_in, "interval": self._settings.interval}
         return reply | {name: value for name, value in optional.items() if value is not None}
 
-    # -- the page --------------------------------------------------------------------------
+    # -- the approval page -------------------------------------------------------------------------
 
-    def find(self, user_code: str) -> SignIn | None:
-        """The newest sign-in with this code, typed in any case and with or without the dash."""
+    def find(self, user_code: str) -> DeviceAuthorization | None:
+        """The latest authorization with this user code, in any case, with or without the dash."""
         wanted = _letters(user_code)
         known = (each for each in reversed(self._by_device_code.values()) if wanted)
         return next((each for each in known if _letters(each.user_code) == wanted), None)
 
-    def standing(self, sign_in: SignIn) -> Standing:
-        """Where a sign-in stands now."""
-        if sign_in.decision in ("pending", "approved") and self._clock() >= sign_in.expires_at:
+    def status_of(self, authorization: DeviceAuthorization) -> AuthorizationStatus:
+        """The current status of an authorization."""
+        if authorization.decision in ("pending", "approved") and self._clock() >= authorization.expires_at:
             return "expired"
-        return sign_in.decision
+        return authorization.decision
 
-    def page_token(self, sign_in: SignIn) -> str:
-        """A new random token that an approval form must bring back: other sites cannot know it."""
+    def new_csrf_token(self, authorization: DeviceAuthorization) -> str:
+        """A new token for an approval form, which must return it."""
         token = self._random("page")
-        sign_in.page_tokens[:] = [*sign_in.page_tokens[-9:], token]
+        authorization.csrf_tokens[:] = [*authorization.csrf_tokens[-9:], token]
         return token
 
-    def knows_page(self, sign_in: SignIn, token: str) -> bool:
-        """Whether `token` was given out with a page of this sign-in."""
+    def accepts_csrf_token(self, authorization: DeviceAuthorization, token: str) -> bool:
+        """Whether `token` was issued for a form of this authorization."""
         given = token.encode("utf-8", "replace")
-        return any(hmac.compare_digest(each.encode(), given) for each in sign_in.page_tokens)
+        return any(hmac.compare_digest(each.encode(), given) for each in authorization.csrf_tokens)
 
-    def decide(self, sign_in: SignIn, *, approved: bool) -> bool:
-        """The person's answer. False if it came too late or again."""
-        if self.standing(sign_in) != "pending":
+    def decide(self, authorization: DeviceAuthorization, *, approved: bool) -> bool:
+        """Approve or deny; False if the authorization is not pending."""
+        if self.status_of(authorization) != "pending":
             return False
-        sign_in.decision = "approved" if approved else "denied"
+        authorization.decision = "approved" if approved else "denied"
         return True
 
     # -- the token request (RFC 8628 §3.4, RFC 6749 §6) ------------------------------------
 
-    def token(self, form: Mapping[str, str], *, origin: str) -> Response:
-        """Answer a token request, for a device code or a refresh token."""
+    def token(self, form: Mapping[str, str], *, origin: str) -> HttpResponse:
+        """Completion a token request, for a device code or a refresh token."""
         match form.get("grant_type", ""):
             case "":
                 return oauth_error(400, "invalid_request", "grant_type is missing")
             case "refresh_token":
-                return self._refreshed(form, origin)
+                return self._refresh_token(form, origin)
             case grant if grant == DEVICE_GRANT:
-                return self._polled(form, origin)
+                return self._device_token(form, origin)
             case _:
                 return oauth_error(400, "unsupported_grant_type", "no such grant type here")
 
-    def _polled(self, form: Mapping[str, str], origin: str) -> Response:
-        sign_in = self._by_device_code.get(form.get("device_code", ""))
+    def _device_token(self, form: Mapping[str, str], origin: str) -> HttpResponse:
+        authorization = self._by_device_code.get(form.get("device_code", ""))
         if form.get("client_id") != CLIENT_ID:
             return oauth_error(400, "invalid_client", "unknown client_id")
-        if sign_in is None or sign_in.decision == "used":
+        if authorization is None or authorization.decision == "used":
             return oauth_error(400, "invalid_grant", "unknown or used device_code")
-        if not _verifies(form.get("code_verifier", ""), sign_in.code_challenge):
+        if not _verifies(form.get("code_verifier", ""), authorization.code_challenge):
             return oauth_error(400, "invalid_grant", "code_verifier does not match code_challenge")
-        if self._too_fast(sign_in):
+        if self._polls_too_fast(authorization):
             return oauth_error(429, "slow_down", "polling faster than the interval")
-        self._follow_script(sign_in)
-        return self._verdict(sign_in, origin)
+        self._apply_script(authorization)
+        return self._poll_response(authorization, origin)
 
-    def _too_fast(self, sign_in: SignIn) -> bool:
-        now, before = self._clock(), sign_in.last_poll
-        sign_in.last_poll = now
-        if self._terms.slow_downs > 0:
-            self._terms.slow_downs -= 1
+    def _polls_too_fast(self, authorization: DeviceAuthorization) -> bool:
+        now, before = self._clock(), authorization.last_poll
+        authorization.last_poll = now
+        if self._settings.slow_downs > 0:
+            self._settings.slow_downs -= 1
             return True
-        return before is not None and now - before < self._terms.shortest_interval() * _EARLY
+        return before is not None and now - before < self._settings.shortest_interval() * _TOLERANCE
 
-    def _follow_script(self, sign_in: SignIn) -> None:
-        """Decide in the person's place if the portal was told to."""
-        patience = self._terms.approve_after
-        if self._terms.denies:
-            self.decide(sign_in, approved=False)
-        elif patience is not None and sign_in.polls >= patience:
-            self.decide(sign_in, approved=True)
-        sign_in.polls += 1
+    def _apply_script(self, authorization: DeviceAuthorization) -> None:
+        """Approve or deny in place of the user, if scripted."""
+        after = self._settings.approve_after
+        if self._settings.denies:
+            self.decide(authorization, approved=False)
+        elif after is not None and authorization.polls >= after:
+            self.decide(authorization, approved=True)
+        authorization.polls += 1
 
-    def _verdict(self, sign_in: SignIn, origin: str) -> Response:
-        match self.standing(sign_in):
+    def _poll_response(self, authorization: DeviceAuthorization, origin: str) -> HttpResponse:
+        match self.status_of(authorization):
             case "approved":
-                sign_in.decision = "used"
+                authorization.decision = "used"
                 return json_response(200, self.issue(origin))
             case "denied":
                 return oauth_error(400, "access_denied", "the person said no")
@@ -216,7 +217,7 @@ class SignIns:
             case _:
                 return oauth_error(400, "authorization_pending", "nobody has answered yet")
 
-    def _refreshed(self, form: Mapping[str, str], origin: str) -> Response:
+    def _refresh_token(self, form: Mapping[str, str], origin: str) -> HttpResponse:
         token = form.get("refresh_token", "")
         if form.get("client_id") != CLIENT_ID or token not in self._refresh:
             return oauth_error(400, "invalid_request", "Invalid refresh token or client_id")
@@ -226,34 +227,34 @@ class SignIns:
     # -- tokens ----------------------------------------------------------------------------
 
     def issue(self, origin: str) -> dict[str, Any]:
-        """A new pair of tokens, as the token endpoint words it."""
-        terms = self._terms
-        lifetime = _plain(terms.token_lifetime, least=0.0, most=365 * _DAY, otherwise=21_600.0)
+        """A token response with a new access token and a new refresh token."""
+        settings = self._settings
+        lifetime = _number_or(settings.token_lifetime, least=0.0, most=365 * _DAY, otherwise=21_600.0)
         access, refresh = self._random("practice-access"), self._random("practice-refresh")
         self._access[access] = self._clock() + lifetime
         self._refresh.add(refresh)
         reply = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer"}
-        url = f"{origin}/v1" if isinstance(terms.resource_url, OwnOrigin) else terms.resource_url
-        optional = {"expires_in": terms.token_lifetime, "resource_url": url}
+        url = f"{origin}/v1" if isinstance(settings.resource_url, OwnOrigin) else settings.resource_url
+        optional = {"expires_in": settings.token_lifetime, "resource_url": url}
         return reply | {name: value for name, value in optional.items() if value is not None}
 
     def accept_key(self, key: str) -> None:
-        """Take `key` as an API key from now on."""
+        """Accept `key` as an API key from now on."""
         self._keys.add(key)
 
     def accepts(self, bearer: str) -> bool:
-        """Whether `bearer` is an access token that has not expired, or a known key."""
+        """Whether `bearer` is a valid access token or API key."""
         return bearer in self._keys or self._access.get(bearer, -math.inf) > self._clock()
 
     def expire_access_tokens(self) -> None:
-        """Every access token given out so far is expired now."""
+        """Expire every access token issued so far."""
         self._access.clear()
 
     def revoke_refresh_tokens(self) -> None:
-        """Every refresh token given out so far is worthless now."""
+        """Revoke every refresh token issued so far."""
         self._refresh.clear()
 
-    # -- helpers ---------------------------------------------------------------------------
+    # -- details ---------------------------------------------------------------------------
 
     def _random(self, kind: str) -> str:
         noise = base64.urlsafe_b64encode(self._rng.randbytes(24)).decode()
@@ -263,8 +264,8 @@ class SignIns:
         letters = "".join(self._rng.choice(_LETTERS) for _ in range(8))
         return f"{letters[:4]}-{letters[4:]}"
 
-    def _forget_old(self) -> None:
-        """A portal that runs for days keeps neither old codes nor expired tokens."""
+    def _delete_old(self) -> None:
+        """Delete codes and tokens that expired more than a day ago."""
         now = self._clock()
         for code in [code for code, each in self._by_device_code.items() if each.expires_at < now - _DAY]:
             del self._by_device_code[code]
@@ -272,8 +273,8 @@ class SignIns:
             del self._access[token]
 
 
-def _refuse_request(form: Mapping[str, str]) -> Response | None:
-    """Why a device authorization request cannot be taken, if so."""
+def _refusal(form: Mapping[str, str]) -> HttpResponse | None:
+    """The error response to an invalid device authorization request; None for a valid one."""
     for name in ("client_id", "scope", "code_challenge", "code_challenge_method"):
         if not form.get(name):
             return oauth_error(400, "invalid_request", f"{name} is missing")
@@ -289,7 +290,7 @@ def _refuse_request(form: Mapping[str, str]) -> Response | None:
 
 
 def _verifies(verifier: str, challenge: str) -> bool:
-    """RFC 7636 §4.6 for S256."""
+    """Whether the verifier matches the challenge (RFC 7636 §4.6, S256)."""
     if not _VERIFIER.match(verifier):
         return False
     digest = hashlib.sha256(verifier.encode()).digest()

@@ -1,6 +1,6 @@
-"""What a browser shows: the page with *Approve* and *Deny*. Pure; every value is escaped here.
+"""The approval pages. Pure; every value is escaped here.
 
-One style sheet, no script, nothing from elsewhere. The policy allows exactly that sheet by its hash.
+There is one style sheet, which the content security policy allows by its hash, no script, and no external resource.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.practice.wire import Response, html_response
+from openclaw_ipython.practice.http_types import HttpResponse, html_response
 
 if TYPE_CHECKING:
-    from openclaw_ipython.practice.oauth import Standing
+    from openclaw_ipython.practice.oauth import AuthorizationStatus
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1c2030; --soft: #5b6275; --paper: #f4f5f9; --card: #ffffff;
@@ -55,7 +55,7 @@ _HEADERS = {
 }
 
 
-def _page(status: int, title: str, content: str) -> Response:
+def _page(status: int, title: str, content: str) -> HttpResponse:
     page = (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -66,8 +66,8 @@ def _page(status: int, title: str, content: str) -> Response:
     return html_response(status, page, _HEADERS)
 
 
-def ask_code(*, status: int = 200, title: str = "Enter your code", reason: str = "") -> Response:
-    """A field to type the code in, after saying why if there is a reason."""
+def code_page(*, status: int = 200, title: str = "Enter your code", reason: str = "") -> HttpResponse:
+    """A page with a field for the code."""
     content = (
         f"<p>{escape(reason or 'The notebook shows a code of eight letters. Type it here.')}</p>\n"
         '<form method="get" action="/authorize"><div class="row">\n'
@@ -78,15 +78,17 @@ def ask_code(*, status: int = 200, title: str = "Enter your code", reason: str =
     return _page(status, title, content)
 
 
-def ask_approval(*, user_code: str, asked_by: str, scopes: Sequence[str], page_token: str) -> Response:
-    """The question itself. `page_token` comes back with the answer."""
+def approval_page(
+    *, user_code: str, client_name: str, scopes: Sequence[str], csrf_token: str
+) -> HttpResponse:
+    """The page with *Approve* and *Deny*; its form returns `csrf_token`."""
     content = (
-        f"<p><strong>{escape(asked_by)}</strong> asks to sign in.</p>\n"
+        f"<p><strong>{escape(client_name)}</strong> asks to sign in.</p>\n"
         "<p>Approve only if your notebook shows the same code:</p>\n"
         f'<div class="code">{escape(user_code)}</div>\n'
         '<form method="post" action="/authorize">\n'
         f'<input type="hidden" name="user_code" value="{escape(user_code)}">\n'
-        f'<input type="hidden" name="page_token" value="{escape(page_token)}">\n'
+        f'<input type="hidden" name="csrf_token" value="{escape(csrf_token)}">\n'
         '<div class="row">\n<button class="yes" name="decision" value="approve">Approve</button>\n'
         '<button name="decision" value="deny">Deny</button>\n</div>\n</form>\n'
         f'<p class="soft">It asks for: {escape(", ".join(scopes))}. '
@@ -95,15 +97,15 @@ def ask_approval(*, user_code: str, asked_by: str, scopes: Sequence[str], page_t
     return _page(200, "Sign in to the practice portal?", content)
 
 
-def thanks(*, approved: bool) -> Response:
-    """After the decision."""
+def decision_page(*, approved: bool) -> HttpResponse:
+    """The page after a decision."""
     if approved:
-        said = "<p>The notebook is being signed in. You can close this page and go back to it.</p>"
-        return _page(200, "Approved", said)
+        text = "<p>The notebook is being signed in. You can close this page and go back to it.</p>"
+        return _page(200, "Approved", text)
     return _page(200, "Denied", "<p>Nobody was signed in. You can close this page.</p>")
 
 
-_SETTLED: dict[Standing, tuple[int, str, str]] = {
+_CLOSED: dict[AuthorizationStatus, tuple[int, str, str]] = {
     "expired": (410, "This code has expired", "Start the sign-in again in your notebook for a new code."),
     "used": (410, "This code was already used", "The notebook is signed in. You can close this page."),
     "approved": (200, "Already approved", "The notebook is being signed in. You can close this page."),
@@ -111,20 +113,20 @@ _SETTLED: dict[Standing, tuple[int, str, str]] = {
 }
 
 
-def settled(standing: Standing) -> Response:
-    """A code that nothing can be decided about any more."""
-    status, title, text = _SETTLED[standing]
+def closed_page(state: AuthorizationStatus) -> HttpResponse:
+    """The page of a code that is not pending."""
+    status, title, text = _CLOSED[state]
     return _page(status, title, f"<p>{escape(text)}</p>")
 
 
-def unknown_code() -> Response:
-    """A code nobody was given, with a field to try again."""
-    return ask_code(
+def unknown_code_page() -> HttpResponse:
+    """The page of an unknown code, with a field to type it again."""
+    return code_page(
         status=404, title="Unknown code", reason="No sign-in is waiting under that code. Type it again."
     )
 
 
-def foreign_post() -> Response:
-    """A form that did not come from a page of the portal."""
+def rejected_form_page() -> HttpResponse:
+    """The page after a form without a valid token."""
     text = "This answer did not come from the approval page. Open the link of your notebook again."
     return _page(403, "Not accepted", f"<p>{escape(text)}</p>")

@@ -1,7 +1,7 @@
-"""A value that fits a JSON schema, filled from the words of a prompt where they fit. Pure.
+"""Sample values for JSON schemas, with numbers and strings taken from a prompt. Pure.
 
-For answers that must be JSON and for the arguments of tool calls. It covers what pydantic, dataclasses
-and function signatures produce; an unknown keyword is ignored.
+For JSON answers and the arguments of tool calls. The keywords of schemas of pydantic, dataclasses and function
+signatures are supported; others are ignored.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from typing import Any
 
 _QUOTED = re.compile(r"\"([^\"\n]{1,200})\"|“([^”\n]{1,200})”|'([^'\n]{1,200})'")
 _NUMBERS = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,15})?(?![\w])")
-_DEEPEST = 12  # a schema may refer to itself
+_DEEPEST = 12  # levels; a schema can refer to itself
 
 NOT_A_MODEL = "practice portal, not a model"
 
 
-def sample(schema: Mapping[str, Any], prompt: str) -> Any:
-    """A value for `schema`. Numbers and quoted strings of `prompt` are used up from left to right."""
+def sample_value(schema: Mapping[str, Any], prompt: str) -> Any:
+    """A value for `schema`, with the numbers and quoted strings of `prompt` in their order."""
     return _Sampler(schema, prompt).value(schema, 0)
 
 
 def find_schema(text: str) -> Mapping[str, Any] | None:
-    """The first JSON schema of an object written out in `text`."""
+    """The first JSON schema of an object in `text`."""
     decoder = json.JSONDecoder()
     for brace in re.finditer(r"\{\s*\"", text):
         try:
@@ -50,11 +50,11 @@ class _Sampler:
             return schema["const"]
         if isinstance(schema.get("enum"), list) and schema["enum"]:
             return self._choice(schema["enum"])
-        for inner in self._indirections(schema):
+        for inner in self._references(schema):
             return self.value(inner, depth + 1)
         return self._by_type(schema, depth)
 
-    def _indirections(self, schema: Mapping[str, Any]) -> Iterator[object]:
+    def _references(self, schema: Mapping[str, Any]) -> Iterator[object]:
         if isinstance(schema.get("$ref"), str):
             yield self._resolved(schema["$ref"])
         for word in ("anyOf", "oneOf", "allOf"):
@@ -69,7 +69,7 @@ class _Sampler:
         return found
 
     def _choice(self, options: Sequence[Any]) -> Any:
-        """The option the prompt mentions, else the first."""
+        """The first option that the prompt mentions, else the first one."""
         words = self._prompt.casefold()
         return next((each for each in options if str(each).casefold() in words), options[0])
 
@@ -87,7 +87,7 @@ class _Sampler:
             case "null":
                 return None
             case "array":
-                count = max(1, _whole(schema.get("minItems")))
+                count = max(1, _positive(schema.get("minItems")))
                 return [self.value(schema.get("items", {}), depth + 1) for _ in range(min(count, 20))]
             case "object":
                 return self._object(schema, depth)
@@ -119,9 +119,9 @@ class _Sampler:
 
     def _string(self, schema: Mapping[str, Any]) -> str:
         text = next(self._strings, NOT_A_MODEL)
-        longest = _whole(schema.get("maxLength"))
+        longest = _positive(schema.get("maxLength"))
         return text[:longest] if longest else text
 
 
-def _whole(value: object) -> int:
+def _positive(value: object) -> int:
     return value if isinstance(value, int) and value > 0 else 0

@@ -1,7 +1,6 @@
-"""How the portal is told what to do: sentences for tests and demonstrations.
+"""The methods that control the portal, for tests and demonstrations.
 
-Each method returns the portal, so a script reads in one line, and may be called at any time from any
-thread: `portal.says("Hel", "lo").breaks_after(1)`.
+Each returns the portal and can be called at any time from any thread: `portal.says("Hel", "lo").breaks_after(1)`.
 """
 
 from __future__ import annotations
@@ -12,13 +11,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
-from openclaw_ipython.practice.checks import Model
-from openclaw_ipython.practice.completions import Answer, Call, Fault
-from openclaw_ipython.practice.oauth import SignIn, SignIns, Terms
-from openclaw_ipython.practice.wire import NO_ANSWER, Response
+from msgspec import Struct
+from msgspec.structs import replace
+
+from openclaw_ipython.practice.completions import Call, Completion, Fault
+from openclaw_ipython.practice.http_types import NO_RESPONSE, HttpResponse
+from openclaw_ipython.practice.oauth import AuthorizationServer, DeviceAuthorization, OAuthSettings
+from openclaw_ipython.practice.requests import Model
 
 MODELS: Final = (
     Model("coder-model"),
@@ -27,7 +28,7 @@ MODELS: Final = (
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 
-# The firewall in front of the service answers 200 with a page like this one.
+# The firewall in front of the service answers 200 with such a page.
 FIREWALL_PAGE = (
     "<!doctype html><html><head><title>practice</title></head>"
     '<body><input id="aliyun_waf_aa" value="made up"></body></html>'
@@ -37,28 +38,26 @@ GATEWAY_PAGE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The next answer of the chat endpoint, as far as a script wants to say; the rest is composed."""
+class ScriptedReply(Struct, frozen=True):
+    """The next reply of the chat endpoint. What is None is composed or has its default."""
 
-    answer: Answer | None = None
+    completion: Completion | None = None
     raw: tuple[bytes, ...] | None = None
     content_type: str = EVENT_STREAM
     pace: float | None = None
     fault: Fault | None = None
 
 
-@dataclass(slots=True)
-class _Failure:
-    """An answer given instead of the right one, to requests whose path contains `path_part`."""
+class _ScriptedFailure(Struct):
+    """A response to requests whose path contains `path_part`. `times` None means always."""
 
     path_part: str
-    response: Response
-    times: int | None = field(default=1)
+    response: HttpResponse
+    times: int | None = 1
 
 
-class Scripted:
-    """The half of the portal that scripts talk to."""
+class PortalScript:
+    """The part of the portal that scripts control."""
 
     def __init__(
         self,
@@ -69,99 +68,99 @@ class Scripted:
     ) -> None:
         self._clock = clock
         self._lock = threading.RLock()
-        self._terms = Terms()
-        self._sign_ins = SignIns(self._terms, clock, rng or random.SystemRandom())
+        self._settings = OAuthSettings()
+        self._oauth = AuthorizationServer(self._settings, clock, rng or random.SystemRandom())
         self._models = {model.id: model for model in MODELS}
-        self._plans: deque[Plan] = deque()
-        self._failures: list[_Failure] = []
+        self._replies: deque[ScriptedReply] = deque()
+        self._failures: list[_ScriptedFailure] = []
         self._pace = pace
         self._delay = 0.0
         self._retired = False
         self._signs_in = True
         self._demands_cache_control = False
 
-    # -- signing in ------------------------------------------------------------------------
+    # -- sign-in ---------------------------------------------------------------------------
 
     def approve(self, user_code: str) -> Self:
-        """The person presses *Approve*. Raises `LookupError` when nothing is waiting under that code."""
+        """Approve as the user does. Raises `LookupError` when no sign-in with that code is pending."""
         return self._decided(user_code, approved=True)
 
     def deny(self, user_code: str) -> Self:
-        """The person presses *Deny*. Raises `LookupError` when nothing is waiting under that code."""
+        """Deny as the user does. Raises `LookupError` when no sign-in with that code is pending."""
         return self._decided(user_code, approved=False)
 
     def _decided(self, user_code: str, *, approved: bool) -> Self:
         with self._lock:
-            sign_in: SignIn | None = self._sign_ins.find(user_code)
-            if sign_in is None or not self._sign_ins.decide(sign_in, approved=approved):
+            authorization: DeviceAuthorization | None = self._oauth.find(user_code)
+            if authorization is None or not self._oauth.decide(authorization, approved=approved):
                 raise LookupError(f"no sign-in is waiting under the code {user_code!r}")
         return self
 
     def approve_after(self, polls: int = 0) -> Self:
-        """Every sign-in is approved by itself: `polls` polls are told to wait, the next gets tokens."""
-        return self._agreed(approve_after=polls, denies=False)
+        """Approve every sign-in automatically: after `polls` pending polls the next one gets tokens."""
+        return self._configured(approve_after=polls, denies=False)
 
     def denies(self) -> Self:
-        """Every sign-in is denied at its next poll."""
-        return self._agreed(denies=True)
+        """Deny every sign-in at its next poll."""
+        return self._configured(denies=True)
 
     def slows_down(self, times: int = 1) -> Self:
-        """The next `times` polls are told to slow down, however slow they are."""
-        return self._agreed(slow_downs=times)
+        """Answer the next `times` polls with `slow_down`, however slow they are."""
+        return self._configured(slow_downs=times)
 
     def interval(self, value: object, *, enforced: float | None = None) -> Self:
-        """`interval` as device codes carry it: any JSON value, None leaves it out.
+        """Set `interval` of device codes to any JSON value; None omits it.
 
-        Polls faster than that are told to slow down. `enforced` (seconds) says another limit; by
-        default it is `value` if that is a number up to 60, and 1 otherwise. `enforced=0` never minds.
+        Faster polls get `slow_down`. `enforced` (seconds) sets another limit; by default it is `value` if that is a
+        number up to 60, and 1 otherwise. `enforced=0` disables it.
         """
-        return self._agreed(interval=value, enforced_interval=enforced)
+        return self._configured(interval=value, enforced_interval=enforced)
 
     def expires_in(self, value: object) -> Self:
-        """`expires_in` of device codes: any JSON value, None leaves it out (900 seconds then)."""
-        return self._agreed(expires_in=value)
+        """Set `expires_in` of device codes to any JSON value; None omits it (then 900 seconds)."""
+        return self._configured(expires_in=value)
 
     def token_lifetime(self, value: object) -> Self:
-        """`expires_in` of access tokens: any JSON value, None leaves it out (six hours then)."""
-        return self._agreed(token_lifetime=value)
+        """Set `expires_in` of access tokens to any JSON value; None omits it (then six hours)."""
+        return self._configured(token_lifetime=value)
 
     def resource_url(self, value: str | None) -> Self:
-        """`resource_url` of token replies from now on; None leaves it out."""
-        return self._agreed(resource_url=value)
+        """Set `resource_url` of token responses; None omits it."""
+        return self._configured(resource_url=value)
 
-    def _agreed(self, **changes: object) -> Self:
+    def _configured(self, **changes: object) -> Self:
         with self._lock:
             for name, value in changes.items():
-                setattr(self._terms, name, value)
+                setattr(self._settings, name, value)
         return self
 
     def issue(self, origin: str = "http://127.0.0.1") -> dict[str, Any]:
-        """A token reply without any sign-in, for tests that begin after it."""
+        """A token response without a sign-in."""
         with self._lock:
-            return self._sign_ins.issue(origin)
+            return self._oauth.issue(origin)
 
     def accepts_key(self, key: str) -> Self:
-        """Take `key` as an API key, as the pay-as-you-go endpoints do."""
+        """Accept `key` as an API key, as the pay-as-you-go endpoints do."""
         with self._lock:
-            self._sign_ins.accept_key(key)
+            self._oauth.accept_key(key)
         return self
 
     def expires_tokens(self) -> Self:
-        """Every access token given out so far is expired now."""
+        """Expire every access token issued so far."""
         with self._lock:
-            self._sign_ins.expire_access_tokens()
+            self._oauth.expire_access_tokens()
         return self
 
     def revokes_refresh(self) -> Self:
-        """Every refresh token given out so far is refused from now on."""
+        """Revoke every refresh token issued so far."""
         with self._lock:
-            self._sign_ins.revoke_refresh_tokens()
+            self._oauth.revoke_refresh_tokens()
         return self
 
     def retired(self, *, signs_in: bool = True) -> Self:
-        """Behave as the real portal since April 2026: one can sign in, but chat answers 401.
+        """Behave as the real portal since April 2026: sign-in works, chat answers 401.
 
-        `signs_in=False` is the state since that summer: the token endpoint answers 504 with a page.
+        With `signs_in=False`, as since that summer: the token endpoint answers 504 with an HTML page.
         """
         with self._lock:
             self._retired = True
@@ -178,11 +177,11 @@ class Scripted:
         usage: Mapping[str, Any] | None = None,
         pace: float | None = None,
     ) -> Self:
-        """Queue an answer with exactly these deltas; `finish=None` ends it without a finish reason."""
-        return self._planned(Plan(Answer(deltas, reasoning, (), finish, usage), pace=pace))
+        """Queue an answer with these deltas; `finish=None` omits the finish reason."""
+        return self._queued(ScriptedReply(Completion(deltas, reasoning, (), finish, usage), pace=pace))
 
     def floods(self, count: int, text: str = "12345") -> Self:
-        """Queue an answer of `count` equal deltas, for measuring clients."""
+        """Queue an answer of `count` equal deltas, for measurements."""
         return self.says(*[text] * count)
 
     def calls(
@@ -192,70 +191,66 @@ class Scripted:
         *others: tuple[str, Mapping[str, Any] | str],
         finish: str = "tool_calls",
     ) -> Self:
-        """Queue an answer that calls a tool, and `others`.
-
-        Arguments as a string are sent as they are, broken or not.
-        """
+        """Queue an answer that calls a function, and `others`. A string is sent as arguments unchanged."""
         called = [(name, arguments), *others]
         calls = (
             Call(f"call_{at}", name, given if isinstance(given, str) else json.dumps(given))
             for at, (name, given) in enumerate(called, 1)
         )
-        return self._planned(Plan(Answer(calls=tuple(calls), finish=finish)))
+        return self._queued(ScriptedReply(Completion(calls=tuple(calls), finish=finish)))
 
     def raw_stream(self, *chunks: bytes, content_type: str = EVENT_STREAM) -> Self:
-        """Queue exactly these bytes as the body of the next answer, each in a chunk of its own."""
-        return self._planned(Plan(raw=chunks, content_type=content_type))
+        """Queue these bytes as the body of the next answer, each as a chunk."""
+        return self._queued(ScriptedReply(raw=chunks, content_type=content_type))
 
     def breaks_after(self, deltas: int) -> Self:
-        """The answer queued last loses its connection after that many deltas.
-
-        With nothing queued it is the next answer, composed as usual.
-        """
-        return self._faulty(Fault("breaks", deltas))
+        """Break the connection of the last queued answer, or of the next composed one, after that many deltas."""
+        return self._with_fault(Fault("breaks", deltas))
 
     def stalls_after(self, deltas: int) -> Self:
-        """As `breaks_after`, but the connection stays open and silent until the client closes it."""
-        return self._faulty(Fault("stalls", deltas))
+        """As `breaks_after`, but keep the connection open without sending until the client closes it."""
+        return self._with_fault(Fault("stalls", deltas))
 
-    def _planned(self, plan: Plan) -> Self:
+    def _queued(self, reply: ScriptedReply) -> Self:
         with self._lock:
-            self._plans.append(plan)
+            self._replies.append(reply)
         return self
 
-    def _faulty(self, fault: Fault) -> Self:
+    def _with_fault(self, fault: Fault) -> Self:
         with self._lock:
-            queued = bool(self._plans) and self._plans[-1].fault is None
-            plan = self._plans.pop() if queued else Plan()
-            self._plans.append(replace(plan, fault=fault))
+            queued = bool(self._replies) and self._replies[-1].fault is None
+            reply = self._replies.pop() if queued else ScriptedReply()
+            self._replies.append(replace(reply, fault=fault))
         return self
 
     def paces(self, seconds: float) -> Self:
-        """Wait that long before every delta of answers without a pace of their own."""
+        """Set the default wait before each delta."""
         with self._lock:
             self._pace = seconds
         return self
 
     def takes(self, seconds: float) -> Self:
-        """Wait that long before the first byte of every chat answer."""
+        """Set the wait before the first byte of every chat response."""
         with self._lock:
             self._delay = seconds
         return self
 
     def offers(self, model: str, *, images: bool = False) -> Self:
-        """Have one more model."""
+        """Offer one more model."""
         with self._lock:
             self._models[model] = Model(model, images=images)
         return self
 
     def demands_cache_control(self) -> Self:
-        """Refuse, as the portal did in its last weeks, a request whose first message is not a system
-        message with a list content that carries `cache_control`."""
+        """Refuse requests whose first message is not a system message with `cache_control` in a list content.
+
+        The real portal did so in its last weeks.
+        """
         with self._lock:
             self._demands_cache_control = True
         return self
 
-    # -- trouble ---------------------------------------------------------------------------
+    # -- failures --------------------------------------------------------------------------
 
     def fails_next(
         self,
@@ -265,28 +260,28 @@ class Scripted:
         headers: Mapping[str, str] | None = None,
         times: int | None = 1,
     ) -> Self:
-        """Answer the next `times` requests to matching paths like this; None means for good."""
+        """Answer the next `times` requests to matching paths like this; None means always."""
         content = "application/json" if isinstance(body, Mapping) else "text/plain; charset=utf-8"
-        response = Response(status, _bytes(body), {"content-type": content} | dict(headers or {}))
-        return self._failing(_Failure(path_part, response, times))
+        response = HttpResponse(status, _bytes(body), {"content-type": content} | dict(headers or {}))
+        return self._failing(_ScriptedFailure(path_part, response, times))
 
     def answers_html(self, path_part: str, times: int | None = 1) -> Self:
-        """Put the firewall's page (status 200) before matching paths."""
+        """Answer matching paths with the firewall's page (status 200)."""
         return self.fails_next(
             path_part, 200, FIREWALL_PAGE, {"content-type": "text/html; charset=utf-8"}, times=times
         )
 
     def drops_next(self, path_part: str, times: int | None = 1) -> Self:
-        """Close the connection of the next `times` matching requests without an answer."""
-        return self._failing(_Failure(path_part, Response(NO_ANSWER), times))
+        """Close the connection of the next `times` matching requests without a response."""
+        return self._failing(_ScriptedFailure(path_part, HttpResponse(NO_RESPONSE), times))
 
-    def _failing(self, failure: _Failure) -> Self:
+    def _failing(self, failure: _ScriptedFailure) -> Self:
         with self._lock:
             self._failures.append(failure)
         return self
 
-    def _failure_for(self, path: str) -> Response | None:
-        """The scripted trouble for a path, used up by asking."""
+    def _failure_for(self, path: str) -> HttpResponse | None:
+        """The next scripted failure for a path, which is counted as used."""
         for failure in self._failures:
             if failure.path_part in path:
                 if failure.times is not None:

@@ -1,7 +1,6 @@
-"""The door on the loopback interface: a small HTTP/1.1 server around a portal. Thin, all I/O.
+"""A small HTTP/1.1 server on the loopback interface for a request handler.
 
-It listens on 127.0.0.1 only and answers only requests that name this computer: a page of another site
-whose name was pointed at 127.0.0.1 (DNS rebinding) is refused by its Host header.
+It listens on 127.0.0.1 and requires a Host header that names the loopback interface, against DNS rebinding.
 """
 
 from __future__ import annotations
@@ -20,24 +19,33 @@ from types import TracebackType
 from typing import Any
 
 from openclaw_ipython._version import __version__
-from openclaw_ipython.practice.wire import NO_ANSWER, Cut, Desk, Pause, Request, Response, Stall, Step
+from openclaw_ipython.practice.http_types import (
+    NO_RESPONSE,
+    Cut,
+    HttpRequest,
+    HttpResponse,
+    Pause,
+    RequestHandler,
+    Stall,
+    Step,
+)
 
 HOST = "127.0.0.1"
 _LOOPBACK_NAME = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d{1,5})?\Z", re.I)
-_MOST_BODY = 64 * 1024 * 1024
+_MAX_BODY = 64 * 1024 * 1024
 _HOUR = 3600.0
 
 
-def names_this_computer(host: str) -> bool:
+def is_loopback_host(host: str) -> bool:
     """Whether a Host header (RFC 9110 §7.2) names the loopback interface."""
     return _LOOPBACK_NAME.match(host) is not None
 
 
-class _Gone(OSError):
-    """The client has closed the connection."""
+class _Disconnected(OSError):
+    """The client closed the connection."""
 
 
-class _Connection(BaseHTTPRequestHandler):
+class _ConnectionHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # every delta leaves at once
     server: _Server
@@ -46,20 +54,20 @@ class _Connection(BaseHTTPRequestHandler):
         request = self._read()
         if request is None:
             return
-        progress = _Progress()
+        count = _ChunkCount()
         try:
-            self._send(self.server.desk.handle(request), progress)
+            self._send(self.server.handler.handle(request), count)
         except OSError:
             self.close_connection = True
             if not self.server.stopping.is_set():
-                self.server.desk.noticed_hang_up(request, progress.sent)
+                self.server.handler.client_disconnected(request, count.sent)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
     # -- reading ---------------------------------------------------------------------------
 
-    def _read(self) -> Request | None:
-        """The request, or None after refusing one that cannot be read."""
+    def _read(self) -> HttpRequest | None:
+        """The request; None after refusing one that cannot be read."""
         length = self.headers.get("content-length", "0")
         host = self.headers.get("host", "")
         refusal = self._refusal(host, length)
@@ -67,33 +75,33 @@ class _Connection(BaseHTTPRequestHandler):
             self._refuse(*refusal)
             return None
         body = self.rfile.read(int(length))
-        if len(body) < int(length):  # it left in the middle of asking
+        if len(body) < int(length):  # the client disconnected
             self.close_connection = True
             return None
         path, _, query = self.path.partition("?")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        return Request(self.command, f"http://{host}", path, query, headers, body)
+        return HttpRequest(self.command, f"http://{host}", path, query, headers, body)
 
     def _refusal(self, host: str, length: str) -> tuple[int, str] | None:
-        if not names_this_computer(host):
+        if not is_loopback_host(host):
             return 403, "this portal answers only under the names of this computer"
         if "transfer-encoding" in self.headers or not (length.isascii() and length.isdigit()):
             return 411, "send a Content-Length"
-        if len(length) > 12 or int(length) > _MOST_BODY:
+        if len(length) > 12 or int(length) > _MAX_BODY:
             return 413, "the body is too large"
         return None
 
     def _refuse(self, status: int, reason: str) -> None:
-        self.close_connection = True  # a body may still be on its way
+        self.close_connection = True  # the body may still follow
         body = json.dumps({"error": {"code": "refused", "message": reason}}).encode()
         headers = {"content-type": "application/json", "connection": "close"}
         self.connection.sendall(_head(status, headers | {"content-length": str(len(body))}) + body)
 
     # -- sending ---------------------------------------------------------------------------
 
-    def _send(self, response: Response, progress: _Progress) -> None:
+    def _send(self, response: HttpResponse, count: _ChunkCount) -> None:
         self._pause(response.delay)
-        if response.status == NO_ANSWER:
+        if response.status == NO_RESPONSE:
             self.close_connection = True
         elif isinstance(response.body, bytes):
             headers = dict(response.headers) | {"content-length": str(len(response.body))}
@@ -101,16 +109,16 @@ class _Connection(BaseHTTPRequestHandler):
         else:
             headers = dict(response.headers) | {"transfer-encoding": "chunked"}
             self.connection.sendall(_head(response.status, headers))
-            self._send_steps(response.body, progress)
+            self._send_steps(response.body, count)
 
-    def _send_steps(self, steps: Iterable[Step], progress: _Progress) -> None:
+    def _send_steps(self, steps: Iterable[Step], count: _ChunkCount) -> None:
         send = self.connection.sendall
         for step in steps:
             match step:
                 case bytes():
                     if step:  # an empty chunk would end the body
                         send(b"%x\r\n%b\r\n" % (len(step), step))
-                        progress.sent += 1
+                        count.sent += 1
                 case Pause():
                     self._pause(step.seconds)
                 case Stall():
@@ -119,17 +127,17 @@ class _Connection(BaseHTTPRequestHandler):
                 case Cut():
                     self.close_connection = True
                     return
-        self._end()
+        self._send_last_chunk()
 
-    def _end(self) -> None:
-        """The last chunk. Everything was said before it, so a client that left by now did not hang up."""
+    def _send_last_chunk(self) -> None:
+        """Send the last chunk. A client that disconnects from here on has the complete response."""
         try:
             self.connection.sendall(b"0\r\n\r\n")
         except OSError:
             self.close_connection = True
 
     def _pause(self, seconds: float) -> None:
-        """Wait while watching the connection. Raises `OSError` as soon as the client closes it."""
+        """Wait, watching the connection. Raises `OSError` as soon as the client closes it."""
         if seconds <= 0:
             return
         self.connection.settimeout(seconds)
@@ -140,17 +148,17 @@ class _Connection(BaseHTTPRequestHandler):
         finally:
             self.connection.settimeout(None)
         if ended:
-            raise _Gone
-        # The next request is already here, so reading tells nothing about hanging up: just wait.
+            raise _Disconnected
+        # The next request has arrived, so a read does not tell whether the client disconnects.
         if self.server.stopping.wait(seconds):
-            raise _Gone
+            raise _Disconnected
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Say nothing: whoever starts the portal has the terminal."""
+        """Log nothing: the terminal belongs to the caller."""
 
 
-class _Progress:
-    """How many chunks of an answer have left."""
+class _ChunkCount:
+    """The number of chunks sent."""
 
     sent = 0
 
@@ -166,81 +174,81 @@ def _head(status: int, headers: dict[str, str]) -> bytes:
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its open connections, so that stopping ends them and leaves no thread behind."""
+    """Tracks its connections, so that `stop` closes them and ends their threads."""
 
     daemon_threads = True
     request_queue_size = 128
-    # On Windows the option would let two programs have the same port.
+    # On Windows the option lets two programs use the same port.
     allow_reuse_address = os.name == "posix"
     allow_reuse_port = False
 
-    def __init__(self, desk: Desk, port: int) -> None:
-        self.desk = desk
+    def __init__(self, handler: RequestHandler, port: int) -> None:
+        self.handler = handler
         self.stopping = threading.Event()
         self._open: set[socket.socket] = set()
         self._workers: list[threading.Thread] = []
-        self._guard = threading.Lock()
-        super().__init__((HOST, port), _Connection)
+        self._lock = threading.Lock()
+        super().__init__((HOST, port), _ConnectionHandler)
 
     def server_bind(self) -> None:
-        """Bind without asking a name server what this computer is called, as the base class would."""
+        """Bind without the DNS lookup of the base class."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = HOST, int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """A thread for a new connection."""
+        """Start a thread for a new connection."""
         thread = threading.Thread(
             target=self.process_request_thread,
             args=(request, client_address),
             name="practice-portal-connection",
             daemon=True,
         )
-        with self._guard:
+        with self._lock:
             self._open.add(request)
             self._workers = [*filter(threading.Thread.is_alive, self._workers), thread]
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        """The end of a connection."""
-        with self._guard:
+        """Close a connection."""
+        with self._lock:
             self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is not worth a traceback; anything else is a defect and shows one."""
+        """Ignore clients that disconnected; show the traceback of any other error."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def stop(self) -> None:
-        """Stop listening, end every connection, and wait for the threads."""
+        """Stop listening, close every connection, and wait for the threads."""
         self.stopping.set()
         self.shutdown()
         self.server_close()
-        with self._guard:  # so that none of them is closed, and its number given away, meanwhile
+        with self._lock:  # a closed socket's file descriptor could be reused meanwhile
             for connection in self._open:
-                _shut(connection)
+                _shut_down(connection)
         for thread in self._workers:
             thread.join(timeout=5)
 
 
-def _shut(connection: socket.socket) -> None:
+def _shut_down(connection: socket.socket) -> None:
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        pass  # the client was quicker
+        pass  # closed by the client
 
 
-class Served:
-    """A portal that listens while a `with` block runs: `with Served(portal, 0) as url`."""
+class PortalServer:
+    """Listens while a `with` block runs: `with PortalServer(portal, 0) as origin`."""
 
-    def __init__(self, desk: Desk, port: int) -> None:
-        self._desk = desk
+    def __init__(self, handler: RequestHandler, port: int) -> None:
+        self._handler = handler
         self._port = port
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> str:
-        self._server = _Server(self._desk, self._port)
+        self._server = _Server(self._handler, self._port)
         self._thread = threading.Thread(
             target=self._server.serve_forever,
             kwargs={"poll_interval": 0.05},

@@ -1,4 +1,4 @@
-"""The door inside the process: a portal as a transport, for tests that want no socket."""
+"""A request handler as a transport of httpx, for tests without a socket."""
 
 from __future__ import annotations
 
@@ -7,39 +7,49 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 from openclaw_ipython.net.client import ByteStream, ReadTimeout, RemoteProtocolError, Transport
-from openclaw_ipython.net.client import Request as HttpRequest
-from openclaw_ipython.net.client import Response as HttpResponse
-from openclaw_ipython.practice.wire import NO_ANSWER, Cut, Desk, Pause, Request, Stall, Step
+from openclaw_ipython.net.client import Request as ClientRequest
+from openclaw_ipython.net.client import Response as ClientResponse
+from openclaw_ipython.practice.http_types import (
+    NO_RESPONSE,
+    Cut,
+    HttpRequest,
+    Pause,
+    RequestHandler,
+    Stall,
+    Step,
+)
 
 Sleep = Callable[[float], Awaitable[Any]]
 
 
 class PracticeTransport(Transport):
-    """Hands requests to `desk` and streams its answers, chunk by chunk. Waits go through `sleep`."""
+    """Passes requests to `handler` and streams its responses chunk by chunk; `sleep` is called for waits."""
 
-    def __init__(self, desk: Desk, sleep: Sleep = asyncio.sleep) -> None:
-        self._desk = desk
+    def __init__(self, handler: RequestHandler, sleep: Sleep = asyncio.sleep) -> None:
+        self._handler = handler
         self._sleep = sleep
 
-    async def handle_async_request(self, request: HttpRequest) -> HttpResponse:
-        """Answer as a connection would. Raises httpx's errors for broken ones."""
-        asked = await _asked(request)
-        patience = _Patience(self._sleep, request)
-        response = self._desk.handle(asked)
-        await patience.wait(response.delay)
-        if response.status == NO_ANSWER:
+    async def handle_async_request(self, request: ClientRequest) -> ClientResponse:
+        """The response, as over a connection. Raises the errors of httpx for a broken one."""
+        received = await _received(request)
+        timeout = _TimeLimit(self._sleep, request)
+        response = self._handler.handle(received)
+        await timeout.wait(response.delay)
+        if response.status == NO_RESPONSE:
             text = "Server disconnected without sending a response."
             raise RemoteProtocolError(text, request=request)
         if isinstance(response.body, bytes):
-            return HttpResponse(response.status, headers=response.headers, content=response.body)
-        body = _Body(response.body, patience, lambda sent: self._desk.noticed_hang_up(asked, sent))
-        return HttpResponse(response.status, headers=response.headers, stream=body)
+            return ClientResponse(response.status, headers=response.headers, content=response.body)
+        body = _ResponseStream(
+            response.body, timeout, lambda sent: self._handler.client_disconnected(received, sent)
+        )
+        return ClientResponse(response.status, headers=response.headers, stream=body)
 
 
-async def _asked(request: HttpRequest) -> Request:
+async def _received(request: ClientRequest) -> HttpRequest:
     url = request.url
     path, _, query = url.raw_path.decode("ascii").partition("?")
-    return Request(
+    return HttpRequest(
         method=request.method,
         origin=f"{url.scheme}://{url.netloc.decode('ascii')}",
         path=path,
@@ -49,10 +59,10 @@ async def _asked(request: HttpRequest) -> Request:
     )
 
 
-class _Patience:
-    """Waits, but not longer than the client's read timeout, as a socket would."""
+class _TimeLimit:
+    """Waits at most as long as the client's read timeout."""
 
-    def __init__(self, sleep: Sleep, request: HttpRequest) -> None:
+    def __init__(self, sleep: Sleep, request: ClientRequest) -> None:
         self._sleep = sleep
         self._request = request
         self._read_timeout: float | None = request.extensions.get("timeout", {}).get("read")
@@ -65,7 +75,7 @@ class _Patience:
         if seconds > 0:
             await self._sleep(seconds)
 
-    async def wait_for_ever(self) -> None:
+    async def wait_forever(self) -> None:
         if self._read_timeout is not None:
             await self.wait(float("inf"))
         await asyncio.Event().wait()
@@ -75,37 +85,39 @@ class _Patience:
         return RemoteProtocolError(text, request=self._request)
 
 
-class _Body(ByteStream):
-    def __init__(self, steps: Iterable[Step], patience: _Patience, hung_up: Callable[[int], None]) -> None:
+class _ResponseStream(ByteStream):
+    def __init__(
+        self, steps: Iterable[Step], timeout: _TimeLimit, disconnected: Callable[[int], None]
+    ) -> None:
         self._steps = iter(steps)
-        self._patience = patience
-        self._hung_up = hung_up
+        self._timeout = timeout
+        self._disconnected = disconnected
         self._sent = 0
         self._ended = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         step = next(self._steps, None)
         while step is not None:
-            # One step ahead: a client that has the last chunk and leaves did not hang up.
+            # One step ahead: a client that closes after the last chunk has not disconnected early.
             following = next(self._steps, None)
             self._ended = following is None or isinstance(following, Cut)
             match step:
                 case bytes():
-                    await asyncio.sleep(0)  # the reader shares its loop with others, as on a socket
+                    await asyncio.sleep(0)  # as on a socket, other tasks run between two chunks
                     self._sent += 1
                     yield step
                 case Pause():
-                    await self._patience.wait(step.seconds)
+                    await self._timeout.wait(step.seconds)
                 case Stall():
                     self._ended = False
-                    await self._patience.wait_for_ever()
+                    await self._timeout.wait_forever()
                 case Cut():
-                    raise self._patience.cut()
+                    raise self._timeout.cut()
             step = following
         self._ended = True
 
     async def aclose(self) -> None:
-        """Closing before the end is hanging up."""
+        """Report a close before the end as a disconnect."""
         if not self._ended:
             self._ended = True
-            self._hung_up(self._sent)
+            self._disconnected(self._sent)

@@ -415,7 +415,7 @@ def test_a_stalled_stream_is_given_up(line, portal, clock):
     assert isinstance(heard.error, StreamBroken)
     assert "no data for 30 s" in str(heard.error)
     assert clock.slept == [30.0]
-    assert len(portal.hung_up) == 1
+    assert len(portal.disconnects) == 1
 
 
 def test_a_service_that_never_begins_is_given_up(line, portal, clock):
@@ -520,7 +520,7 @@ def test_leaving_early_closes_the_connection(line, portal):
                 async for event in events:
                     if isinstance(event, TextDelta):
                         break
-            return await asyncio.to_thread(portal.wait_for_hang_up)  # the client itself is still open
+            return await asyncio.to_thread(portal.wait_for_disconnect)  # the client itself is still open
 
     with portal.serve() as url:
         assert asyncio.run(leave(url))
@@ -541,7 +541,7 @@ def test_cancelling_closes_the_connection(line, portal, stage):
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            return await asyncio.to_thread(portal.wait_for_hang_up)
+            return await asyncio.to_thread(portal.wait_for_disconnect)
 
     with portal.serve() as url:
         assert asyncio.run(cancel(url))
@@ -595,7 +595,7 @@ def test_a_stalled_socket_is_given_up_in_time(line, portal):
     portal.says("a", "b").stalls_after(1)
     with portal.serve() as url:
         heard = at_the_door(line, url).ask(idle=0.05)
-        assert portal.wait_for_hang_up()
+        assert portal.wait_for_disconnect()
     assert heard.text == "a"
     assert "no data for 0.05 s" in str(heard.error)
 

@@ -1,4 +1,4 @@
-"""A portal whose clock is a number, and a caller that speaks to it without a door."""
+"""A portal whose clock is a number, and a caller that sends requests to it without a connection."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from openclaw_ipython.practice import Portal, Request
+from openclaw_ipython.practice import HttpRequest, Portal
+from openclaw_ipython.practice.http_types import FORM_TYPE, HttpResponse
 from openclaw_ipython.practice.oauth import CLIENT_ID, DEVICE_GRANT
-from openclaw_ipython.practice.wire import FORM_TYPE, Response
 
 ORIGIN = "http://127.0.0.1:8642"
 VERIFIER = "v" * 43
@@ -33,10 +33,10 @@ class Clock:
         self.now += seconds
 
 
-class Answer:
+class Received:
     """A response with its steps collected."""
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: HttpResponse) -> None:
         self.status = response.status
         self.headers = response.headers
         whole = isinstance(response.body, bytes)
@@ -79,15 +79,15 @@ class Caller:
     def __init__(self, portal: Portal) -> None:
         self.portal = portal
 
-    def send(self, method: str, target: str, body: bytes = b"", **headers: str) -> Answer:
+    def send(self, method: str, target: str, body: bytes = b"", **headers: str) -> Received:
         path, _, query = target.partition("?")
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Answer(self.portal.handle(Request(method, ORIGIN, path, query, named, body)))
+        return Received(self.portal.handle(HttpRequest(method, ORIGIN, path, query, named, body)))
 
-    def form(self, path: str, fields: dict[str, str], **headers: str) -> Answer:
+    def form(self, path: str, fields: dict[str, str], **headers: str) -> Received:
         return self.send("POST", path, urlencode(fields).encode(), content_type=FORM_TYPE, **headers)
 
-    def device_code(self, **changes: str | None) -> Answer:
+    def device_code(self, **changes: str | None) -> Received:
         fields: dict[str, str | None] = {
             "client_id": CLIENT_ID,
             "scope": "openid profile email model.completion",
@@ -97,7 +97,7 @@ class Caller:
         chosen = {name: value for name, value in (fields | changes).items() if value is not None}
         return self.form("/api/v1/oauth2/device/code", chosen, user_agent="a-notebook/1")
 
-    def poll(self, device_code: str, /, **changes: str) -> Answer:
+    def poll(self, device_code: str, /, **changes: str) -> Received:
         fields = {
             "grant_type": DEVICE_GRANT,
             "client_id": CLIENT_ID,
@@ -106,17 +106,17 @@ class Caller:
         }
         return self.form("/api/v1/oauth2/token", fields | changes)
 
-    def refresh(self, token: str, /, **changes: str) -> Answer:
+    def refresh(self, token: str, /, **changes: str) -> Received:
         fields = {"grant_type": "refresh_token", "client_id": CLIENT_ID, "refresh_token": token}
         return self.form("/api/v1/oauth2/token", fields | changes)
 
-    def chat(self, *messages: Any, token: str | None = None, **fields: Any) -> Answer:
+    def chat(self, *messages: Any, token: str | None = None, **fields: Any) -> Received:
         """Messages are dictionaries, or texts of the user."""
         spoken = [m if isinstance(m, dict) else {"role": "user", "content": m} for m in messages]
         body = {"model": "coder-model", "messages": spoken} | fields
         return self.raw_chat(json.dumps(body).encode(), token=token)
 
-    def raw_chat(self, body: bytes, *, token: str | None = None) -> Answer:
+    def raw_chat(self, body: bytes, *, token: str | None = None) -> Received:
         bearer = token if token is not None else self.portal.issue()["access_token"]
         return self.send("POST", "/v1/chat/completions", body, authorization=f"Bearer {bearer}")
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.chat.types import Reply
-from openclaw_ipython.practice.samples import find_schema, sample
-from openclaw_ipython.practice.tables import Table, find_table, statistics_markdown
+from openclaw_ipython.practice.answers import CsvTable, find_table, statistics_markdown
+from openclaw_ipython.practice.samples import find_schema, sample_value
 from openclaw_ipython.shell.render.formats import find_format
 from openclaw_ipython.shell.render.formats.html import format_html
 from openclaw_ipython.shell.render.formats.json import format_json
@@ -36,13 +36,13 @@ ADD = {
 
 
 @pytest.mark.parametrize("prompt", ["hello", "", "write python code", "show me everything", "a,b\n1,2\n3,4"])
-def test_every_answer_says_that_it_is_not_a_models(ask, prompt):
+def test_every_answer_says_that_it_does_not_come_from_a_model(ask, prompt):
     answer = ask.chat(prompt)
     assert answer.said.startswith(DISCLAIMER)
     assert ask.chat(prompt).said == answer.said
 
 
-def test_the_answer_says_what_arrived(ask, png):
+def test_the_answer_describes_the_request(ask, png):
     parts = [
         {"type": "text", "text": "What is this?"},
         {"type": "image_url", "image_url": {"url": png}},
@@ -69,7 +69,7 @@ def test_a_table_is_summarised(ask):
     assert "| city | 3 | | | | Bonn (2), Ulm (1) |" in said
 
 
-def test_prose_with_commas_is_no_table(ask):
+def test_prose_with_commas_is_not_a_table(ask):
     assert (
         "Your table"
         not in ask.chat("Well, I think so.\nYes, indeed, it is.\nNo, never.\nSure, why not.").said
@@ -95,7 +95,7 @@ def test_tables_are_found(text, columns):
     "text",
     ["", "a: int, x\nb: int, y\nc: str, z", "a,b\n1,2", "1,2\n3,4\n5,6", "a,a\n1,2\n3,4", "a,b\n1,2,3\n4,5"],
 )
-def test_other_texts_are_no_tables(text):
+def test_other_texts_are_not_tables(text):
     assert find_table(text) is None
 
 
@@ -108,17 +108,17 @@ def test_other_texts_are_no_tables(text):
         max_size=6,
     )
 )
-def test_what_the_csv_module_wrote_is_read_back(rows):
+def test_output_of_the_csv_module_is_read_back(rows):
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows([("name", "value"), *rows])
-    assert find_table(out.getvalue()) == Table(
+    assert find_table(out.getvalue()) == CsvTable(
         ("name", "value"), tuple((name.strip(), str(value)) for name, value in rows)
     )
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, width=32), min_size=1))
 def test_statistics_are_those_of_the_column(numbers):
-    table = Table(("x",), tuple((repr(number),) for number in numbers))
+    table = CsvTable(("x",), tuple((repr(number),) for number in numbers))
     cells = statistics_markdown(table).splitlines()[2].split(" | ")
     assert cells[1] == str(len(numbers))
     assert float(cells[3]) == pytest.approx(min(numbers), rel=1e-5)
@@ -136,18 +136,18 @@ def test_any_text_is_searched_for_a_table_without_failing(text):
 @pytest.mark.parametrize(
     "prompt", ["Write python code about 'quotes' and \\ `ticks`", 'code for:\na,b\n1,"x, y"\n3,4']
 )
-def test_code_that_was_asked_for_runs(ask, prompt):
+def test_requested_code_runs(ask, prompt):
     blocks = re.findall(r"```python\n(.*?)\n```", ask.chat(prompt).said, re.S)
     run = subprocess.run([sys.executable, "-c", blocks[-1]], capture_output=True, text=True, check=False)
     assert (run.returncode, bool(run.stdout)) == (0, True)
 
 
-def test_code_to_be_fixed_comes_back_as_it_was(ask):
+def test_code_to_be_fixed_is_returned_unchanged(ask):
     said = ask.chat("Fix this:\n```python\n1 / 0\n```").said
     assert "cannot repair code; this is the cell as it came\n1 / 0\n```" in said
 
 
-def test_a_prompt_cannot_break_out_of_its_quotation(ask):
+def test_a_prompt_cannot_end_the_fence_that_quotes_it(ask):
     said = ask.chat("````\n# heading").said
     assert "`````text\n````\n# heading\n`````" in said
 
@@ -165,7 +165,7 @@ def test_thinking_comes_first(ask):
     assert ask.chat("hello there", stream=True, enable_thinking=False).thought == ""
 
 
-def test_max_tokens_cuts(ask):
+def test_max_tokens_truncates_the_answer(ask):
     for name in ("max_tokens", "max_completion_tokens"):
         answer = ask.chat("hello", **{name: 3}).json()
         assert answer["choices"][0]["message"]["content"] == DISCLAIMER[:12]
@@ -173,7 +173,7 @@ def test_max_tokens_cuts(ask):
         assert answer["usage"]["completion_tokens"] == 3
 
 
-def test_a_named_function_is_called_with_what_the_prompt_gives(ask):
+def test_a_named_function_is_called_with_values_of_the_prompt(ask):
     answer = ask.chat('call add with 2 and 3.5, "please"', tools=[ADD]).json()
     (call,) = answer["choices"][0]["message"]["tool_calls"]
     assert call["function"]["name"] == "add"
@@ -191,12 +191,12 @@ def test_a_named_function_is_called_with_what_the_prompt_gives(ask):
         ("anything", {"type": "function", "function": {"name": "add"}}, True),
     ],
 )
-def test_functions_are_called_when_named_or_demanded(ask, prompt, choice, called):
+def test_functions_are_called_when_named_or_required(ask, prompt, choice, called):
     message = ask.chat(prompt, tools=[ADD], tool_choice=choice).json()["choices"][0]["message"]
     assert ("tool_calls" in message) is called
 
 
-def test_results_of_functions_are_passed_on(ask):
+def test_results_of_functions_are_quoted(ask):
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
     said = ask.chat(
         "add 2 and 3",
@@ -208,7 +208,7 @@ def test_results_of_functions_are_passed_on(ask):
     assert "`add` returned:\n\n```text\n5\n```" in said
 
 
-def test_results_of_functions_fill_the_schema_that_is_demanded(ask):
+def test_results_of_functions_fill_the_schema(ask):
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
     schema = {"type": "object", "properties": {"total": {"type": "integer"}}}
     said = ask.chat(
@@ -229,13 +229,13 @@ def test_several_calls_can_be_scripted_at_once(ask, portal):
     assert choice["finish_reason"] == "length"
 
 
-def test_json_is_answered_when_demanded(ask):
+def test_json_mode_is_answered_with_json(ask):
     value = json.loads(ask.chat("as json please", response_format={"type": "json_object"}).said)
     assert "not a model" in value["note"]
 
 
 @pytest.mark.parametrize("name", ["json", "html", "math"])
-def test_one_thing_and_nothing_else_is_given_in_the_form_that_the_magic_shows(ask, name):
+def test_single_values_have_the_form_that_the_magic_displays(ask, name):
     system = {"role": "system", "content": find_format(name).system_prompt(None)}
     said = ask.chat(system, "a <b>page</b>").said
     assert "not a model" in said
@@ -262,7 +262,7 @@ SCHEMA = {
 
 
 @pytest.mark.parametrize("spoken", [False, True])
-def test_a_schema_is_filled_whether_demanded_or_written_out(ask, spoken):
+def test_a_schema_is_filled_from_response_format_or_from_the_prompt(ask, spoken):
     if spoken:
         said = ask.chat(f"a bad day, 9\n{json.dumps(SCHEMA)}").said
     else:
@@ -278,13 +278,13 @@ def test_a_schema_is_filled_whether_demanded_or_written_out(ask, spoken):
 
 
 def test_the_option_a_prompt_mentions_is_chosen():
-    assert sample(SCHEMA, "a bad day, 3")["mood"] == "bad"
-    assert sample(SCHEMA, "a bad day, 3")["score"] == 3
+    assert sample_value(SCHEMA, "a bad day, 3")["mood"] == "bad"
+    assert sample_value(SCHEMA, "a bad day, 3")["score"] == 3
 
 
-def test_a_schema_that_refers_to_itself_ends():
+def test_a_recursive_schema_terminates():
     tree = {"type": "object", "properties": {"child": {"$ref": "#"}}}
-    assert json.dumps(sample(tree, "")).count("child") < 20
+    assert json.dumps(sample_value(tree, "")).count("child") < 20
 
 
 @given(
@@ -303,5 +303,5 @@ def test_a_schema_that_refers_to_itself_ends():
 )
 def test_any_schema_gives_some_json(schema, prompt):
     if isinstance(schema, dict):
-        json.dumps(sample(schema, prompt))
+        json.dumps(sample_value(schema, prompt))
     assert find_schema(prompt) is None or isinstance(find_schema(prompt), dict)

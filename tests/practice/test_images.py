@@ -1,4 +1,4 @@
-"""Formats and sizes, from literal headers."""
+"""Image formats and sizes, from literal headers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.practice.images import MOST_BYTES, Image, read, read_url
+from openclaw_ipython.practice.images import MAX_BYTES, Image, read, read_url
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 640, 480)
 GIF = b"GIF89a" + struct.pack("<HH", 640, 480)
@@ -28,14 +28,14 @@ FILES = {"PNG": PNG, "GIF": GIF, "JPEG": JPEG, "WebP": VP8}
     [*FILES.items(), ("WebP", VP8L), ("WebP", VP8X)],
     ids=["PNG", "GIF", "JPEG", "VP8", "VP8L", "VP8X"],
 )
-def test_format_and_size_are_read(name, data):
+def test_format_and_size_are_read_from_the_header(name, data):
     assert read(data) == Image(name, 640, 480, len(data))
 
 
 @pytest.mark.parametrize(
     "data", [PNG, GIF, JPEG, VP8, VP8L, VP8X], ids=["PNG", "GIF", "JPEG", "VP8", "VP8L", "VP8X"]
 )
-def test_a_cut_header_is_no_image(data):
+def test_a_truncated_header_is_refused(data):
     for length in range(len(data) - 2):
         with pytest.raises(ValueError, match="illegal"):
             read(data[:length])
@@ -51,6 +51,6 @@ def test_any_bytes_are_read_or_refused(start, rest):
         assert image.width > 0 < image.height
 
 
-def test_ten_megabytes_are_too_many():
+def test_an_image_above_ten_megabytes_is_refused():
     with pytest.raises(ValueError, match="10485760"):
-        read_url("data:image/png;base64," + "A" * (MOST_BYTES + 1))
+        read_url("data:image/png;base64," + "A" * (MAX_BYTES + 1))

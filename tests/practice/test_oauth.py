@@ -1,4 +1,4 @@
-"""Signing in: device codes with PKCE, polling, and rotating tokens."""
+"""Sign-in: device codes with PKCE, polling, and rotating tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pytest
 
 
-def test_the_invitation_has_every_field_of_the_protocol(ask):
+def test_the_device_response_has_every_field_of_the_protocol(ask):
     reply = ask.device_code()
     assert reply.status == 200
     invitation = reply.json()
@@ -35,12 +35,12 @@ def test_the_invitation_has_every_field_of_the_protocol(ask):
         ({"code_challenge_method": "plain"}, "invalid_request"),
     ],
 )
-def test_an_invitation_is_refused_when_a_field_is_wrong(ask, changes, error):
+def test_an_invalid_device_request_is_refused(ask, changes, error):
     reply = ask.device_code(**changes)
     assert (reply.status, reply.error) == (400, error)
 
 
-def test_oauth_endpoints_take_forms_only(ask):
+def test_oauth_endpoints_accept_forms_only(ask):
     reply = ask.send("POST", "/api/v1/oauth2/device/code", b"{}", content_type="application/json")
     assert (reply.status, reply.error) == (400, "invalid_request")
 
@@ -52,7 +52,7 @@ def test_interval_is_sent_as_scripted(ask, portal, value):
     assert invitation.get("interval", "absent") == ("absent" if value is None else value)
 
 
-def test_nobody_has_answered_yet(ask):
+def test_a_poll_before_the_decision_is_pending(ask):
     reply = ask.poll(ask.device_code().json()["device_code"])
     assert (reply.status, reply.error) == (400, "authorization_pending")
 
@@ -104,7 +104,7 @@ def test_another_verifier_is_refused_even_after_approval(ask, portal, verifier):
         ({"grant_type": ""}, "invalid_request"),
     ],
 )
-def test_a_poll_is_refused_when_a_field_is_wrong(ask, portal, changes, error):
+def test_an_invalid_token_request_is_refused(ask, portal, changes, error):
     invitation = ask.device_code().json()
     portal.approve(invitation["user_code"])
     reply = ask.poll(invitation["device_code"], **changes)
@@ -122,7 +122,7 @@ def test_a_poll_within_the_interval_is_told_to_slow_down(ask, portal, clock):
     assert ask.poll(code).error == "authorization_pending"
 
 
-def test_enforcement_of_the_interval_can_be_off(ask, portal):
+def test_enforcement_of_the_interval_can_be_disabled(ask, portal):
     portal.interval(5, enforced=0)
     code = ask.device_code().json()["device_code"]
     assert [ask.poll(code).error for _ in range(3)] == ["authorization_pending"] * 3
@@ -138,7 +138,7 @@ def test_slow_down_can_be_scripted(ask, portal, clock):
     assert errors == ["slow_down", "slow_down", "authorization_pending"]
 
 
-def test_approve_after_counts_the_polls_that_were_told_to_wait(ask, portal, clock):
+def test_approve_after_counts_the_pending_polls(ask, portal, clock):
     portal.approve_after(polls=2)
     code = ask.device_code().json()["device_code"]
     statuses = []
@@ -149,7 +149,7 @@ def test_approve_after_counts_the_polls_that_were_told_to_wait(ask, portal, cloc
 
 
 @pytest.mark.parametrize("by", ["policy", "code"])
-def test_denial_ends_it(ask, portal, clock, by):
+def test_a_denied_sign_in_ends(ask, portal, clock, by):
     invitation = ask.device_code().json()
     if by == "policy":
         portal.denies()
@@ -161,7 +161,7 @@ def test_denial_ends_it(ask, portal, clock, by):
         clock.tick(1)
 
 
-def test_a_code_expires_even_when_it_was_approved(ask, portal, clock):
+def test_an_approved_code_expires_too(ask, portal, clock):
     portal.expires_in(30)
     invitation = ask.device_code().json()
     portal.approve(invitation["user_code"])
@@ -170,7 +170,7 @@ def test_a_code_expires_even_when_it_was_approved(ask, portal, clock):
     assert (reply.status, reply.error) == (400, "expired_token")
 
 
-def test_approving_what_is_not_waiting_is_a_mistake_of_the_script(ask, portal):
+def test_approving_an_unknown_code_raises_lookup_error(ask, portal):
     with pytest.raises(LookupError):
         portal.approve("ABCD-EFGH")
     user_code = ask.device_code().json()["user_code"]
@@ -179,7 +179,7 @@ def test_approving_what_is_not_waiting_is_a_mistake_of_the_script(ask, portal):
         portal.approve(user_code)
 
 
-def test_a_refresh_token_works_once_and_brings_its_successor(ask, portal):
+def test_a_refresh_token_works_once_and_returns_its_successor(ask, portal):
     first = portal.issue()
     second = ask.refresh(first["refresh_token"])
     assert second.status == 200
@@ -194,7 +194,7 @@ def test_a_refresh_token_works_once_and_brings_its_successor(ask, portal):
     assert ask.refresh(second.json()["refresh_token"]).status == 200
 
 
-def test_a_refused_client_does_not_use_the_refresh_token_up(ask, portal):
+def test_a_refused_client_does_not_use_up_the_refresh_token(ask, portal):
     token = portal.issue()["refresh_token"]
     assert ask.refresh(token, client_id="somebody").status == 400
     assert ask.refresh(token).status == 200
@@ -222,7 +222,7 @@ def test_resource_url_is_sent_as_scripted(ask, portal, value):
     assert ("resource_url" in reply) is (value is not None)
 
 
-def test_keys_are_accepted_when_told_so(ask, portal):
+def test_api_keys_are_accepted_once_scripted(ask, portal):
     assert ask.chat("hello", token="sk-made-up").status == 401
     portal.accepts_key("sk-made-up")
     assert ask.chat("hello", token="sk-made-up").status == 200
@@ -234,21 +234,21 @@ def test_no_token_and_the_placeholder_are_refused(ask, token):
     assert ask.send("GET", "/v1/models", authorization=f"Bearer {token}").status == 401
 
 
-def test_two_sign_ins_do_not_meet(ask, portal):
+def test_two_sign_ins_are_independent(ask, portal):
     one, two = ask.device_code().json(), ask.device_code().json()
     portal.approve(one["user_code"]).deny(two["user_code"])
     assert ask.poll(two["device_code"]).error == "access_denied"
     assert ask.poll(one["device_code"]).status == 200
 
 
-def test_retired_signs_in_and_then_refuses_the_chat(ask, portal):
+def test_a_retired_portal_signs_in_and_refuses_the_chat(ask, portal):
     portal.retired().approve_after(0)
     token = ask.poll(ask.device_code().json()["device_code"])
     assert token.status == 200
     assert ask.chat("hello", token=token.json()["access_token"]).status == 401
 
 
-def test_retired_for_good_answers_504_with_a_page(ask, portal):
+def test_a_retired_token_endpoint_answers_504_with_a_page(ask, portal):
     portal.retired(signs_in=False)
     invitation = ask.device_code()
     assert invitation.status == 200
@@ -256,7 +256,7 @@ def test_retired_for_good_answers_504_with_a_page(ask, portal):
     assert (reply.status, reply.headers["content-type"]) == (504, "text/html; charset=utf-8")
 
 
-def test_a_portal_that_runs_for_days_forgets_old_codes(ask, portal, clock):
+def test_old_codes_are_deleted(ask, portal, clock):
     old = ask.device_code().json()["device_code"]
     clock.tick(2 * 86_400)
     ask.device_code()

@@ -1,4 +1,4 @@
-"""The approval page: what it shows, and which answers it takes."""
+"""The approval page and the forms that it accepts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fields_of(page: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
 
 
-def test_the_page_shows_the_code_and_who_asks_for_what_with_both_buttons(ask):
+def test_the_page_shows_code_client_scopes_and_both_buttons(ask):
     code = ask.device_code(scope="openid model.completion").json()["user_code"]
     page = ask.send("GET", f"/authorize?user_code={code}&client=qwen-code")
     assert page.status == 200
@@ -44,7 +44,7 @@ def test_pressing_a_button_decides(ask, decision, status):
 
 
 @pytest.mark.parametrize("typed", ["{lower}", " {upper} ", "{bare}"])
-def test_a_code_may_be_typed_as_people_type(ask, typed):
+def test_a_code_is_accepted_in_any_case_and_without_dash(ask, typed):
     code = ask.device_code().json()["user_code"]
     spelled = typed.format(lower=code.lower(), upper=code, bare=code.replace("-", "")).replace(" ", "+")
     assert f'<div class="code">{code}</div>' in ask.send("GET", f"/authorize?user_code={spelled}").text
@@ -53,12 +53,12 @@ def test_a_code_may_be_typed_as_people_type(ask, typed):
 @pytest.mark.parametrize(
     "forged",
     [
-        {"page_token": "guess"},
-        {"page_token": ""},
-        {"page_token": "é\ud800".encode("utf-8", "replace").decode()},
+        {"csrf_token": "guess"},
+        {"csrf_token": ""},
+        {"csrf_token": "é\ud800".encode("utf-8", "replace").decode()},
     ],
 )
-def test_an_answer_without_the_token_of_a_page_is_refused(ask, forged):
+def test_a_form_without_a_valid_token_is_refused(ask, forged):
     invitation = ask.device_code().json()
     ask.send("GET", f"/authorize?user_code={invitation['user_code']}")
     fields = {"user_code": invitation["user_code"], "decision": "approve"} | forged
@@ -67,14 +67,14 @@ def test_an_answer_without_the_token_of_a_page_is_refused(ask, forged):
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
-def test_an_answer_from_another_site_is_refused(ask, origin):
+def test_a_form_from_another_origin_is_refused(ask, origin):
     invitation = ask.device_code().json()
     fields = fields_of(ask.send("GET", f"/authorize?user_code={invitation['user_code']}").text)
     assert ask.form("/authorize", fields | {"decision": "approve"}, origin=origin).status == 403
     assert ask.poll(invitation["device_code"]).error == "authorization_pending"
 
 
-def test_the_token_of_one_page_does_not_serve_another_code(ask):
+def test_the_token_of_a_page_is_not_valid_for_another_code(ask):
     mine, other = ask.device_code().json(), ask.device_code().json()
     fields = fields_of(ask.send("GET", f"/authorize?user_code={mine['user_code']}").text)
     forged = fields | {"user_code": other["user_code"], "decision": "approve"}
@@ -93,7 +93,7 @@ def test_a_decision_is_made_once(ask):
 @pytest.mark.parametrize(
     "target", ["/authorize", "/", "/authorize?user_code=", "/authorize?client=qwen-code"]
 )
-def test_without_a_code_there_is_a_field_for_it(ask, target):
+def test_without_a_code_the_page_has_a_field_for_it(ask, target):
     page = ask.send("GET", target)
     assert page.status == 200
     assert '<input name="user_code"' in page.text
@@ -101,21 +101,21 @@ def test_without_a_code_there_is_a_field_for_it(ask, target):
 
 
 @pytest.mark.parametrize("code", ["ZZZZ-ZZZZ", "-", "%3Cscript%3Ealert(1)%3C/script%3E"])
-def test_an_unknown_code_says_so(ask, code):
+def test_an_unknown_code_has_its_page(ask, code):
     page = ask.send("GET", f"/authorize?user_code={code}")
     assert page.status == 404
     assert "Unknown code" in page.text
     assert "alert" not in page.text
 
 
-def test_an_expired_code_says_so(ask, portal, clock):
+def test_an_expired_code_has_its_page(ask, portal, clock):
     code = ask.device_code().json()["user_code"]
     clock.tick(900)
     page = ask.send("GET", f"/authorize?user_code={code}")
     assert (page.status, "expired" in page.text) == (410, True)
 
 
-def test_the_policy_allows_the_style_sheet_by_its_hash_and_nothing_from_elsewhere(ask):
+def test_the_content_security_policy_allows_only_the_style_sheet(ask):
     code = ask.device_code().json()["user_code"]
     page = ask.send("GET", f"/authorize?user_code={code}")
     policy = page.headers["content-security-policy"]
@@ -143,13 +143,13 @@ class Seen(HTMLParser):
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0\r")))
-def test_whatever_the_client_calls_itself_is_text(name):
+def test_the_name_of_the_client_is_escaped(name):
     plain, seen = Seen(), Seen()
     plain.feed(
-        bytes(pages.ask_approval(user_code="A", asked_by="x", scopes=(), page_token="t").body).decode()
+        bytes(pages.approval_page(user_code="A", client_name="x", scopes=(), csrf_token="t").body).decode()
     )
     seen.feed(
-        bytes(pages.ask_approval(user_code="A", asked_by=name, scopes=(), page_token="t").body).decode()
+        bytes(pages.approval_page(user_code="A", client_name=name, scopes=(), csrf_token="t").body).decode()
     )
     assert seen.tags == plain.tags
     assert f"{name} asks to sign in." in seen.words

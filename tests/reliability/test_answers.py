@@ -101,7 +101,7 @@ def test_after_a_short_refusal_the_connection_is_used_again(house):
     house.over_sockets = lambda: over_sockets(house)
     with house.portal.serve() as origin:
         assert asyncio.run(ask(origin))
-    assert house.portal.hung_up == ()
+    assert house.portal.disconnects == ()
 
 
 @asynccontextmanager

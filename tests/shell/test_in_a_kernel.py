@@ -451,7 +451,7 @@ def test_an_interrupt_keeps_the_text_closes_the_connection_and_is_one_short_line
     assert len(cell.traceback) <= 200
     assert "one two" in cell.text
     assert "interrupted" in cell.text
-    assert signed_in.portal.wait_for_hang_up()
+    assert signed_in.portal.wait_for_disconnect()
     assert signed_in.value("(str(_qwen), _qwen.finish_reason)") == ("one two ", "interrupted")
     assert "not a model" in signed_in.run("%%qwen\nagain").text
 

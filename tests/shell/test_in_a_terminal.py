@@ -106,7 +106,7 @@ def test_ctrl_c_keeps_the_text_that_came_and_the_prompt_is_back(terminal):
     after = ANSI.sub("", terminal.child.before)
     assert "interrupted" in after
     assert "Traceback" not in after
-    assert terminal.portal.wait_for_hang_up()
+    assert terminal.portal.wait_for_disconnect()
     assert "not a model" in terminal.type("%qwen again")
 
 

@@ -133,7 +133,7 @@ def test_in_the_wait_for_the_answer(watched):
     portal, asked = watched.notebook.portal, len(watched.notebook.chats())
     portal.takes(60)
     cell = watched.interrupted("%%qwen\nhi", lambda _: len(watched.notebook.chats()) > asked)
-    assert portal.wait_for_hang_up()
+    assert portal.wait_for_disconnect()
     portal.takes(0)
     watched.assert_clean(cell)
     assert cell.text.strip() == ""
@@ -144,7 +144,7 @@ def test_in_the_stream(watched):
     portal = watched.notebook.portal
     portal.says("one ", "two ").stalls_after(2)
     cell = watched.interrupted("%%qwen -o got\nhi", lambda cell: "two" in cell.text)
-    assert portal.wait_for_hang_up()
+    assert portal.wait_for_disconnect()
     watched.assert_clean(cell)
     assert "one two" in cell.text
     assert "interrupted" in cell.text
@@ -160,7 +160,7 @@ def test_in_the_thinking(watched):
     portal = watched.notebook.portal
     portal.says("never", reasoning=("Let me ", "see")).stalls_after(2)
     cell = watched.interrupted("%%qwen\nhi", lambda cell: "thinking" in cell.text)
-    assert portal.wait_for_hang_up()
+    assert portal.wait_for_disconnect()
     watched.assert_clean(cell)
     assert "interrupted" in cell.text
     assert watched.notebook.value("(str(_qwen), _qwen.reasoning)")[0] == ""
@@ -186,7 +186,7 @@ def test_in_the_middle_of_painting(watched):
     watched.notebook.run(HANGING)
     portal.says("one ", "two ").stalls_after(2)
     cell = watched.interrupted("%%qwen\nhi", lambda cell: "painting" in cell.stdout)
-    assert portal.wait_for_hang_up()
+    assert portal.wait_for_disconnect()
     watched.notebook.run("del _publisher.publish")
     watched.assert_clean(cell)
     assert "one" in cell.text
@@ -200,7 +200,7 @@ def test_while_a_long_answer_is_painted(watched):
     paragraph = "Some *words* of `code`, and a [link](https://example.org/).\n\n"
     portal.says(*[paragraph * 200] * 200).stalls_after(200)
     cell = watched.interrupted("%%qwen\nhi", lambda cell: cell.messages > 10)
-    assert portal.wait_for_hang_up()
+    assert portal.wait_for_disconnect()
     watched.assert_clean(cell)
     assert "interrupted" in cell.text
     assert watched.notebook.value("_qwen.startswith('Some *words*')")

@@ -312,7 +312,7 @@ def test_an_interrupt_of_ask_ends_the_cell(tools):
     before = len(tools.chats())
     during = interrupting(tools, lambda cell: len(tools.chats()) > before)
     assert tools.run("oc.ask('hi')", during=during).ename == "KeyboardInterrupt"
-    assert tools.portal.wait_for_hang_up()
+    assert tools.portal.wait_for_disconnect()
     assert tools.run("print('not a model' in oc.ask('hi'))").stdout == "True\n"
 
 

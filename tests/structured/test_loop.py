@@ -7,7 +7,7 @@ import pytest
 from openclaw_ipython.chat.completions import encode
 from openclaw_ipython.chat.types import ChatRequest, Message, Reply, ToolCall, Usage
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds
-from openclaw_ipython.practice.checks import Model, check
+from openclaw_ipython.practice.requests import Model, check
 from openclaw_ipython.structured.loop import (
     MAX_REPEATS,
     MAX_ROUNDS,

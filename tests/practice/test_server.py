@@ -1,10 +1,9 @@
-"""Both doors: a real loopback server, and the transport inside the process."""
+"""The portal behind its HTTP server on the loopback interface."""
 
 from __future__ import annotations
 
 import asyncio
 import http.client
-import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import httpx
 import pytest
 
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.practice.server import names_this_computer
+from openclaw_ipython.practice.server import is_loopback_host
 
 BODY = {"model": "coder-model", "messages": [{"role": "user", "content": "hello"}], "stream": True}
 
@@ -32,17 +31,7 @@ def browser(portal: Portal, url: str) -> Iterator[httpx.Client]:
         yield client
 
 
-def in_process(portal: Portal, **options: object) -> httpx.AsyncClient:
-    bearer = {"authorization": f"Bearer {portal.issue()['access_token']}"}
-    return httpx.AsyncClient(
-        transport=portal.transport(**options), base_url="https://portal.test", headers=bearer
-    )
-
-
-# -- the loopback server -------------------------------------------------------------------
-
-
-def test_a_stream_arrives_whole_over_a_kept_connection(portal, browser):
+def test_a_stream_is_complete_and_the_connection_is_reused(portal, browser):
     portal.says("Hel", "lo")
     with browser.stream("POST", "/v1/chat/completions", json=BODY) as response:
         text = response.read().decode()
@@ -52,10 +41,10 @@ def test_a_stream_arrives_whole_over_a_kept_connection(portal, browser):
     with browser.stream("GET", "/v1/models") as response:
         assert response.extensions["network_stream"].get_extra_info("client_addr") == first
         assert response.status_code == 200
-    assert portal.hung_up == ()
+    assert portal.disconnects == ()
 
 
-def test_the_address_of_the_client_becomes_the_resource_url(portal, url, browser):
+def test_the_origin_of_the_client_becomes_the_resource_url(portal, url, browser):
     form = {"grant_type": "refresh_token", "refresh_token": portal.issue()["refresh_token"]}
     form["client_id"] = "f0304373b74a44d2b584a3fb70ca9e56"
     assert browser.post("/api/v1/oauth2/token", data=form).json()["resource_url"] == f"{url}/v1"
@@ -68,24 +57,24 @@ def test_each_delta_is_sent_before_the_next_one_is_due(portal, browser):
         assert '"role"' in next(lines)
         next(lines)
         assert '"first"' in next(lines)
-    assert portal.wait_for_hang_up()
-    (hang_up,) = portal.hung_up
-    assert (hang_up.path, hang_up.sent) == ("/v1/chat/completions", 2)
+    assert portal.wait_for_disconnect()
+    (disconnect,) = portal.disconnects
+    assert (disconnect.path, disconnect.sent) == ("/v1/chat/completions", 2)
 
 
-def test_a_client_that_leaves_between_two_deltas_is_noticed_at_once(portal, browser):
+def test_a_disconnect_between_two_deltas_is_noticed_at_once(portal, browser):
     portal.says("first", "second", pace=60)
     with browser.stream("POST", "/v1/chat/completions", json=BODY) as response:
         assert '"role"' in next(response.iter_lines())
-    assert portal.wait_for_hang_up(timeout=5)
+    assert portal.wait_for_disconnect(timeout=5)
 
 
-def test_a_client_that_leaves_in_a_flood_is_noticed(portal, browser):
+def test_a_disconnect_during_many_deltas_is_noticed(portal, browser):
     portal.floods(200_000)
     with browser.stream("POST", "/v1/chat/completions", json=BODY) as response:
         assert '"role"' in next(response.iter_lines())
-    assert portal.wait_for_hang_up()
-    assert portal.hung_up[0].sent < 200_001
+    assert portal.wait_for_disconnect()
+    assert portal.disconnects[0].sent < 200_001
 
 
 def test_a_broken_stream_is_a_protocol_error(portal, browser):
@@ -98,19 +87,19 @@ def test_a_broken_stream_is_a_protocol_error(portal, browser):
     assert browser.get("/v1/models").status_code == 200
 
 
-def test_a_dropped_request_gets_no_answer(portal, browser):
+def test_a_dropped_request_gets_no_response(portal, browser):
     portal.drops_next("/models")
     with pytest.raises(httpx.RemoteProtocolError):
         browser.get("/v1/models")
     assert browser.get("/v1/models").status_code == 200
 
 
-def test_a_slow_answer_is_slow_before_its_first_byte(portal, browser):
+def test_a_slow_answer_waits_before_its_first_byte(portal, browser):
     portal.takes(60)
     with pytest.raises(httpx.ReadTimeout):
         browser.post("/v1/chat/completions", json=BODY, timeout=0.05)
-    assert portal.wait_for_hang_up()
-    assert portal.hung_up[0].sent == 0
+    assert portal.wait_for_disconnect()
+    assert portal.disconnects[0].sent == 0
 
 
 def test_five_thousand_deltas_are_five_thousand_chunks(portal, browser):
@@ -153,11 +142,11 @@ def test_many_clients_are_served_at_once(portal, url):
         ("10.0.0.1", False),
     ],
 )
-def test_only_names_of_this_computer_are_ours(host, ours):
-    assert names_this_computer(host) is ours
+def test_only_loopback_names_are_accepted(host, ours):
+    assert is_loopback_host(host) is ours
 
 
-def test_a_request_under_another_name_is_refused(portal, browser):
+def test_a_request_with_another_host_is_refused(portal, browser):
     response = browser.get("/authorize", headers={"host": "evil.example"})
     assert response.status_code == 403
     assert portal.requests == ()
@@ -183,7 +172,7 @@ def test_a_body_of_unknown_or_absurd_length_is_refused(url, headers, status):
         assert raw.recv(1) == b""
 
 
-def test_a_client_that_leaves_while_asking_is_not_answered(portal, url):
+def test_an_incomplete_request_is_not_answered(portal, url):
     host, port = url.removeprefix("http://").split(":")
     with closing(socket.create_connection((host, int(port)), timeout=5)) as raw:
         raw.sendall(f"POST /v1/models HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n\r\nab".encode())
@@ -206,7 +195,7 @@ def test_stopping_ends_stalled_connections_and_every_thread(portal):
             assert '"role"' in next(lines)
             client.get(f"{url}/v1/models")  # on a second connection, which is idle then
         assert set(threading.enumerate()) == before
-        assert portal.hung_up == ()
+        assert portal.disconnects == ()
         with pytest.raises(httpx.ConnectError):
             client.get(f"{url}/v1/models")
 
@@ -220,122 +209,3 @@ def test_a_portal_can_be_served_again(portal):
 def test_a_port_in_use_is_an_error(portal, url):
     with pytest.raises(OSError, match=r"in use|10048"), portal.serve(int(url.rpartition(":")[2])):
         pass
-
-
-# -- inside the process --------------------------------------------------------------------
-
-
-def test_the_transport_streams_chunk_by_chunk(portal):
-    portal.says("Hel", "lo")
-
-    async def chunks() -> list[bytes]:
-        async with (
-            in_process(portal) as client,
-            client.stream("POST", "/v1/chat/completions", json=BODY) as got,
-        ):
-            return [chunk async for chunk in got.aiter_raw()]
-
-    received = asyncio.run(chunks())
-    assert len(received) == 5
-    assert json.loads(received[1][6:])["choices"][0]["delta"]["content"] == "Hel"
-    assert portal.hung_up == ()
-
-
-def test_the_transport_waits_through_the_sleep_it_was_given(portal):
-    portal.says("a", "b", pace=3).takes(7)
-    waited: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        waited.append(seconds)
-
-    async def ask() -> None:
-        async with in_process(portal, sleep=sleep) as client:
-            await client.post("/v1/chat/completions", json=BODY, timeout=None)
-
-    asyncio.run(ask())
-    assert waited == [7, 3, 3]
-
-
-def test_leaving_a_transports_stream_is_hanging_up(portal):
-    portal.floods(100)
-
-    async def leave() -> None:
-        async with (
-            in_process(portal) as client,
-            client.stream("POST", "/v1/chat/completions", json=BODY) as got,
-        ):
-            async for _ in got.aiter_raw():
-                break
-
-    asyncio.run(leave())
-    assert [hang_up.sent for hang_up in portal.hung_up] == [1]
-
-
-def test_leaving_after_the_last_chunk_is_not_hanging_up(portal):
-    portal.says("a")
-
-    async def leave() -> None:
-        async with (
-            in_process(portal) as client,
-            client.stream("POST", "/v1/chat/completions", json=BODY) as got,
-        ):
-            async for chunk in got.aiter_raw():
-                if b"[DONE]" in chunk:
-                    break
-
-    asyncio.run(leave())
-    assert portal.hung_up == ()
-
-
-def test_cancelling_a_stalled_transport_is_hanging_up(portal):
-    portal.says("a").stalls_after(1)
-
-    async def cancel() -> None:
-        async with in_process(portal) as client:
-            arrived = asyncio.Event()
-
-            async def read() -> None:
-                async with client.stream("POST", "/v1/chat/completions", json=BODY, timeout=None) as got:
-                    async for chunk in got.aiter_raw():
-                        if b'"a"' in chunk:
-                            arrived.set()
-
-            task = asyncio.create_task(read())
-            await arrived.wait()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            assert task.cancelled()
-
-    asyncio.run(cancel())
-    assert [hang_up.sent for hang_up in portal.hung_up] == [2]
-
-
-@pytest.mark.parametrize(
-    ("script", "error"),
-    [
-        (lambda portal: portal.says("a").breaks_after(1), httpx.RemoteProtocolError),
-        (lambda portal: portal.drops_next("/chat"), httpx.RemoteProtocolError),
-        (lambda portal: portal.says("a").stalls_after(1), httpx.ReadTimeout),
-        (lambda portal: portal.takes(60), httpx.ReadTimeout),
-        (lambda portal: portal.says("a", pace=60), httpx.ReadTimeout),
-    ],
-    ids=["breaks", "drops", "stalls", "takes", "paces"],
-)
-def test_the_transport_raises_what_a_connection_would(portal, script, error):
-    script(portal)
-
-    async def ask() -> None:
-        async with in_process(portal) as client:
-            await client.post("/v1/chat/completions", json=BODY, timeout=0.01)
-
-    with pytest.raises(error):
-        asyncio.run(ask())
-
-
-def test_the_transport_answers_under_any_name(portal):
-    async def ask() -> str:
-        async with in_process(portal) as client:
-            return (await client.get("https://chat.example/authorize?user_code=%20x")).text
-
-    assert "Unknown code" in asyncio.run(ask())
-    assert portal.requests[0].origin == "https://chat.example"

@@ -1,4 +1,4 @@
-"""What the service refuses, the portal refuses."""
+"""The portal refuses the requests that the service refuses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.practice.checks import Model, Refused, check
-from openclaw_ipython.practice.requests import read
+from openclaw_ipython.practice.requests import Model, RequestRefused, check, parse
 
 MODELS = {"coder-model": Model("coder-model"), "vision-model": Model("vision-model", images=True)}
 USER = {"role": "user", "content": "hello"}
@@ -64,7 +63,7 @@ REFUSED: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "reason"), REFUSED, ids=[reason for _, reason in REFUSED])
-def test_refused(ask, fields, reason):
+def test_invalid_requests_are_refused(ask, fields, reason):
     reply = ask.raw_chat(json.dumps({"model": "coder-model", "messages": [USER]} | fields).encode())
     assert reply.status == 400
     assert reply.error["code"] == "invalid_parameter_error"
@@ -91,13 +90,13 @@ TAKEN: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fields", TAKEN, ids=str)
-def test_taken(ask, fields):
+def test_valid_requests_are_accepted(ask, fields):
     reply = ask.raw_chat(json.dumps({"model": "coder-model", "messages": [USER]} | fields).encode())
     assert reply.status == 200, reply.text
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff\xfe", b"[" * 100_000])
-def test_a_body_that_is_no_json_object_is_refused(ask, body):
+def test_a_body_that_is_not_a_json_object_is_refused(ask, body):
     reply = ask.raw_chat(body)
     assert (reply.status, reply.error["code"]) == (400, "invalid_parameter_error")
 
@@ -123,7 +122,7 @@ def test_more_models_can_be_offered(ask, portal):
         ("file:///etc/passwd", "valid"),
     ],
 )
-def test_an_image_that_is_none_is_refused(ask, url, reason):
+def test_an_invalid_image_is_refused(ask, url, reason):
     part = {"type": "image_url", "image_url": {"url": url}}
     reply = ask.chat({"role": "user", "content": [part]}, model="vision-model")
     assert (reply.status, reason in reply.error["message"]) == (400, True)
@@ -185,9 +184,9 @@ FIELDS = [
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), VALUES), st.lists(VALUES, max_size=3))
-def test_every_body_is_read_or_refused(fields, messages):
+def test_every_body_is_parsed_or_refused(fields, messages):
     body = {"model": "vision-model", "messages": messages} | fields
     try:
-        read(body, check(body, MODELS))
-    except Refused as refusal:
+        parse(body, check(body, MODELS))
+    except RequestRefused as refusal:
         assert refusal.status == 400

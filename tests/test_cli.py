@@ -1,4 +1,4 @@
-"""The command line, as a program of its own and in this process."""
+"""The command line, as a program and within this process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no Ctrl-C for a single child process")
-def test_the_portal_says_where_it_is_answers_and_stops_on_ctrl_c():
+def test_the_portal_prints_its_address_answers_and_stops_on_ctrl_c():
     program = start("--approve-after", "0", "--token-lifetime", "90")
     try:
         assert program.stdout is not None
@@ -43,7 +43,7 @@ def test_the_portal_says_where_it_is_answers_and_stops_on_ctrl_c():
         program.wait()
 
 
-def test_a_port_in_use_is_one_line(capsys):
+def test_a_port_in_use_is_reported_in_one_line(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["portal", "--port", str(taken.getsockname()[1])]) == 1
     errors = capsys.readouterr().err
@@ -51,12 +51,12 @@ def test_a_port_in_use_is_one_line(capsys):
     assert "in use" in errors or "10048" in errors
 
 
-def test_alone_it_prints_help(capsys):
+def test_without_arguments_it_prints_help(capsys):
     assert main([]) == 0
     assert "portal" in capsys.readouterr().out
 
 
-def test_it_knows_its_version(capsys):
+def test_it_prints_its_version(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["--version"])
     assert stopped.value.code == 0
@@ -74,14 +74,14 @@ def test_it_knows_its_version(capsys):
         ["portals"],
     ],
 )
-def test_mistyped_commands_exit_with_2(arguments, capsys):
+def test_invalid_arguments_exit_with_status_2(arguments, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(arguments)
     assert stopped.value.code == 2
     assert "error:" in capsys.readouterr().err
 
 
-def test_starting_the_portal_needs_only_the_standard_library():
+def test_the_server_imports_neither_httpx_nor_ipython():
     program = "import sys, openclaw_ipython.practice.server; print({'httpx', 'IPython'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout == "set()\n"

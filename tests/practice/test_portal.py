@@ -1,4 +1,4 @@
-"""The wire form of answers, and the scripts that change it."""
+"""Chat through the portal: the format of completions, and the scripts that change it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.practice.wire import Cut, Pause, Stall
+from openclaw_ipython.practice.http_types import Cut, Pause, Stall
 
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}
 
@@ -62,7 +62,7 @@ def test_without_stream_the_answer_is_one_document(ask, portal):
     assert answer["usage"] == {"prompt_tokens": 1}
 
 
-def test_every_delta_is_a_chunk_of_its_own_and_is_paced(ask, portal):
+def test_every_delta_is_a_separate_and_paced_chunk(ask, portal):
     portal.says("a", "b", pace=0.5)
     steps = ask.chat("hello", stream=True).steps
     assert [step if isinstance(step, Pause) else type(step) for step in steps] == [
@@ -82,7 +82,7 @@ def test_the_pace_of_the_portal_applies_to_answers_without_their_own(ask, portal
     assert not any(isinstance(step, Pause) for step in ask.chat("hello", stream=True).steps)
 
 
-def test_answers_are_said_in_order_and_then_composed(ask, portal):
+def test_queued_answers_come_first_and_later_ones_are_composed(ask, portal):
     portal.says("one").says("two")
     assert [ask.chat("x").said for _ in range(2)] == ["one", "two"]
     assert "not a model" in ask.chat("x").said
@@ -113,7 +113,7 @@ def test_a_fault_in_a_document_leaves_half_of_it(ask, portal):
         json.loads(b"".join(parts))
 
 
-def test_an_answer_can_end_without_saying_so(ask, portal):
+def test_an_answer_can_end_without_a_finish_reason(ask, portal):
     portal.says("Hel", finish=None)
     answer = ask.chat("hello", **STREAM)
     assert answer.said == "Hel"
@@ -127,7 +127,7 @@ def test_a_raw_stream_is_sent_byte_for_byte(ask, portal):
     assert tuple(ask.chat("hello", stream=True).steps) == chunks
 
 
-def test_a_flood_repeats_one_delta(ask, portal):
+def test_floods_repeats_one_delta(ask, portal):
     portal.floods(5_000)
     answer = ask.chat("hello", stream=True)
     assert answer.said == "12345" * 5_000
@@ -154,7 +154,7 @@ def test_tool_calls_in_one_document_leave_the_content_null(ask, portal):
     assert message["tool_calls"][0]["function"] == {"name": "add", "arguments": "{broken"}
 
 
-def test_failures_are_given_to_matching_paths_and_then_used_up(ask, portal):
+def test_failures_apply_to_matching_paths_and_are_used_up(ask, portal):
     portal.fails_next("/chat", 429, {"error": "x"}, headers={"retry-after": "3"}, times=2)
     assert ask.device_code().status == 200
     failed = ask.chat("hello")
@@ -167,7 +167,7 @@ def test_failures_can_last(ask, portal):
     assert [ask.chat("hello").status for _ in range(3)] == [503] * 3
 
 
-def test_a_failed_request_does_not_use_an_answer_up(ask, portal):
+def test_a_failed_request_uses_no_queued_answer(ask, portal):
     portal.says("kept").fails_next("/chat", 500)
     assert ask.chat("hello").status == 500
     assert ask.chat("hello").said == "kept"
@@ -193,7 +193,7 @@ def test_other_paths_and_methods_are_refused(ask, method, path, status):
     assert ask.send(method, path).status == status
 
 
-def test_requests_are_remembered_as_they_arrived(ask, portal, clock):
+def test_requests_are_recorded_unchanged(ask, portal, clock):
     ask.chat("hello", temperature=0.5)
     (request,) = portal.requests
     assert (request.method, request.path, request.time) == ("POST", "/v1/chat/completions", clock.now)
@@ -201,7 +201,7 @@ def test_requests_are_remembered_as_they_arrived(ask, portal, clock):
     assert request.headers["authorization"].startswith("Bearer ")
 
 
-def test_only_so_many_requests_are_kept(ask):
+def test_the_number_of_recorded_requests_is_limited(ask):
     ask.portal = Portal(keep=2)
     for path in ("/a", "/b", "/c"):
         ask.send("GET", path)
