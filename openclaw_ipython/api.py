@@ -102,7 +102,7 @@ class _Line:
         if client is not None:
             self._shared.guests.add(client)
         if client is None:
-            self._client.keeping.follow_notebook()
+            self._client.recording.follow_notebook()
         self._options = options
         self._extra = extra
 
@@ -117,10 +117,10 @@ class _Line:
 
         async def answer() -> Reply:
             # Made ready on the loop too, where nothing else of the client runs at the same time.
-            question = self._client.question(
+            resolved = self._client.resolve(
                 messages, extra=extra, answer_schema=answer_schema, **self._options
             )
-            return await self._client.ask(question)
+            return await self._client.ask(resolved)
 
         return self._shared.bridge.run(answer())
 
@@ -200,7 +200,7 @@ class _Shared:
                 with contextlib.suppress(Exception):
                     self.bridge.run(client.aclose())
                 with contextlib.suppress(Exception):
-                    client.books.close()
+                    client.recorder.close()
             self.bridge.close()
 
 

@@ -1,7 +1,4 @@
-"""Client: joins configuration, tokens, providers and chat. Async only; the front door for programs.
-
-What it joins is carried out elsewhere: questions are delivered by `delivery`, sign-ins by `sign_ins`.
-"""
+"""`Client`, the async API: asks models, signs in, lists models. Its parts do the work; this module connects them."""
 
 from __future__ import annotations
 
@@ -13,10 +10,12 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
+from msgspec import structs
+
 from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
 from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.stream import Patience
+from openclaw_ipython.chat.stream import RetryPolicy, with_timeout
 from openclaw_ipython.chat.types import (
     Answered,
     ChatEvent,
@@ -24,10 +23,10 @@ from openclaw_ipython.chat.types import (
     Message,
     Reply,
 )
-from openclaw_ipython.dispatch.failover import Question
-from openclaw_ipython.dispatch.recorder import Bookkeeping, Keeping
-from openclaw_ipython.dispatch.resolve import Questions, messages_of
-from openclaw_ipython.dispatch.send import Delivery
+from openclaw_ipython.dispatch.failover import ResolvedRequest
+from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions
+from openclaw_ipython.dispatch.resolve import RequestResolver, messages_of
+from openclaw_ipython.dispatch.send import Sender
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.catalog import Catalogue
@@ -46,7 +45,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.key_login import KeyLogins
     from openclaw_ipython.auth.logins import Forgotten
     from openclaw_ipython.auth.sign_in import LoginEvent, SignIns
-    from openclaw_ipython.chat.stream import Exchange
+    from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.diagnostics.upkeep import Upkeep
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.catalog import Refreshed
@@ -65,9 +64,9 @@ class Client:
             async for event in client.stream("And at sunset?", model="qwen"):
                 ...
 
-    It belongs to the event loop it is first used in. With `cache` the same request is sent once; its answer is kept in
-    the journal, or in the file that `cache` names. With `journal=False` nothing is written down of what is asked. The
-    other arguments replace what would be taken from this machine.
+    It belongs to the event loop in which it is first used. With `cache` the same request is sent once; its answer is
+    stored in the journal, or in the file that `cache` names. With `journal=False` no request is recorded. The other
+    arguments replace what comes from this machine.
     """
 
     def __init__(
@@ -77,7 +76,7 @@ class Client:
         providers: Providers | None = None,
         transport: Transport | None = None,
         runtime: Runtime | None = None,
-        patience: Patience | None = None,
+        retry_policy: RetryPolicy | None = None,
         journal: bool = True,
         cache: bool | str | os.PathLike[str] = False,
     ) -> None:
@@ -85,37 +84,36 @@ class Client:
         self._providers = providers if providers is not None else built_in()
         self._store = store or Store(current_home(), self.runtime)
         self._transport = transport
-        self._patience = patience or Patience()
+        self._retry_policy = retry_policy or RetryPolicy()
         self._http: HttpClient | None = None
-        self.keeping = Keeping(journal=journal, cache=cache)
-        self.books = Bookkeeping(self._store.home.journal, self.keeping, self._providers, self.runtime.clock)
+        self.recording = RecordingOptions(journal=journal, cache=cache)
+        self.recorder = Recorder(
+            self._store.home.journal, self.recording, self._providers, self.runtime.clock
+        )
         self._catalogue = Catalogue(self._store.home.catalogue, self.runtime.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self.runtime.environ, self.runtime.clock)
-        self._questions = Questions(self.models, self.accounts, self._providers)
-        self._delivery = Delivery(
+        self._resolver = RequestResolver(self.models, self.accounts, self._providers)
+        self._sender = Sender(
             self.accounts,
+            runtime=self.runtime,
             http=self._open,
-            explained=lambda error, question: self._sign_ins.explained(error, question.credential),
-            clock=self.runtime.clock,
-            monotonic=self.runtime.monotonic,
-            sleep=self.runtime.sleep,
-            random=self.runtime.random,
-            patience=self._patience,
-            record=self.books.note,
-            remarks=self.books.warnings,
+            retry_policy=self._retry_policy,
+            explain=lambda error, resolved: self._sign_ins.explained(error, resolved.credential),
+            record=self.recorder.record,
+            remarks=self.recorder.warnings,
         )
 
     @cached_property
     def keys(self) -> KeyLogins:
         """Sign-in by API key: which products, which address, what is written."""
-        from openclaw_ipython.auth.key_login import KeyLogins  # as all below: not loaded by a question
+        from openclaw_ipython.auth.key_login import KeyLogins  # as all below: not needed by a plain request
 
         return KeyLogins(self._store, self._providers, self.runtime.environ)
 
     @cached_property
     def importing(self) -> Importing:
-        """What other programs left that can be used here."""
+        """Credentials of other programs that can be used here."""
         from openclaw_ipython.auth.import_credentials import Importing
 
         return Importing(self._store.home, self._providers, self.runtime.environ, self.keys)
@@ -134,12 +132,12 @@ class Client:
             monotonic=self.runtime.monotonic,
             random_bytes=self.runtime.random_bytes,
             today=self._catalogue.today,
-            patience=self._patience.idle,
+            patience=self._retry_policy.idle_timeout,
         )
 
     @cached_property
     def upkeep(self) -> Upkeep:
-        """Looking after the home: settings, logins, check-up, scan, probes."""
+        """Settings, stored logins, checks, scan and probes of the home."""
         from openclaw_ipython.diagnostics.upkeep import Outside, Upkeep
 
         return Upkeep(
@@ -150,12 +148,12 @@ class Client:
             environ=self.runtime.environ,
             clock=self.runtime.clock,
             monotonic=self.runtime.monotonic,
-            outside=Outside(self._open, self._questions.by_each_login, self._delivery.exchange),
+            outside=Outside(self._open, self._resolver.routes, self._sender.endpoint),
         )
 
     @property
     def home(self) -> Home:
-        """Where the files of this client are."""
+        """The paths of this client's files."""
         return self._store.home
 
     async def __aenter__(self) -> Self:
@@ -167,15 +165,15 @@ class Client:
     async def aclose(self) -> None:
         """Close the connections."""
         http, self._http = self._http, None
-        await self._delivery.aclose()
+        await self._sender.aclose()
         if http is not None:
             await http.aclose()
-        if self.books.opened:
-            await asyncio.to_thread(self.books.close)
+        if self.recorder.opened:
+            await asyncio.to_thread(self.recorder.close)
 
     # -- asking --
 
-    def question(
+    def resolve(
         self,
         prompt: Prompt,
         *,
@@ -192,18 +190,17 @@ class Client:
         cache: bool | None = None,
         notes: Sequence[str] = (),
         timeout: float | None = None,
-    ) -> Question:
-        """Decide to whom a prompt goes, and to whom instead. Sends nothing.
+    ) -> ResolvedRequest:
+        """Choose the model, address and login for a prompt, and the fallbacks. Sends nothing.
 
-        `model` is an alias or `provider/model`; None is the default, and then its fallbacks stand in where it
-        cannot answer. `thinking` is `off`, `on`, `low`, `medium` or `high`, None for the model's own way.
-        `images` are files, `https` addresses, bytes, figures, arrays, PIL images.
-        `answer_schema` is what the host is asked to hold the answer to, as `ChatRequest.schema`; nothing is checked.
-        A question with pictures and no `model` goes to the model for pictures where the default reads text only.
-        `notes` are told along with the answer; after `timeout` seconds it is given up.
-        `cache` is whether an answer that was given before will do; None for what the client was made with.
-        Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError, DocumentError; UsageError for what the
-        host cannot do at once.
+        `model` is an alias or `provider/model`; None is the default model with its fallbacks. `thinking` is `off`,
+        `on`, `low`, `medium` or `high`, None for the model's default. `images` are files, `https` addresses, bytes,
+        figures, arrays, PIL images; without `model` they go to the image model if the default reads text only.
+        `answer_schema` is passed to the host as `ChatRequest.schema`; the answer is not checked. `notes` are shown with
+        the answer. `timeout` limits the whole answer, in seconds. `cache` is whether a cached answer will do; None for
+        the setting of the client.
+        Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError, DocumentError; UsageError for options that
+        the host does not take together.
         """
         messages = messages_of(prompt, images)
         if system:
@@ -212,44 +209,44 @@ class Client:
             "", messages, temperature, top_p, max_tokens, stream, extra or {}, thinking, schema=answer_schema
         )
         with self._store.pinned():
-            question = self.books.question(cache, self._questions, model, request)
-        return replace(question.told(notes), timeout=timeout)
+            resolved = self.recorder.resolve(cache, self._resolver, model, request)
+        return structs.replace(resolved.with_notes(notes), timeout=timeout)
 
     async def stream(
-        self, prompt: Prompt | Question, *, schema: Any = None, tools: Functions = (), **options: Any
+        self, prompt: Prompt | ResolvedRequest, *, schema: Any = None, tools: Functions = (), **options: Any
     ) -> AsyncGenerator[ChatEvent, None]:
-        """Ask, and yield what comes as it comes. The other `options` are those of `question`.
+        """Ask, and yield the events as they arrive. The other `options` are those of `resolve`.
 
-        As long as nothing was yielded of an answer, another key, login or fallback model stands in for one that
-        fails; a Notice says so, and Answering says who it is.
+        Before anything of the answer has arrived, a failure leads to another key, login or fallback model; a Notice
+        says so, and Answering names the model.
 
         With `schema` (a pydantic model, dataclass, TypedDict, `list[…]` of those, or a JSON schema) the answer has to
-        fit it, and is asked for once more where it does not. `tools` are functions the model may call without further
-        question: coroutines run in this loop, side by side; ordinary functions in a thread, one after another. A
-        ToolCall says that one is called, a ToolResult what came of it. With either, the last event is Answered.
+        fit it, and is asked for once more if it does not. `tools` are functions the model may call without
+        confirmation: coroutines run in this loop concurrently, ordinary functions in a thread one after another. A
+        ToolCall announces a call, a ToolResult its result. With either, the last event is Answered.
 
-        Raises what `question` raises, and RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
+        Raises what `resolve` raises, and RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
         ProtocolError, RefreshRejected; StreamBroken (its `.partial` is the text so far) when the answer ends early;
         SchemaMismatch and TooManyRounds (their `.reply` is the answer as it came).
         """
         if schema is not None or tools:
             events = self._in_rounds(prompt, schema, tools, options)
         else:
-            question = prompt if isinstance(prompt, Question) else self.question(prompt, **options)
-            events = self._answer(question)
+            resolved = prompt if isinstance(prompt, ResolvedRequest) else self.resolve(prompt, **options)
+            events = self._answer(resolved)
         async with aclosing(events):
             async for event in events:
                 yield event
 
     async def ask(
-        self, prompt: Prompt | Question, *, schema: Any = None, tools: Functions = (), **options: Any
+        self, prompt: Prompt | ResolvedRequest, *, schema: Any = None, tools: Functions = (), **options: Any
     ) -> Reply:
         """Ask, and return the whole answer; `.parsed` is the object that fits `schema`. As `stream` otherwise."""
         in_rounds = schema is not None or bool(tools)
-        if not in_rounds and not isinstance(prompt, Question):
-            prompt = self.question(prompt, **options)
+        if not in_rounds and not isinstance(prompt, ResolvedRequest):
+            prompt = self.resolve(prompt, **options)
         collector = Collector(
-            str(prompt.ref) if isinstance(prompt, Question) else "", self.runtime.monotonic()
+            str(prompt.ref) if isinstance(prompt, ResolvedRequest) else "", self.runtime.monotonic()
         )
         async with aclosing(self.stream(prompt, schema=schema, tools=tools, **options)) as events:
             async for event in events:
@@ -259,49 +256,49 @@ class Client:
         return collector.reply(self.runtime.monotonic())
 
     def _in_rounds(
-        self, prompt: Prompt | Question, schema: Any, tools: Functions, options: dict[str, Any]
+        self, prompt: Prompt | ResolvedRequest, schema: Any, tools: Functions, options: dict[str, Any]
     ) -> AsyncGenerator[ChatEvent, None]:
         from openclaw_ipython.structured.loop import tool_loop
         from openclaw_ipython.structured.runner import stream_loop
 
-        if isinstance(prompt, Question):
-            raise UsageError(_("a question that was made ready takes no schema and no tools any more"))
+        if isinstance(prompt, ResolvedRequest):
+            raise UsageError(_("a resolved request takes no schema and no tools"))
         loop = tool_loop(messages_of(prompt, options.pop("images", ())), schema, tools)
         extra = options.pop("extra", None) or {}
 
         def put(step: ModelRequest) -> tuple[str, AsyncGenerator[ChatEvent, None]]:
-            question = self.question(
+            resolved = self.resolve(
                 step.messages, extra={**extra, **step.fields}, answer_schema=step.schema, **options
             )
-            return str(question.ref), self._answer(question)
+            return str(resolved.ref), self._answer(resolved)
 
         return stream_loop(loop, put, self.runtime.monotonic)
 
-    # -- asking much at once: who does so looks after pace, retries and stand-ins itself --
+    # -- many requests at once: the caller handles rate, retries and failover --
 
-    def sibling(self, *, patience: Patience | None = None) -> Client:
-        """Another client of the same home, for another event loop, that keeps what this one keeps."""
+    def sibling(self, *, retry_policy: RetryPolicy | None = None) -> Client:
+        """Another client of the same home with the same recording options, for another event loop."""
         other = Client(
             store=self._store,
             providers=self._providers,
             transport=self._transport,
             runtime=self.runtime,
-            patience=patience or self._patience,
+            retry_policy=retry_policy or self._retry_policy,
         )
-        vars(other.keeping).update(vars(self.keeping))
+        vars(other.recording).update(vars(self.recording))
         return other
 
-    def exchange(self, question: Question) -> Exchange:
-        """Where and how a question is sent. Nobody stands in, and how its login fares is not written down."""
-        return self._delivery.exchange(question)
+    def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
+        """Where and how `resolved` is sent, without failover or a record of the login's outcome."""
+        return self._sender.endpoint(resolved)
 
-    def tokens(self, question: Question) -> TokenSource:
-        """The login of a question, renewed where needed."""
-        return self._delivery.tokens(question)
+    def tokens(self, resolved: ResolvedRequest) -> TokenSource:
+        """The login of `resolved`, refreshed when needed."""
+        return self._sender.tokens(resolved)
 
-    async def noted(self, question: Question, error: OpenClawError | None) -> None:
-        """Write down, as after a single question, that a login failed with `error` or worked."""
-        await self._delivery.noted(question, error)
+    async def record_login_outcome(self, resolved: ResolvedRequest, error: OpenClawError | None) -> None:
+        """Record in the login's statistics that it failed with `error`, or worked."""
+        await self._sender.record_login_outcome(resolved, error)
 
     # -- signing in --
 
@@ -310,7 +307,7 @@ class Client:
     ) -> AsyncGenerator[LoginEvent, None]:
         """Sign in by device code: yields Prompted once, Waiting before each poll, LoggedIn at the end.
 
-        Nothing is written before the service has said yes. Raises LoginDenied, LoginExpired, LoginUnavailable,
+        Nothing is written before the service has confirmed it. Raises LoginDenied, LoginExpired, LoginUnavailable,
         ServiceUnavailable, ProtocolError, DocumentError.
         """
         return self._sign_ins.by_device(self.provider(provider), set_default=set_default, profile=profile)
@@ -324,11 +321,11 @@ class Client:
         profile: str = "default",
         set_default: bool = False,
     ) -> LoginOutcome:
-        """Sign in with an API key; without one, with that of the environment, which stays there.
+        """Sign in with an API key; without `key`, with the one in the environment, which is not copied.
 
-        `region` is the id of a region or an address. The service is asked once whether it takes the key; only then
-        something is written. Raises LoginRequired for a key that is refused (its hint names the address in use and
-        its sisters) or none, UsageError for what is no key of this service, and the service errors.
+        `region` is the id of a region or an address. The key is checked with one request before anything is written.
+        Raises LoginRequired for a refused key (its hint names the address in use and the alternatives) or a missing
+        one, UsageError for text that is no key of this service, and the service errors.
         """
         setup = self.keys.setup(self.provider(provider), key, region)
         return await self._sign_ins.by_key(replace(setup, profile=profile, set_default=set_default))
@@ -336,42 +333,42 @@ class Client:
     async def login_locally(
         self, provider: str, *, region: str | None = None, set_default: bool = False
     ) -> LoginOutcome:
-        """Set up a server on this machine with the models it has now; no key. `region` may be another address of it.
+        """Set up a server on this machine with its current models; no key. `region` may be its address.
 
-        Raises ServiceUnavailable, saying what to start, where none answers.
+        Raises ServiceUnavailable, with a hint what to start, when none answers.
         """
         return await self._sign_ins.locally(self.provider(provider), region, set_default=set_default)
 
     async def logout(self, provider: str, profile: str | None = None) -> Forgotten:
         """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""
         profile_id = self.upkeep.logins.meant(provider, profile)
-        await self._delivery.forget(ProfileTokenStore(self._store, profile_id).name)
+        await self._sender.forget(ProfileTokenStore(self._store, profile_id).name)
         return self.upkeep.logins.forget(provider, profile_id)
 
     # -- what services list --
 
     async def refresh_models(self, provider: str) -> Refreshed:
-        """Ask a service for its models and remember them. Raises what asking it a question would raise."""
+        """Ask a service for its models and store the list. Raises what `ask` raises."""
         found = self.models.checked_provider(provider)
-        question = self._questions.by_each_login(ModelRef(found, ""), ChatRequest("", ()))[0]
-        base_url = question.url.removesuffix("/chat/completions")
-        auth = BearerAuth(self._delivery.tokens(question))
+        resolved = self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0]
+        base_url = resolved.url.removesuffix("/chat/completions")
+        auth = BearerAuth(self._sender.tokens(resolved))
         from openclaw_ipython.models.catalog import Door, fetch_models
 
-        at = Door(self._open(), base_url, auth, found, self._providers.get(found), question.wrong_key)
+        at = Door(self._open(), base_url, auth, found, self._providers.get(found), resolved.refused_key_hint)
         models = await fetch_models(at, self._catalogue.today())
         return self._catalogue.save(found, base_url, models)
 
     async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
-        """Whether a key belongs to an address: the models it is shown there. Nothing is written.
+        """The models that an address lists for a key, which shows that they belong together. Writes nothing.
 
-        A service that keeps no list cannot tell; the provider's table is given then. Raises LoginRequired for a key
-        that is refused (its hint names the address in use and its sisters), ConfigError for an address without TLS.
+        For a service without a list it returns the provider's table, unchecked. Raises LoginRequired for a refused key
+        (its hint names the address in use and the alternatives), ConfigError for an address without TLS.
         """
         return await self._sign_ins.try_key(provider, base_url, key)
 
     def provider(self, word: str) -> Provider:
-        """The built-in provider `word` stands for. Raises UsageError with suggestions."""
+        """The built-in provider named `word`, an id or another name. Raises UsageError with suggestions."""
         found = self.models.checked_provider(word)
         if found not in self._providers:
             raise UsageError(
@@ -380,15 +377,11 @@ class Client:
             )
         return self._providers[found]
 
-    # -- inside --
+    # -- internal --
 
-    def _answer(self, question: Question) -> AsyncGenerator[ChatEvent, None]:
-        events = self.books.answer(question, self._delivery.stream)
-        if question.timeout is None:
-            return events
-        from openclaw_ipython.chat.deadline import within
-
-        return within(question.timeout, events)
+    def _answer(self, resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
+        events = self.recorder.answer(resolved, self._sender.stream)
+        return events if resolved.timeout is None else with_timeout(resolved.timeout, events)
 
     def _open(self) -> HttpClient:
         if self._http is None:

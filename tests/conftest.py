@@ -124,7 +124,7 @@ class House:
     def files(self) -> dict[str, bytes]:
         """Every file below the home, with its content. But for the journal, which every question writes a row into."""
         root = self.home.user_home
-        self.client.books.flush()
+        self.client.recorder.flush()
         found = [p for p in sorted(root.rglob("*")) if not p.name.startswith(self.home.journal.name)]
         return {str(p.relative_to(root)): p.read_bytes() for p in found if p.is_file()}
 

@@ -271,16 +271,16 @@ def test_a_question_looks_at_the_files_once(house):
             return super().load()
 
     house.client._store.__class__ = Watched
-    house.client.question("hi")
+    house.client.resolve("hi")
     assert sum(looks) == 1
     assert len(looks) > 1
 
 
 def test_a_change_by_another_program_is_seen_by_the_next_question(house):
     run(house.login())
-    assert house.client.question("hi").ref.model == "coder-model"
+    assert house.client.resolve("hi").ref.model == "coder-model"
     house.another().models.set_default("qwen-portal/vision-model")
-    assert house.client.question("hi").ref.model == "vision-model"
+    assert house.client.resolve("hi").ref.model == "vision-model"
 
 
 def test_asking_without_a_login_says_what_to_do(house):
@@ -302,7 +302,7 @@ def test_asking_without_a_login_says_what_to_do(house):
 def test_a_mistyped_model_gets_a_suggestion(house, word, error, suggestion):
     run(house.login())
     with pytest.raises(error) as caught:
-        house.client.question("hi", model=word)
+        house.client.resolve("hi", model=word)
     assert suggestion in caught.value.suggestions
     assert suggestion in str(caught.value)
 
@@ -321,7 +321,7 @@ def test_a_mistyped_model_gets_a_suggestion(house, word, error, suggestion):
 )
 def test_every_way_to_write_the_coder_model_means_it(house, word):
     run(house.login())
-    assert str(house.client.question("hi", model=word).ref) == "qwen-portal/coder-model"
+    assert str(house.client.resolve("hi", model=word).ref) == "qwen-portal/coder-model"
 
 
 # -- the life of a token ---------------------------------------------------------------------
@@ -509,7 +509,7 @@ def test_a_login_never_goes_out_unencrypted(house, url):
         ]
     )
     with pytest.raises(ConfigError):
-        house.another().question("hi")
+        house.another().resolve("hi")
 
 
 @pytest.mark.parametrize("origin", ["http://example.com", "ftp://127.0.0.1", "chat.qwen.ai", "javascript:1"])

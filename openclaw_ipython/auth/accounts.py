@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from openclaw_ipython.auth.login_stats import Standing
 from openclaw_ipython.auth.resolve import Candidates, Credential
 from openclaw_ipython.auth.types import DeviceEndpoints
-from openclaw_ipython.chat.dialects import Dialect, dialect_of
+from openclaw_ipython.chat.dialects import Dialect, dialect_for
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_loopback
@@ -195,7 +195,7 @@ class Accounts:
         """The manner of the host at `base_url`: the provider's own, or what the host is known for."""
         provider = self._providers.get(provider_id)
         proxy = self._environ.get(PROXY_VARIABLE, "").strip()
-        return dialect_of(base_url, provider.dialect if provider else "", (proxy,) if proxy else ())
+        return dialect_for(base_url, provider.dialect if provider else "", (proxy,) if proxy else ())
 
     # -- signing in --
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.chat.types import Reply, Usage
-from openclaw_ipython.dispatch.cache import keep, reply_of, shape_of
-from openclaw_ipython.journal.cache import key_of
+from openclaw_ipython.dispatch.cache import cache_key, decode_reply, store
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.plan import Item, Plan
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.journal.cache import AnswerCache
     from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.structured.loop import ModelRequest
@@ -63,20 +63,23 @@ class BatchCache:
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
 
-    def get(self, question: Question, request: ModelRequest) -> Reply | None:
+    def get(self, question: ResolvedRequest, request: ModelRequest) -> Reply | None:
         """The cached reply to an equal request."""
         found = self._answers.get(_cache_key(question, request))
-        return reply_of(found) if found is not None else None
+        return decode_reply(found) if found is not None else None
 
-    def put(self, question: Question, request: ModelRequest, reply: Reply) -> None:
+    def put(self, question: ResolvedRequest, request: ModelRequest, reply: Reply) -> None:
         """Store a reply, unless it is incomplete."""
-        keep(replace(question, key=_cache_key(question, request), kept=None), reply, self._answers)
+        store(
+            replace(question, cache_key=_cache_key(question, request), cached_reply=None),
+            reply,
+            self._answers,
+        )
 
 
-def _cache_key(question: Question, request: ModelRequest) -> str:
-    base = question.asked if question.asked is not None else question.request
-    shape = shape_of(question.ref, replace(base, messages=request.messages, schema=request.schema))
-    return key_of(shape)
+def _cache_key(question: ResolvedRequest, request: ModelRequest) -> str:
+    base = question.unadapted if question.unadapted is not None else question.request
+    return cache_key(question.ref, replace(base, messages=request.messages, schema=request.schema))
 
 
 def reply_to_json(reply: Reply) -> dict[str, Any]:

@@ -12,18 +12,18 @@ from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import RequestTemplate
 from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
-from openclaw_ipython.dispatch.failover import Question, Routing
-from openclaw_ipython.dispatch.send import Sent, priced
+from openclaw_ipython.dispatch.failover import Failover, ResolvedRequest
+from openclaw_ipython.dispatch.send import SentRequest, priced
 from openclaw_ipython.errors import LoginRequired, OpenClawError, RateLimited, ServiceUnavailable
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import TICK
@@ -75,7 +75,7 @@ class ExecutorRunner:
         self._workers = max(1, min(workers, limits.concurrency))
         self._limits = limits.share(self._workers)
         self._chunk_size = chunk_size(self._limits, math.ceil(size / self._workers) if size else None)
-        self._routing = Routing(batch.question)
+        self._failover = Failover(batch.question)
         self._template = RequestTemplate(batch.question)
         self._window: float | None = None
         self._free_at: deque[float] = deque()  # monotonic; when the share of a returned chunk is unused again
@@ -140,13 +140,13 @@ class ExecutorRunner:
 
     def _finished_from_cache(self, item: Item) -> bool:
         """Whether the cache had the replies to all requests of an item."""
-        while (reply := self._batch.cached_reply(self._routing.at, item.request)) is not None:
+        while (reply := self._batch.cached_reply(self._failover.current, item.request)) is not None:
             if self._finish(item, reply):
                 return True
         return False
 
     def _submit(self, items: list[Item]) -> None:
-        question = self._routing.at
+        question = self._failover.current
         login = self._login(question)
         chunk = Chunk(
             id=uuid4().hex,
@@ -154,7 +154,7 @@ class ExecutorRunner:
             name=question.ref.provider,
             model=str(question.ref),
             dialect=question.dialect,
-            wrong_key=question.wrong_key,
+            wrong_key=question.refused_key_hint,
             login=CredentialEnvelope(login) if login else None,
             limits=self._limits,
             window=self._window,
@@ -168,7 +168,7 @@ class ExecutorRunner:
         self._in_flight[future] = _SentChunk(question, login, items, time.time())
         future.add_done_callback(self._returned.put)
 
-    def _login(self, question: Question) -> Secret:
+    def _login(self, question: ResolvedRequest) -> Secret:
         """A current token that the service has not refused."""
         source = self._client.tokens(question)
         token = self._bridge.run(source.current())
@@ -210,9 +210,9 @@ class ExecutorRunner:
         if reply.usage is not None:
             reply.usage = priced(reply.usage, sent.question)
         self._record(sent, "ok", reply)
-        if not self._success_noted and self._routing.at is sent.question:
+        if not self._success_noted and self._failover.current is sent.question:
             self._success_noted = True
-            self._bridge.run(self._client.noted(sent.question, None))
+            self._bridge.run(self._client.record_login_outcome(sent.question, None))
         self._refusals_in_a_row = 0
         item.sent = True
         if self._batch.cache is not None:
@@ -222,7 +222,7 @@ class ExecutorRunner:
 
     def _record(self, sent: _SentChunk, outcome: str, reply: Reply | None) -> None:
         seconds, usage, first = (reply.seconds, reply.usage, reply.first_text) if reply else (0.0, None, None)
-        self._client.books.note(Sent(sent.question, sent.at, seconds, outcome, usage, first))
+        self._client.recorder.record(SentRequest(sent.question, sent.at, seconds, outcome, usage, first))
 
     def _finish(self, item: Item, reply: Reply) -> bool:
         """Hand a reply to its item; False when the item has another request to send."""
@@ -241,7 +241,7 @@ class ExecutorRunner:
 
     def _chunk_refused(self, sent: _SentChunk, returned: ChunkResult, error: OpenClawError) -> None:
         """Go on with a new login, then with the next model or login; raises the error when there is none."""
-        if self._routing.at is not sent.question:
+        if self._failover.current is not sent.question:
             return  # another chunk has caused the switch already
         if returned.login_refused and sent.login:
             if sent.login in self._refused_logins:
@@ -250,13 +250,13 @@ class ExecutorRunner:
             self._refusals_in_a_row += 1
             if self._refusals_in_a_row < _MAX_LOGINS:
                 return
-        self._bridge.run(self._client.noted(sent.question, error))
-        if not self._routing.goes_on(error):
-            raise self._routing.error(error)
+        self._bridge.run(self._client.record_login_outcome(sent.question, error))
+        if not self._failover.advance(error):
+            raise self._failover.final_error(error)
         self._refusals_in_a_row = 0
-        self._template = RequestTemplate(self._routing.at)
+        self._template = RequestTemplate(self._failover.current)
         self._success_noted = False
-        for note in self._routing.notes():
+        for note in self._failover.notes():
             self._batch.notify(note)
 
     def _worker_failed(self, sent: _SentChunk, error: Exception) -> None:
@@ -275,7 +275,7 @@ class ExecutorRunner:
 class _SentChunk(Struct, frozen=True, eq=False):
     """A chunk in flight; `at` is when it was sent, in Unix seconds."""
 
-    question: Question
+    question: ResolvedRequest
     login: Secret
     items: list[Item]
     at: float

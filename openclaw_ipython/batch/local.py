@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import RequestTemplate, Throttle, affects_every_item, send_request
-from openclaw_ipython.dispatch.failover import Question, Routing
-from openclaw_ipython.dispatch.send import Sent, priced
+from openclaw_ipython.dispatch.failover import Failover, ResolvedRequest
+from openclaw_ipython.dispatch.send import SentRequest, priced
 from openclaw_ipython.errors import OpenClawError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.request import OnRequestEnd
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
-    from openclaw_ipython.chat.stream import Exchange
+    from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.structured.loop import ModelRequest
 
@@ -47,16 +48,16 @@ class LocalRunner:
         self._runtime = batch.client.runtime
         self._concurrency = limiter.limits.concurrency
         self._throttle = Throttle(limiter, self._runtime.monotonic, self._runtime.sleep)
-        self._routing = Routing(batch.question)
+        self._failover = Failover(batch.question)
         self._template = RequestTemplate(batch.question)
-        self._exchange: Exchange  # made on the event loop
+        self._endpoint: ChatEndpoint  # made on the event loop
         self._success_noted = False
         self._failing_over = asyncio.Lock()
         self._exhausted = False
 
     async def results(self) -> AsyncGenerator[Finished, None]:
         """Every item as it finishes. Raises the error that ends the batch."""
-        self._exchange = self._open(self._routing.at)
+        self._endpoint = self._open(self._failover.current)
         finished: asyncio.Queue[Finished | None] = asyncio.Queue()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -73,9 +74,9 @@ class LocalRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _open(self, question: Question) -> Exchange:
+    def _open(self, question: ResolvedRequest) -> ChatEndpoint:
         tokens = RecentToken(self._client.tokens(question), self._runtime.monotonic)
-        return replace(self._client.exchange(question), auth=BearerAuth(tokens))
+        return replace(self._client.endpoint(question), auth=BearerAuth(tokens))
 
     async def _work(self, put: Callable[[Finished], None]) -> None:
         try:
@@ -99,19 +100,19 @@ class LocalRunner:
         finished = self._batch.succeeded(item, reply)
         if item.sent and not self._success_noted:
             self._success_noted = True
-            await self._client.noted(self._routing.at, None)
+            await self._client.record_login_outcome(self._failover.current, None)
         return finished
 
     async def _reply(self, item: Item) -> Reply:
         """The reply to the next request of an item, from the cache or from the service."""
         request = item.request
-        cached = self._batch.cached_reply(self._routing.at, request)
+        cached = self._batch.cached_reply(self._failover.current, request)
         if cached is not None:
             await asyncio.sleep(0)
             return cached
         item.sent = True
         reply = await self._send(request)
-        cache, question = self._batch.cache, self._routing.at
+        cache, question = self._batch.cache, self._failover.current
         if cache is not None and reply.model == str(question.ref):
             await asyncio.to_thread(cache.put, question, request, reply)
         return reply
@@ -119,17 +120,17 @@ class LocalRunner:
     async def _send(self, request: ModelRequest) -> Reply:
         """The reply of the current model and login; of the next ones when these are refused for good."""
         while True:
-            question, exchange = self._routing.at, self._exchange
+            question, endpoint = self._failover.current, self._endpoint
             made = self._template.request(request.messages, request.schema)
             try:
                 return await send_request(
-                    exchange, made, self._throttle, str(question.ref), self._recorder(question)
+                    endpoint, made, self._throttle, str(question.ref), self._recorder(question)
                 )
             except OpenClawError as error:
                 if not affects_every_item(error) or not await self._fail_over(question, error):
                     raise
 
-    def _recorder(self, question: Question) -> OnRequestEnd:
+    def _recorder(self, question: ResolvedRequest) -> OnRequestEnd:
         """Records each request in the journal."""
 
         def record(outcome: str, began: float, reply: Reply | None) -> None:
@@ -140,24 +141,24 @@ class LocalRunner:
                     reply.usage = priced(reply.usage, question)
                 usage, first = reply.usage, reply.first_text
             at = self._runtime.clock() - seconds
-            self._client.books.note(Sent(question, at, seconds, outcome, usage, first))
+            self._client.recorder.record(SentRequest(question, at, seconds, outcome, usage, first))
 
         return record
 
-    async def _fail_over(self, refused: Question, error: OpenClawError) -> bool:
+    async def _fail_over(self, refused: ResolvedRequest, error: OpenClawError) -> bool:
         """Switch to the next model or login; False when there is none. All tasks call it, the first one switches."""
         async with self._failing_over:
-            if self._routing.at is not refused:
+            if self._failover.current is not refused:
                 return True
             if self._exhausted:
                 return False
-            await self._client.noted(refused, error)
-            if not self._routing.goes_on(error):
+            await self._client.record_login_outcome(refused, error)
+            if not self._failover.advance(error):
                 self._exhausted = True
                 return False
-            self._exchange = self._open(self._routing.at)
-            self._template = RequestTemplate(self._routing.at)
+            self._endpoint = self._open(self._failover.current)
+            self._template = RequestTemplate(self._failover.current)
             self._success_noted = False
-            for note in self._routing.notes():
+            for note in self._failover.notes():
                 self._batch.notify(note)
             return True

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.plan import RowImages
     from openclaw_ipython.batch.run import Finished
     from openclaw_ipython.context.image_encoding import Picture
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
 
 OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
@@ -92,7 +92,7 @@ def map_items(
     the fields of `schema`), `error`, `model`, `tokens_in`, `tokens_out`, `seconds`. Otherwise, and with `table=False`,
     a sequence of replies and errors with `.tally`, `.errors` and `.table()`.
 
-    Raises UsageError for a prompt without a placeholder, what `Client.question` raises, and the error that ended the
+    Raises UsageError for a prompt without a placeholder, what `Client.resolve` raises, and the error that ended the
     batch; Interrupted, a KeyboardInterrupt with the `.results` so far.
     """
     source = item_source(items)
@@ -118,7 +118,7 @@ def map_items(
 def _default_client() -> Client:
     """A client with the notebook's settings for journal and cache."""
     client = Client()
-    client.keeping.follow_notebook()
+    client.recording.follow_notebook()
     return client
 
 
@@ -130,7 +130,7 @@ def _close(bridge: Bridge, client: Client) -> None:
         bridge.close()
 
 
-def _terms_notes(client: Client, question: Question) -> list[str]:
+def _terms_notes(client: Client, question: ResolvedRequest) -> list[str]:
     """The notice of a provider whose terms restrict batches."""
     try:
         terms = client.provider(question.ref.provider).terms
@@ -215,11 +215,15 @@ class _MapCall(Struct, eq=False):
         complete = False
         with ExitStack() as stack:  # whatever is raised: finished items are stored, and the network is closed
             bridge = Bridge()
-            client = self.client.sibling(patience=RETRY_POLICY)
+            client = self.client.sibling(retry_policy=RETRY_POLICY)
             stack.callback(_close, bridge, client)
             cache = self._cache(client)
             question, login_error = self._question(client, Item(self.plan, first).request, cache)
-            job = client.books.journal.jobs.open(self.plan.key(question)) if self._resumable(client) else None
+            job = (
+                client.recorder.journal.jobs.open(self.plan.key(question))
+                if self._resumable(client)
+                else None
+            )
             checkpoint = Checkpoint(self.plan, job)
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
@@ -268,7 +272,7 @@ class _MapCall(Struct, eq=False):
 
     def _question(
         self, client: Client, request: ModelRequest, cache: BatchCache | None
-    ) -> tuple[Question, LoginRequired | None]:
+    ) -> tuple[ResolvedRequest, LoginRequired | None]:
         """The resolved model and login; without a login, the error to raise for an item that is not cached."""
         try:
             return self.plan.question(client, request), None
@@ -279,11 +283,11 @@ class _MapCall(Struct, eq=False):
         return self.plan.question(client, request, cache=True), login_error
 
     def _resumable(self, client: Client) -> bool:
-        return self.resume and client.keeping.journal
+        return self.resume and client.recording.journal
 
     def _cache(self, client: Client) -> BatchCache | None:
-        wanted = client.keeping.cache if self.use_cache is None else self.use_cache
-        return BatchCache(client.books.answers) if wanted else None
+        wanted = client.recording.cache if self.use_cache is None else self.use_cache
+        return BatchCache(client.recorder.answers) if wanted else None
 
     def _progress_note(self, results: Results) -> str:
         done = results.tally.done - results.tally.errors

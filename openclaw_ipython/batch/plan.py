@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.context.prompt_types import Prompt
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.client import Client
     from openclaw_ipython.context.image_encoding import Picture
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.schema import Schema
 
 RowImages = Callable[["Row"], "tuple[Picture, ...]"]
@@ -30,7 +29,7 @@ _PLACEHOLDER_IMAGE = Message("user", ({"type": "image_url", "image_url": {"url":
 
 
 class Plan(Struct, frozen=True, eq=False):
-    """What a batch asks. `options` are those of `Client.question`; `image_column` is None for a function."""
+    """What a batch asks. `options` are those of `Client.resolve`; `image_column` is None for a function."""
 
     prompt: PromptTemplate
     model: str | None = None
@@ -53,8 +52,8 @@ class Plan(Struct, frozen=True, eq=False):
         """The requests of the item with these messages; the loop returns the final reply."""
         return _single_request(messages) if self.schema is None else tool_loop(messages, self.schema)
 
-    def question(self, client: Client, first: ModelRequest, *, cache: bool = False) -> Question:
-        """Resolve model and login for the whole batch, from its first request. Raises what `Client.question` raises.
+    def question(self, client: Client, first: ModelRequest, *, cache: bool = False) -> ResolvedRequest:
+        """Resolve model and login for the whole batch, from its first request. Raises what `Client.resolve` raises.
 
         With `cache`, a request whose answer is cached needs no login.
         """
@@ -62,19 +61,19 @@ class Plan(Struct, frozen=True, eq=False):
         messages = first.messages
         if self.images is not None and not cache:
             messages = (*messages, _PLACEHOLDER_IMAGE)
-        question = client.question(
+        question = client.resolve(
             messages, model=self.model, stream=stream, answer_schema=first.schema, cache=cache,
             **self.options,
         )  # fmt: skip
-        others = tuple(dataclasses.replace(other, kind="map") for other in question.others)
-        return dataclasses.replace(question, kind="map", others=others)
+        others = tuple(structs.replace(other, kind="map") for other in question.alternatives)
+        return structs.replace(question, kind="map", alternatives=others)
 
-    def key(self, question: Question) -> str:
+    def key(self, question: ResolvedRequest) -> str:
         """The key of this batch in the journal: equal calls have equal keys, in any process."""
         return job_key(
             {
                 "prompt": self.prompt.text,
-                "model": str(question.meant),
+                "model": str(question.requested_model),
                 "system": self.system,
                 "schema": self.schema.for_request if self.schema is not None else None,
                 "images": self.image_column,

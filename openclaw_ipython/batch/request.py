@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.dialects import shaped
-from openclaw_ipython.chat.stream import Patience, stream_chat
+from openclaw_ipython.chat.stream import RetryPolicy, stream_chat
 from openclaw_ipython.errors import (
     AuthError,
     ConfigError,
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from openclaw_ipython.batch.rate_limit import Permit, RateLimiter
-    from openclaw_ipython.chat.stream import Exchange
+    from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.chat.types import ChatRequest, Message, Reply
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
 
-RETRY_POLICY = Patience(idle=600.0, limits=False)
+RETRY_POLICY = RetryPolicy(idle_timeout=600.0, retry_rate_limits=False)
 """A reply that is not streamed arrives after a long silence; the rate limiter handles "too many requests"."""
 
 MAX_REFUSALS = 10
@@ -96,7 +97,7 @@ OnRequestEnd = Callable[[str, float, "Reply | None"], None]
 
 
 async def send_request(
-    exchange: Exchange,
+    endpoint: ChatEndpoint,
     request: ChatRequest,
     throttle: Throttle,
     model: str,
@@ -108,7 +109,7 @@ async def send_request(
         permit = await throttle.acquire(characters)
         outcome, reply = "interrupted", None
         try:
-            reply = await _collect(exchange, request, model)
+            reply = await _collect(endpoint, request, model)
         except RateLimited as error:
             outcome = type(error).__name__
             throttle.refused(permit, error)
@@ -127,12 +128,12 @@ async def send_request(
     raise AssertionError("the loop returns or raises")
 
 
-async def _collect(exchange: Exchange, request: ChatRequest, model: str) -> Reply:
-    collector = Collector(model, exchange.clock())
-    async with aclosing(stream_chat(exchange, request)) as events:
+async def _collect(endpoint: ChatEndpoint, request: ChatRequest, model: str) -> Reply:
+    collector = Collector(model, endpoint.runtime.monotonic())
+    async with aclosing(stream_chat(endpoint, request)) as events:
         async for event in events:
-            collector.add(event, exchange.clock())
-    return collector.reply(exchange.clock())
+            collector.add(event, endpoint.runtime.monotonic())
+    return collector.reply(endpoint.runtime.monotonic())
 
 
 def prompt_length(request: ChatRequest) -> int:
@@ -148,7 +149,7 @@ def prompt_length(request: ChatRequest) -> int:
 class RequestTemplate:
     """Makes the requests of a batch in the dialect of its host. The parts that text messages share are made once."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: ResolvedRequest) -> None:
         self._question = question
         self._by_kind: dict[tuple[str, ...], ChatRequest] = {}
 
@@ -160,7 +161,7 @@ class RequestTemplate:
         known = self._by_kind.get(kind)
         if plain and known is not None:
             return replace(known, messages=messages)
-        base = replace(question.asked or question.request, messages=messages, schema=schema)
+        base = replace(question.unadapted or question.request, messages=messages, schema=schema)
         made = shaped(base, question.dialect, question.family).request
         if (
             plain and made.messages == messages and not made.stream

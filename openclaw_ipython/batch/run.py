@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from openclaw_ipython.batch.request import affects_every_item
 from openclaw_ipython.batch.results import ItemResult
-from openclaw_ipython.dispatch.send import Sent
+from openclaw_ipython.dispatch.send import SentRequest
 from openclaw_ipython.errors import OpenClawError, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.client import Client
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.errors import LoginRequired
     from openclaw_ipython.structured.loop import ModelRequest
 
@@ -36,7 +36,7 @@ class BatchRun(Struct, frozen=True, eq=False):
 
     plan: Plan
     rows: Iterator[Row]
-    question: Question
+    question: ResolvedRequest
     client: Client
     checkpoint: Checkpoint
     fail_fast: bool
@@ -45,11 +45,11 @@ class BatchRun(Struct, frozen=True, eq=False):
     login_error: LoginRequired | None
     breaker: CircuitBreaker
 
-    def cached_reply(self, question: Question, request: ModelRequest) -> Reply | None:
+    def cached_reply(self, question: ResolvedRequest, request: ModelRequest) -> Reply | None:
         """The cached reply to a request. Raises LoginRequired when there is neither a reply nor a login."""
         reply = self.cache.get(question, request) if self.cache is not None else None
         if reply is not None:
-            self.client.books.note(Sent(question, self.client.runtime.clock(), 0.0, "cache"))
+            self.client.recorder.record(SentRequest(question, self.client.runtime.clock(), 0.0, "cache"))
         elif self.login_error is not None:
             raise self.login_error
         return reply

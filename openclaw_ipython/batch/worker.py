@@ -15,9 +15,10 @@ from msgspec import Struct
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
-from openclaw_ipython.chat.stream import Exchange
+from openclaw_ipython.chat.stream import ChatEndpoint
 from openclaw_ipython.errors import LoginRequired, OpenClawError
 from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.runtime.event_loop import Bridge
 from openclaw_ipython.sanitize.secrets import Secret
 
@@ -136,18 +137,15 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
     )
 
 
-def _exchange(chunk: Chunk, http: HttpClient) -> Exchange:
+def _exchange(chunk: Chunk, http: HttpClient) -> ChatEndpoint:
     source = FixedToken(chunk.login.secret()) if chunk.login is not None else NoToken()
-    return Exchange(
+    return ChatEndpoint(
         http=http,
         url=chunk.url,
         name=chunk.name,
         auth=BearerAuth(source),
-        sleep=asyncio.sleep,
-        clock=time.monotonic,
-        wall=time.time,
-        random=random.random,
-        patience=RETRY_POLICY,
+        runtime=Runtime({}),
+        retry_policy=RETRY_POLICY,
         dialect=chunk.dialect,
-        wrong_key=chunk.wrong_key,
+        refused_key_hint=chunk.wrong_key,
     )

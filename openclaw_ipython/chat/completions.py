@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.http_errors import Failure, error_for, failure_in_text, failure_of
+from openclaw_ipython.chat.http_errors import ErrorDetails, error_for, error_in, error_in_text
 from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
 from openclaw_ipython.chat.think_tags import ThinkTags
 from openclaw_ipython.chat.types import (
@@ -167,9 +167,9 @@ def decode_event(event: ServerEvent, *known: Secret) -> list[ChatEvent]:
     """What one stream event says. Raises our typed error where it reports a failure or is no JSON object."""
     parsed = _parse(event.data)
     if event.event == "error" or "choices" not in parsed or "error" in parsed:
-        failure = failure_of(parsed, *known)
+        failure = error_in(parsed, *known)
         if failure is None and event.event == "error":
-            failure = Failure("the service reported an error without a reason")
+            failure = ErrorDetails("the service reported an error without a reason")
         if failure is not None:
             raise error_for(_status_in(event.comment), failure)
     return _chunk_events(parsed, "delta", known)
@@ -181,7 +181,7 @@ def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
     Raises the error it reports, ProtocolError when it is no completion.
     """
     parsed = _parse(body.decode("utf-8-sig", "replace"))
-    failure = failure_of(parsed, *known)
+    failure = error_in(parsed, *known)
     if failure is not None:
         raise error_for(None, failure)
     match parsed.get("choices"):
@@ -221,7 +221,7 @@ def _choice_events(choice: Mapping[str, Any], part: str, known: tuple[Secret, ..
     finish = _text(choice.get("finish_reason"))
     delta = _object(choice.get(part))
     if finish == "error_finish":  # the text of this chunk is the reason, not part of the answer
-        raise error_for(None, failure_in_text(delta.get("content"), *known))
+        raise error_for(None, error_in_text(delta.get("content"), *known))
     reasoning = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
     if reasoning:
         yield ReasoningDelta(reasoning)

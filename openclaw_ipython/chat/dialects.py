@@ -8,11 +8,13 @@ What identifies us is no dialect: the `User-Agent` is the same everywhere, and n
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
+
+from msgspec import structs
 
 from openclaw_ipython.chat.thinking import (
     FLAGGED,
@@ -36,7 +38,6 @@ from openclaw_ipython.chat.turns import (
 )
 from openclaw_ipython.errors import OpenClawError, RequestRejected, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.patterns import pattern
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -79,33 +80,33 @@ DIALECTS: Mapping[str, Dialect] = {
 
 # Qwen Code's test for "DashScope", and the hosts of the services with a manner of their own.
 _HOSTS = (
-    (pattern(r"(.+\.)?dashscope(-intl|-us)?\.aliyuncs\.com"), "dashscope"),
-    (pattern(r"token-plan\.(.+\.)?maas\.aliyuncs\.com"), "dashscope"),
-    (pattern(r".+\.(alibaba-inc|aliyun-inc|alicloudapi)\.com"), "dashscope"),
-    (pattern(r"(.+\.)?qwen\.ai"), "portal"),
-    (pattern(r"(.+\.)?openrouter\.ai"), "openrouter"),
-    (pattern(r"(.+\.)?fireworks\.ai"), "fireworks"),
-    (pattern(r"api-inference\.modelscope\.(cn|ai)"), "modelscope"),
+    (r"(.+\.)?dashscope(-intl|-us)?\.aliyuncs\.com", "dashscope"),
+    (r"token-plan\.(.+\.)?maas\.aliyuncs\.com", "dashscope"),
+    (r".+\.(alibaba-inc|aliyun-inc|alicloudapi)\.com", "dashscope"),
+    (r"(.+\.)?qwen\.ai", "portal"),
+    (r"(.+\.)?openrouter\.ai", "openrouter"),
+    (r"(.+\.)?fireworks\.ai", "fireworks"),
+    (r"api-inference\.modelscope\.(cn|ai)", "modelscope"),
 )
-_PORTAL_HOST = pattern(r"(.+\.)?qwen\.ai")
+_PORTAL_HOST = r"(.+\.)?qwen\.ai"
 
 
-def dialect_of(base_url: str, declared: str = "", proxies: Iterable[str] = ()) -> Dialect:
+def dialect_for(base_url: str, declared: str = "", proxies: Iterable[str] = ()) -> Dialect:
     """The manner of the host at `base_url`.
 
     `declared` is what the provider's own file says and wins, so that a proxy in front of a known service is spoken to
     like the service. `proxies` are base URLs that count as DashScope (`DASHSCOPE_PROXY_BASE_URL`).
     """
     host = _host(base_url)
-    if declared == "portal" and _PORTAL_HOST.fullmatch(host):
+    if declared == "portal" and re.fullmatch(_PORTAL_HOST, host):
         # From April 2026 the portal itself refused whatever was not opened like this; stand-ins seldom do.
         return PORTAL._replace(marked=True)
     if declared:
         return DIALECTS.get(declared, PLAIN)
     if host and host in {_host(proxy) for proxy in proxies}:
         return DIALECTS["dashscope"]
-    name = next((name for test, name in _HOSTS if test.fullmatch(host)), "")
-    return dialect_of(base_url, name) if name else PLAIN
+    name = next((name for pattern, name in _HOSTS if re.fullmatch(pattern, host)), "")
+    return dialect_for(base_url, name) if name else PLAIN
 
 
 def _host(url: str) -> str:
@@ -141,7 +142,7 @@ def shaped(request: ChatRequest, dialect: Dialect, family: Family = "") -> Shape
     temperature = _warm_enough(request.temperature, dialect, family, extra)
     if temperature != request.temperature:
         notes = (*notes, _("{model} thinks at a temperature of at least 0.6", model=request.model))
-    made = replace(
+    made = structs.replace(
         request,
         messages=messages,
         temperature=temperature,
@@ -173,9 +174,9 @@ def _spoken(request: ChatRequest, dialect: Dialect, family: Family) -> tuple[Mes
         messages = one_system(messages)
         messages = images_out_of_tools(messages)
     if family not in {"effort", "deepseek"}:  # only these want their earlier thinking back
-        messages = tuple(replace(m, reasoning="") if m.reasoning else m for m in messages)
+        messages = tuple(dataclasses.replace(m, reasoning="") if m.reasoning else m for m in messages)
     if dialect.dashscope and _ignores_parts(request):
-        messages = tuple(replace(m, content=flat(m.content)) for m in messages)
+        messages = tuple(dataclasses.replace(m, content=flat(m.content)) for m in messages)
     if dialect.marked:
         messages = opened(messages)
     return messages
@@ -267,13 +268,13 @@ def _format(
 
 # -- images and the prompt cache -----------------------------------------------------------
 
-_SEES_FINELY = pattern(r"coder-model$|qwen-vl|qwen3-vl-plus|qwen3\.[567]-plus")
+_SEES_FINELY = r"coder-model$|qwen-vl|qwen3-vl-plus|qwen3\.[567]-plus"
 _WORTH_KEEPING = 4_096  # characters: the cache takes prompts of 1,024 tokens and more
 
 
 def _media(model: str, messages: Sequence[Message], dialect: Dialect) -> dict[str, Any]:
     """More pixels per image, for the models that have the switch and only where there is an image."""
-    if not dialect.dashscope or not _SEES_FINELY.match(model.lower()):
+    if not dialect.dashscope or not re.match(_SEES_FINELY, model.lower()):
         return {}
     pictured = any(
         part.get("type") == "image_url"
@@ -306,7 +307,7 @@ def _cached(request: ChatRequest, dialect: Dialect) -> ChatRequest:
         return request
     for at in marks:
         messages[at] = marked(messages[at])
-    return replace(
+    return structs.replace(
         request,
         messages=tuple(messages),
         extra=tools_marked(request.extra),
@@ -340,13 +341,15 @@ def mended(request: ChatRequest, error: OpenClawError, dialect: Dialect) -> Mend
     if "enable_thinking" in said and "enable_thinking" in ours:
         return _flag_turned(request, said)
     if dialect.name == "portal" and not has_marks(request.messages[:1]) and "bad request" in said:
-        return Mended(replace(request, messages=opened(request.messages)), "")
+        return Mended(structs.replace(request, messages=opened(request.messages)), "")
     refused = {name for name in ours if name in said or any(w in said for w in _CALLED.get(name, ()))}
     if not refused:
         return None
     left = {name: value for name, value in request.extra.items() if name not in refused}
     names = ", ".join(sorted(refused))
-    return Mended(replace(request, extra=left), f"asked again without {names}, which the service refuses")
+    return Mended(
+        structs.replace(request, extra=left), f"asked again without {names}, which the service refuses"
+    )
 
 
 def _flag_turned(request: ChatRequest, said: str) -> Mended | None:
@@ -357,4 +360,4 @@ def _flag_turned(request: ChatRequest, said: str) -> Mended | None:
         return None
     others = {n: v for n, v in request.extra.items() if n not in {"thinking_budget", "reasoning_effort"}}
     note = f"{request.model} answers only {'with' if want else 'without'} thinking"
-    return Mended(replace(request, extra={**others, "enable_thinking": want}), note)
+    return Mended(structs.replace(request, extra={**others, "enable_thinking": want}), note)

@@ -15,6 +15,8 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from msgspec import Struct
+
 from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
@@ -25,29 +27,23 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.patterns import pattern
 from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.secrets import Secret, redact
-from openclaw_ipython.values import dataclass
 
 EXCERPT = 300
 _YEAR = 366 * 86400
-_QUOTA = pattern(
-    r"free allocated quota exceeded|will reset at|insufficient balance|quota.{0,40}used up", re.I
+_QUOTA = r"(?i)free allocated quota exceeded|will reset at|insufficient balance|quota.{0,40}used up"
+_INTERNAL_CODE = (
+    r"internal|system_?error|server_?error|service_?unavailable|modelservingerror|"
+    r"modelunavailable|overloaded|5\d\d$"
 )
-_BROKEN_INSIDE = pattern(
-    r"internal|system_?error|server_?error|service_?unavailable|modelservingerror|modelunavailable|"
-    r"overloaded|5\d\d$",
-    re.I,
-)
-_OVERDUE = pattern(r"access denied.{0,80}(overdue|good standing)", re.I)
-_PLAN_ONLY = pattern(r"only available for coding agents", re.I)
-_NO_SUCH_MODEL = pattern(r"model .{0,120}(is not supported|does not exist|not found)", re.I)
-_CODE_FIRST = pattern(r"([A-Za-z][\w.]{2,60}):")
+_OVERDUE = r"(?i)access denied.{0,80}(overdue|good standing)"
+_PLAN_ONLY = r"(?i)only available for coding agents"
+_NO_SUCH_MODEL = r"(?i)model .{0,120}(is not supported|does not exist|not found)"
+_CODE_FIRST = r"([A-Za-z][\w.]{2,60}):"
 
 
-@dataclass(frozen=True)
-class Failure:
+class ErrorDetails(Struct, frozen=True):
     """An error answer taken apart: what the service said of itself, without secrets and shortened."""
 
     message: str = ""
@@ -56,7 +52,7 @@ class Failure:
     html: bool = False
 
 
-def read_failure(body: bytes, headers: Mapping[str, str], *known: Secret) -> Failure:
+def parse_error_body(body: bytes, headers: Mapping[str, str], *known: Secret) -> ErrorDetails:
     """What an error body says, whichever of its shapes it has. Never raises.
 
     `known` are the secrets of the request, in case the service repeats them.
@@ -67,15 +63,15 @@ def read_failure(body: bytes, headers: Mapping[str, str], *known: Secret) -> Fai
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         if text.startswith("<") or "aliyun_waf" in text:
-            return Failure(request_id=_word(request_id, known), html=True)
+            return ErrorDetails(request_id=_word(request_id, known), html=True)
         parsed = text
     if isinstance(parsed, list) and len(parsed) == 1:  # some gateways wrap it
         parsed = parsed[0]
-    found = failure_of(parsed, *known, request_id=request_id)
-    return found or Failure(_excerpt(text, known), request_id=_word(request_id, known))
+    found = error_in(parsed, *known, request_id=request_id)
+    return found or ErrorDetails(_excerpt(text, known), request_id=_word(request_id, known))
 
 
-def failure_of(parsed: Any, *known: Secret, request_id: str = "") -> Failure | None:
+def error_in(parsed: Any, *known: Secret, request_id: str = "") -> ErrorDetails | None:
     """The failure inside a parsed body or stream event; None when it holds none."""
     if not isinstance(parsed, dict):
         return None
@@ -83,18 +79,18 @@ def failure_of(parsed: Any, *known: Secret, request_id: str = "") -> Failure | N
     error = parsed.get("error") or parsed.get("errors")  # `errors` is ModelScope's
     if isinstance(error, dict) and error:
         code = error.get("code") or error.get("type")
-        return Failure(_excerpt(error.get("message"), known), _word(code, known), request_id)
+        return ErrorDetails(_excerpt(error.get("message"), known), _word(code, known), request_id)
     if isinstance(error, str) and error:
-        return Failure(_excerpt(error, known), request_id=request_id)
+        return ErrorDetails(_excerpt(error, known), request_id=request_id)
     if "choices" not in parsed and (parsed.get("message") or parsed.get("code")):
         message, code = parsed.get("message"), parsed.get("code")
-        return Failure(_excerpt(message, known), _word(code, known), request_id)
+        return ErrorDetails(_excerpt(message, known), _word(code, known), request_id)
     ret = parsed.get("ret")
     if isinstance(ret, list) and ret:  # the gateway's own refusal, {"ret": ["FAIL_SYS_…"]}
-        return Failure(_excerpt(" ".join(map(str, ret[:5])), known), _word(ret[0], known), request_id)
+        return ErrorDetails(_excerpt(" ".join(map(str, ret[:5])), known), _word(ret[0], known), request_id)
     if "choices" not in parsed and "detail" in parsed:  # what a FastAPI server says of itself
-        return Failure(_excerpt(_detail(parsed["detail"]), known), request_id=request_id)
-    return Failure(_excerpt(error, known), request_id=request_id) if error else None
+        return ErrorDetails(_excerpt(_detail(parsed["detail"]), known), request_id=request_id)
+    return ErrorDetails(_excerpt(error, known), request_id=request_id) if error else None
 
 
 def _detail(detail: Any) -> str:
@@ -102,14 +98,16 @@ def _detail(detail: Any) -> str:
     return " · ".join(str(row.get("msg", row) if isinstance(row, dict) else row) for row in rows[:3])
 
 
-def failure_in_text(text: object, *known: Secret) -> Failure:
+def error_in_text(text: object, *known: Secret) -> ErrorDetails:
     """The failure told in the text of a last chunk, `Throttling: slow down`."""
     said = _excerpt(text, known)
-    code = _CODE_FIRST.match(said)
-    return Failure(said or _("the service gave up"), code[1] if code else "")
+    code = re.match(_CODE_FIRST, said)
+    return ErrorDetails(said or _("the service gave up"), code[1] if code else "")
 
 
-def error_for(status: int | None, failure: Failure, *, retry_after: float | None = None) -> OpenClawError:
+def error_for(
+    status: int | None, failure: ErrorDetails, *, retry_after: float | None = None
+) -> OpenClawError:
     """The error for a refusal. `status` is None for one that came inside an answer."""
     code = failure.code.lower()
     about: dict[str, Any] = {"status": status, "code": failure.code, "request_id": failure.request_id}
@@ -130,7 +128,7 @@ def error_for(status: int | None, failure: Failure, *, retry_after: float | None
     if _out_of_quota(status, failure):
         hint = _("wait for its reset, or a minute if tokens a minute are meant, or use another model")
         return QuotaExceeded(_("the quota is used up: {said}", said=said), hint=hint, **about)
-    if code == "arrearage" or status == 402 or _OVERDUE.search(failure.message):
+    if code == "arrearage" or status == 402 or re.search(_OVERDUE, failure.message):
         return QuotaExceeded(_("the account has an unpaid bill or no balance: {said}", said=said), **about)
     if _throttled(status, code):
         hint = _later(retry_after, _("wait a moment, then run the cell again"))
@@ -139,7 +137,7 @@ def error_for(status: int | None, failure: Failure, *, retry_after: float | None
         )
     if code in {"data_inspection_failed", "datainspectionfailed"}:
         return RequestRejected(_("the service's content filter stopped this: {said}", said=said), **about)
-    if _PLAN_ONLY.search(failure.message):
+    if re.search(_PLAN_ONLY, failure.message):
         hint = _("use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio")
         return RequestRejected(
             _("this plan serves only the programs its vendor lists: {said}", said=said), hint=hint, **about
@@ -154,7 +152,7 @@ def error_for(status: int | None, failure: Failure, *, retry_after: float | None
     if (
         status == 404
         or code == "model_not_found"
-        or (status == 400 and _NO_SUCH_MODEL.search(failure.message))
+        or (status == 400 and re.search(_NO_SUCH_MODEL, failure.message))
     ):
         return RequestRejected(_("not found: {said}", said=said), hint="%openclaw models list", **about)
     if _broken(status, code):
@@ -169,7 +167,7 @@ def error_for(status: int | None, failure: Failure, *, retry_after: float | None
     )
 
 
-def retryable(status: int, failure: Failure) -> bool:
+def retryable(status: int, failure: ErrorDetails) -> bool:
     """Whether the same request may be sent again: 408, 409, 429 that is no quota, 5xx."""
     if status == 429:
         passing = isinstance(error_for(status, failure), RateLimited)
@@ -217,16 +215,16 @@ def _throttled(status: int | None, code: str) -> bool:
     )
 
 
-def _out_of_quota(status: int | None, failure: Failure) -> bool:
+def _out_of_quota(status: int | None, failure: ErrorDetails) -> bool:
     code = failure.code.lower()
     if code in {"allocationquota.freetieronly", "insufficient_quota"}:
         return True
-    return _throttled(status, code) and _QUOTA.search(failure.message) is not None
+    return _throttled(status, code) and re.search(_QUOTA, failure.message) is not None
 
 
 def _broken(status: int | None, code: str) -> bool:
     if status is None:
-        return _BROKEN_INSIDE.match(code) is not None
+        return re.match(_INTERNAL_CODE, code, re.I) is not None
     return status in {408, 409} or status >= 500
 
 

@@ -7,19 +7,23 @@ it may have been paid for and partly read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encoded
 from openclaw_ipython.chat.dialects import PLAIN, Dialect, Mended, mended
-from openclaw_ipython.chat.http_errors import error_for, read_failure, retry_after, retryable
-from openclaw_ipython.chat.types import ChatEvent, ChatRequest, Notice
+from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after, retryable
+from openclaw_ipython.chat.types import ChatEvent, ChatRequest, Notice, TextDelta
 from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
     ProtocolError,
     RateLimited,
     RequestRejected,
+    ServiceUnavailable,
     StreamBroken,
 )
 from openclaw_ipython.i18n import _
@@ -38,52 +42,47 @@ from openclaw_ipython.net.client import (
     undelivered,
 )
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.values import dataclass, field
+
+if TYPE_CHECKING:
+    from openclaw_ipython.runtime.env import Runtime
 
 
-@dataclass(frozen=True)
-class Patience:
-    """How long is waited and how often tried. Seconds.
+class RetryPolicy(Struct, frozen=True):
+    """How long to wait and how often to retry. Times in seconds.
 
-    `idle` is the longest silence, before the answer and inside it. Only data breaks it: comments keep a
-    connection open, not our patience. `ending` is how long the usage may take once the service has said why it
-    stopped, `parting` how long the connection may take to come free after `[DONE]`. `limits`: "too many requests" is
-    waited out as well; not where many requests share a pace, which has to hear of it.
+    `idle_timeout` is the longest time without data, before the answer and inside it; comments, which keep a
+    connection open, do not count as data. `usage_timeout` is how long the usage may take after the finish reason,
+    `drain_timeout` how long the end of the body may take after `[DONE]`. With `retry_rate_limits` "too many requests"
+    is retried as well; not where many requests share a rate, which has to slow down then.
     """
 
     retries: int = 2
-    longest_wait: float = 60.0
+    max_wait: float = 60.0
     first_wait: float = 0.5
-    idle: float = 120.0
-    ending: float = 5.0
-    parting: float = 0.2
-    limits: bool = True
+    idle_timeout: float = 120.0
+    usage_timeout: float = 5.0
+    drain_timeout: float = 0.2
+    retry_rate_limits: bool = True
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """Where and how one request is sent.
+class ChatEndpoint(Struct, frozen=True):
+    """Where and how a request is sent.
 
-    `url` is the full address of the completions endpoint, `name` what the other side is called in
-    messages, `auth` applies the login. `sleep`, `clock` (monotonic), `wall` (epoch) and `random`
-    (a number from 0 to 1) are passed in, so that tests need no waiting. `dialect` knows what the host may be asked
-    again differently; `wrong_key` is what to do about a key that is refused.
+    `url` is the full address of the completions endpoint, `name` the service's name in messages. `auth` applies the
+    login. `dialect` is what the host accepts. `refused_key_hint` is the hint of the error for a refused key.
     """
 
     http: HttpClient
     url: str
     name: str
     auth: Auth
-    sleep: Callable[[float], Awaitable[None]]
-    clock: Callable[[], float]
-    wall: Callable[[], float]
-    random: Callable[[], float]
-    patience: Patience = field(default_factory=Patience)
+    runtime: Runtime
+    retry_policy: RetryPolicy = RetryPolicy()
     dialect: Dialect = PLAIN
-    wrong_key: str = ""
+    refused_key_hint: str = ""
 
 
-async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
+async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
     """Send `request` and yield what comes, until it is finished.
 
     Raises LoginRequired, RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
@@ -91,7 +90,7 @@ async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[Chat
     request is no JSON; whatever of ours `auth` raises.
     """
     better: Mended | None = None
-    for attempt in range(at.patience.retries + 1):
+    for attempt in range(at.retry_policy.retries + 1):
         try:
             response = await _sent(at, better.request if better else request)
         except RequestRejected as error:
@@ -113,28 +112,27 @@ async def stream_chat(at: Exchange, request: ChatRequest) -> AsyncGenerator[Chat
                 await response.aclose()
             return
         wait = _wait(at, attempt, response.retry_after)
-        paced = isinstance(response.error, RateLimited) and not at.patience.limits
-        if paced or attempt == at.patience.retries or wait > at.patience.longest_wait:
+        paced = isinstance(response.error, RateLimited) and not at.retry_policy.retry_rate_limits
+        if paced or attempt == at.retry_policy.retries or wait > at.retry_policy.max_wait:
             raise response.error
         yield Notice(f"{response.error} · trying again", seconds=wait)
-        await at.sleep(wait)
+        await at.runtime.sleep(wait)
 
 
-@dataclass(frozen=True)
-class _Refused:
-    """Not answered, and the same request may be sent again."""
+class _Retryable(Struct, frozen=True):
+    """A request that was not answered and may be sent again."""
 
     error: OpenClawError
     retry_after: float | None
 
 
-def _wait(at: Exchange, attempt: int, asked: float | None) -> float:
+def _wait(at: ChatEndpoint, attempt: int, asked: float | None) -> float:
     if asked is not None:
         return asked
-    return float(at.patience.first_wait * 2**attempt * (1 + at.random()))
+    return float(at.retry_policy.first_wait * 2**attempt * (1 + at.runtime.random()))
 
 
-async def _sent(at: Exchange, request: ChatRequest) -> Response | _Refused:
+async def _sent(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable:
     """An open response that promises an answer; whoever gets it closes it."""
     with translated(at.name):
         try:
@@ -142,7 +140,7 @@ async def _sent(at: Exchange, request: ChatRequest) -> Response | _Refused:
         except HTTPError as error:
             if not undelivered(error):
                 raise
-            return _Refused(from_httpx(error, at.name), None)
+            return _Retryable(from_httpx(error, at.name), None)
         if response.is_success:
             return response
         try:
@@ -151,7 +149,7 @@ async def _sent(at: Exchange, request: ChatRequest) -> Response | _Refused:
             await response.aclose()
 
 
-async def _opened(at: Exchange, request: ChatRequest) -> Response:
+async def _opened(at: ChatEndpoint, request: ChatRequest) -> Response:
     return await at.http.send(
         "POST",
         at.url,
@@ -162,11 +160,11 @@ async def _opened(at: Exchange, request: ChatRequest) -> Response:
             "Content-Type": "application/json",
         },
         auth=at.auth,
-        idle=at.patience.idle,
+        idle=at.retry_policy.idle_timeout,
     )
 
 
-async def _refusal(at: Exchange, response: Response) -> _Refused:
+async def _refusal(at: ChatEndpoint, response: Response) -> _Retryable:
     """An error answer: raised when final, returned when it may be tried again."""
     status = response.status_code
     if response.is_redirect or 300 <= status < 400:
@@ -182,14 +180,14 @@ async def _refusal(at: Exchange, response: Response) -> _Refused:
         body = await read_capped(response)
     except HTTPError:
         body = b""  # the status alone says enough
-    failure = read_failure(body, response.headers, _login_of(response))
-    wait = retry_after(response.headers, at.wall())
+    failure = parse_error_body(body, response.headers, _login_of(response))
+    wait = retry_after(response.headers, at.runtime.clock())
     error = error_for(status, failure, retry_after=wait)
-    if at.wrong_key and isinstance(error, LoginRequired):
-        error.hint = at.wrong_key
+    if at.refused_key_hint and isinstance(error, LoginRequired):
+        error.hint = at.refused_key_hint
     if not retryable(status, failure):
         raise error
-    return _Refused(error, wait)
+    return _Retryable(error, wait)
 
 
 def _login_of(response: Response) -> Secret:
@@ -197,7 +195,7 @@ def _login_of(response: Response) -> Secret:
     return Secret(response.request.headers.get("authorization", "").partition(" ")[2])
 
 
-def _answer(at: Exchange, response: Response) -> AsyncGenerator[ChatEvent, None]:
+def _answer(at: ChatEndpoint, response: Response) -> AsyncGenerator[ChatEvent, None]:
     """A 200 by what it claims to be: a document, a web page, or else a stream."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in {"text/html", "application/xhtml+xml"}:
@@ -208,7 +206,7 @@ def _answer(at: Exchange, response: Response) -> AsyncGenerator[ChatEvent, None]
 
 
 async def _document(
-    at: Exchange, response: Response, *, html: bool = False
+    at: ChatEndpoint, response: Response, *, html: bool = False
 ) -> AsyncGenerator[ChatEvent, None]:
     login = _login_of(response)
     try:
@@ -216,32 +214,36 @@ async def _document(
     except HTTPError as error:
         raise _broken_off(at, error) from None
     if html:
-        raise error_for(response.status_code, read_failure(body, response.headers, login))
+        raise error_for(response.status_code, parse_error_body(body, response.headers, login))
     for event in decode_completion(body, login):
         yield event
 
 
-async def _events(at: Exchange, response: Response, *, labelled: bool) -> AsyncGenerator[ChatEvent, None]:
+async def _events(at: ChatEndpoint, response: Response, *, labelled: bool) -> AsyncGenerator[ChatEvent, None]:
     answer = AnswerDecoder(_login_of(response))
-    heard = at.clock()
+    heard = at.runtime.monotonic()
     async with aclosing(body_pieces(response)) as pieces:
         try:
             while not answer.done:
-                piece = await (_soon(pieces, at.patience.ending) if answer.finished else anext(pieces, None))
+                piece = await (
+                    _soon(pieces, at.retry_policy.usage_timeout) if answer.finished else anext(pieces, None)
+                )
                 if piece is None:
                     break
                 before = answer.events
                 for said in answer.feed(piece):
                     yield said
                 if answer.events > before:
-                    heard = at.clock()  # after the reader had its time with what was said
-                elif at.clock() - heard > (at.patience.ending if answer.finished else at.patience.idle):
+                    heard = at.runtime.monotonic()  # after the reader had its time with what was said
+                elif at.runtime.monotonic() - heard > (
+                    at.retry_policy.usage_timeout if answer.finished else at.retry_policy.idle_timeout
+                ):
                     raise _silent(at)
         except (HTTPError, StreamBroken) as error:
             if not answer.finished:
                 raise _broken_off(at, error) from None
         if answer.done and answer.finished:
-            await _let_end(pieces, at.patience.parting)
+            await _let_end(pieces, at.retry_policy.drain_timeout)
     if not answer.finished:
         raise _unfinished(at, started=labelled or answer.events > 0)
 
@@ -266,7 +268,7 @@ async def _let_end(pieces: AsyncGenerator[bytes, None], within: float) -> None:
         pass  # then it is closed instead
 
 
-def _broken_off(at: Exchange, error: HTTPError | StreamBroken) -> OpenClawError:
+def _broken_off(at: ChatEndpoint, error: HTTPError | StreamBroken) -> OpenClawError:
     match error:
         case StreamBroken():
             return error
@@ -278,16 +280,16 @@ def _broken_off(at: Exchange, error: HTTPError | StreamBroken) -> OpenClawError:
             return _ended_early(type(error).__name__)
 
 
-def _unfinished(at: Exchange, *, started: bool) -> OpenClawError:
+def _unfinished(at: ChatEndpoint, *, started: bool) -> OpenClawError:
     if started:
         return _ended_early()
     hint = _("check the base URL with %openclaw models status")
     return ProtocolError(_("{name} answered something that is not a stream", name=at.name), hint=hint)
 
 
-def _silent(at: Exchange) -> StreamBroken:
+def _silent(at: ChatEndpoint) -> StreamBroken:
     return StreamBroken(
-        _("the answer stopped coming: no data for {idle:g} s", idle=at.patience.idle),
+        _("the answer stopped coming: no data for {idle:g} s", idle=at.retry_policy.idle_timeout),
         hint=_("run the cell again"),
     )
 
@@ -300,3 +302,38 @@ def _ended_early(why: str = "") -> StreamBroken:
         ),
         hint=_("run the cell again"),
     )
+
+
+async def with_timeout(
+    seconds: float, events: AsyncGenerator[ChatEvent, None]
+) -> AsyncGenerator[ChatEvent, None]:
+    """`events`, if the last of them comes within `seconds` from now.
+
+    Raises StreamBroken (its `.partial` is the text so far) if text has arrived by then, else ServiceUnavailable.
+    """
+    end = asyncio.get_running_loop().time() + seconds
+    texts: list[str] = []
+    async with aclosing(events):
+        while True:
+            try:
+                # only the wait is timed: a timeout around the `yield` would interrupt the receiver
+                async with asyncio.timeout_at(end):
+                    event = await anext(events)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                raise _timed_out(seconds, "".join(texts)) from None
+            if isinstance(event, TextDelta):
+                texts.append(event.text)
+            yield event
+
+
+def _timed_out(seconds: float, partial: str) -> ServiceUnavailable | StreamBroken:
+    if not partial:
+        return ServiceUnavailable(
+            _("no answer within {seconds} s", seconds=f"{seconds:g}"),
+            hint=_("--timeout S waits longer; without it there is no limit"),
+        )
+    error = StreamBroken(_("the answer took longer than {seconds} s", seconds=f"{seconds:g}"))
+    error.partial = partial
+    return error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
-from openclaw_ipython.patterns import pattern
-from openclaw_ipython.values import dataclass, field
+from msgspec import Struct, field
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class Message:
     tool_call_id: str = ""
 
 
-@dataclass(frozen=True)
-class ChatRequest:
+class ChatRequest(Struct, frozen=True):
     """One question to one model. `model` is the id as the service knows it, not a `provider/model` ref.
 
     `max_tokens` limits the answer; None leaves a choice to the service. `extra` holds further
@@ -184,12 +183,14 @@ ChatEvent = (
     | Answered
 )
 
-_FENCE = pattern(r"^( {0,3})(`{3,}+|~{3,}+)[ \t]*+([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)", re.M | re.S)
+_FENCE = r"(?ms)^( {0,3})(`{3,}+|~{3,}+)[ \t]*+([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)"
 
 
 def code_blocks(text: str) -> list[tuple[str, str]]:
     """The fenced code blocks in `text`, in order: the language as the fence names it, in lower case, and the code."""
-    return [((match.group(3).split() or [""])[0].lower(), match.group(4)) for match in _FENCE.finditer(text)]
+    return [
+        ((match.group(3).split() or [""])[0].lower(), match.group(4)) for match in re.finditer(_FENCE, text)
+    ]
 
 
 class Reply(str):

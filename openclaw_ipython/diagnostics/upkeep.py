@@ -9,11 +9,13 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from openclaw_ipython.auth.logins import Logins
-from openclaw_ipython.chat.stream import Exchange, stream_chat
+from openclaw_ipython.chat.stream import ChatEndpoint, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message
 from openclaw_ipython.diagnostics.checks import Doctor, Finding
 from openclaw_ipython.diagnostics.probe import MAX_TOKENS, PROMPT, SECONDS, Outcome, Probed, outcome_of, said
@@ -35,7 +37,7 @@ from openclaw_ipython.openclaw.settings import Settings
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.auth.resolve import Credential
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.models.selection import Models
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
@@ -53,8 +55,8 @@ class Outside:
     """
 
     http: Callable[[], HttpClient]
-    ways: Callable[[ModelRef, ChatRequest], Sequence[Question]]
-    exchange: Callable[[Question], Exchange]
+    ways: Callable[[ModelRef, ChatRequest], Sequence[ResolvedRequest]]
+    exchange: Callable[[ResolvedRequest], ChatEndpoint]
 
 
 class Upkeep:
@@ -165,7 +167,7 @@ class Upkeep:
         with_login = [way for way in ways if way.credential.has_secret] or ways
         return list(await asyncio.gather(*(self._probe(way, limit) for way in with_login)))
 
-    async def _probe(self, question: Question, limit: asyncio.Semaphore) -> Probed:
+    async def _probe(self, question: ResolvedRequest, limit: asyncio.Semaphore) -> Probed:
         async with limit:
             started = self._monotonic()
             status, error = await self._outcome(question)
@@ -183,9 +185,9 @@ class Upkeep:
             latency_ms=elapsed,
         )
 
-    async def _outcome(self, question: Question) -> tuple[Outcome, str | None]:
+    async def _outcome(self, question: ResolvedRequest) -> tuple[Outcome, str | None]:
         at = self._outside.exchange(question)
-        at = replace(at, patience=replace(at.patience, retries=0, idle=SECONDS))
+        at = replace(at, retry_policy=replace(at.retry_policy, retries=0, idle_timeout=SECONDS))
         try:
             async with asyncio.timeout(SECONDS), aclosing(stream_chat(at, question.request)) as events:
                 async for _ in events:

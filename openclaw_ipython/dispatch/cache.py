@@ -1,18 +1,18 @@
-"""Answers shown again instead of asked for again: what may be kept, under which key, and what a replay brings.
+"""The response cache of requests: what may be cached, under which key, and the events of a cached answer.
 
-Imported only by a question that may be answered from the cache. The key holds everything that shapes an answer:
-provider and model, all messages (with the pictures in them), every request field, what the answer has to fit, the
-functions on offer. Not the address of the service, nor the login: the same model at another address of its provider
-gives the same answer, and a replay needs neither.
+The key covers everything that shapes an answer: provider and model, all messages with their pictures, every request
+field, the schema, the tools. It covers neither the address of the service nor the login: the same model at another
+address of its provider gives the same answer, and a cached answer needs neither.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolve import Credential
 from openclaw_ipython.chat.collect import Collector
@@ -21,6 +21,7 @@ from openclaw_ipython.chat.types import (
     ChatEvent,
     ChatRequest,
     Finished,
+    Message,
     Notice,
     ReasoningDelta,
     Reply,
@@ -31,7 +32,7 @@ from openclaw_ipython.chat.types import (
     Usage,
     UsageReport,
 )
-from openclaw_ipython.dispatch.failover import Question
+from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.cache import key_of
 
@@ -41,47 +42,38 @@ if TYPE_CHECKING:
     from openclaw_ipython.journal.cache import AnswerCache
     from openclaw_ipython.openclaw.model_refs import ModelRef
 
-_SHAPELESS = frozenset(
-    {"model", "stream", "headers", "optional"}
-)  # of a request: what does not shape the answer
-_NOTHING: tuple[Any, ...] = ("", (), [], {}, frozenset())
+_NOT_IN_KEY = frozenset({"model", "stream", "headers", "optional"})
+_EMPTY: tuple[Any, ...] = (None, "", (), [], {}, frozenset())
 _COMPLETE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "eos"})
 
 
-def from_cache(
-    ref: ModelRef, request: ChatRequest, answers: AnswerCache, ask: Callable[[], Question]
-) -> Question:
-    """The question to `ref`: with the answer that is kept, else the one that `ask` makes, to be kept under its key."""
-    key = key_of(shape_of(ref, request))
+def resolve_from_cache(
+    ref: ModelRef, request: ChatRequest, answers: AnswerCache, resolve: Callable[[], ResolvedRequest]
+) -> ResolvedRequest:
+    """`request` to `ref` with its cached answer; without one, what `resolve` returns, to be cached."""
+    key = cache_key(ref, request)
     found = answers.get(key)
-    if found is not None and reply_of(found) is not None:
-        nobody = Credential(ref.provider, "the cache")
-        return Question(ref, "", request, nobody, asked=request, key=key, kept=found)
-    return replace(ask(), key=key)
+    if found is not None and decode_reply(found) is not None:
+        no_login = Credential(ref.provider, "the cache")
+        return ResolvedRequest(
+            ref, "", request, no_login, unadapted=request, cache_key=key, cached_reply=found
+        )
+    return replace(resolve(), cache_key=key)
 
 
-def shape_of(ref: ModelRef, request: ChatRequest) -> dict[str, Any]:
-    """Everything about a request that shapes its answer, as plain values.
-
-    What was not asked for is left out, so that a key stays what it is when there is more to ask for.
-    """
-    shape: dict[str, Any] = {k: v for k, v in _plain(request).items() if k not in _SHAPELESS}
-    return shape | {"model": str(ref)}
+def cache_key(ref: ModelRef, request: ChatRequest) -> str:
+    """The key of `request` to `ref`."""
+    fields: dict[str, Any] = {k: v for k, v in _plain(request).items() if k not in _NOT_IN_KEY}
+    return key_of(fields | {"model": str(ref)})
 
 
-async def replayed(question: Question) -> AsyncGenerator[ChatEvent, None]:
-    """The events of a kept answer, all at once."""
-    for event in replay(question):
-        yield event
-
-
-def replay(question: Question) -> Iterator[ChatEvent]:
-    """The events of a kept answer. Its tokens are told as they were; they cost nothing now."""
-    reply = reply_of(question.kept or {})
+async def replay(resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
+    """The events of a cached answer. They report its tokens, which cost nothing now."""
+    reply = decode_reply(resolved.cached_reply or {})
     if reply is None:
         return
     yield Timed(reply.seconds, reply.first_text)
-    for note in (*question.notes, _("from the cache")):
+    for note in (*resolved.notes, _("from the cache")):
         yield Notice(note)
     if reply.reasoning:
         yield ReasoningDelta(reply.reasoning)
@@ -94,30 +86,28 @@ def replay(question: Question) -> Iterator[ChatEvent]:
     yield Finished(reply.finish_reason)
 
 
-async def keeping(
-    question: Question, events: AsyncGenerator[ChatEvent, None], answers: AnswerCache
+async def storing(
+    resolved: ResolvedRequest, events: AsyncGenerator[ChatEvent, None], answers: AnswerCache
 ) -> AsyncGenerator[ChatEvent, None]:
-    """Pass `events` on, and keep the answer they come to, if it is complete and of the model that was asked."""
-    collector, own, began = Collector(str(question.ref), 0.0), True, asyncio.get_running_loop().time()
-
-    def since() -> float:
-        return asyncio.get_running_loop().time() - began
-
+    """Pass `events` on, then store their answer if it is complete and of the requested model."""
+    clock = asyncio.get_running_loop().time
+    start, model_changed = clock(), False
+    collector = Collector(str(resolved.ref), start)
     async with aclosing(events):
         async for event in events:
-            collector.add(event, since())
-            own = own and not isinstance(event, Answering)
+            collector.add(event, clock())
+            model_changed = model_changed or isinstance(event, Answering)
             yield event
-    reply = collector.reply(since())
-    if own and is_complete(reply):
-        yield Timed(*_times(reply))  # so that a replay, which has the same, looks as this answer does
-        await asyncio.to_thread(keep, question, reply, answers)
+    reply = collector.reply(clock())
+    if not model_changed and is_complete(reply):
+        yield Timed(*_times(reply))  # the rounded times, so that a replay looks the same
+        await asyncio.to_thread(store, resolved, reply, answers)
 
 
-def keep(question: Question, reply: Reply, answers: AnswerCache) -> None:
-    """Keep the answer to a question that has a key. One that is not complete is not kept."""
-    if question.key and question.kept is None and is_complete(reply):
-        answers.put(question.key, str(question.ref), _kept(reply))
+def store(resolved: ResolvedRequest, reply: Reply, answers: AnswerCache) -> None:
+    """Store a complete answer under the key of the request, if it has one and did not come from the cache."""
+    if resolved.cache_key and resolved.cached_reply is None and is_complete(reply):
+        answers.put(resolved.cache_key, str(resolved.ref), encode_reply(reply))
 
 
 def is_complete(reply: Reply) -> bool:
@@ -125,8 +115,9 @@ def is_complete(reply: Reply) -> bool:
     return reply.finish_reason in _COMPLETE and bool(reply or reply.tool_calls)
 
 
-def _kept(reply: Reply) -> dict[str, Any]:
-    usage = reply.usage
+def encode_reply(reply: Reply) -> dict[str, Any]:
+    """The reply as JSON values."""
+    usage, (seconds, first_text) = reply.usage, _times(reply)
     return {
         "text": str(reply),
         "reasoning": reply.reasoning,
@@ -135,34 +126,29 @@ def _kept(reply: Reply) -> dict[str, Any]:
         "tool_calls": [[call.id, call.name, call.arguments] for call in reply.tool_calls],
         "usage": usage
         and [usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens],
-        "seconds": _times(reply)[0],
-        "first_text": _times(reply)[1],
+        "seconds": seconds,
+        "first_text": first_text,
     }
 
 
 def _times(reply: Reply) -> tuple[float, float | None]:
-    """Seconds in all and to the first text, as they are kept."""
+    """Seconds in all and to the first text, as they are stored."""
     return round(reply.seconds, 3), None if reply.first_text is None else round(reply.first_text, 3)
 
 
-def reply_of(kept: Mapping[str, Any]) -> Reply | None:
-    """The reply as it was kept; None for what is none: the file may have come from anywhere."""
+def decode_reply(stored: Mapping[str, Any]) -> Reply | None:
+    """The stored reply; None for anything else: the file may come from anywhere."""
     try:
-        text, reasoning, model, finish = (
-            kept[name] for name in ("text", "reasoning", "model", "finish_reason")
-        )
-        calls = tuple(ToolCall(*map(_text, call)) for call in kept["tool_calls"])
-        usage = None if kept["usage"] is None else Usage(*map(_count, kept["usage"]))
-        first = kept["first_text"]
+        usage, first_text = stored["usage"], stored["first_text"]
         return Reply(
-            _text(text),
-            reasoning=_text(reasoning),
-            usage=usage,
-            model=_text(model),
-            finish_reason=_text(finish),
-            tool_calls=calls,
-            seconds=float(kept["seconds"]),
-            first_text=None if first is None else float(first),
+            _text(stored["text"]),
+            reasoning=_text(stored["reasoning"]),
+            usage=None if usage is None else Usage(*map(_count, usage)),
+            model=_text(stored["model"]),
+            finish_reason=_text(stored["finish_reason"]),
+            tool_calls=tuple(ToolCall(*map(_text, call)) for call in stored["tool_calls"]),
+            seconds=float(stored["seconds"]),
+            first_text=None if first_text is None else float(first_text),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -181,10 +167,10 @@ def _count(value: Any) -> int | None:
 
 
 def _plain(value: Any) -> Any:
-    """A value of a request as JSON has it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        named = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return {name: _plain(item) for name, item in named if item is not None and item not in _NOTHING}
+    """A value of a request as JSON values. Empty fields are left out, so that a new field changes no key."""
+    if isinstance(value, (ChatRequest, Message, ToolCall)):
+        named = ((name, getattr(value, name)) for name in type(value).__match_args__)
+        return {name: _plain(item) for name, item in named if item not in _EMPTY}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

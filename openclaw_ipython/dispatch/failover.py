@@ -1,13 +1,16 @@
-"""Who is asked, and who instead: the questions a prompt may become, and which of them is worth trying next.
+"""Failover: the routes a request may take, and which one to try after an error. Pure.
 
-Pure: it decides after an error and words what the reader is told. Nothing is sent, read or written from here.
+A route is one model reached by one login. OpenClaw's rules apply: another key of the same service is tried after rate
+limits only, a login in cooldown comes after all others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.types import Answering, Notice
@@ -22,7 +25,6 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StreamBroken,
 )
-from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.cooldown import Reason
@@ -35,26 +37,23 @@ if TYPE_CHECKING:
 Scope = Literal["login", "limit", "model"]
 
 
-@dataclass(frozen=True)
-class Passed:
-    """A way that was not taken, or led nowhere: which model by which login, and why, in a few words."""
+class SkippedRoute(Struct, frozen=True):
+    """A route that was not tried, or failed: the model, the label of the login, and the reason in a few words."""
 
     ref: ModelRef
     login: str
     why: str
 
 
-@dataclass(frozen=True)
-class Question:
-    """A question made ready: to whom, where, and with which login. Nothing was sent yet.
+class ResolvedRequest(Struct, frozen=True):
+    """A request with its model, address and login. Nothing has been sent yet.
 
-    `others` are the ways to go when this one fails, best first; `passed` those that were left out before, and
-    `notes` what the reader should know if this is the one that answers. `dialect` is the host's manner, in which
-    `request` already is; `wrong_key` is what to do should it refuse the key. `asked` is the request before it was put
-    into that manner, and `family` how the model's thinking is switched: enough to ask the same model something else.
-    `price` is what its tokens cost, `kind` what it is for (`ask`, or `map`: one of many). `key` is what the answer may
-    be kept under, empty where it may not; `kept` is the answer that is there already: then nothing is sent. `timeout`
-    is after how many seconds it is given up, None for never.
+    `request` is in the host's `dialect`; `unadapted` is the same request before that, and `family` how the model's
+    thinking is switched. `alternatives` are the routes to try after a failure, best first; `skipped` those left out
+    before. `notes` are shown with the answer. `refused_key_hint` is the hint of the error when the host refuses the
+    key. `price` is the price of the model's tokens. `kind` is what the journal records: `ask`, or `map` for one of
+    many. `cache_key` is the key of the answer in the response cache, empty when it is not cached; with
+    `cached_reply` nothing is sent. `timeout` limits the whole answer, in seconds; None is no limit.
     """
 
     ref: ModelRef
@@ -63,116 +62,120 @@ class Question:
     credential: Credential
     token_url: str = ""
     client_id: str = ""
-    others: tuple[Question, ...] = ()
-    passed: tuple[Passed, ...] = ()
+    alternatives: tuple[ResolvedRequest, ...] = ()
+    skipped: tuple[SkippedRoute, ...] = ()
     notes: tuple[str, ...] = ()
     dialect: Dialect = PLAIN
-    wrong_key: str = ""
-    asked: ChatRequest | None = None
+    refused_key_hint: str = ""
+    unadapted: ChatRequest | None = None
     family: Family = ""
     price: Price | None = None
     kind: str = "ask"
-    key: str = ""
-    kept: Mapping[str, Any] | None = None
+    cache_key: str = ""
+    cached_reply: Mapping[str, Any] | None = None
     timeout: float | None = None
 
-    def told(self, notes: Sequence[str]) -> Question:
-        """The same question, of which the reader is told `notes` whoever answers it."""
-        others = tuple(other.told(notes) for other in self.others) if notes else self.others
-        return replace(self, notes=(*notes, *self.notes), others=others)
+    def with_notes(self, notes: Sequence[str]) -> ResolvedRequest:
+        """The same request; `notes` come first in the notes of every route."""
+        if not notes:
+            return self
+        alternatives = tuple(other.with_notes(notes) for other in self.alternatives)
+        return replace(self, notes=(*notes, *self.notes), alternatives=alternatives)
 
     @property
-    def meant(self) -> ModelRef:
-        """The model that was chosen, whichever is asked."""
-        return self.passed[0].ref if self.passed else self.ref
+    def requested_model(self) -> ModelRef:
+        """The model that was chosen, whether or not another one is asked."""
+        return self.skipped[0].ref if self.skipped else self.ref
 
 
-def routed(ways: Sequence[Question], passed: Sequence[Passed] = ()) -> Question:
-    """The question to ask of `ways` (in the order they are preferred): the first whose login does not rest.
+def choose_route(routes: Sequence[ResolvedRequest], skipped: Sequence[SkippedRoute] = ()) -> ResolvedRequest:
+    """The first of `routes`, in order of preference, whose login is not in cooldown; the others are its alternatives.
 
-    Where all of them rest, the first is asked all the same. `passed` are models that could not be asked at all.
+    When every login is in cooldown, the first route is used. `skipped` are models that have no route.
     """
-    at = next((i for i, way in enumerate(ways) if way.credential.rest is None), 0)
-    before = [Passed(w.ref, w.credential.label, _resting(w)) for w in ways[:at]]
-    same = [
-        Passed(w.ref, w.credential.label, _resting(w)) for w in ways[at + 1 :] if _passed_over(w, ways[at])
-    ]
-    chosen = ways[at]
-    notes = list(chosen.notes)
-    if chosen.credential.rest is not None:
-        notes.append(f"{chosen.credential.label} {_resting(chosen)}; asked all the same")
+    at = next((i for i, route in enumerate(routes) if not _cools_down(route)), 0)
+    chosen = routes[at]
+    notes = chosen.notes
+    if _cools_down(chosen):
+        notes += (f"{chosen.credential.label} {_cooldown_text(chosen)}; asked all the same",)
     else:
-        before += same
+        later = [r for r in routes[at + 1 :] if r.ref == chosen.ref and _cools_down(r)]
+        skipped = (
+            *skipped,
+            *(SkippedRoute(r.ref, r.credential.label, _cooldown_text(r)) for r in [*routes[:at], *later]),
+        )
     return replace(
         chosen,
-        others=tuple(sorted((w for w in ways if w is not chosen), key=_rests)),
-        passed=(*passed, *before),
-        notes=tuple(notes),
+        alternatives=tuple(sorted((r for r in routes if r is not chosen), key=_cools_down)),
+        skipped=tuple(skipped),
+        notes=notes,
     )
 
 
-class Routing:
-    """The way of one question: `at` is who is asked now."""
+class Failover:
+    """The attempts of one request: `current` is the route in use."""
 
-    def __init__(self, question: Question) -> None:
-        self.at = question
-        self._started_at = question
-        self._left = list(question.others)
-        self._passed = list(question.passed)
-        self._tired: set[str] = set()
-        self._first: tuple[OpenClawError, Passed] | None = None
+    def __init__(self, resolved: ResolvedRequest) -> None:
+        self.current = resolved
+        self._initial = resolved
+        self._untried = list(resolved.alternatives)
+        self._skipped = list(resolved.skipped)
+        self._exhausted: set[str] = set()  # ids of logins that were refused or reached a limit
+        self._first: tuple[OpenClawError, SkippedRoute] | None = None
 
-    def goes_on(self, error: OpenClawError) -> bool:
-        """Whether somebody else may be asked after `error`; then `at` is who."""
-        failed = self.at
-        passed = Passed(failed.ref, failed.credential.label, in_short(error))
-        self._first = self._first or (error, passed)
-        self._passed.append(passed)
-        self._left = [other for other in self._left if _may_heal(error, failed, other)]
+    def advance(self, error: OpenClawError) -> bool:
+        """Make the next route that may succeed after `error` the current one; False when there is none."""
+        failed = self.current
+        skipped = SkippedRoute(failed.ref, failed.credential.label, short_reason(error))
+        self._first = self._first or (error, skipped)
+        self._skipped.append(skipped)
+        self._untried = [other for other in self._untried if _may_succeed(error, failed, other)]
         if scope_of(error) in ("limit", "login"):
-            self._tired.add(failed.credential.id)
-        if not self._left:
+            self._exhausted.add(failed.credential.id)
+        if not self._untried:
             return False
-        self.at = min(self._left, key=lambda way: _rests(way) or way.credential.id in self._tired)
-        self._left.remove(self.at)
+        self.current = min(
+            self._untried, key=lambda route: _cools_down(route) or route.credential.id in self._exhausted
+        )
+        self._untried.remove(self.current)
         return True
 
     @property
-    def has_turned(self) -> bool:
-        """Whether another model is asked than the question was for."""
-        return self.at.ref != self._started_at.ref
+    def model_changed(self) -> bool:
+        """Whether the current model is another one than the first."""
+        return self.current.ref != self._initial.ref
 
     @property
-    def competes(self) -> bool:
-        """Whether the model that is asked could be asked by another stored login too."""
-        ways = (self._started_at, *self._started_at.others)
-        logins = {w.credential.id for w in ways if w.ref == self.at.ref and w.credential.profile is not None}
-        return self.at.credential.profile is not None and len(logins) > 1
+    def has_other_logins(self) -> bool:
+        """Whether the current model can be reached by more than one stored login, of which this is one."""
+        routes = (self._initial, *self._initial.alternatives)
+        logins = {r.credential.id for r in routes if r.ref == self.current.ref and r.credential.profile}
+        return self.current.credential.profile is not None and len(logins) > 1
 
-    def opening(self) -> Iterator[ChatEvent]:
-        """What is said once somebody answers: who it is, where that is another one, and why."""
-        if self.has_turned:
-            yield Answering(str(self.at.ref))
+    def opening_events(self) -> Iterator[ChatEvent]:
+        """The events before the first one of the answer: the model, if it changed, and the notes."""
+        if self.model_changed:
+            yield Answering(str(self.current.ref))
         for note in self.notes():
             yield Notice(note)
 
     def notes(self) -> Iterator[str]:
-        """What the reader is told once `at` answers."""
-        if self._passed:
-            yield told(self._passed, self.at)
-        yield from self.at.notes
+        """The notes to an answer of the current route."""
+        if self._skipped:
+            yield switch_note(self._skipped, self.current)
+        yield from self.current.notes
 
-    def error(self, last: OpenClawError) -> OpenClawError:
-        """The error to raise when nobody is left: the first one, with what else was tried."""
+    def final_error(self, last: OpenClawError) -> OpenClawError:
+        """The error to raise when no route is left: the first one, with what else was tried."""
         error, about = self._first or (last, None)
-        others = [p for p in self._passed if p is not about]
+        others = [s for s in self._skipped if s is not about]
         if others:
             error.args = (f"{error} · also tried: {_listed(others, about.ref if about else None)}",)
         return error
 
 
 def scope_of(error: OpenClawError) -> Scope | None:
-    """What somebody else must differ in to fare better: the login, the limit, the model; None: nobody would."""
+    """What another route must change to succeed: the login, the limit or the model; None when no route would."""
     match error:
         case LoginRequired() | RefreshRejected():
             return "login"
@@ -185,10 +188,10 @@ def scope_of(error: OpenClawError) -> Scope | None:
     return None
 
 
-def reason_of(error: OpenClawError) -> Reason | None:
-    """What is written down about the login that met `error`; None when it is not the login's fault.
+def cooldown_reason(error: OpenClawError) -> Reason | None:
+    """The reason recorded with the login after `error`; None when the login is not the cause.
 
-    A quota that came as "too many requests" (429) is one, as OpenClaw reads it: it may be refilled by the minute.
+    A quota error with status 429 counts as a rate limit, as in OpenClaw: quotas may be refilled by the minute.
     """
     match error:
         case RateLimited() | QuotaExceeded(status=429 | None):
@@ -200,7 +203,7 @@ def reason_of(error: OpenClawError) -> Reason | None:
     return None
 
 
-def in_short(error: OpenClawError) -> str:
+def short_reason(error: OpenClawError) -> str:
     """An error in a few words, for a footer."""
     match error:
         case RateLimited():
@@ -220,36 +223,31 @@ def in_short(error: OpenClawError) -> str:
     return "no proper answer"
 
 
-def told(passed: Sequence[Passed], answering: Question) -> str:
-    """The sentence about a switch: `qwen-portal/coder-model: too many requests; answered by other/model`."""
-    if all(p.ref == answering.ref for p in passed):
+def switch_note(skipped: Sequence[SkippedRoute], answering: ResolvedRequest) -> str:
+    """The note about a switch: `qwen-portal/coder-model: too many requests; answered by other/model`."""
+    if all(s.ref == answering.ref for s in skipped):
         end = f"answered with {answering.credential.label}"
     else:
         end = f"answered by {answering.ref}"
-    return f"{_listed(passed, answering.ref)}; {end}"
+    return f"{_listed(skipped, answering.ref)}; {end}"
 
 
-def _listed(passed: Sequence[Passed], ref: ModelRef | None) -> str:
-    """Models by their names; of `ref` itself the logins."""
-    parts = [f"{p.login if p.ref == ref and p.login else p.ref}: {p.why}" for p in passed]
+def _listed(skipped: Sequence[SkippedRoute], ref: ModelRef | None) -> str:
+    """Routes by the names of their models; routes of `ref` by their logins."""
+    parts = [f"{s.login if s.ref == ref and s.login else s.ref}: {s.why}" for s in skipped]
     return "; ".join(dict.fromkeys(parts))
 
 
-def _resting(way: Question) -> str:
-    rest = way.credential.rest
+def _cools_down(route: ResolvedRequest) -> bool:
+    return route.credential.rest is not None
+
+
+def _cooldown_text(route: ResolvedRequest) -> str:
+    rest = route.credential.rest
     return f"rests for {rest.span} ({rest.why})" if rest else ""
 
 
-def _rests(way: Question) -> bool:
-    return way.credential.rest is not None
-
-
-def _passed_over(way: Question, chosen: Question) -> bool:
-    """Whether a resting login of the chosen model itself was left out for another one."""
-    return way.ref == chosen.ref and way.credential.rest is not None
-
-
-def _may_heal(error: OpenClawError, failed: Question, other: Question) -> bool:
+def _may_succeed(error: OpenClawError, failed: ResolvedRequest, other: ResolvedRequest) -> bool:
     scope = scope_of(error)
     if scope is None or (_is_key_rotation(failed, other) and not _is_rate_limit(error)):
         return False
@@ -258,8 +256,8 @@ def _may_heal(error: OpenClawError, failed: Question, other: Question) -> bool:
     return scope == "limit" or other.ref != failed.ref
 
 
-def _is_key_rotation(failed: Question, other: Question) -> bool:
-    """Whether `other` differs in the key only, or turns from a profile to a key: that is for rate limits."""
+def _is_key_rotation(failed: ResolvedRequest, other: ResolvedRequest) -> bool:
+    """Whether `other` is another key of the same service, after a key or a stored login."""
     same_service = failed.ref.provider == other.ref.provider
     return same_service and other.credential.is_key and other.credential.id != failed.credential.id
 

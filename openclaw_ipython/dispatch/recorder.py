@@ -1,7 +1,7 @@
-"""What a client writes down of its requests, and which answers it need not ask for again.
+"""Records requests in the journal and answers them from the response cache.
 
-Joins the client with the journal, which is opened at the first use: a plain question has been answered and shown by
-then. Nothing in here keeps a question from being answered.
+The journal is opened at its first use, after a plain request has been answered. A journal that fails does not keep a
+request from being answered.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.dispatch.send import Sent
+from openclaw_ipython.dispatch.send import SentRequest
+from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import ChatEvent, ChatRequest
-    from openclaw_ipython.dispatch.failover import Question
-    from openclaw_ipython.dispatch.resolve import Questions
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
+    from openclaw_ipython.dispatch.resolve import RequestResolver
     from openclaw_ipython.journal.cache import AnswerCache
     from openclaw_ipython.journal.journal import Journal
     from openclaw_ipython.journal.writer import WriteBehindQueue
@@ -25,16 +26,17 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers.spec import Quota
 
 NEAR = 0.9
-"""The part of a limit from which on the reader is told."""
+"""The part of a limit from which on it is mentioned."""
 
 DAY = 86_400.0
 
 
-class Keeping:
-    """What is kept, looked at before each question: it may be changed at any time.
+class RecordingOptions:
+    """What is recorded; read before each request, so it may be changed at any time.
 
-    `journal`: usage, conversations and resumable jobs; `cache`: answers, in the journal or in `cache_file`, a file that
-    can be passed on. `daily_limit` is how many requests a day the person's plan allows to one provider, 0 for none.
+    `journal`: usage, conversations and resumable jobs. `cache`: answers, in the journal or in `cache_file`, a file that
+    can be given to others. `daily_limit` is the number of requests a day that the user's plan allows to one provider,
+    0 for no limit.
     """
 
     def __init__(self, *, journal: bool = True, cache: bool | str | os.PathLike[str] = False) -> None:
@@ -44,7 +46,7 @@ class Keeping:
         self.daily_limit = 0
 
     def follow_notebook(self) -> None:
-        """Take over the preferences of the notebook this runs in, if it runs in one that loaded the extension."""
+        """Take over the options of the notebook this runs in, if it has loaded the extension."""
         ipython = sys.modules.get("IPython")
         shell = ipython.get_ipython() if ipython is not None else None
         options = getattr(shell, "_openclaw_ipython", None)
@@ -52,30 +54,30 @@ class Keeping:
             self.follow(options)
 
     def follow(self, options: Any) -> None:
-        """Take over a notebook's preferences: `journal`, `cache`, `cache_file`, `daily_limit`."""
+        """Take over a notebook's `journal`, `cache`, `cache_file` and `daily_limit`."""
         self.journal, self.cache, self.daily_limit = options.journal, options.cache, options.daily_limit
         self.cache_file = Path(options.cache_file).expanduser() if options.cache_file else None
 
 
-class Bookkeeping:
-    """The books of one client. `path` is the journal's; `clock` is epoch seconds."""
+class Recorder:
+    """Records the requests of one client. `path` is the journal's; `clock` is epoch seconds."""
 
     def __init__(
-        self, path: Path, keeping: Keeping, providers: Providers, clock: Callable[[], float]
+        self, path: Path, options: RecordingOptions, providers: Providers, clock: Callable[[], float]
     ) -> None:
         self._path = path
-        self.keeping = keeping
+        self.options = options
         self._providers = providers
         self._clock = clock
         self._journal: Journal | None = None
-        self._behind: WriteBehindQueue[Sent] | None = None
-        self._portable: tuple[Path, AnswerCache] | None = None
+        self._queue: WriteBehindQueue[SentRequest] | None = None
+        self._cache_file: tuple[Path, AnswerCache] | None = None
         self._near: dict[str, str] = {}
 
     @property
     def opened(self) -> bool:
-        """Whether there may be anything to write or to let go of."""
-        return any(part is not None for part in (self._behind, self._journal, self._portable))
+        """Whether there may be anything to write or to close."""
+        return any(part is not None for part in (self._queue, self._journal, self._cache_file))
 
     @property
     def journal(self) -> Journal:
@@ -83,99 +85,101 @@ class Bookkeeping:
         if self._journal is None:
             from openclaw_ipython.journal.journal import Journal
 
-            self._journal = Journal(self._path, clock=self._clock, enabled=lambda: self.keeping.journal)
+            self._journal = Journal(self._path, clock=self._clock, enabled=lambda: self.options.journal)
         return self._journal
 
     @property
     def answers(self) -> AnswerCache:
-        """The answers that are kept: in the file that was named, else in the journal."""
-        path = self.keeping.cache_file
+        """The response cache: the file of the options, or else the journal."""
+        path = self.options.cache_file
         if path is None:
             return self.journal.cache
-        if self._portable is None or self._portable[0] != path:
+        if self._cache_file is None or self._cache_file[0] != path:
             from openclaw_ipython.journal.journal import portable_cache
 
-            self._let_go()
-            self._portable = (path, portable_cache(path, self._clock))
-        return self._portable[1]
+            self._close_cache_file()
+            self._cache_file = (path, portable_cache(path, self._clock))
+        return self._cache_file[1]
 
-    def question(
-        self, cache: bool | None, questions: Questions, word: str | None, request: ChatRequest
-    ) -> Question:
-        """The question to the model that `word` stands for, with the answer to it where one is kept and will do."""
-        if not (self.keeping.cache if cache is None else cache):
-            return questions.to(word, request)
-        from openclaw_ipython.dispatch.cache import from_cache
+    def resolve(
+        self, cache: bool | None, resolver: RequestResolver, model: str | None, request: ChatRequest
+    ) -> ResolvedRequest:
+        """The resolved request to `model`, with its cached answer if there is one and `cache` allows it."""
+        if not (self.options.cache if cache is None else cache):
+            return resolver.resolve(model, request)
+        from openclaw_ipython.dispatch.cache import resolve_from_cache
 
-        ref = questions.meant(word, request)
-        return from_cache(ref, request, self.answers, lambda: questions.to(word, request))
+        ref = resolver.requested_model(model, request)
+        return resolve_from_cache(ref, request, self.answers, lambda: resolver.resolve(model, request))
 
     def answer(
-        self, question: Question, deliver: Callable[[Question], AsyncGenerator[ChatEvent, None]]
+        self,
+        resolved: ResolvedRequest,
+        send: Callable[[ResolvedRequest], AsyncGenerator[ChatEvent, None]],
     ) -> AsyncGenerator[ChatEvent, None]:
-        """What answers a question: what is kept, or what `deliver` brings, which is kept if it may be."""
-        if not question.key:
-            return deliver(question)
-        from openclaw_ipython.dispatch.cache import keeping, replayed
+        """The cached answer, or what `send` yields, which is stored if `resolved` has a cache key."""
+        if not resolved.cache_key:
+            return send(resolved)
+        from openclaw_ipython.dispatch.cache import replay, storing
 
-        if question.kept is None:
-            return keeping(question, deliver(question), self.answers)
-        self.note(Sent(question, self._clock(), 0.0, "cache"))
-        return replayed(question)
+        if resolved.cached_reply is None:
+            return storing(resolved, send(resolved), self.answers)
+        self.record(SentRequest(resolved, self._clock(), 0.0, "cache"))
+        return replay(resolved)
 
-    def note(self, sent: Sent) -> None:
-        """Write one request down, a moment later. Returns at once."""
-        if not self.keeping.journal:
+    def record(self, sent: SentRequest) -> None:
+        """Write one request to the journal, a moment later. Returns at once."""
+        if not self.options.journal:
             return
-        if self._behind is None:
+        if self._queue is None:
             from openclaw_ipython.journal.writer import WriteBehindQueue
 
-            self._behind = WriteBehindQueue(self._write)
-        self._behind.add(sent)
+            self._queue = WriteBehindQueue(self._write)
+        self._queue.add(sent)
 
     def warnings(self, provider: str) -> list[str]:
-        """What the person should know by the way: a limit of `provider` that comes near, a journal begun anew.
+        """Notes for the next answer: a limit of `provider` that is near, a journal that was started anew.
 
-        As far as is known without looking anything up: it comes with the question after.
+        Reads nothing; a limit is noticed after a request was written, so its note comes with the next one.
         """
-        said = [near] if (near := self._near.get(provider)) else []
+        notes = [near] if (near := self._near.get(provider)) else []
         if self._journal is not None:
             while self._journal.notices:
-                said.append(self._journal.notices.pop(0))
-        return said
+                notes.append(self._journal.notices.pop(0))
+        return notes
 
     def quotas(self, provider: str) -> tuple[Quota, ...]:
-        """The limits of a provider that are known: the service's own, and the person's."""
+        """The known limits of a provider: the service's own, and that of the options."""
         known = self._providers.get(provider)
         quotas = known.quotas if known is not None else ()
-        if self.keeping.daily_limit:
+        if self.options.daily_limit:
             from openclaw_ipython.providers.spec import Quota, Source
 
-            quotas = (*quotas, Quota(self.keeping.daily_limit, DAY, Source("OpenClaw.daily_limit", "")))
+            quotas = (*quotas, Quota(self.options.daily_limit, DAY, Source("OpenClaw.daily_limit", "")))
         return quotas
 
     def flush(self) -> None:
-        """Return when every request noted so far is written down."""
-        if self._behind is not None:
-            self._behind.flush()
+        """Return when every request recorded so far is written."""
+        if self._queue is not None:
+            self._queue.flush()
 
     def close(self) -> None:
-        """Write what is left, and let go of the files."""
+        """Write what is left and close the files."""
         self.flush()
-        self._let_go()
+        self._close_cache_file()
         if self._journal is not None:
             self._journal.close()
 
-    def _let_go(self) -> None:
-        if self._portable is not None:
-            self._portable[1].close()
+    def _close_cache_file(self) -> None:
+        if self._cache_file is not None:
+            self._cache_file[1].close()
 
-    def _write(self, sent: list[Sent]) -> None:
+    def _write(self, sent: list[SentRequest]) -> None:
         from openclaw_ipython.journal.usage import UsageRecord
 
         rows = []
         for one in sent:
-            question, usage = one.question, one.usage
+            resolved, usage = one.resolved, one.usage
             tokens = (
                 (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
                 if usage is not None
@@ -183,40 +187,36 @@ class Bookkeeping:
             )
             rows.append(
                 UsageRecord(
-                    one.at, question.kind, question.ref.provider, str(question.ref), one.outcome, *tokens,
+                    one.at, resolved.kind, resolved.ref.provider, str(resolved.ref), one.outcome, *tokens,
                     one.first_text, one.seconds, usage.cost if usage is not None else None,
                 )
             )  # fmt: skip
         self.journal.usage.add(rows)
         for provider in {row.provider for row in rows}:
-            self._look_at_limits(provider)
+            self._check_limits(provider)
 
-    def _look_at_limits(self, provider: str) -> None:
+    def _check_limits(self, provider: str) -> None:
         self._near.pop(provider, None)
         for quota in self.quotas(provider):
             count = self.journal.usage.count(provider, self._clock() - quota.seconds)
             if count >= quota.requests * NEAR:
-                self._near[provider] = near_text(provider, count, quota)
+                self._near[provider] = quota_note(provider, count, quota)
                 return
 
 
-def near_text(provider: str, count: int, quota: Quota) -> str:
-    """The sentence about a limit that comes near."""
-    from openclaw_ipython.i18n import _
-
+def quota_note(provider: str, count: int, quota: Quota) -> str:
+    """The note about a limit that is near."""
     return _(
         "{count} of {limit} requests in {span} used ({provider})",
         count=count,
         limit=quota.requests,
-        span=span_text(quota.seconds),
+        span=period_text(quota.seconds),
         provider=provider,
     )
 
 
-def span_text(seconds: float) -> str:
-    """`5 h`, `24 h`, `7 days`: the time a limit is counted over."""
-    from openclaw_ipython.i18n import _
-
+def period_text(seconds: float) -> str:
+    """`5 h`, `24 h`, `7 days`: the period of a limit."""
     if seconds <= 2 * DAY:
         return _("{hours} h", hours=round(seconds / 3600))
     return _("{days} days", days=round(seconds / DAY))

@@ -1,7 +1,4 @@
-"""Making a question ready: which model is meant, where it is asked, with which login, and who stands in.
-
-Joins models and accounts; nothing is sent from here. What happens after a failure is decided in `routing`.
-"""
+"""Resolves a request: its model, address and login, and the routes to fall back to. Sends nothing."""
 
 from __future__ import annotations
 
@@ -9,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from openclaw_ipython.auth.keys import key_variable
 from openclaw_ipython.chat.dialects import shaped
 from openclaw_ipython.chat.types import Message
-from openclaw_ipython.dispatch.failover import Passed, Question, routed
+from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
 from openclaw_ipython.errors import ConfigError, LoginRequired
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import checked_base_url
@@ -27,48 +26,48 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers import Providers
 
 
-class Questions:
-    """The questions that can be asked in one home."""
+class RequestResolver:
+    """Resolves requests with the models and logins of one home."""
 
     def __init__(self, models: Models, accounts: Accounts, providers: Providers) -> None:
         self._models = models
         self._accounts = accounts
         self._providers = providers
 
-    def to(self, word: str | None, request: ChatRequest) -> Question:
-        """The question to the model that `word` stands for; None is the default, with its fallbacks behind it.
+    def resolve(self, model: str | None, request: ChatRequest) -> ResolvedRequest:
+        """`request` to `model`, an alias or ref; None is the default model, followed by its fallbacks.
 
-        A request with pictures goes to a model that takes them, unless another one is named.
-        The model of `request` is filled in. Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError.
+        Without `model`, a request with pictures goes to a model that reads them. `request.model` is filled in.
+        Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError.
         """
-        if word:
-            return self._routed(self._models.resolve(word), (), request)
+        if model:
+            return self._with_fallbacks(self._models.resolve(model), (), request)
         if has_pictures(request):
             return self._with_pictures(request)
-        return self._routed(self._default(), self._models.fallbacks(), request)
+        return self._with_fallbacks(self._default(), self._models.fallbacks(), request)
 
-    def _with_pictures(self, request: ChatRequest) -> Question:
-        """The question to the default model and those fallbacks that take pictures, or else to the image model."""
+    def _with_pictures(self, request: ChatRequest) -> ResolvedRequest:
+        """To the default model and its fallbacks that read pictures, or else to the vision model."""
         models = self._models
         default = models.default() or models.image_default() or self._default()
         if models.reads_images(default) is not False:
-            able = [ref for ref in models.fallbacks() if models.reads_images(ref) is not False]
-            return self._routed(default, able, request)
-        eyes = models.eyes(default)
-        if eyes is None:
+            fallbacks = [ref for ref in models.fallbacks() if models.reads_images(ref) is not False]
+            return self._with_fallbacks(default, fallbacks, request)
+        vision_model = models.eyes(default)
+        if vision_model is None:
             able = [row.ref for row in models.rows(everything=True) if "image" in row.input]
             raise ConfigError(
                 _("{ref} reads text only, and no model for pictures is chosen", ref=default),
                 hint=f"%openclaw models set-image {able[0] if able else 'REF'}",
             )
-        note = _("{ref} reads text only; pictures go to {eyes}", ref=default, eyes=eyes)
-        return self._routed(eyes, models.image_fallbacks(), request).told([note])
+        note = _("{ref} reads text only; pictures go to {eyes}", ref=default, eyes=vision_model)
+        return self._with_fallbacks(vision_model, models.image_fallbacks(), request).with_notes([note])
 
-    def meant(self, word: str | None, request: ChatRequest) -> ModelRef:
-        """The model that `to` would ask first, whether or not there is a login for it. Raises UnknownModel."""
+    def requested_model(self, model: str | None, request: ChatRequest) -> ModelRef:
+        """The model that `resolve` would choose, whether or not there is a login for it. Raises UnknownModel."""
         models = self._models
-        if word:
-            return models.resolve(word)
+        if model:
+            return models.resolve(model)
         if not has_pictures(request):
             return self._default()
         default = models.default() or models.image_default() or self._default()
@@ -80,69 +79,70 @@ class Questions:
             raise self._accounts.no_model()
         return ref
 
-    def _routed(self, ref: ModelRef, fallbacks: Sequence[ModelRef], request: ChatRequest) -> Question:
-        """The question to `ref`, with those to its fallbacks behind it. A fallback that is not set up is left out."""
-        ways: list[Question] = []
-        passed: list[Passed] = []
+    def _with_fallbacks(
+        self, ref: ModelRef, fallbacks: Sequence[ModelRef], request: ChatRequest
+    ) -> ResolvedRequest:
+        """`request` to `ref`; the routes of `fallbacks` are alternatives. A fallback that is not set up is left out."""
+        routes: list[ResolvedRequest] = []
+        skipped: list[SkippedRoute] = []
         missing: LoginRequired | None = None
         for other in dict.fromkeys((ref, *fallbacks)):
             try:
-                ways += self.by_each_login(other, request)
+                routes += self.routes(other, request)
             except LoginRequired as error:
                 missing = missing or error
-                if not ways:
-                    passed.append(Passed(other, "", "no login"))
+                if not routes:
+                    skipped.append(SkippedRoute(other, "", "no login"))
             except ConfigError:
                 if other == ref:
                     raise
-        if not ways and missing is not None:
+        if not routes and missing is not None:
             raise missing
-        return routed(ways, passed)
+        return choose_route(routes, skipped)
 
-    def by_each_login(self, ref: ModelRef, request: ChatRequest) -> list[Question]:
-        """The question to one model, by each login that could be used. Raises LoginRequired, ConfigError."""
+    def routes(self, ref: ModelRef, request: ChatRequest) -> list[ResolvedRequest]:
+        """`request` to one model, by each login that can be used. Raises LoginRequired, ConfigError."""
         target = self._models.target(ref)
-        request = replace(request, model=ref.model)
+        request = structs.replace(request, model=ref.model)
         notes: tuple[str, ...] = ()
         if target.limit is not None and request.max_tokens is not None and request.max_tokens > target.limit:
-            request = replace(request, max_tokens=target.limit)
+            request = structs.replace(request, max_tokens=target.limit)
             notes = (_("{ref} answers with at most {count} tokens", ref=ref, count=target.limit),)
         if has_pictures(request) and self._models.reads_images(ref) is False:
             notes += (_("{ref} reads text only; the picture was sent all the same", ref=ref),)
         credentials = self._accounts.credentials(ref.provider)
         if not credentials:
             raise self._no_login(ref.provider)
-        return [self._by(credential, target, request, notes) for credential in credentials]
+        return [self._route(credential, target, request, notes) for credential in credentials]
 
-    def _by(
+    def _route(
         self, credential: Credential, target: Target, request: ChatRequest, notes: tuple[str, ...]
-    ) -> Question:
-        ref = target.ref
+    ) -> ResolvedRequest:
+        ref, model = target.ref, target.model
         base_url, about = self._accounts.address(credential, target.base_url)
-        url = checked_base_url(base_url, ref.provider) + "/chat/completions"
         provider = self._providers.get(ref.provider)
         dialect = self._accounts.dialect(ref.provider, base_url)
-        family = target.model.thinking if target.model else ""
-        shape = shaped(request, dialect, family)
-        question = Question(
+        family = model.thinking if model else ""
+        adapted = shaped(request, dialect, family)
+        resolved = ResolvedRequest(
             ref,
-            url,
-            shape.request,
+            checked_base_url(base_url, ref.provider) + "/chat/completions",
+            adapted.request,
             credential,
-            notes=(*notes, *about, *shape.notes),
+            notes=(*notes, *about, *adapted.notes),
             dialect=dialect,
-            wrong_key=self._wrong_key(credential, base_url),
-            asked=request,
+            refused_key_hint=self._refused_key_hint(credential, base_url),
+            unadapted=request,
             family=family,
-            price=target.model.price if target.model else None,
+            price=model.price if model else None,
         )
         if credential.profile is None or provider is None or provider.device_login is None:
-            return question
+            return resolved
         endpoints = self._accounts.device_endpoints(provider)
-        return replace(question, token_url=endpoints.token_url, client_id=endpoints.client_id)
+        return structs.replace(resolved, token_url=endpoints.token_url, client_id=endpoints.client_id)
 
-    def _wrong_key(self, credential: Credential, base_url: str) -> str:
-        """What to do should a key be refused; a sign-in is simply done again."""
+    def _refused_key_hint(self, credential: Credential, base_url: str) -> str:
+        """The hint of the error when the key is refused; empty for a sign-in, which is repeated instead."""
         provider = self._providers.get(credential.provider)
         if credential.key is None:
             return ""
@@ -157,7 +157,7 @@ class Questions:
         error = self._accounts.qwen_code.login_required(provider_id)
         why = self._accounts.obstacle(provider_id)
         hint = error.hint
-        if provider_id not in self._providers:  # an entry of the person's own has no sign-in
+        if provider_id not in self._providers:  # the user's own entry has no sign-in
             hint = _(
                 "%openclaw models auth add --provider {provider_id}, or set {variable}",
                 provider_id=provider_id,
@@ -167,7 +167,7 @@ class Questions:
 
 
 def has_pictures(request: ChatRequest) -> bool:
-    """Whether a picture goes along."""
+    """Whether a message holds a picture."""
     return any(
         part.get("type") == "image_url"
         for message in request.messages
@@ -177,7 +177,7 @@ def has_pictures(request: ChatRequest) -> bool:
 
 
 def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> tuple[Message, ...]:
-    """The turns that `prompt` is, with `images` (files, addresses, values) in the last one. Raises UsageError."""
+    """`prompt` as messages, with `images` (files, addresses, values) in the last one. Raises UsageError."""
     messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     if not images or not messages:
         return messages
@@ -185,6 +185,6 @@ def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> 
     from openclaw_ipython.context.images import of_values
 
     *before, last = messages
-    shown = [{"type": "image_url", "image_url": {"url": p.url}} for p in of_values(images, ORDINARY)]
-    said = [{"type": "text", "text": last.content}] if isinstance(last.content, str) else last.content
-    return (*before, replace(last, content=[*shown, *said]))
+    pictures = [{"type": "image_url", "image_url": {"url": p.url}} for p in of_values(images, ORDINARY)]
+    parts = [{"type": "text", "text": last.content}] if isinstance(last.content, str) else last.content
+    return (*before, replace(last, content=[*pictures, *parts]))

@@ -1,38 +1,36 @@
-"""A question delivered: sent with its login, with others standing in where they may, and what came of it noted.
-
-`auth` and `chat` do not know each other: this is where a stream gets an `Auth` that carries the login.
-Who is asked was decided before (`questions`), and who stands in is decided elsewhere (`routing`).
-"""
+"""Sends a resolved request with its login, fails over to other routes, and records the outcome of each attempt."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct, field
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
 from openclaw_ipython.auth.tokens import StoredTokens
-from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
+from openclaw_ipython.chat.stream import ChatEndpoint, RetryPolicy, stream_chat
 from openclaw_ipython.chat.types import ChatEvent, Notice, TextDelta, UsageReport
-from openclaw_ipython.dispatch.failover import Question, Routing, reason_of
+from openclaw_ipython.dispatch.failover import Failover, ResolvedRequest, cooldown_reason
 from openclaw_ipython.errors import OpenClawError, StreamBroken
-from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.chat.types import Usage
     from openclaw_ipython.net.client import HttpClient
+    from openclaw_ipython.runtime.env import Runtime
 
 
-class Sent(NamedTuple):
-    """One request as it went, for who keeps the books: `at` in epoch seconds, spans in seconds.
+class SentRequest(NamedTuple):
+    """One attempt, for the journal: `at` in epoch seconds, durations in seconds.
 
     `outcome` is `ok`, `interrupted`, `ended early`, `cache` (nothing was sent), or the name of the error.
     """
 
-    question: Question
+    resolved: ResolvedRequest
     at: float
     seconds: float
     outcome: str
@@ -40,130 +38,122 @@ class Sent(NamedTuple):
     first_text: float | None = None
 
 
-@dataclass()
-class _Heard:
-    """What has come of an answer: whether anything, its text, whether all."""
+class _Received(Struct):
+    """What has arrived of an answer: whether anything, whether all of it, and its text."""
 
     begun: bool = False
     complete: bool = False
-    pieces: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
-class Delivery:
-    """Carries questions out over one HTTP client.
+class Sender:
+    """Sends resolved requests over one HTTP client.
 
-    `http` opens that client at the first use; `explained` may turn the last error into one that says more, given
-    the credential it met. `clock` is epoch seconds, `monotonic` seconds that never go back, `random` gives 0 to 1.
-    `record` is told of every request when it is over, however it ended; `remarks` are what is to be said by the way
-    of a provider that has answered. Both must neither raise nor take time.
+    `http` opens that client at the first use. `explain` may replace the last error by one that says more. `record`
+    gets every attempt when it is over, however it ended; `remarks` gives the notes about a provider that has
+    answered. Both must neither raise nor block.
     """
 
     def __init__(
         self,
         accounts: Accounts,
         *,
+        runtime: Runtime,
         http: Callable[[], HttpClient],
-        explained: Callable[[OpenClawError, Question], OpenClawError],
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-        random: Callable[[], float],
-        patience: Patience,
-        record: Callable[[Sent], None] | None = None,
-        remarks: Callable[[str], list[str]] = lambda provider: [],
+        retry_policy: RetryPolicy,
+        explain: Callable[[OpenClawError, ResolvedRequest], OpenClawError],
+        record: Callable[[SentRequest], None],
+        remarks: Callable[[str], list[str]],
     ) -> None:
         self._accounts = accounts
+        self._runtime = runtime
         self._http = http
-        self._explained = explained
-        self._clock = clock
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._random = random
-        self._patience = patience
+        self._retry_policy = retry_policy
+        self._explain = explain
         self._record = record
         self._remarks = remarks
         self._sources: dict[str, StoredTokens] = {}
         self._warnings: list[str] = []
 
     async def aclose(self) -> None:
-        """Stop refreshes that go on."""
+        """Stop token refreshes that are under way."""
         sources, self._sources = self._sources, {}
         for source in sources.values():
             await source.aclose()
 
     async def forget(self, name: str) -> None:
-        """Let go of one login: a refresh that goes on would write it back."""
+        """Drop one login and stop its refresh, which would write it back."""
         source = self._sources.pop(name, None)
         if source is not None:
             await source.aclose()
 
-    async def stream(self, question: Question) -> AsyncGenerator[ChatEvent, None]:
-        """Ask, and yield what comes as it comes; see `Client.stream` for what is raised."""
-        routing, text = Routing(question), _Heard()
-        while not text.complete:
+    async def stream(self, resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
+        """Send, and yield the events as they arrive. Raises what `Client.stream` raises.
+
+        There is no failover once anything of the answer has arrived: it may be paid for and partly read.
+        """
+        failover, received = Failover(resolved), _Received()
+        while not received.complete:
             try:
-                async with aclosing(self._attempt(routing, text)) as events:
+                async with aclosing(self._attempt(failover, received)) as events:
                     async for event in events:
                         yield event
             except OpenClawError as error:
-                await self._note_failure(routing.at, error)
+                await self.record_login_outcome(failover.current, error)
                 if isinstance(error, StreamBroken):
-                    error.partial = "".join(text.pieces)
-                if text.begun:  # it may have been paid for, and partly read
+                    error.partial = "".join(received.texts)
+                if received.begun:
                     raise
-                if not routing.goes_on(error):
-                    raise self._explained(routing.error(error), routing.at) from None
-        await self._note_success(routing)
-        self._warnings += self._remarks(routing.at.ref.provider)
+                if not failover.advance(error):
+                    raise self._explain(failover.final_error(error), failover.current) from None
+        await self._record_success(failover)
+        self._warnings += self._remarks(failover.current.ref.provider)
         while self._warnings:
             yield Notice(self._warnings.pop(0))
 
-    async def _attempt(self, routing: Routing, heard: _Heard) -> AsyncGenerator[ChatEvent, None]:
-        """One question to whoever is to be asked now; at its first word, who it is and why."""
-        asked, at, since = routing.at, self._clock(), self._monotonic()
+    async def _attempt(self, failover: Failover, received: _Received) -> AsyncGenerator[ChatEvent, None]:
+        """Send by the current route; the opening events come before the first event of the answer."""
+        current, monotonic = failover.current, self._runtime.monotonic
+        at, start = self._runtime.clock(), monotonic()
         outcome, usage, first_text = "interrupted", None, None
         try:
-            async with aclosing(stream_chat(self.exchange(asked), asked.request)) as events:
+            async with aclosing(stream_chat(self.endpoint(current), current.request)) as events:
                 async for event in events:
-                    if not heard.begun and not isinstance(event, Notice):
-                        heard.begun = True
-                        for said in routing.opening():
-                            yield said
+                    if not received.begun and not isinstance(event, Notice):
+                        received.begun = True
+                        for opening in failover.opening_events():
+                            yield opening
                     if isinstance(event, TextDelta):
                         if first_text is None:
-                            first_text = self._monotonic() - since
-                        heard.pieces.append(event.text)
+                            first_text = monotonic() - start
+                        received.texts.append(event.text)
                     elif isinstance(event, UsageReport):
-                        usage = priced(event.usage, asked)
-                        event = UsageReport(usage)  # noqa: PLW2901 - the same, with what it costs
+                        usage = priced(event.usage, current)
+                        event = UsageReport(usage)  # noqa: PLW2901 - the same, with its cost
                     yield event
-            heard.complete, outcome = True, "ok"
+            received.complete, outcome = True, "ok"
         except OpenClawError as error:
             outcome = "ended early" if isinstance(error, StreamBroken) else type(error).__name__
             raise
         finally:
-            if self._record is not None:
-                self._record(Sent(asked, at, self._monotonic() - since, outcome, usage, first_text))
+            self._record(SentRequest(current, at, monotonic() - start, outcome, usage, first_text))
 
-    def exchange(self, question: Question) -> Exchange:
-        """Where and how `question` is sent."""
-        return Exchange(
+    def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
+        """Where and how `resolved` is sent."""
+        return ChatEndpoint(
             http=self._http(),
-            url=question.url,
-            name=question.ref.provider,
-            auth=BearerAuth(self.tokens(question)),
-            sleep=self._sleep,
-            clock=self._monotonic,
-            wall=self._clock,
-            random=self._random,
-            patience=self._patience,
-            dialect=question.dialect,
-            wrong_key=question.wrong_key,
+            url=resolved.url,
+            name=resolved.ref.provider,
+            auth=BearerAuth(self.tokens(resolved)),
+            runtime=self._runtime,
+            retry_policy=self._retry_policy,
+            dialect=resolved.dialect,
+            refused_key_hint=resolved.refused_key_hint,
         )
 
-    def tokens(self, question: Question) -> TokenSource:
-        """The login of `question`, fresh on demand; one source for all questions by the same login."""
-        credential = question.credential
+    def tokens(self, resolved: ResolvedRequest) -> TokenSource:
+        """The login of `resolved`, refreshed on demand; requests by the same stored login share one source."""
+        credential = resolved.credential
         if credential.key is not None:
             return FixedToken(credential.key)
         if credential.profile is None:
@@ -172,39 +162,36 @@ class Delivery:
         if home.name not in self._sources:
             self._sources[home.name] = StoredTokens(
                 home,
-                token_url=question.token_url,
-                client_id=question.client_id,
+                token_url=resolved.token_url,
+                client_id=resolved.client_id,
                 http=self._http(),
-                clock=self._clock,
-                monotonic=self._monotonic,
-                sleep=self._sleep,
+                clock=self._runtime.clock,
+                monotonic=self._runtime.monotonic,
+                sleep=self._runtime.sleep,
                 warn=self._warnings.append,
             )
         return self._sources[home.name]
 
-    async def noted(self, question: Question, error: OpenClawError | None) -> None:
-        """Write down how the login of `question` fared, for who carries out many exchanges by it and notes once."""
+    async def record_login_outcome(self, resolved: ResolvedRequest, error: OpenClawError | None) -> None:
+        """Record in the login's statistics that it worked (`error` is None) or failed."""
         if error is None:
-            await self._note_success(Routing(question))
-        else:
-            await self._note_failure(question, error)
-
-    async def _note_failure(self, question: Question, error: OpenClawError) -> None:
-        reason, used = reason_of(error), question.credential
+            await self._record_success(Failover(resolved))
+            return
+        reason, used = cooldown_reason(error), resolved.credential
         if reason is not None and used.has_secret:
-            await self._accounts.standing.failed(used.id, used.provider, reason, self._sleep)
+            await self._accounts.standing.failed(used.id, used.provider, reason, self._runtime.sleep)
 
-    async def _note_success(self, routing: Routing) -> None:
-        used = routing.at.credential
+    async def _record_success(self, failover: Failover) -> None:
+        used = failover.current.credential
         if used.has_secret:
             await self._accounts.standing.worked(
-                used.id, used.provider, self._sleep, competes=routing.competes
+                used.id, used.provider, self._runtime.sleep, competes=failover.has_other_logins
             )
 
 
-def priced(usage: Usage, question: Question) -> Usage:
-    """`usage` with what it costs, where the price of the model that was asked is known."""
-    price = question.price
+def priced(usage: Usage, resolved: ResolvedRequest) -> Usage:
+    """`usage` with its cost, where the price of the model is known."""
+    price = resolved.price
     if price is None or usage.input_tokens is None or usage.output_tokens is None:
         return usage
     return replace(usage, cost=price.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens or 0))

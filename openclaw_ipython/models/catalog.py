@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from openclaw_ipython.chat.http_errors import error_for, read_failure
+from openclaw_ipython.chat.http_errors import error_for, parse_error_body
 from openclaw_ipython.errors import DocumentError, LoginRequired, OpenClawError, ProtocolError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.listing import known_better, read_listing, with_details
@@ -208,7 +208,7 @@ async def _body(at: Door, method: str, url: str, question: object = None) -> byt
             _("{name} redirects elsewhere; that is not followed", name=at.name), status=response.status_code
         )
     token = Secret(response.request.headers.get("authorization", "").partition(" ")[2])
-    error = error_for(response.status_code, read_failure(body, response.headers, token))
+    error = error_for(response.status_code, parse_error_body(body, response.headers, token))
     if at.wrong_key and isinstance(error, LoginRequired):
         error.hint = at.wrong_key
     raise error

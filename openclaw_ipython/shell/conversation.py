@@ -200,8 +200,8 @@ def notebook_of(session: Session) -> str:
 def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations | MemoryConversations, str]:
     """The store of conversations, and, where they are only in memory, the reason."""
     why = ""
-    if session.client.keeping.journal:
-        journal = session.client.books.journal
+    if session.client.recording.journal:
+        journal = session.client.recorder.journal
         try:
             if to_write:  # fails now rather than after the answer
                 journal.database.write(lambda connection: None)

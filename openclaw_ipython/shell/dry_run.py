@@ -18,7 +18,7 @@ from openclaw_ipython.shell.views import View
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Message
     from openclaw_ipython.context.image_encoding import Picture
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
 
 _SHOWN = 20_000
 """Characters of one message that are shown."""
@@ -48,7 +48,7 @@ class DryRun(View, frozen=True):
         return f"<div>{facts}{messages}</div>"
 
 
-def dry_run(request: Question, pictures: Sequence[Picture]) -> DryRun:
+def dry_run(request: ResolvedRequest, pictures: Sequence[Picture]) -> DryRun:
     """What `request` would send. `pictures` are those of its last message."""
     known = {picture.url: picture for picture in pictures}
     chat = request.request
@@ -86,7 +86,7 @@ def _shown(message: Message, known: Mapping[str, Picture]) -> Iterator[str]:
             yield f"[{picture.note if picture else part.get('type')}]"
 
 
-def _fields(request: Question) -> dict[str, Any]:
+def _fields(request: ResolvedRequest) -> dict[str, Any]:
     """The request fields that were asked for, and what the host's manner adds."""
     chat = request.request
     named = {"temperature": chat.temperature, "top_p": chat.top_p, "max_tokens": chat.max_tokens}

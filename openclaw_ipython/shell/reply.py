@@ -19,7 +19,7 @@ from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurfa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.options import AskOptions
     from openclaw_ipython.shell.session import Session
@@ -33,7 +33,7 @@ def prepare_request(
     *,
     fields: Mapping[str, Any] | None = None,
     answer_schema: Mapping[str, Any] | None = None,
-) -> Question:
+) -> ResolvedRequest:
     """The request for `prompt`. Where a login is missing and a sign-in is pending, waits for it first.
 
     `fields` are further request fields.
@@ -44,8 +44,8 @@ def prepare_request(
         system = find_format(options.format).system_prompt(system)
     temperature = options.temperature if options.temperature is not None else preferences.temperature
 
-    def ready() -> Question:
-        return session.client.question(
+    def ready() -> ResolvedRequest:
+        return session.client.resolve(
             prompt.content,
             model=options.model or preferred_model(session, prompt),
             system=system,
@@ -66,7 +66,7 @@ def prepare_request(
         return ready()
     try:
         request = ready()
-        if request.meant.provider != pending.provider:
+        if request.requested_model.provider != pending.provider:
             return request
     except (LoginRequired, UnknownModel):
         pass  # the sign-in may bring it
@@ -86,9 +86,9 @@ def prepare_request(
     return ready()
 
 
-def stream_reply(session: Session, request: Question, renderer: Renderer, out: str | None) -> Reply:
+def stream_reply(session: Session, request: ResolvedRequest, renderer: Renderer, out: str | None) -> Reply:
     """Send `request` and show its reply. An error or interrupt binds and shows the part that has arrived."""
-    if request.kept is not None:
+    if request.cached_reply is not None:
         renderer = ReplayRenderer(renderer)
     monotonic = session.monotonic
     collector = Collector(str(request.ref), monotonic())
@@ -102,7 +102,7 @@ def stream_reply(session: Session, request: Question, renderer: Renderer, out: s
         return reply
 
 
-def receive(session: Session, request: Question, renderer: Renderer, collector: Collector) -> None:
+def receive(session: Session, request: ResolvedRequest, renderer: Renderer, collector: Collector) -> None:
     """Send `request`; collect and show the events of its answer as they arrive."""
     with session.bridge.batches(lambda: session.client.stream(request), renderer.interval) as batches:
         for batch in batches:

@@ -46,7 +46,7 @@ class Session:
         if self._client is None or self._pid != os.getpid():
             self._client = Client()
             self._pid = os.getpid()
-        self._client.keeping.follow(self.options)
+        self._client.recording.follow(self.options)
         return self._client
 
     @property

@@ -32,7 +32,7 @@ from openclaw_ipython.structured.schema import is_schema
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
-    from openclaw_ipython.dispatch.failover import Question
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.options import AskOptions
     from openclaw_ipython.shell.render.renderer import Renderer
@@ -62,7 +62,9 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
             return reply
 
 
-def first_request(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Question:
+def first_request(
+    session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer
+) -> ResolvedRequest:
     """The first request of such a cell, not sent. Raises as `run_tool_loop` does."""
     step = next(_steps(session, options, prompt))
     if not isinstance(step, ModelRequest):
@@ -78,7 +80,7 @@ def _steps(session: Session, options: AskOptions, prompt: CellPrompt) -> ToolLoo
 
 def _request(
     session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer, step: ModelRequest
-) -> Question:
+) -> ResolvedRequest:
     return prepare_request(
         session,
         options,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from standins import KEY, CodingPlan, DashScope, LMStudio, Ollama, OpenRouter
 
 from openclaw_ipython.auth.key_login import chosen_address, owners
-from openclaw_ipython.chat.stream import Patience
+from openclaw_ipython.chat.stream import RetryPolicy
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import LoginRequired, LoginUnavailable, ServiceUnavailable, UsageError
 from openclaw_ipython.openclaw.json5.parse import Edit
@@ -183,7 +183,7 @@ def test_a_service_that_does_not_answer_in_time_leaves_the_key_unchecked(home):
     async def never(request):
         await asyncio.Event().wait()
 
-    desk = Desk(home, httpx.MockTransport(never), patience=Patience(idle=0.05))
+    desk = Desk(home, httpx.MockTransport(never), retry_policy=RetryPolicy(idle_timeout=0.05))
     outcome = desk.login("modelstudio", KEY)
     assert "did not answer in time" in " ".join(outcome.notes)
     assert desk.profiles()["modelstudio:default"]["key"] == KEY

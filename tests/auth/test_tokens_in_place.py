@@ -157,7 +157,7 @@ def test_openclaws_copy_is_no_way_around_the_missing_entry(house, neighbour):
     store = {"version": 1, "profiles": {"qwen-portal:qwen-cli": copy}}
     house.home.auth_profiles.write_text(json.dumps(store))
     with pytest.raises(LoginRequired, match=r"models\.providers\.qwen-portal"):
-        house.client.question("hi", model=MODEL)
+        house.client.resolve("hi", model=MODEL)
 
 
 def test_openclaws_copy_is_an_ordinary_profile_once_the_original_is_gone(house, neighbour):
@@ -180,7 +180,7 @@ def test_openclaws_copy_is_an_ordinary_profile_once_the_original_is_gone(house, 
 def test_without_a_provider_entry_the_question_says_what_is_missing(house, neighbour, model):
     neighbour.signs_in()
     with pytest.raises(LoginRequired, match="Qwen Code") as caught:
-        house.client.question("hi", model=model)
+        house.client.resolve("hi", model=model)
     assert "models.providers.qwen-portal" in str(caught.value)
     assert "%openclaw config set models.providers.qwen-portal" in caught.value.hint
     assert "%openclaw login" in caught.value.hint
@@ -191,14 +191,14 @@ def test_with_an_entry_and_no_model_chosen_the_question_says_which_command_choos
     house.write_config(ENTRY)
     neighbour.signs_in()
     with pytest.raises(LoginRequired) as caught:
-        house.client.question("hi")
+        house.client.resolve("hi")
     assert caught.value.hint == f"%openclaw models set {MODEL}"
 
 
 def test_without_an_entry_a_key_of_the_environment_is_used_all_the_same(house, neighbour):
     neighbour.signs_in()
     house.environ["QWEN_PORTAL_API_KEY"] = "sk-of-the-environment"
-    assert house.another().question("hi", model=MODEL).credential.source == "env: QWEN_PORTAL_API_KEY"
+    assert house.another().resolve("hi", model=MODEL).credential.source == "env: QWEN_PORTAL_API_KEY"
 
 
 @pytest.mark.parametrize("text", ["", "{broken", "[]", '{"access_token": 1}'])
@@ -206,7 +206,7 @@ def test_a_damaged_file_counts_as_no_login_and_stays(house, neighbour, text):
     house.write_config(ENTRY)
     neighbour.signs_in().path.write_text(text)
     with pytest.raises(LoginRequired):
-        house.client.question("hi", model=MODEL)
+        house.client.resolve("hi", model=MODEL)
     assert house.client.accounts.profiles() == []
     assert neighbour.path.read_text() == text
 
@@ -232,7 +232,7 @@ def test_a_login_of_qwen_code_alone_does_not_stand_in_the_way_of_signing_in(hous
 def address(house, entry, resource_url, neighbour):
     house.write_config({"models": {"providers": {"qwen-portal": entry}}})
     neighbour.signs_in(resource_url=resource_url)
-    return house.another().question("hi", model=MODEL)
+    return house.another().resolve("hi", model=MODEL)
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_a_401_first_looks_whether_qwen_code_has_another_token(house, neighbour)
     house.write_config(ENTRY)
     neighbour.signs_in()
     client = house.another()
-    question = client.question("hi", model=MODEL)
+    question = client.resolve("hi", model=MODEL)
     house.portal.expires_tokens()
     old = neighbour.creds["access_token"]
 
@@ -447,7 +447,7 @@ def test_reading_never_refreshes(house, neighbour):
     client = house.another()
     client.accounts.profiles()
     client.models.rows()
-    client.question("hi", model=MODEL)
+    client.resolve("hi", model=MODEL)
     assert house.portal.requests == ()
     assert house.files() == before
 

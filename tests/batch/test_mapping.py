@@ -283,7 +283,7 @@ class Busy(httpx.AsyncBaseTransport):
 
 def test_all_requests_pause_together_after_too_many_requests(signed):
     signed.client._transport = Busy(signed, 20, 32)
-    books = signed.client.books
+    books = signed.client.recorder
     signed.clock.slept.clear()
     replies = ask(signed, [str(i) for i in range(100)], concurrency=32)
     assert replies.tally.errors == 0
@@ -459,7 +459,7 @@ def test_cached_answers_need_no_login_and_others_do(signed):
     with pytest.raises(LoginRequired):
         ask(signed, ["good"], schema=Label)
     assert len(sent(signed)) == 2
-    total = signed.client.books.journal.usage.total(0)
+    total = signed.client.recorder.journal.usage.total(0)
     assert (total.requests, total.replays) == (2, 3)
 
 
@@ -471,7 +471,7 @@ def test_a_repaired_answer_is_cached_with_both_requests(signed):
 
 
 def test_without_a_journal_nothing_of_a_batch_is_stored(signed):
-    signed.client.keeping.journal = False
+    signed.client.recording.journal = False
     with pytest.raises(Interrupted) as caught:
         ask(signed, interrupted_at(10, 300))
     assert "goes on" not in str(caught.value)
@@ -490,7 +490,7 @@ def test_it_works_inside_a_running_loop(signed):
 
 def test_each_request_is_recorded_in_the_journal_with_kind_map(signed):
     ask(signed, ["a", "b", "c"])
-    rows = signed.client.books.journal.database.read(
+    rows = signed.client.recorder.journal.database.read(
         lambda c: c.execute("SELECT kind, outcome FROM usage").fetchall(), []
     )
     assert rows == [("map", "ok")] * 3

@@ -1,18 +1,18 @@
 """The requests of a batch: their form for the host, and the order in which they are sent."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolve import Credential
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RequestTemplate, Throttle, affects_every_item
 from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, PORTAL, shaped
 from openclaw_ipython.chat.types import ChatRequest, Message, Reply, Usage
-from openclaw_ipython.dispatch.failover import Question
+from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.errors import (
     ConfigError,
     LoginRequired,
@@ -40,7 +40,9 @@ conversations = st.lists(
 def question(dialect, model, stream):
     asked = ChatRequest(model, (), temperature=0.1, stream=stream)
     ref = ModelRef("p", model)
-    return Question(ref, "http://x/", asked, Credential("p", "none needed"), dialect=dialect, asked=asked)
+    return ResolvedRequest(
+        ref, "http://x/", asked, Credential("p", "none needed"), dialect=dialect, unadapted=asked
+    )
 
 
 @given(
@@ -53,7 +55,9 @@ def test_a_request_of_a_batch_equals_that_of_a_single_question(dialect, model, s
     to = question(dialect, model, stream)
     template = RequestTemplate(to)
     for messages, schema in asks:
-        alone = shaped(replace(to.asked, messages=tuple(messages), schema=schema), dialect, to.family).request
+        alone = shaped(
+            replace(to.unadapted, messages=tuple(messages), schema=schema), dialect, to.family
+        ).request
         made = template.request(messages, schema)
         assert replace(made, schema=None) == replace(alone, schema=None)
 

@@ -7,10 +7,11 @@ from contextlib import aclosing
 import httpx
 import pytest
 
-from openclaw_ipython.chat.stream import Exchange, Patience, stream_chat
+from openclaw_ipython.chat.stream import ChatEndpoint, RetryPolicy, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message, TextDelta
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.runtime.env import Runtime
 
 QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
 
@@ -50,25 +51,22 @@ class Line:
     def __init__(self, transport, clock, auth, url="http://127.0.0.1:8642/v1/chat/completions"):
         self.transport, self.clock, self.auth, self.url = transport, clock, auth, url
 
-    def exchange(self, http, patience):
-        return Exchange(
+    def exchange(self, http, policy):
+        return ChatEndpoint(
             http=http,
             url=self.url,
             name="the portal",
             auth=self.auth,
-            sleep=self.clock.sleep,
-            clock=self.clock,
-            wall=self.clock,
-            random=lambda: 0.0,
-            patience=Patience(**patience),
+            runtime=Runtime({}, self.clock, self.clock, self.clock.sleep, lambda: 0.0),
+            retry_policy=RetryPolicy(**policy),
         )
 
-    async def hear(self, request=QUESTION, *, http=None, told=None, **patience):
+    async def hear(self, request=QUESTION, *, http=None, told=None, **policy):
         """`told` is set when something was heard."""
         heard = Heard()
         http = http or HttpClient(self.transport)
         try:
-            async with aclosing(stream_chat(self.exchange(http, patience), request)) as events:
+            async with aclosing(stream_chat(self.exchange(http, policy), request)) as events:
                 async for event in events:
                     heard.events.append(event)
                     if told is not None:
@@ -77,10 +75,10 @@ class Line:
             heard.error = error
         return heard
 
-    def ask(self, request=QUESTION, **patience):
+    def ask(self, request=QUESTION, **policy):
         async def once():
             async with HttpClient(self.transport) as http:
-                return await self.hear(request, http=http, **patience)
+                return await self.hear(request, http=http, **policy)
 
         return asyncio.run(once())
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from openclaw_ipython.chat.deadline import within
+from openclaw_ipython.chat.stream import with_timeout
 from openclaw_ipython.chat.types import Finished, TextDelta
 from openclaw_ipython.errors import ServiceUnavailable, StreamBroken
 
@@ -28,7 +28,7 @@ class Answer:
 def all_of(seconds, answer):
     async def run():
         try:
-            return [event async for event in within(seconds, answer())]
+            return [event async for event in with_timeout(seconds, answer())]
         finally:
             assert answer.closed
 

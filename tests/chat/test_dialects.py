@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.chat.completions import encode
-from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, Dialect, dialect_of, mended, shaped
+from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, Dialect, dialect_for, mended, shaped
 from openclaw_ipython.chat.thinking import LEVELS, LOW_BUDGET, MEDIUM_BUDGET, family_of
 from openclaw_ipython.chat.types import ChatRequest, Message, ToolCall
 from openclaw_ipython.errors import RequestRejected, ServiceUnavailable, UsageError
@@ -61,24 +61,24 @@ def extra(request, dialect=DASHSCOPE):
     ],
 )
 def test_a_host_is_known_by_its_name(base_url, name):
-    assert dialect_of(base_url).name == name
+    assert dialect_for(base_url).name == name
 
 
 def test_a_proxy_that_was_named_counts_as_dashscope():
     proxy = "https://proxy.example/compatible-mode/v1"
-    assert dialect_of("https://proxy.example/v1", proxies=[proxy]) is DASHSCOPE
-    assert dialect_of("https://other.example/v1", proxies=[proxy]) is PLAIN
-    assert dialect_of("https://other.example/v1", proxies=[""]) is PLAIN
+    assert dialect_for("https://proxy.example/v1", proxies=[proxy]) is DASHSCOPE
+    assert dialect_for("https://other.example/v1", proxies=[proxy]) is PLAIN
+    assert dialect_for("https://other.example/v1", proxies=[""]) is PLAIN
 
 
 def test_what_a_providers_own_file_says_wins_over_its_address():
-    assert dialect_of("http://127.0.0.1:8642/v1", "dashscope") is DASHSCOPE
-    assert dialect_of("https://openrouter.ai/api/v1", "dashscope") is DASHSCOPE
+    assert dialect_for("http://127.0.0.1:8642/v1", "dashscope") is DASHSCOPE
+    assert dialect_for("https://openrouter.ai/api/v1", "dashscope") is DASHSCOPE
 
 
 def test_only_the_portal_itself_insists_on_marks_from_the_start():
-    assert dialect_of("https://portal.qwen.ai/v1", "portal").marked
-    assert not dialect_of("http://127.0.0.1:8642/v1", "portal").marked
+    assert dialect_for("https://portal.qwen.ai/v1", "portal").marked
+    assert not dialect_for("http://127.0.0.1:8642/v1", "portal").marked
 
 
 # -- thinking ------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_images_in_tool_results_follow_in_a_turn_of_the_user():
 
 
 def test_the_portal_gets_a_first_message_of_marked_parts():
-    portal = dialect_of("https://portal.qwen.ai/v1", "portal")
+    portal = dialect_for("https://portal.qwen.ai/v1", "portal")
     mark = {"cache_control": {"type": "ephemeral"}}
     assert body(ask("coder-model"), portal)["messages"][0] == {
         "role": "system",

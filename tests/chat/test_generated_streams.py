@@ -15,10 +15,11 @@ from streams import DAMAGES, damaged, read_plainly, split, whole
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.stream import Exchange, stream_chat
+from openclaw_ipython.chat.stream import ChatEndpoint, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message
 from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError, ServiceError, StreamBroken
 from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.sanitize.secrets import Secret
 
 COUNT = int(os.environ.get("GENERATED_STREAMS", "10000"))
@@ -48,15 +49,12 @@ class Line:
 
     def __init__(self, http, service):
         self.service = service
-        self.exchange = Exchange(
+        self.exchange = ChatEndpoint(
             http=http,
             url="https://service.invalid/v1/chat/completions",
             name="the service",
             auth=BearerAuth(FixedToken(Secret("made-up-token-0001"))),
-            sleep=lambda _: asyncio.sleep(0),
-            clock=lambda: 0.0,
-            wall=lambda: 0.0,
-            random=lambda: 0.0,
+            runtime=Runtime({}, lambda: 0.0, lambda: 0.0, lambda _: asyncio.sleep(0), lambda: 0.0),
         )
 
     async def ask(self, pieces, **headers):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.chat.http_errors import (
     EXCERPT,
-    Failure,
+    ErrorDetails,
     error_for,
-    failure_in_text,
-    failure_of,
-    read_failure,
+    error_in,
+    error_in_text,
+    parse_error_body,
     retry_after,
     retryable,
 )
@@ -179,7 +179,7 @@ def raw(body):
 
 @pytest.mark.parametrize(("status", "body", "kind", "code", "again"), TABLE)
 def test_each_answer_becomes_its_error(status, body, kind, code, again):
-    failure = read_failure(raw(body), {"x-request-id": "r-head"})
+    failure = parse_error_body(raw(body), {"x-request-id": "r-head"})
     error = error_for(status, failure)
     assert type(error) is kind
     assert retryable(status, failure) is again
@@ -203,7 +203,7 @@ def test_each_answer_becomes_its_error(status, body, kind, code, again):
     ],
 )
 def test_the_reason_is_told_whatever_the_shape(body):
-    said = str(error_for(400, read_failure(raw(body), {})))
+    said = str(error_for(400, parse_error_body(raw(body), {})))
     assert said.startswith("the service refused (400): ")
     assert "the reason" in said
     assert "{" not in said
@@ -212,7 +212,7 @@ def test_the_reason_is_told_whatever_the_shape(body):
 def test_a_web_page_is_not_quoted():
     for page in (NGINX, FIREWALL, "<?xml version='1.0'?><Error><Message>no</Message></Error>"):
         for status in (200, 403, 404, 429, 401, 502):
-            assert "<" not in str(error_for(status, read_failure(page.encode(), {})))
+            assert "<" not in str(error_for(status, parse_error_body(page.encode(), {})))
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_a_web_page_is_not_quoted():
     ],
 )
 def test_what_is_no_failure_is_not_taken_for_one(parsed):
-    assert failure_of(parsed) is None
+    assert error_in(parsed) is None
 
 
 @pytest.mark.parametrize(
@@ -257,16 +257,16 @@ def test_what_is_no_failure_is_not_taken_for_one(parsed):
     ],
 )
 def test_inside_an_answer_the_code_alone_decides(code, kind):
-    error = error_for(None, Failure("why", code, "r-2"))
+    error = error_for(None, ErrorDetails("why", code, "r-2"))
     assert type(error) is kind
     assert "None" not in str(error)
 
 
 def test_a_failure_told_as_text_has_its_code_before_the_colon():
-    assert failure_in_text("Throttling: slow down") == Failure("Throttling: slow down", "Throttling")
-    assert failure_in_text("it broke").code == ""
-    assert failure_in_text(None).message == "the service gave up"
-    assert type(error_for(None, failure_in_text("Throttling.RateQuota: x"))) is RateLimited
+    assert error_in_text("Throttling: slow down") == ErrorDetails("Throttling: slow down", "Throttling")
+    assert error_in_text("it broke").code == ""
+    assert error_in_text(None).message == "the service gave up"
+    assert type(error_for(None, error_in_text("Throttling.RateQuota: x"))) is RateLimited
 
 
 # -- secrets and hostile text ------------------------------------------------------------------
@@ -287,21 +287,21 @@ TOKEN = "Qx7-odd.token~without/any+known=shape"
     ],
 )
 def test_a_repeated_token_is_not_shown(body):
-    error = error_for(400, read_failure(raw(body), {"x-request-id": TOKEN}, Secret(TOKEN)))
+    error = error_for(400, parse_error_body(raw(body), {"x-request-id": TOKEN}, Secret(TOKEN)))
     shown = " ".join([str(error), repr(error), error.code, error.request_id])
     assert TOKEN[:12] not in shown
 
 
 @pytest.mark.parametrize("text", ["Bearer abcdef0123456789", "sk-abcdefghij0123456789", "api_key=abcdef123"])
 def test_what_looks_like_a_secret_is_not_shown_either(text):
-    message = str(error_for(400, read_failure(raw(openai("c", f"wrong: {text}")), {})))
+    message = str(error_for(400, parse_error_body(raw(openai("c", f"wrong: {text}")), {})))
     assert text not in message
     assert "…" in message
 
 
 def test_the_text_is_short_one_line_and_can_be_printed():
     body = json.dumps(openai("c" * 500, "a\n\nb\x1b[31m\u202e \ud83d " + "x" * 5000))
-    failure = read_failure(body.encode(), {})
+    failure = parse_error_body(body.encode(), {})
     assert failure.message.startswith("a b⟨U+001B⟩[31m⟨U+202E⟩ \ufffd")
     assert len(failure.message) <= EXCERPT + 1
     assert len(failure.code) <= 80
@@ -312,7 +312,7 @@ def test_the_text_is_short_one_line_and_can_be_printed():
 def test_hostile_bodies_are_read_in_no_time(piece):
     body = (piece * 65536)[:65536]
     began = time.process_time()
-    error_for(429, read_failure(body, {}))
+    error_for(429, parse_error_body(body, {}))
     assert time.process_time() - began < 1
 
 
@@ -330,7 +330,7 @@ JSON = st.recursive(
 
 @given(st.one_of(st.binary(), JSON.map(lambda value: json.dumps(value).encode())), st.integers(100, 599))
 def test_any_body_becomes_an_error_of_ours(body, status):
-    failure = read_failure(body, {})
+    failure = parse_error_body(body, {})
     error = error_for(status, failure, retry_after=None)
     assert isinstance(error, OpenClawError)
     str(error).encode()
@@ -410,7 +410,7 @@ def test_any_retry_after_is_a_sensible_wait_or_none(value):
 )
 def test_a_long_wait_is_told(seconds, said):
     for status in (429, 503):
-        hint = error_for(status, Failure("busy"), retry_after=seconds).hint
+        hint = error_for(status, ErrorDetails("busy"), retry_after=seconds).hint
         assert hint == f"run the cell again in {said}"
 
 
@@ -431,7 +431,7 @@ def test_a_long_wait_is_told(seconds, said):
     ],
 )  # fmt: skip
 def test_every_shape_of_an_error_body_is_read(body, message, code):
-    failure = read_failure(body, {})
+    failure = parse_error_body(body, {})
     assert (failure.message, failure.code) == (message, code)
 
 
@@ -459,6 +459,6 @@ def test_every_shape_of_an_error_body_is_read(body, message, code):
     ],
 )
 def test_a_refusal_is_told_with_what_helps(status, code, message, kind, hint):
-    error = error_for(status, Failure(message, code))
+    error = error_for(status, ErrorDetails(message, code))
     assert type(error) is kind
     assert hint in error.hint

@@ -4,12 +4,12 @@ import asyncio
 import gzip
 import tracemalloc
 from contextlib import aclosing
-from dataclasses import replace
 
 import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from raw_server import always, served
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
@@ -226,7 +226,8 @@ def test_the_jitter_lengthens_our_own_wait(line, portal, clock):
 
     async def once():
         async with HttpClient(line.transport) as http:
-            at = replace(line.exchange(http, {}), random=lambda: 1.0)
+            at = line.exchange(http, {})
+            at = replace(at, runtime=replace(at.runtime, random=lambda: 1.0))
             async with aclosing(stream_chat(at, QUESTION)) as events:
                 return [event async for event in events]
 
@@ -410,7 +411,7 @@ def test_a_failure_in_the_middle_keeps_the_text(line, portal, wire):
 
 def test_a_stalled_stream_is_given_up(line, portal, clock):
     portal.says("a", "b").stalls_after(1)
-    heard = line.ask(idle=30.0)
+    heard = line.ask(idle_timeout=30.0)
     assert heard.text == "a"
     assert isinstance(heard.error, StreamBroken)
     assert "no data for 30 s" in str(heard.error)
@@ -420,7 +421,7 @@ def test_a_stalled_stream_is_given_up(line, portal, clock):
 
 def test_a_service_that_never_begins_is_given_up(line, portal, clock):
     portal.takes(500.0)
-    heard = line.ask(idle=30.0)
+    heard = line.ask(idle_timeout=30.0)
     assert isinstance(heard.error, ServiceUnavailable)
     assert clock.slept == [30.0]
     assert len(portal.requests) == 1
@@ -434,7 +435,7 @@ def test_only_data_counts_as_a_sign_of_life(answering, clock, wire, noise):
             clock.now += 9.0
             yield noise
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle=30.0)
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle_timeout=30.0)
     assert heard.text == "a"
     assert "no data for 30 s" in str(heard.error)
 
@@ -446,7 +447,7 @@ def test_a_slow_answer_with_data_is_not_given_up(answering, clock, wire):
             yield b": keep-alive\n\n" + wire.sent(wire.chunk({"content": "a"}))
         yield wire.whole()
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle=30.0)
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle_timeout=30.0)
     assert (heard.text, heard.error) == ("a" * 20, None)
 
 
@@ -457,7 +458,7 @@ def test_the_time_of_the_reader_is_not_the_silence_of_the_service(answering, str
     async def slowly():
         said = []
         http = HttpClient(line.transport)
-        async with aclosing(stream_chat(line.exchange(http, {"idle": 30.0}), QUESTION)) as events:
+        async with aclosing(stream_chat(line.exchange(http, {"idle_timeout": 30.0}), QUESTION)) as events:
             async for event in events:
                 said.append(event)
                 clock.now += 1000.0
@@ -471,7 +472,7 @@ def test_after_the_finish_reason_the_rest_is_not_waited_for_long(answering, wire
         yield wire.sent(wire.chunk({"content": "4"}, "stop"))
         await asyncio.Event().wait()
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(ending=0.01)
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(usage_timeout=0.01)
     assert (heard.text, heard.error) == ("4", None)
 
 
@@ -483,7 +484,7 @@ def test_comments_after_the_finish_reason_do_not_hold_the_answer(answering, cloc
             yield b": keep-alive\n\n"
 
     began = clock.now
-    assert answering(lambda request: httpx.Response(200, content=body())).ask(ending=5.0).error is None
+    assert answering(lambda request: httpx.Response(200, content=body())).ask(usage_timeout=5.0).error is None
     assert clock.now - began < 10
 
 
@@ -498,7 +499,7 @@ def test_a_connection_left_open_after_done_is_closed(answering, wire, more):
                 await asyncio.sleep(0)
             yield b": still here\n\n"
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(parting=0.01)
+    heard = answering(lambda request: httpx.Response(200, content=body())).ask(drain_timeout=0.01)
     assert (heard.text, heard.error) == ("4", None)
 
 
@@ -594,7 +595,7 @@ def test_answers_that_end_in_an_error_disturb_no_other(line, wire):
 def test_a_stalled_socket_is_given_up_in_time(line, portal):
     portal.says("a", "b").stalls_after(1)
     with portal.serve() as url:
-        heard = at_the_door(line, url).ask(idle=0.05)
+        heard = at_the_door(line, url).ask(idle_timeout=0.05)
         assert portal.wait_for_disconnect()
     assert heard.text == "a"
     assert "no data for 0.05 s" in str(heard.error)

@@ -1,14 +1,12 @@
 """Cached answers: what is in the key of a request, and which replies are stored."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openclaw_ipython.chat.types import ChatRequest, Message, Reply, ToolCall, Usage
-from openclaw_ipython.dispatch.cache import _kept, is_complete, reply_of, shape_of
-from openclaw_ipython.journal.cache import key_of
+from openclaw_ipython.dispatch.cache import cache_key, decode_reply, encode_reply, is_complete
 from openclaw_ipython.openclaw.model_refs import ModelRef
 
 REF = ModelRef("qwen-portal", "coder-model")
@@ -16,7 +14,7 @@ REQUEST = ChatRequest("coder-model", (Message("user", "Why?"),))
 
 
 def key(request: ChatRequest = REQUEST, ref: ModelRef = REF) -> str:
-    return key_of(shape_of(ref, request))
+    return cache_key(ref, request)
 
 
 PICTURE = ({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}},)
@@ -94,7 +92,7 @@ REPLY = Reply(
 
 
 def test_a_reply_is_stored_with_everything_but_its_cost():
-    found = reply_of(_kept(REPLY))
+    found = decode_reply(encode_reply(REPLY))
     assert str(found) == str(REPLY)
     names = ("reasoning", "model", "finish_reason", "tool_calls", "seconds", "first_text")
     assert [getattr(found, name) for name in names] == [getattr(REPLY, name) for name in names]
@@ -117,7 +115,7 @@ def test_a_reply_is_stored_with_everything_but_its_cost():
     ids=repr,
 )
 def test_a_malformed_entry_is_not_an_answer(change):
-    assert reply_of(_kept(REPLY) | change) is None
+    assert decode_reply(encode_reply(REPLY) | change) is None
 
 
 @pytest.mark.parametrize(

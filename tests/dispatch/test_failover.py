@@ -9,7 +9,7 @@ import re
 import pytest
 
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.stream import Patience
+from openclaw_ipython.chat.stream import RetryPolicy
 from openclaw_ipython.chat.types import Answering, Notice, TextDelta
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import (
@@ -73,7 +73,7 @@ def impatient(house):
         providers=built_in(),
         transport=house.portal.transport(),
         runtime=runtime,
-        patience=Patience(retries=0),
+        retry_policy=RetryPolicy(retries=0),
     )
 
 
@@ -98,7 +98,7 @@ def ask(house, client=None, **options):
     async def asking():
         told = []
         asked = client or house.impatient()
-        question = asked.question("hi", **options)
+        question = asked.resolve("hi", **options)
         collector = Collector(str(question.ref), 0.0)
         async for event in asked.stream(question):
             collector.add(event, 0.0)
@@ -220,7 +220,7 @@ def test_without_a_login_for_the_default_the_fallback_answers_and_says_so(place)
     reply, told = ask(place)
     assert reply.model == "own/big"
     assert told == ["qwen-portal/coder-model: no login; answered by own/big"]
-    assert place.client.question("hi").meant.provider == "qwen-portal"
+    assert place.client.resolve("hi").requested_model.provider == "qwen-portal"
 
 
 def test_a_fallback_that_is_not_set_up_is_left_out(place):
@@ -717,7 +717,7 @@ def test_in_replace_mode_the_configuration_alone_decides(place):
     place.home.models_json.write_text(json.dumps(CATALOG), "utf-8")
     assert {str(row.ref) for row in place.client.models.rows()} == {"own/one"}
     with pytest.raises(ConfigError):
-        place.client.question("hi", model="derived/big")
+        place.client.resolve("hi", model="derived/big")
 
 
 def test_a_stale_address_in_the_derived_catalog_is_not_used(place):

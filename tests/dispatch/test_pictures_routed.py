@@ -47,12 +47,12 @@ def configured(house, defaults, *models):
 
 def test_the_model_of_the_same_service_that_reads_pictures_is_asked(house):
     asyncio.run(house.login(set_default=True))
-    question = house.client.question(SEEN)
+    question = house.client.resolve(SEEN)
     assert str(question.ref) == "qwen-portal/vision-model"
     assert (
         "qwen-portal/coder-model reads text only; pictures go to qwen-portal/vision-model" in question.notes
     )
-    assert str(house.client.question("only words").ref) == "qwen-portal/coder-model"
+    assert str(house.client.resolve("only words").ref) == "qwen-portal/coder-model"
     assert asyncio.run(told(house.another())) == list(question.notes)
 
 
@@ -64,9 +64,9 @@ def test_the_chosen_image_model_goes_before_it_with_its_own_fallbacks(house):
     client = configured(
         house, defaults, TEXT_ONLY, EYES, {**EYES, "id": "more-eyes"}, {**EYES, "id": "other"}
     )
-    question = client.question(SEEN)
-    assert [str(way.ref) for way in (question, *question.others)] == ["mine/eyes", "mine/more-eyes"]
-    assert all("pictures go to mine/eyes" in way.notes[0] for way in (question, *question.others))
+    question = client.resolve(SEEN)
+    assert [str(way.ref) for way in (question, *question.alternatives)] == ["mine/eyes", "mine/more-eyes"]
+    assert all("pictures go to mine/eyes" in way.notes[0] for way in (question, *question.alternatives))
 
 
 def test_a_default_that_reads_pictures_is_asked_itself_with_those_fallbacks_that_do(house):
@@ -74,8 +74,8 @@ def test_a_default_that_reads_pictures_is_asked_itself_with_those_fallbacks_that
         "model": {"primary": "mine/eyes", "fallbacks": ["mine/words", "mine/more-eyes", "mine/unheard-of"]}
     }
     client = configured(house, defaults, TEXT_ONLY, EYES, {**EYES, "id": "more-eyes"})
-    question = client.question(SEEN)
-    assert [str(way.ref) for way in (question, *question.others)] == [
+    question = client.resolve(SEEN)
+    assert [str(way.ref) for way in (question, *question.alternatives)] == [
         "mine/eyes",
         "mine/more-eyes",
         "mine/unheard-of",
@@ -85,7 +85,7 @@ def test_a_default_that_reads_pictures_is_asked_itself_with_those_fallbacks_that
 
 def test_of_a_model_nothing_is_known_about_the_best_is_hoped(house):
     client = configured(house, {"model": {"primary": "mine/unheard-of"}}, TEXT_ONLY)
-    assert client.question(SEEN).notes == ()
+    assert client.resolve(SEEN).notes == ()
 
 
 def test_with_nobody_to_ask_the_command_is_named(house):
@@ -93,18 +93,18 @@ def test_with_nobody_to_ask_the_command_is_named(house):
     with pytest.raises(
         ConfigError, match="mine/words reads text only, and no model for pictures is chosen"
     ) as caught:
-        client.question(SEEN)
+        client.resolve(SEEN)
     assert caught.value.hint.startswith("%openclaw models set-image ")
     assert caught.value.hint != "%openclaw models set-image "
 
 
 def test_a_model_that_is_named_is_asked_and_the_note_says_what_is_known(house):
     client = configured(house, {"model": {"primary": "mine/eyes"}}, TEXT_ONLY, EYES)
-    question = client.question(SEEN, model="mine/words")
+    question = client.resolve(SEEN, model="mine/words")
     assert str(question.ref) == "mine/words"
     assert question.notes == ("mine/words reads text only; the picture was sent all the same",)
 
 
 def test_an_image_model_alone_is_enough_for_pictures(house):
     client = configured(house, {"imageModel": {"primary": "mine/eyes"}}, EYES)
-    assert str(client.question(SEEN).ref) == "mine/eyes"
+    assert str(client.resolve(SEEN).ref) == "mine/eyes"

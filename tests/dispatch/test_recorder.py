@@ -8,7 +8,7 @@ import pytest
 
 from openclaw_ipython.chat.types import Notice, UsageReport
 from openclaw_ipython.client import Client
-from openclaw_ipython.dispatch.recorder import Bookkeeping, Keeping, span_text
+from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions, period_text
 from openclaw_ipython.errors import LoginRequired, OpenClawError, RequestRejected, StreamBroken
 from openclaw_ipython.providers.spec import Quota, Source
 from openclaw_ipython.runtime.env import Runtime
@@ -28,7 +28,7 @@ def client(house):
 
 
 def rows(house) -> list[dict]:
-    house.client.books.flush()
+    house.client.recorder.flush()
     if not house.home.journal.exists():
         return []
     with sqlite3.connect(house.home.journal) as connection:
@@ -130,8 +130,8 @@ def test_a_journal_that_cannot_be_used_costs_no_answer(house, client):
     house.home.own_dir.parent.mkdir(exist_ok=True, parents=True)
     house.home.own_dir.write_text("in the way")
     assert run(client.ask("Hi"))
-    client.books.flush()
-    assert isinstance(client.books.journal.error, OpenClawError)
+    client.recorder.flush()
+    assert isinstance(client.recorder.journal.error, OpenClawError)
 
 
 # -- cost ----------------------------------------------------------------------------------
@@ -197,10 +197,10 @@ def test_a_service_keeps_its_own_price_where_the_configuration_has_none(house):
 
 @pytest.mark.parametrize(("limit", "said"), [(10, False), (2, True), (1, True), (0, False)])
 def test_a_daily_limit_that_comes_near_is_said_with_the_next_answer(house, client, limit, said):
-    client.keeping.daily_limit = limit
+    client.recording.daily_limit = limit
     for _ in range(2):
         run(client.ask("Hi"))
-    client.books.flush()
+    client.recorder.flush()
 
     async def notices():
         return [event.text async for event in client.stream("Hi") if isinstance(event, Notice)]
@@ -210,32 +210,32 @@ def test_a_daily_limit_that_comes_near_is_said_with_the_next_answer(house, clien
 
 
 def test_requests_of_the_day_before_do_not_count(house, client):
-    client.keeping.daily_limit = 2
+    client.recording.daily_limit = 2
     for _ in range(2):
         run(client.ask("Hi"))
-    client.books.flush()
+    client.recorder.flush()
     house.clock.now += 86_401
     run(client.ask("Hi"))
-    client.books.flush()
-    assert client.books.warnings("qwen-portal") == []
+    client.recorder.flush()
+    assert client.recorder.warnings("qwen-portal") == []
 
 
 def test_a_service_tells_its_own_limits(house):
-    books = house.client.books
+    books = house.client.recorder
     assert [quota.requests for quota in books.quotas("qwen-coding-plan")] == [6_000, 45_000, 90_000]
     assert books.quotas("an-entry-of-ones-own") == ()
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5 * 3600, "5 h"), (86_400, "24 h"), (7 * 86_400, "7 days")])
 def test_spans_are_said_in_hours_and_days(seconds, text):
-    assert span_text(seconds) == text
+    assert period_text(seconds) == text
 
 
 def test_known_quotas_are_asked_for_in_their_own_span(house, clock):
     class Known:
         quotas = (Quota(1, 60.0, SOURCE),)
 
-    books = Bookkeeping(house.home.journal, Keeping(), {"p": Known()}, clock)
+    books = Recorder(house.home.journal, RecordingOptions(), {"p": Known()}, clock)
     assert books.quotas("p")[0].seconds == 60.0
 
 
@@ -310,20 +310,20 @@ def test_a_stream_that_is_left_early_is_not_kept(house, client):
         await stream.aclose()
 
     run(listen())
-    assert cached.question("Hi").kept is None
+    assert cached.resolve("Hi").cached_reply is None
 
 
 def test_a_question_made_ready_says_that_its_answer_is_there(house, client):
     cached = another(house, cache=True)
-    question = cached.question("Hi")
-    assert (question.kept, bool(question.key)) == (None, True)
+    question = cached.resolve("Hi")
+    assert (question.cached_reply, bool(question.cache_key)) == (None, True)
     run(cached.ask(question))
-    assert cached.question("Hi").kept is not None
-    assert cached.question("Hi", cache=False).key == ""
+    assert cached.resolve("Hi").cached_reply is not None
+    assert cached.resolve("Hi", cache=False).cache_key == ""
 
 
 def test_a_replay_is_written_down_as_one(house, client):
-    client.keeping.cache = True
+    client.recording.cache = True
     run(client.ask("Hi"))
     run(client.ask("Hi"))
     assert [(row["outcome"], row["input_tokens"] is None) for row in rows(house)] == [
@@ -354,4 +354,4 @@ def test_tools_and_schemas_are_replayed_too(house, client):
 
 
 def test_a_cache_file_is_where_a_shell_would_look_for_it():
-    assert Keeping(cache="~/answers.sqlite").cache_file == Path.home() / "answers.sqlite"
+    assert RecordingOptions(cache="~/answers.sqlite").cache_file == Path.home() / "answers.sqlite"

@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from openclaw_ipython.auth.cooldown import Rest
 from openclaw_ipython.auth.resolve import Credential
 from openclaw_ipython.chat.types import ChatRequest
-from openclaw_ipython.dispatch.failover import Question, Routing, reason_of, routed, scope_of
+from openclaw_ipython.dispatch.failover import (
+    Failover,
+    ResolvedRequest,
+    choose_route,
+    cooldown_reason,
+    scope_of,
+)
 from openclaw_ipython.errors import (
     ConfigError,
     LoginRequired,
@@ -26,13 +32,13 @@ from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.sanitize.secrets import Secret
 
 
-def way(model, login, rest=None):
+def route(model, login, rest=None):
     """A question to `p/model` by the profile `p:…` or the key `K…`."""
     if login.startswith("p:"):
         credential = Credential("p", "profile", StoredProfile(login, "oauth", "p"), rest=rest)
     else:
         credential = Credential("p", f"env: {login}", key=Secret(login), rest=rest)
-    return Question(ModelRef("p", model), "https://p.example", ChatRequest(model, ()), credential)
+    return ResolvedRequest(ModelRef("p", model), "https://p.example", ChatRequest(model, ()), credential)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +66,7 @@ def way(model, login, rest=None):
 )
 def test_what_an_error_asks_for(error, scope, reason):
     assert scope_of(error) == scope
-    assert reason_of(error) == reason
+    assert cooldown_reason(error) == reason
 
 
 @pytest.mark.parametrize(
@@ -74,32 +80,32 @@ def test_what_an_error_asks_for(error, scope, reason):
     ],
 )
 def test_who_comes_after_a_login(error, expected):
-    routing = Routing(routed([way("one", "p:a"), way("one", "K1"), way("two", "p:b")]))
+    failover = Failover(choose_route([route("one", "p:a"), route("one", "K1"), route("two", "p:b")]))
     found = None
-    if routing.goes_on(error):
-        found = f"{routing.at.ref.model} by {routing.at.credential.id.removeprefix('p env: ')}"
+    if failover.advance(error):
+        found = f"{failover.current.ref.model} by {failover.current.credential.id.removeprefix('p env: ')}"
     assert found == expected
 
 
 def test_a_resting_login_stands_behind_all_that_do_not_rest():
     rest = Rest(90, "too many requests")
-    question = routed(
-        [way("one", "p:a", rest), way("two", "p:b"), way("three", "p:c", rest), way("four", "p:d")]
+    question = choose_route(
+        [route("one", "p:a", rest), route("two", "p:b"), route("three", "p:c", rest), route("four", "p:d")]
     )
     assert question.ref.model == "two"
-    assert question.meant.model == "one"
-    routing = Routing(question)
-    order = [routing.at.ref.model]
-    while routing.goes_on(RateLimited("x")):
-        order.append(routing.at.ref.model)
+    assert question.requested_model.model == "one"
+    failover = Failover(question)
+    order = [failover.current.ref.model]
+    while failover.advance(RateLimited("x")):
+        order.append(failover.current.ref.model)
     assert order == ["two", "four", "one", "three"]
 
 
 def test_where_all_rest_the_first_is_asked():
     rest = Rest(90, "too many requests")
-    question = routed([way("one", "p:a", rest), way("two", "p:b", rest)])
+    question = choose_route([route("one", "p:a", rest), route("two", "p:b", rest)])
     assert question.ref.model == "one"
-    assert question.passed == ()
+    assert question.skipped == ()
     assert question.notes == ("p:a rests for 90 s (too many requests); asked all the same",)
 
 
@@ -121,9 +127,9 @@ ways = st.tuples(
 
 @given(st.lists(ways, min_size=1, max_size=8, unique_by=lambda w: w[:2]), st.data())
 def test_every_way_is_taken_once_at_most_and_every_switch_is_told(found, data):
-    routing = Routing(routed([way(*parts) for parts in found]))
-    taken = [(routing.at.ref, routing.at.credential.id)]
-    while routing.goes_on(data.draw(st.sampled_from(ERRORS))):
-        assert list(routing.notes())
-        taken.append((routing.at.ref, routing.at.credential.id))
+    failover = Failover(choose_route([route(*parts) for parts in found]))
+    taken = [(failover.current.ref, failover.current.credential.id)]
+    while failover.advance(data.draw(st.sampled_from(ERRORS))):
+        assert list(failover.notes())
+        taken.append((failover.current.ref, failover.current.credential.id))
     assert len(taken) == len(set(taken)) <= len(found)

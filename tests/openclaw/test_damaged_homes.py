@@ -81,14 +81,14 @@ def actions(home: Home) -> dict:
         "credential": lambda: [
             client.accounts.credential(name) for name in ("qwen-portal", "mine", "anthropic")
         ],
-        "question": lambda: client.question("hi"),
-        "question to mine": lambda: client.question("hi", model="mine/m1"),
+        "question": lambda: client.resolve("hi"),
+        "question to mine": lambda: client.resolve("hi", model="mine/m1"),
         "set_default": lambda: client.models.set_default("qwen-portal/coder-model"),
         "add_alias": lambda: client.models.add_alias("snap", "qwen-portal/vision-model"),
         "record_login": lambda: client.accounts.record_login(
             client.provider("qwen-portal"), grant, set_default=True
         ),
-        "question afterwards": lambda: client.question("hi", model="qwen-portal/coder-model"),
+        "question afterwards": lambda: client.resolve("hi", model="qwen-portal/coder-model"),
     }
 
 

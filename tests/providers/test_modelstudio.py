@@ -23,7 +23,7 @@ class TestModelStudio(ProviderContract):
         "written", ["qwen/qwen3.7-plus", "qwencloud/qwen3.7-plus", "modelstudio/qwen3.7-plus", "qwen"]
     )
     def test_a_model_of_it_is_written_in_full(self, client, written):
-        assert str(client.question("hi", model=written).ref) == "modelstudio/qwen3.7-plus"
+        assert str(client.resolve("hi", model=written).ref) == "modelstudio/qwen3.7-plus"
 
     @pytest.mark.parametrize("model", ["coder-model", "vision-model"])
     def test_the_portals_models_stay_the_portals(self, model):
@@ -46,7 +46,7 @@ class TestModelStudio(ProviderContract):
         entry = {"baseUrl": "https://portal.qwen.ai/v1", "models": []}
         home.config_path.write_text(json.dumps({"models": {"providers": {"qwen": entry}}}))
         client = stranger(service, {"DASHSCOPE_API_KEY": service.key})
-        assert client.question("hi", model="modelstudio/qwen3.7-plus").url.startswith(provider.base_url)
+        assert client.resolve("hi", model="modelstudio/qwen3.7-plus").url.startswith(provider.base_url)
 
     def test_a_model_that_thinks_by_itself_answers_without_a_stream(self, stranger, provider):
         service = ThinksByItself(provider.base_url, ("qwen3.7-plus",))
@@ -55,7 +55,7 @@ class TestModelStudio(ProviderContract):
 
     def test_thinking_without_a_stream_is_a_mistake_to_retype(self, client):
         with pytest.raises(UsageError, match="streams"):
-            client.question("hi", model="modelstudio/qwen3.7-plus", stream=False, thinking="on")
+            client.resolve("hi", model="modelstudio/qwen3.7-plus", stream=False, thinking="on")
 
     def test_an_unlisted_model_is_asked_and_gets_its_thinking_by_its_name(self, client, service):
         service.models = ("qwen3.9-max",)

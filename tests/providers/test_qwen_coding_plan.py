@@ -21,7 +21,7 @@ class TestCodingPlan(ProviderContract):
     @pytest.mark.parametrize("model", ["qwen3.8-max", "qwen3.7-max", "qwen3.6-flash"])
     def test_what_is_not_on_its_list_is_not_asked_for(self, client, model):
         with pytest.raises(UnknownModel):
-            client.question("hi", model=f"qwen-coding-plan/{model}")
+            client.resolve("hi", model=f"qwen-coding-plan/{model}")
 
     def test_it_has_no_price_per_token(self, provider):
         assert all(model.price is None for model in provider.models)

@@ -11,7 +11,7 @@ import pytest
 
 from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.http_errors import Failure, error_for
+from openclaw_ipython.chat.http_errors import ErrorDetails, error_for
 from openclaw_ipython.chat.types import Reply, TextDelta
 from openclaw_ipython.errors import LoginRequired, ProtocolError
 from openclaw_ipython.net.client import BODY_LIMIT, HttpClient, discard
@@ -117,7 +117,7 @@ async def over_sockets(house):
 
 
 def test_a_refused_login_says_what_to_quote_when_asking_the_service():
-    error = error_for(401, Failure("no such key", "invalid_api_key", "req-77"))
+    error = error_for(401, ErrorDetails("no such key", "invalid_api_key", "req-77"))
     assert isinstance(error, LoginRequired)
     assert (error.status, error.code, error.request_id) == (401, "invalid_api_key", "req-77")
 

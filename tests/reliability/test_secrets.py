@@ -41,7 +41,7 @@ def used(house):
 
 
 def test_no_object_of_ours_shows_a_secret(used):
-    credential = used.client.question("hi").credential  # noqa: F841 - one more object that holds one
+    credential = used.client.resolve("hi").credential  # noqa: F841 - one more object that holds one
     shown = []
     for thing in gc.get_objects():
         module = str(type(thing).__module__)
@@ -56,7 +56,7 @@ def test_no_object_of_ours_shows_a_secret(used):
 
 
 def test_a_client_is_not_pickled_with_its_logins(used):
-    used.client.question("hi")
+    used.client.resolve("hi")
     try:
         kept = pickle.dumps(used.client)
     except (TypeError, AttributeError, pickle.PicklingError):

@@ -202,7 +202,7 @@ def test_what_cannot_be_asked_fails_before_anything_is_sent(house, options):
 
 def test_a_question_that_is_ready_takes_no_schema_any_more(house):
     async def work(client):
-        return await client.ask(client.question("go"), schema=Point)
+        return await client.ask(client.resolve("go"), schema=Point)
 
     with pytest.raises(UsageError, match="made ready"):
         run(house, work)

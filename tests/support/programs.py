@@ -32,9 +32,9 @@ class Program:
             text=True,
         )
         # A program that hangs shall fail its test, not stop it.
-        self.patience = threading.Timer(1800 if EVERY in os.environ else 240, self.process.kill)
-        self.patience.daemon = True
-        self.patience.start()
+        self.retry_policy = threading.Timer(1800 if EVERY in os.environ else 240, self.process.kill)
+        self.retry_policy.daemon = True
+        self.retry_policy.start()
 
     def tell(self, **what) -> None:
         self.process.stdin.write(json.dumps(what) + "\n")
@@ -52,7 +52,7 @@ class Program:
     def end(self) -> None:
         self.process.stdin.close()
         self.process.wait(timeout=30)
-        self.patience.cancel()
+        self.retry_policy.cancel()
         self.process.stdout.close()
 
 

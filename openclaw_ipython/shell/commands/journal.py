@@ -185,9 +185,9 @@ def usage(session: Session, values: dict[str, Any]) -> View | None:
 @command("cache status", JSON)
 def cache_status(session: Session, values: dict[str, Any]) -> View | None:
     """Whether answers are kept, where, and how many there are."""
-    books, options = session.client.books, session.options
+    books, options = session.client.recorder, session.options
     kept = books.answers.size()
-    path = books.keeping.cache_file or books.journal.path
+    path = books.options.cache_file or books.journal.path
     if values["json"]:
         return as_json(
             {"on": options.cache, "file": str(path), "answers": kept.answers, "characters": kept.characters}
@@ -197,7 +197,7 @@ def cache_status(session: Session, values: dict[str, Any]) -> View | None:
         [
             (_("state"), _("on") if options.cache else _("off; --cache turns it on for one question")),
             (_("answers"), f"{kept.answers:,} ({math.ceil(kept.characters / 1000):,} kB)"),
-            (_("file"), _place(path, books.keeping.cache_file)),
+            (_("file"), _place(path, books.options.cache_file)),
         ],
     )
 
@@ -214,19 +214,19 @@ def cache_on(session: Session, values: dict[str, Any]) -> View | None:
         # Absolute: the notebook may change its working directory.
         options.cache_file = str(Path(values["file"]).expanduser().absolute())
         try:
-            session.client.books.answers.check()
+            session.client.recorder.answers.check()
         except OpenClawError:
             options.cache_file = before
             raise
     options.cache = True
-    books = session.client.books  # which follows the options
-    if books.keeping.cache_file is None and not books.keeping.journal:
+    books = session.client.recorder  # which follows the options
+    if books.options.cache_file is None and not books.options.journal:
         return MessageView(
             _("The cache is on, but the journal is off: nothing is kept"), "%config OpenClaw.journal = True"
         )
-    path = books.keeping.cache_file or books.journal.path
+    path = books.options.cache_file or books.journal.path
     return MessageView(
-        _("The cache is on; answers are kept in {path}", path=_place(path, books.keeping.cache_file))
+        _("The cache is on; answers are kept in {path}", path=_place(path, books.options.cache_file))
     )
 
 
@@ -240,7 +240,7 @@ def cache_off(session: Session, values: dict[str, Any]) -> View | None:
 @command("cache clear")
 def cache_clear(session: Session, values: dict[str, Any]) -> View | None:
     """Delete all answers that are kept."""
-    gone = session.client.books.answers.clear()
+    gone = session.client.recorder.answers.clear()
     return MessageView(_("answers deleted: {count}", count=f"{gone.answers:,}"))
 
 

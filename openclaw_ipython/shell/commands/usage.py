@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.dispatch.recorder import DAY, span_text
+from openclaw_ipython.dispatch.recorder import DAY, period_text
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.render.status import duration, money
@@ -50,7 +50,7 @@ class UsageReport(Struct, frozen=True):
 
 def gathered(session: Session, days: int, by: GroupBy) -> UsageReport:
     """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
-    books = session.client.books
+    books = session.client.recorder
     books.flush()
     since = midnight(session.client.runtime.clock(), days - 1)
     log = books.journal.usage
@@ -71,7 +71,7 @@ def midnight(now: float, days: int = 0) -> float:
 
 def today(session: Session) -> str:
     """Today's usage in a line, for the status; says so where nothing was asked yet."""
-    books = session.client.books
+    books = session.client.recorder
     books.flush()
     total = books.journal.usage.total(midnight(session.client.runtime.clock()))
     if not total.requests and not total.replays:
@@ -99,7 +99,7 @@ def as_table(usage: UsageReport) -> View:
     if len(rows) > 1:
         rows.append(_row(_("all"), usage.total))
     for limit in usage.limits:
-        name = _("limit of {provider}, {span}", provider=limit.provider, span=span_text(limit.seconds))
+        name = _("limit of {provider}, {span}", provider=limit.provider, span=period_text(limit.seconds))
         rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 7])
     blank = [at for at in range(len(headings)) if at > 1 and not any(row[at] for row in rows)]
     return TableView(
@@ -150,7 +150,7 @@ def _without(row: Sequence[str], places: Sequence[int]) -> list[str]:
 
 def _used(session: Session, provider: str, quota: Quota) -> int:
     since = session.client.runtime.clock() - quota.seconds
-    return session.client.books.journal.usage.count(provider, since)
+    return session.client.recorder.journal.usage.count(provider, since)
 
 
 # -- the picture ---------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def plotted(session: Session, usage: UsageReport) -> View:
     except ImportError:
         raise UsageError(_("a plot needs matplotlib"), hint="%pip install 'openclaw-ipython[plot]'") from None
     now = session.client.runtime.clock()
-    daily = session.client.books.journal.usage.daily(midnight(now, usage.days - 1))
+    daily = session.client.recorder.journal.usage.daily(midnight(now, usage.days - 1))
     if not daily:
         return as_table(usage)
     if usage.by == "provider":
