@@ -158,8 +158,16 @@ def _map(measures: Measures, runs: int) -> None:
     with _place("--crowd") as place:
         for number in range(runs):
             _say(f"oc.map, {number + 1} of {runs}")
-            ours, hand = (mapping.share_of_ideal(place.environ, place.folder, side) for side in (OURS, HAND))
-            measures.map_rate.add(ours, hand)
+            for at_once, rate, cpu in (
+                (mapping.AT_ONCE, measures.map_rate, measures.map_cpu),
+                (mapping.MORE_AT_ONCE, measures.map_more_rate, measures.map_more_cpu),
+            ):
+                ours, hand = (
+                    mapping.share_of_ideal(place.environ, place.folder, side, at_once)
+                    for side in (OURS, HAND)
+                )
+                rate.add(ours[0], hand[0])
+                cpu.add(ours[1], hand[1])
 
 
 def _scaling(place: Place) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import Any
 import openclaw_ipython
 from benchmarks.sides import HAND, OURS, Side
 
-ITEMS, DELAY, AT_ONCE = 1_000, 0.1, 64
+ITEMS, DELAY, AT_ONCE, MORE_AT_ONCE = 1_000, 0.1, 64, 256
 
 _MEASURED = """\
 import json, os, sys, time
@@ -86,10 +86,15 @@ def there() -> bool:
 
 
 def run(
-    environ: Mapping[str, str], folder: Path, count: int, delay: float, side: Side = OURS
+    environ: Mapping[str, str],
+    folder: Path,
+    count: int,
+    delay: float,
+    side: Side = OURS,
+    at_once: int = AT_ONCE,
 ) -> dict[str, Any]:
     """Map `count` items in a fresh process: seconds, CPU seconds, growth of its highest memory in MiB."""
-    command = [sys.executable, "-c", _SCRIPTS[side.name], str(count), str(delay), str(AT_ONCE)]
+    command = [sys.executable, "-c", _SCRIPTS[side.name], str(count), str(delay), str(at_once)]
     done = subprocess.run(
         command,
         check=False,
@@ -107,7 +112,9 @@ def run(
     return figures
 
 
-def share_of_ideal(environ: Mapping[str, str], folder: Path, side: Side) -> float:
-    """The rate of 1,000 items of 100 ms each, 64 at once, beside 64 / 100 ms."""
-    wall: float = run(environ, folder, ITEMS, DELAY, side)["wall"]
-    return (ITEMS / AT_ONCE * DELAY) / wall
+def share_of_ideal(
+    environ: Mapping[str, str], folder: Path, side: Side, at_once: int = AT_ONCE
+) -> tuple[float, float]:
+    """Of 1,000 items of 100 ms each: the rate beside `at_once` / 100 ms, and the CPU of an item in milliseconds."""
+    figures = run(environ, folder, ITEMS, DELAY, side, at_once)
+    return (ITEMS / at_once * DELAY) / figures["wall"], figures["cpu"] / ITEMS * 1000

@@ -53,13 +53,13 @@ class Measures:
         self.load_cpu = Row("%load_ext: CPU", "ms", 30)
         self.load_rss = Row("%load_ext: memory added", "MiB", 2)
         self.load_modules = Row("%load_ext: modules imported too early", "", 0)
-        self.first_wall = Row("load + first two-word answer: time", "ms", 1.3, "ratio")
+        self.first_wall = Row("load + first two-word answer: time", "ms", 1.4, "ratio")
         self.first_cpu = Row("load + first two-word answer: CPU", "ms", None, "ratio")
         self.real_wall = Row("load + first answer as a service gives it: time", "ms", None, "ratio")
         self.real_cpu = Row("load + first answer as a service gives it: CPU", "ms", None, "ratio")
         self.text = Row("first text after the server's first token", "ms", 15)
         self.cold_text = Row("the same, of the first Markdown answer in a kernel", "ms")
-        self.deltas_cpu = Row("5,000 deltas of 5 characters: CPU", "ms", 1.3, "ratio")
+        self.deltas_cpu = Row("5,000 deltas of 5 characters: CPU", "ms", 1.4, "ratio")
         self.deltas_messages = Row("5,000 deltas: messages", "", 12)
         self.deltas_bytes = Row("5,000 deltas: bytes sent ÷ answer", "×", 4)
         self.mixed_cpu = Row("5,000 deltas, half code and tables: CPU", "ms", None, "ratio")
@@ -72,12 +72,15 @@ class Measures:
         self.stop_kept = Row("interrupt: share of the arrived text kept", "", 0.95, at_least=True)
         self.stop_traceback = Row("interrupt: characters of traceback", "", 200)
         self.stop_closed = Row("interrupt to connection closed at the server", "ms", 1000)
-        self.tiny = Row("tiny request, warm kernel", "ms", 3, "difference")
+        self.tiny = Row("tiny request, warm kernel", "ms", 4, "difference")
         self.tiny_links = Row("tiny requests: connections used", "", 1)
         self.map_rate = Row(
-            "oc.map, 1,000 items at 100 ms, 64 at once: share of the ideal rate", "", 0.9, at_least=True
+            "oc.map, 1,000 items at 100 ms, 64 at once: share of the ideal rate", "", 0.85, at_least=True
         )
-        self.packages = Row("install: distributions added", "", 12)
+        self.map_cpu = Row("oc.map, 64 at once: CPU of an item", "ms", 2)
+        self.map_more_rate = Row("oc.map, 256 at once: share of the ideal rate", "", 0.75, at_least=True)
+        self.map_more_cpu = Row("oc.map, 256 at once: CPU of an item", "ms")
+        self.packages = Row("install: distributions added", "", 13)
         self.megabytes = Row("install: MiB added", "MiB", 15)
 
     def __iter__(self) -> Iterator[Row]:

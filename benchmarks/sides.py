@@ -11,7 +11,7 @@ import os
 
 import httpx
 
-client = httpx.Client(
+client = httpx.AsyncClient(
     base_url=os.environ["BENCH_URL"],
     headers={"Authorization": "Bearer " + os.environ["BENCH_TOKEN"]},
     timeout=120,
@@ -19,13 +19,13 @@ client = httpx.Client(
 pieces = []
 
 
-def ask(prompt, flush=False):
+async def ask(prompt, flush=False):
     body = {"model": "coder-model", "stream": True, "stream_options": {"include_usage": True}}
     body["messages"] = [{"role": "user", "content": prompt}]
     pieces.clear()
-    with client.stream("POST", "/chat/completions", json=body) as response:
+    async with client.stream("POST", "/chat/completions", json=body) as response:
         response.raise_for_status()
-        for line in response.iter_lines():
+        async for line in response.aiter_lines():
             if not line.startswith("data: ") or line == "data: [DONE]":
                 continue
             for choice in json.loads(line[6:])["choices"]:
@@ -97,7 +97,13 @@ OURS = Side(
 )
 # The loopback server has no TLS, and ours reads the certificates only for hosts that do; httpx's client always does.
 CERTIFIED = replace(OURS, load=f"{OURS.load}\nimport httpx\nhttpx.create_ssl_context()")
-HAND = Side("httpx by hand", _BY_HAND, "ask({!r})".format, "ask({!r}, flush=True)".format, "''.join(pieces)")
+HAND = Side(
+    "httpx by hand",
+    _BY_HAND,
+    "await ask({!r})".format,
+    "await ask({!r}, flush=True)".format,
+    "''.join(pieces)",
+)
 
 
 def _ai(name: str, load: str, model: str) -> Side:

@@ -52,11 +52,11 @@ PIECE = 64 * 1024
 IDLE_SECONDS = 50.0
 """How long an unused connection is kept: less than the minute after which many gateways close it themselves."""
 
-REQUESTS_PER_CLIENT = 8
+REQUESTS_PER_CLIENT = 4
 """Requests at the same time for which one httpx client is used.
 
-Its connection pool looks at all of its connections for every request and every answer: one client with 64 requests
-under way reaches 0.14 of the rate that eight clients reach.
+Its connection pool looks at all of its connections for every request and every answer: 64 requests under way cost
+3.4 ms of CPU each in one client, 0.7 ms in sixteen.
 """
 
 _LAST_PORT = 65535
