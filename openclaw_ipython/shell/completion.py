@@ -1,4 +1,4 @@
-"""Tab: what may follow what is typed. From the command table and the configuration, never over the network."""
+"""Tab completion, from the command table, the options and the configuration; never over the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FIXED = {"method": METHODS, "thinking": LEVELS, "format": FORMATS, "by": ("day"
 
 
 def matches(session: Session, before: str) -> SimpleMatcherResult:
-    """The answer for IPython's completer: `before` is the line up to the cursor."""
+    """The completions for IPython; `before` is the line up to the cursor."""
     if before.lstrip().startswith("%qwen ") and naming.open_brace(before) is not None:
         return references(session, before)
     return _result(*candidates(session, before))
@@ -42,7 +42,7 @@ def _result(fragment: str, found: Sequence[str]) -> SimpleMatcherResult:
 
 
 def references(session: Session, before: str) -> SimpleMatcherResult:
-    """The same within the body of a `%%qwen` cell: the names that may stand in a brace that is open."""
+    """The completions within the body of a `%%qwen` cell: the names that fit an open brace."""
     fragment = naming.open_brace(before)
     found = naming.variables(session.notebook, fragment, modules=False) if fragment is not None else []
     return _result(fragment or "", [word for word in found if word.startswith(fragment or "")])
@@ -125,7 +125,7 @@ def _values(session: Session, option: Option | None, fragment: str) -> list[str]
 
 
 def _named(session: Session, kind: str) -> list[str]:
-    """The things of one kind that there are here. A broken file completes to nothing."""
+    """The values of one kind. A file that cannot be read completes to nothing."""
     if kind in _FIXED:
         return list(_FIXED[kind])
     if kind == "chat":

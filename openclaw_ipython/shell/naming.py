@@ -1,4 +1,4 @@
-"""The names of a notebook that may stand after an option, or within braces: for Tab. Nothing is called or read."""
+"""Completion of names of the notebook, after an option or within braces. Nothing is called or read."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.notebook import NotebookView
 
 KINDS = frozenset({"name", "source", "function", "schema"})
-"""What an option may want of the notebook: a variable; that or a file; functions; a class or a schema."""
+"""The kinds of values an option takes: a variable; a variable or file; functions; a class or schema."""
 
-_OPEN = re.compile(r"\{([^\W\d]?[\w.]*)$")
-_MOST_FILES = 200
+_OPEN_BRACE = r"\{([^\W\d]?[\w.]*)$"
+_MAX_FILES = 200
 
 
 def open_brace(before: str) -> str | None:
-    """What is typed of a reference that is still open at the end of `before`; None where none is."""
-    match = _OPEN.search(before)
+    """The part of a reference typed after an open brace at the end of `before`; None without one."""
+    match = re.search(_OPEN_BRACE, before)
     return match[1] if match else None
 
 
@@ -40,7 +40,7 @@ def names(notebook: NotebookView, kind: str, fragment: str) -> list[str]:
 
 
 def _may_be_called(value: Any) -> bool:
-    return callable(value) or isinstance(value, ModuleType)  # what is in it may be
+    return callable(value) or isinstance(value, ModuleType)  # its functions can be named
 
 
 def variables(
@@ -50,7 +50,7 @@ def variables(
     *,
     modules: bool = True,
 ) -> list[str]:
-    """The person's variables, or after a dot the attributes of what stands before it, without methods.
+    """The variables of the notebook, or after a dot the attributes of a value, without methods.
 
     `modules`: also of a module.
     """
@@ -75,11 +75,11 @@ def variables(
 
 
 def _files(fragment: str) -> list[str]:
-    """Files and folders below the working folder that go on as `fragment` begins."""
+    """Files and folders whose path begins with `fragment`."""
     if not fragment:
         return []
     home = str(Path("~").expanduser()) if fragment.startswith("~") else ""
     pattern = home + fragment[1:] if home else fragment
-    found = sorted(glob.glob(glob.escape(pattern) + "*"))[:_MOST_FILES]  # noqa: PTH207 - keeps the path as it was typed
+    found = sorted(glob.glob(glob.escape(pattern) + "*"))[:_MAX_FILES]  # noqa: PTH207 - keeps the path as it was typed
     found = [f"{name}/" if Path(name).is_dir() else name for name in found]
     return [f"~{name[len(home) :]}" for name in found] if home else found

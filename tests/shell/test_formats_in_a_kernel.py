@@ -190,7 +190,7 @@ def test_the_options_are_listed_by_help(signed_in):
 
 def test_formats_complete(signed_in):
     complete = signed_in.kernel.complete
-    formats = ["markdown", "text", "code", "json", "html", "math", "silent"]
+    formats = ["code", "html", "json", "markdown", "math", "silent", "text"]
     assert complete("%%qwen -f ") == formats
     assert complete("%qwen --format=") == formats
     assert complete("%%qwen qwen -f ma") == ["markdown", "math"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from renderer_contract import RendererContract, Screen, Ticks, context, reply
 
-from openclaw_ipython.shell.render.diffs import MOST, changes, diff_bundle
+from openclaw_ipython.shell.render.diffs import MAX_LINES, changes, diff_bundle
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.repairing import RepairRenderer, repaired_cell
 
@@ -91,7 +91,7 @@ def test_distant_changes_have_a_gap_between_them():
 
 def test_a_long_difference_is_cut():
     bundle = diff_bundle("", "\n".join(map(str, range(500))))
-    assert len(bundle["text/plain"].splitlines()) == MOST + 2
+    assert len(bundle["text/plain"].splitlines()) == MAX_LINES + 2
     assert "more lines" in bundle["text/plain"]
 
 

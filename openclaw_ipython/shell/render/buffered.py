@@ -53,20 +53,20 @@ def buffered(formatter: Formatter, *, plain: bool = False) -> Callable[[RenderCo
 
 
 class BufferedMarkdownRenderer(MarkdownRenderer):
-    """The answer in one of its forms once it is complete; before, for how long it has been written."""
+    """Shows the formatted answer once it is complete, and until then for how long it has been written."""
 
     interval = 0.25
 
     def __init__(
-        self, surface: Surface, clock: Callable[[], float], formatter: Formatter, *, footer: bool = True
+        self, surface: Surface, monotonic: Callable[[], float], formatter: Formatter, *, footer: bool = True
     ) -> None:
-        super().__init__(surface, clock, footer=footer)
+        super().__init__(surface, monotonic, footer=footer)
         self._formatter = formatter
-        self._since: float | None = None  # when the first text came
+        self._since: float | None = None  # monotonic time of the first text
 
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Show the formatted answer, then end as any answer does."""
-        if not self._seen_reasoning and self._since is None and reply.reasoning:
+        if not self._has_reasoning and self._since is None and reply.reasoning:
             self._reasoning.append(reply.reasoning)
         self._end_thinking()
         content = FormattedReply() if mark_text(reply) else self._formatter(reply)
@@ -75,7 +75,7 @@ class BufferedMarkdownRenderer(MarkdownRenderer):
         else:
             self._show(dict(content.bundle))
             self._last, self._is_status = None, False
-            self._seen_text = True
+            self._has_text = True
         super().finish(reply, [*notes, content.note] if content.note and reply else notes)
 
     def _take_text(self, pieces: list[str]) -> None:
@@ -84,11 +84,11 @@ class BufferedMarkdownRenderer(MarkdownRenderer):
         if text.strip():
             self._progress.answering()
             self._end_thinking()
-            self._since = self._clock() if self._since is None else self._since
+            self._since = self._monotonic() if self._since is None else self._since
 
     def _paint_status(self, status: str) -> None:
         if self._since is not None and not self._progress.is_thinking and not self._progress.pause():
-            seconds = int(self._clock() - self._since)
+            seconds = int(self._monotonic() - self._since)
             status = _("writing… {seconds} s", seconds=seconds) if seconds else _("writing…")
         super()._paint_status(status)
 
@@ -97,9 +97,9 @@ class BufferedPlainRenderer(PlainRenderer):
     """The same for a terminal, where text cannot change once printed."""
 
     def __init__(
-        self, surface: Surface, clock: Callable[[], float], formatter: Formatter, *, footer: bool = True
+        self, surface: Surface, monotonic: Callable[[], float], formatter: Formatter, *, footer: bool = True
     ) -> None:
-        super().__init__(surface, clock, footer=footer)
+        super().__init__(surface, monotonic, footer=footer)
         self._formatter = formatter
         self._shown: str | None = None
 

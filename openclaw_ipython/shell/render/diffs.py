@@ -1,4 +1,4 @@
-"""What changes between two texts, as lines to look at: in colour in a notebook, with signs everywhere. Pure."""
+"""The difference between two texts as display data: coloured in a notebook, with signs everywhere. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code
 from openclaw_ipython.sanitize.terminal import safe_text
 
-MOST = 60
+MAX_LINES = 60
 """Lines that are shown; the rest is counted."""
 
 _AROUND = 2  # unchanged lines around a change
@@ -28,8 +28,8 @@ def diff_bundle(before: str, after: str) -> dict[str, str] | None:
     lines = changes(visible(before), visible(after))
     if not lines:
         return None
-    if len(lines) > MOST:
-        lines = [*lines[:MOST], _("… and {count} more lines", count=len(lines) - MOST)]
+    if len(lines) > MAX_LINES:
+        lines = [*lines[:MAX_LINES], _("… and {count} more lines", count=len(lines) - MAX_LINES)]
     title = _("What changes:")
     rows = "".join(
         f'<div style="{_style(line)};white-space:pre-wrap">{html_code(line) or " "}</div>' for line in lines

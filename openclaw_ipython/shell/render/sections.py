@@ -1,19 +1,18 @@
-"""A growing answer, cut into outputs that are each sent only while they grow.
+"""A growing answer, cut into outputs that are sent again only while they grow.
 
-A front end is sent the whole of an output each time it changes; an answer shown as one output costs bytes with
-the square of its length. So it is cut where one block of Markdown ends and the next begins, and where a block
-itself is too long, at the end of a line. Only text is decided here: nothing is shown, no clock is read.
+A change to an output sends the whole output to the front end, so an answer in one output costs bytes with the square of
+its length. It is cut between two blocks of Markdown, and a block that is too long at the end of a line. Pure.
 """
 
 from __future__ import annotations
 
 import re
 
-from openclaw_ipython.patterns import pattern
+from msgspec import Struct
+
 from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.markdown import Block, plain_block, safe_blocks
 from openclaw_ipython.sanitize.terminal import safe_text
-from openclaw_ipython.values import dataclass
 
 SOFT_LIMIT = 4_000
 """Characters of Markdown an output may have before it is closed at the next end of a block."""
@@ -21,13 +20,12 @@ SOFT_LIMIT = 4_000
 HARD_LIMIT = 8_000
 """Characters a single block may have before it is cut."""
 
-_FENCE = pattern(r"^((?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*)(`{3,}|~{3,})[^`\n]*$", re.M)
-_ITEM = pattern(r"^(?: {0,3})(?:[-+*]|[0-9]{1,9}[.)])[ \t]", re.M)
+_FENCE = r"(?m)^((?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*)(`{3,}|~{3,})[^`\n]*$"
+_ITEM = r"(?m)^(?: {0,3})(?:[-+*]|[0-9]{1,9}[.)])[ \t]"
 
 
-@dataclass(frozen=True)
-class Piece:
-    """What one output shows: inert Markdown, and the text itself for those who show no Markdown."""
+class Piece(Struct, frozen=True):
+    """The content of one output: inert Markdown, and plain text."""
 
     markdown: str
     plain: str
@@ -39,7 +37,7 @@ class Piece:
 
 
 class Sections:
-    """Takes text, gives pieces: those that will not change any more, and the one that still grows.
+    """Cuts text into pieces: those that no longer change, and the one that grows.
 
     Work per call is proportional to what is new and to the last block, which is at most `HARD_LIMIT` long.
     """
@@ -49,14 +47,14 @@ class Sections:
         self._done_size = 0
         self._done_text = ""
         self._tail = ""
-        self._reopened = ""  # what has to stand before the tail for it to mean what it meant before the cut
+        self._reopened = ""  # goes before the tail, which then means what it meant before the cut
 
     def add(self, text: str) -> None:
-        """More of the answer."""
+        """Add more of the answer."""
         self._tail += text
 
     def cut(self) -> tuple[Piece | None, Piece | None]:
-        """A piece to close, if the growing one got too long, and the growing one as it is now."""
+        """A piece to close, where the growing one got too long, and the growing piece."""
         blocks = self._settle(safe_blocks(visible(self._reopened + self._tail), growing=True))
         if self._done and self._done_size > SOFT_LIMIT:
             closed = self._close_done()
@@ -66,9 +64,9 @@ class Sections:
         return None, self._piece(blocks)
 
     def finish(self, *, at_once: bool = False) -> Piece | None:
-        """The last piece, complete. What comes next begins a new one.
+        """The last piece, complete. The next text begins a new one.
 
-        `at_once`: somebody waits for the end of the cell, so much text that came in one go is shown as it is.
+        `at_once`: the cell ends now, so a long text that arrived in one event is shown without Markdown.
         """
         if at_once and len(self._tail) > HARD_LIMIT:
             piece = self._piece([plain_block(visible(self._tail))])
@@ -79,7 +77,7 @@ class Sections:
         return piece
 
     def _settle(self, blocks: list[Block]) -> list[Block]:
-        """Keep the Markdown of the blocks that more text cannot change; the others are returned.
+        """Store the Markdown of the blocks that more text cannot change; return the others.
 
         A block is over once the next one has a whole line: only then is it known not to continue the list,
         the table or the paragraph before it.
@@ -91,7 +89,7 @@ class Sections:
         if count <= 0:
             return blocks
         end = _line_start(source, blocks[count].line) - len(self._reopened)
-        # Nothing but what was repeated after a cut: a table's header, an opened fence.
+        # Without an end there is only what is repeated after a cut: a table's header, an opened fence.
         settled = [block.markdown for block in blocks[:count]] if end > 0 else []
         self._done += settled
         self._done_size += sum(map(len, settled))
@@ -141,7 +139,7 @@ def _line_start(text: str, line: int) -> int:
 def _end_of_part(kind: str, text: str) -> int:
     """Where to cut a block that is too long: before its last item, after its last whole line or word."""
     if kind.endswith("list_open"):
-        starts = [match.start() for match in _ITEM.finditer(text)]
+        starts = [match.start() for match in re.finditer(_ITEM, text)]
         if starts and starts[-1] > HARD_LIMIT // 4:
             return starts[-1]
     lines = text.rfind("\n") + 1
@@ -151,7 +149,7 @@ def _end_of_part(kind: str, text: str) -> int:
 
 
 def _reopening(kind: str, head: str) -> str:
-    """What the rest of a block has to begin with so that it stays what it was."""
+    """What to put before the rest of a block so that it is still the same kind of block."""
     if kind == "table_open":
         return "".join(head.splitlines(keepends=True)[:2])
     if kind in ("fence", "bullet_list_open", "ordered_list_open", "blockquote_open"):
@@ -165,7 +163,7 @@ def _open_fence(text: str) -> str:
     Without its language, as the part before was shown without colour too.
     """
     opened: re.Match[str] | None = None
-    for match in _FENCE.finditer(text):
+    for match in re.finditer(_FENCE, text):
         if opened is None:
             opened = match
         elif match[2].startswith(opened[2]) and match[0].strip(" \t>") == match[2]:

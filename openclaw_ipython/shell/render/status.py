@@ -1,4 +1,4 @@
-"""What a reader is told about an answer apart from its text: the wait before, the footer after."""
+"""What is shown of an answer besides its text: the status line before it, the footer after it. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Notice, Reply, Usage
 
-QUIET = 1.0
-"""Seconds of silence before the reader is told that something is being waited for."""
+WAIT_SHOWN_AFTER = 1.0
+"""Seconds without an event before the status line says `waiting…`."""
 
 _COMPLETE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "eos"})
 _MARKS = {
@@ -21,11 +21,11 @@ _MARKS = {
 
 
 class Progress:
-    """What goes on while no text comes. `clock` gives monotonic seconds; nothing is shown from here."""
+    """The state of an answer while no text arrives. `monotonic` gives monotonic seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._since = clock()
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._since = monotonic()
         self._thinking_since: float | None = None
         self._pause = ""
         self._pause_until = 0.0
@@ -37,48 +37,48 @@ class Progress:
         return self._thinking_since is not None
 
     def notice(self, notice: Notice) -> None:
-        """A wait begins, or something to be said in the footer happened."""
+        """Start the wait that the notice announces, or add its text to the notes of the footer."""
         if notice.seconds is None:
             self.notes.append(notice.text)
         else:
-            self._pause, self._pause_until = notice.text, self._clock() + notice.seconds
+            self._pause, self._pause_until = notice.text, self._monotonic() + notice.seconds
 
     def think(self) -> None:
-        """A piece of thinking came."""
+        """Thinking has arrived."""
         self._pause = ""
         if self._thinking_since is None:
-            self._thinking_since = self._clock()
+            self._thinking_since = self._monotonic()
 
     def thought(self) -> str:
-        """Thinking is over; how long it took, for people."""
+        """Thinking has ended; how long it took, as text."""
         since, self._thinking_since = self._thinking_since, None
-        return duration(self._clock() - since) if since is not None else ""
+        return duration(self._monotonic() - since) if since is not None else ""
 
     def answering(self) -> None:
-        """Text came: whatever was waited for is here."""
+        """Text has arrived; a pause is over."""
         self._pause = ""
 
     def pause(self) -> str:
-        """The pause that a notice announced, counting down; empty when there is none."""
-        left = self._pause_until - self._clock()
+        """The wait that a notice announced, with the seconds left; empty without one."""
+        left = self._pause_until - self._monotonic()
         if not self._pause or left <= 0:
             self._pause = ""
             return ""
         return f"{self._pause} · {_whole_seconds(left + 0.999)}"
 
     def status(self) -> str:
-        """The line to show below what is there, empty when there is nothing to say."""
+        """The status line, or empty."""
         if pause := self.pause():
             return pause
-        now = self._clock()
+        now = self._monotonic()
         if self._thinking_since is not None:
             return _counted("thinking…", now - self._thinking_since)
         waited = now - self._since
-        return _counted("waiting…", waited) if waited >= QUIET else ""
+        return _counted("waiting…", waited) if waited >= WAIT_SHOWN_AFTER else ""
 
 
 def _counted(words: str, seconds: float) -> str:
-    return f"{words} {_whole_seconds(seconds)}" if seconds >= QUIET else words
+    return f"{words} {_whole_seconds(seconds)}" if seconds >= WAIT_SHOWN_AFTER else words
 
 
 def _whole_seconds(seconds: float) -> str:
@@ -104,7 +104,7 @@ def mark_text(reply: Reply) -> str:
 def footer_text(reply: Reply, notes: Sequence[str] = ()) -> str:
     """One line about the answer: `model · 3.2 s · 120→45 tokens (30 cached, 12 thinking) · $0.0013 · notes`.
 
-    Begins with why it is incomplete, when it is. Not escaped: the renderer does that for where it goes.
+    An incomplete answer's line begins with the reason. Not escaped: the renderer does that.
     """
     parts = [
         mark_text(reply),
@@ -144,6 +144,6 @@ def call_text(name: str, arguments: str, limit: int = 200) -> str:
 
 
 def result_text(text: str, *, failed: bool, limit: int = 200) -> str:
-    """What came of a tool call, as one short line."""
+    """The result of a tool call as one short line."""
     words = " ".join(text.split())
     return f"{'✗' if failed else '='} {words if len(words) <= limit else words[:limit] + '…'}"

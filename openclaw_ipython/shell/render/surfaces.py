@@ -1,4 +1,4 @@
-"""Where a renderer paints: the cell's output area, or a stream of text. The only place that displays."""
+"""Where a renderer shows its output: the cell's output area or a stream of text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Handle(Protocol):
 
 
 class Surface(Protocol):
-    """What can be painted on. Contents are safe already: a surface passes them on as they are."""
+    """Shows display data and text. Contents are sanitised already and passed on as they are."""
 
     def show(self, bundle: Mapping[str, str]) -> Handle:
         """Show `bundle` (MIME type to content) as a new output below the others."""
@@ -24,7 +24,7 @@ class Surface(Protocol):
 
 
 class JupyterSurface:
-    """The output area of the running cell. To be used on the cell's own thread only."""
+    """The output area of the running cell. For the cell's own thread only."""
 
     def show(self, bundle: Mapping[str, str]) -> Handle:
         """A `display_data` message with an id of its own, so that it can be updated."""
@@ -54,7 +54,7 @@ class TerminalSurface:
         self._stream = stream
 
     def show(self, bundle: Mapping[str, str]) -> Handle:
-        """The `text/plain` of the bundle on lines of its own; what is printed does not change any more."""
+        """Print the `text/plain` of the bundle on lines of its own."""
         self.write(bundle.get("text/plain", "") + "\n")
         return _Printed()
 

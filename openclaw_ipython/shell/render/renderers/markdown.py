@@ -34,34 +34,33 @@ _SLICE = 32_000  # characters painted at once; a whole answer that comes in one 
 class MarkdownRenderer:
     """The answer as Markdown outputs of a cell.
 
-    The last output is either a status line or the growing section; a status line gives its place to what
-    was waited for, so nothing jumps. Closed sections are not sent again. Without `footer` only an incomplete
-    answer gets a line below it, saying so.
+    The last output is a status line or the growing section. What was waited for replaces the status line, so that
+    nothing moves. Closed sections are not sent again. Without `footer` only an incomplete answer gets a line below it.
     """
 
     interval = 0.1
 
-    def __init__(self, surface: Surface, clock: Callable[[], float], *, footer: bool = True) -> None:
+    def __init__(self, surface: Surface, monotonic: Callable[[], float], *, footer: bool = True) -> None:
         self._surface = surface
         self._footer = footer
-        self._clock = clock
-        self._progress = Progress(clock)
+        self._monotonic = monotonic
+        self._progress = Progress(monotonic)
         self._sections = Sections()
-        self._called: dict[str, Handle | None] = {}  # calls that were shown, and where
+        self._called: dict[str, Handle | None] = {}  # call id → its output
         self._reasoning: list[str] = []
         self._last: Handle | None = None  # the output that may still change
         self._is_status = False
         self._painted: Piece | None = None
-        self._seen_text = self._seen_reasoning = False
+        self._has_text = self._has_reasoning = False
 
     def start(self, label: str) -> None:
-        """Begin to count the time; nothing is shown before there is something to say."""
-        self._progress = Progress(self._clock)
+        """Start the clock; nothing is shown yet."""
+        self._progress = Progress(self._monotonic)
 
     def update(self, events: Sequence[ChatEvent]) -> None:
-        """One message for what is new in the growing section, one more when a section closes."""
-        if not events and not self._seen_text:
-            prepare()  # there is time now, and none to lose once the first word is here
+        """Send one message for the growing section, and one more when a section closes."""
+        if not events and not self._has_text:
+            prepare()  # while waiting, so that the first text is not delayed
         text: list[str] = []
         for event in events:
             if isinstance(event, TextDelta):
@@ -74,9 +73,9 @@ class MarkdownRenderer:
 
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Fold the thinking, complete the last section, add the footer."""
-        if not self._seen_reasoning and not self._seen_text and reply.reasoning:
-            self._reasoning.append(reply.reasoning)  # nobody has watched it: how long it took is not known
-        if not self._seen_text and reply:
+        if not self._has_reasoning and not self._has_text and reply.reasoning:
+            self._reasoning.append(reply.reasoning)  # not streamed: its duration is unknown
+        if not self._has_text and reply:
             self._take_whole(reply)
         self._end_thinking()
         self._end_calls(reply)
@@ -87,16 +86,16 @@ class MarkdownRenderer:
         self._last = None
 
     def cancel(self) -> None:
-        """Empty the status line; an output that was shown cannot be taken back."""
+        """Empty the status line; an output cannot be removed."""
         if self._is_status and self._last is not None:
             self._last.update({"text/markdown": "", "text/plain": ""})
             self._last, self._is_status = None, False
 
-    # -- taking in ---------------------------------------------------------------------------
+    # -- events ------------------------------------------------------------------------------
 
     def _take(self, event: ChatEvent) -> None:
         if isinstance(event, ReasoningDelta) and event.text:
-            self._seen_reasoning = True
+            self._has_reasoning = True
             self._end_section()
             self._progress.think()
             self._reasoning.append(event.text)
@@ -108,26 +107,26 @@ class MarkdownRenderer:
             self._take_result(event)
 
     def _take_call(self, call: ToolCall) -> None:
-        """A call on a line of its own, below what was said before it."""
+        """Show a call on a line of its own."""
         self._end_thinking()
         self._end_section()
         self._show_piece(_call_piece(call_text(call.name, call.arguments)))
         self._called[call.id], self._last = self._last, None
 
     def _take_result(self, result: ToolResult) -> None:
-        """What came of a call, on the line of the call."""
+        """Show the result of a call on the line of the call."""
         handle = self._called.get(result.call.id)
         if handle is not None:
             line = call_text(result.call.name, result.call.arguments)
-            came = result_text(result.text, failed=result.failed)
-            handle.update(_call_piece(f"{line}  {came}").bundle)
+            outcome = result_text(result.text, failed=result.failed)
+            handle.update(_call_piece(f"{line}  {outcome}").bundle)
 
     def _take_text(self, pieces: list[str]) -> None:
         text = "".join(pieces)
         pieces.clear()
-        if not text or (not self._seen_text and not text.strip()):
-            return  # some models put blank lines between their thinking and their answer
-        self._seen_text = True
+        if not text or (not self._has_text and not text.strip()):
+            return  # some models send blank lines between thinking and answer
+        self._has_text = True
         self._progress.answering()
         self._end_thinking()
         for start in range(0, len(text), _SLICE):
@@ -136,11 +135,11 @@ class MarkdownRenderer:
                 self._paint()
 
     def _take_whole(self, reply: Reply) -> None:
-        """An answer of which nothing was shown yet; whoever interrupted it does not wait for it to be painted."""
+        """Show an answer that was not streamed; of an interrupted one only the text, so that the cell ends soon."""
         if reply.finish_reason != "interrupted":
             MarkdownRenderer._take_text(self, [str(reply)])
             return
-        self._seen_text = True
+        self._has_text = True
         self._end_thinking()
         self._sections.add(str(reply))
 
@@ -156,7 +155,7 @@ class MarkdownRenderer:
         self._paint_status(self._progress.status() if growing is None else self._progress.pause())
 
     def _paint_status(self, status: str) -> None:
-        if not status or (self._seen_text and not self._progress.is_thinking and not self._progress.pause()):
+        if not status or (self._has_text and not self._progress.is_thinking and not self._progress.pause()):
             return
         if not self._is_status:
             self._end_section()
@@ -184,9 +183,8 @@ class MarkdownRenderer:
                 self._sections.add(f"\n\n{_code_span(call_text(call.name, call.arguments))}\n\n")
 
     def _show_piece(self, piece: Piece, *, is_status: bool = False) -> None:
-        with (
-            held()
-        ):  # an interrupt right after it was shown would find another output here than the reader sees
+        # An interrupt in between would leave `_last` behind the output that is on the screen.
+        with held():
             if piece != self._painted or self._last is None:
                 self._show(piece.bundle)
                 self._painted = piece
@@ -200,7 +198,7 @@ class MarkdownRenderer:
 
 
 def _folded_thinking(thoughts: str, seconds: str) -> Piece:
-    """The thinking behind a line that unfolds it, as one HTML block for every Markdown reader."""
+    """The thinking as an HTML block that unfolds."""
     words = preformatted(html_code(visible(thoughts)), style="white-space:pre-wrap")
     summary = html_text(f"Thinking · {seconds}" if seconds else "Thinking")
     plain = f"[thinking, {seconds}]" if seconds else "[thinking]"
@@ -217,7 +215,7 @@ def _footer_bundle(line: str, mark: str) -> dict[str, str]:
 
 
 def _call_piece(line: str) -> Piece:
-    """What is said of a call; its words are the model's and the function's."""
+    """The line of a call. Its words come from the model and from the function."""
     from openclaw_ipython.sanitize.markdown import safe_markdown
 
     return Piece(safe_markdown(visible(_code_span(line))), safe_text(line))

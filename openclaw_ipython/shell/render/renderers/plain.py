@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 
 class PlainRenderer:
-    """The answer as text in a terminal, as it comes: no control characters, nothing is ever rewritten.
+    """The answer as text, as it arrives: without control characters, and never rewritten.
 
-    With `show_reasoning` the thinking is written too, otherwise only that it goes on and how long it took.
+    With `show_reasoning` the thinking is written too, otherwise only its duration.
     """
 
     interval = 0.05
@@ -42,26 +42,26 @@ class PlainRenderer:
     def __init__(
         self,
         surface: Surface,
-        clock: Callable[[], float],
+        monotonic: Callable[[], float],
         *,
         footer: bool = True,
         show_reasoning: bool = False,
     ) -> None:
         self._surface = surface
         self._footer = footer
-        self._clock = clock
-        self._progress = Progress(clock)
+        self._monotonic = monotonic
+        self._progress = Progress(monotonic)
         self._show_reasoning = show_reasoning
         self._filter = TerminalFilter()
         self._at_line_start = True
-        self._seen_text = self._seen_reasoning = self._called = False
+        self._has_text = self._has_reasoning = self._called = False
 
     def start(self, label: str) -> None:
-        """Begin to count the time."""
-        self._progress = Progress(self._clock)
+        """Start the clock."""
+        self._progress = Progress(self._monotonic)
 
     def update(self, events: Sequence[ChatEvent]) -> None:
-        """Write what is new, in one go."""
+        """Write the new text with one call."""
         pieces: list[str] = []
         for event in events:
             if isinstance(event, ToolCall | ToolResult):
@@ -73,12 +73,12 @@ class PlainRenderer:
         self._write("".join(pieces))
 
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """Write what was held back, and the footer in parentheses."""
+        """Write the rest, and the footer in parentheses."""
         pieces: list[str] = []
-        if not self._seen_text and not self._seen_reasoning and reply.reasoning:
+        if not self._has_text and not self._has_reasoning and reply.reasoning:
             shown = reply.reasoning if self._show_reasoning else ""
             pieces += ["thinking…\n", self._filter.feed(shown), self._filter.close(), "\n"]
-        if not self._seen_text and reply:
+        if not self._has_text and reply:
             pieces += self._written(TextDelta(str(reply)))
         pieces += self._end_thinking()
         pieces.append(self._filter.close())
@@ -89,17 +89,17 @@ class PlainRenderer:
         self._write_line(f"({line})" if line else "")
 
     def cancel(self) -> None:
-        """End the line that is open; what is printed stays."""
+        """End an unfinished line; printed text stays."""
         if not self._at_line_start:
             self._write("\n")
 
     def _written(self, event: ChatEvent) -> Iterator[str]:
-        if isinstance(event, TextDelta) and (self._seen_text or event.text.strip()):
-            self._seen_text = True
+        if isinstance(event, TextDelta) and (self._has_text or event.text.strip()):
+            self._has_text = True
             yield from self._end_thinking()
             yield self._filter.feed(event.text)
         elif isinstance(event, ReasoningDelta) and event.text:
-            self._seen_reasoning = True
+            self._has_reasoning = True
             if not self._progress.is_thinking:
                 self._progress.think()
                 yield "thinking…\n" if self._show_reasoning else "thinking… "
@@ -123,7 +123,7 @@ class PlainRenderer:
             yield f"{self._progress.thought()}\n\n"
 
     def _write_line(self, line: str) -> None:
-        """`line` on a line of its own; without one, the end of the line that is open."""
+        """Write `line` on a line of its own; an empty one only ends an unfinished line."""
         self._write(("" if self._at_line_start else "\n") + (safe_text(line) + "\n" if line else ""))
 
     def _write(self, text: str) -> None:
