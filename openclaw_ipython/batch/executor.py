@@ -268,7 +268,9 @@ class ExecutorRunner:
             elif not self._any_returned:
                 raise _executor_broken(error) from error
             else:
-                lost = ServiceUnavailable(_("{count} workers ended over it", count=item.worker_failures))
+                lost = ServiceUnavailable(
+                    _("{count} workers ended while they had this item", count=item.worker_failures)
+                )
                 self._failed(item.row, lost)
 
 
@@ -293,7 +295,7 @@ def _without_origin(request: ChatRequest) -> ChatRequest:
 def _executor_broken(error: Exception) -> ServiceUnavailable:
     return ServiceUnavailable(
         _("the executor's workers fail: {kind}: {why}", kind=type(error).__name__, why=str(error)[:200]),
-        hint=_("is openclaw-ipython installed where they are? The same call goes on where it was"),
+        hint=_("is openclaw-ipython installed on the workers? The same call resumes the batch"),
     )
 
 

@@ -81,7 +81,7 @@ def map_items(
     with `"raise"` it ends the batch, and a function is called with the error and the item and returns the value to
     use. An error that affects every item (no login, no quota) always ends the batch.
 
-    After an interrupt or an error the same call goes on where it was (`resume=False` starts again). A complete batch
+    After an interrupt or an error the same call resumes where it was (`resume=False` starts again). A complete batch
     is deleted from the journal, so the same call later sends all requests again; with `cache=True` it sends none, and
     neither does another call for an equal prompt.
 
@@ -167,9 +167,7 @@ def _row_images(images: str | Callable[[Any], Any] | None) -> RowImages | None:
         if callable(images):
             return images(row.item)
         if images not in row.names:
-            raise UsageError(
-                _("no column {name} for the pictures", name=images), suggestions=tuple(row.names)
-            )
+            raise UsageError(_("no column {name} for the images", name=images), suggestions=tuple(row.names))
         return row.names[images]
 
     def encode(row: Row) -> tuple[Picture, ...]:
@@ -293,7 +291,7 @@ class _MapCall(Struct, eq=False):
         done = results.tally.done - results.tally.errors
         if not self._resumable(self.client):
             return _("{done:,} answered", done=done)
-        return _("{done:,} answered; the same call goes on from there", done=done)
+        return _("{done:,} answered; the same call resumes from there", done=done)
 
     def _run_locally(self, batch: BatchRun, bridge: Bridge) -> Generator[list[Finished], None, None]:
         runtime = batch.client.runtime

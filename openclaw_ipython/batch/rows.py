@@ -58,8 +58,8 @@ def item_source(given: Any) -> ItemSource:
     single = isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable)
     if single or getattr(given, "shape", None) == ():  # a NumPy array without dimensions is an Iterable
         raise UsageError(
-            _("oc.map wants many items: a list, a Series, a DataFrame or another iterable"),
-            hint=_("oc.ask asks once"),
+            _("oc.map takes a collection of items: a list, a Series, a DataFrame or another iterable"),
+            hint=_("for a single prompt use oc.ask"),
         )
     return ItemSource(given, len(given) if isinstance(given, Sized) else None)
 
@@ -127,7 +127,7 @@ class PromptTemplate:
             return
         known = [f"{{{name}}}" for name in names][:8]
         raise UsageError(
-            _("the prompt names nothing of a row, so that all of them would be the same"),
+            _("the prompt has no placeholder for a row, so all prompts would be the same"),
             suggestions=tuple(known),
             hint=_("a row has {known}", known=", ".join(known)),
         )

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.practice.completions import Call, Completion
+from openclaw_ipython.practice.completion_format import Call, Completion
 from openclaw_ipython.practice.samples import NOT_A_MODEL, sample_value
 
 if TYPE_CHECKING:

@@ -17,7 +17,13 @@ from msgspec.structs import replace
 
 from openclaw_ipython.practice import pages
 from openclaw_ipython.practice.answers import compose
-from openclaw_ipython.practice.completions import CompletionHeader, document, event_stream, truncate, usage_of
+from openclaw_ipython.practice.completion_format import (
+    CompletionHeader,
+    document,
+    event_stream,
+    truncate,
+    usage_of,
+)
 from openclaw_ipython.practice.http_types import (
     FORM_TYPE,
     Disconnect,

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from openclaw_ipython.practice.images import Image, read_url
+from openclaw_ipython.practice.image_headers import Image, read_url
 from openclaw_ipython.practice.samples import find_schema
 
 CHARACTERS_PER_TOKEN = 4  # an estimate for English prose

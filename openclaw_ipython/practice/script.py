@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.practice.completions import Call, Completion, Fault
+from openclaw_ipython.practice.completion_format import Call, Completion, Fault
 from openclaw_ipython.practice.http_types import NO_RESPONSE, HttpResponse
 from openclaw_ipython.practice.oauth import AuthorizationServer, DeviceAuthorization, OAuthSettings
 from openclaw_ipython.practice.requests import Model

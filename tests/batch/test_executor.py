@@ -163,7 +163,7 @@ def test_an_exhausted_quota_ends_the_batch_and_the_next_run_resumes(far):
                 far.portal.fails_next("completions", 402, {"error": {"message": "no money"}}, times=None)
             yield str(number)
 
-    with ThreadPoolExecutor(1) as pool, pytest.raises(oc.ServiceError, match="the same call goes on"):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(oc.ServiceError, match="the same call resumes"):
         ask(far, rows(), concurrency=1, executor=pool, workers=1)
     far.portal._failures.clear()
     with ThreadPoolExecutor(1) as pool:
@@ -251,7 +251,7 @@ def test_an_item_fails_after_three_workers_have_ended_over_it(far):
     replies = ask(far, [str(i) for i in range(12)], concurrency=1, executor=executor, workers=1)
     failed = [r for r in replies if isinstance(r, ServiceUnavailable)]
     assert len(failed) == 4
-    assert "3 workers ended over it" in str(failed[0])
+    assert "3 workers ended while they had this item" in str(failed[0])
     assert len(set(far.prompts())) == 8
 
 

@@ -182,7 +182,7 @@ def test_an_error_that_ends_the_batch_says_how_many_answers_are_kept(signed):
             calls.append(number)
             yield str(number)
 
-    with pytest.raises(QuotaExceeded, match="2 answered; the same call goes on from there"):
+    with pytest.raises(QuotaExceeded, match="2 answered; the same call resumes from there"):
         ask(signed, rows(), concurrency=1)
 
 
@@ -356,7 +356,7 @@ def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(signed, at)
     with pytest.raises(Interrupted) as caught:
         ask(signed, interrupted_at(at, 400), concurrency=5)
     done = [reply for reply in caught.value.results if reply is not None]
-    assert "the same call goes on" in str(caught.value)
+    assert "the same call resumes" in str(caught.value)
     assert len(str(caught.value)) < 80
     before = Counter(sent(signed))
     replies = ask(signed, [f"item {i}" for i in range(400)], concurrency=5)
@@ -375,7 +375,7 @@ def test_an_interrupt_while_the_table_is_made_is_reported_alike(signed):
     def interrupted(error, item):
         raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="2 answered; the same call goes on") as caught:
+    with pytest.raises(Interrupted, match="2 answered; the same call resumes") as caught:
         ask(signed, ["a", "b", "c"], concurrency=1, on_error=interrupted, table=True)
     assert len(caught.value.results) == 3
     assert ask(signed, ["a", "b", "c"]).tally.remembered == 2
@@ -390,7 +390,7 @@ def test_a_second_interrupt_loses_neither_results_nor_message(signed):
 
     with contextlib.redirect_stderr(Slow()), pytest.raises(Interrupted) as caught:
         ask(signed, interrupted_at(7, 400), concurrency=5, progress=True)
-    assert "the same call goes on" in str(caught.value)
+    assert "the same call resumes" in str(caught.value)
     assert ask(signed, [f"item {i}" for i in range(9)]).tally.remembered >= caught.value.results.tally.done
 
 
@@ -474,7 +474,7 @@ def test_without_a_journal_nothing_of_a_batch_is_stored(signed):
     signed.client.recording.journal = False
     with pytest.raises(Interrupted) as caught:
         ask(signed, interrupted_at(10, 300))
-    assert "goes on" not in str(caught.value)
+    assert "resumes" not in str(caught.value)
     assert not signed.home.journal.exists()
 
 

@@ -1,4 +1,4 @@
-"""What the portal says: honest, computed, and the same every time."""
+"""The answers of the portal: computed, deterministic, and marked as not from a model."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_an_interrupted_batch_ends_its_cell_in_a_line_and_the_same_cell_goes_on(
 
     cell = signed_in.run(source, during=during)
     assert cell.ename in ("Interrupted", "KeyboardInterrupt")
-    assert re.search(r"KeyboardInterrupt: \d+ answered; the same call goes on from there", cell.traceback)
+    assert re.search(r"KeyboardInterrupt: \d+ answered; the same call resumes from there", cell.traceback)
     assert len(cell.traceback) < 100
     asked = len(signed_in.chats())
     again = signed_in.run(source)
