@@ -43,12 +43,15 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.bearer import TokenSource
     from openclaw_ipython.auth.import_credentials import Importing
     from openclaw_ipython.auth.key_login import KeyLogins
-    from openclaw_ipython.auth.logins import Forgotten
+    from openclaw_ipython.auth.logins import Forgotten, Logins
     from openclaw_ipython.auth.sign_in import LoginEvent, SignIns
     from openclaw_ipython.chat.stream import ChatEndpoint
-    from openclaw_ipython.diagnostics.upkeep import Upkeep
+    from openclaw_ipython.diagnostics.doctor import Doctor
+    from openclaw_ipython.diagnostics.probe import ProbeResult
+    from openclaw_ipython.diagnostics.scan import ScanResult
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.catalog import Refreshed
+    from openclaw_ipython.openclaw.settings import Settings
     from openclaw_ipython.sanitize.secrets import Secret
     from openclaw_ipython.structured.loop import ModelRequest
     from openclaw_ipython.structured.tools import Functions
@@ -136,20 +139,38 @@ class Client:
         )
 
     @cached_property
-    def upkeep(self) -> Upkeep:
-        """Settings, stored logins, checks, scan and probes of the home."""
-        from openclaw_ipython.diagnostics.upkeep import Outside, Upkeep
+    def settings(self) -> Settings:
+        """The settings in `openclaw.json`, by path."""
+        from openclaw_ipython.openclaw.settings import Settings
 
-        return Upkeep(
-            self._store,
-            self.models,
-            self.accounts,
-            providers=self._providers,
-            environ=self.runtime.environ,
-            clock=self.runtime.clock,
-            monotonic=self.runtime.monotonic,
-            outside=Outside(self._open, self._resolver.routes, self._sender.endpoint),
-        )
+        return Settings(self._store)
+
+    @cached_property
+    def logins(self) -> Logins:
+        """The stored logins: their list, keys by hand, their order."""
+        from openclaw_ipython.auth.logins import Logins
+
+        return Logins(self._store, self._providers, self.runtime.environ, self.runtime.clock)
+
+    @cached_property
+    def doctor(self) -> Doctor:
+        """The check-up of the home."""
+        from openclaw_ipython.diagnostics.doctor import Doctor
+
+        return Doctor(self._store, self.models, self.accounts, self._providers, self.runtime, http=self._open)
+
+    async def scan(self) -> list[ScanResult]:
+        """What this machine has that can be used: local servers, keys, other programs' logins."""
+        from openclaw_ipython.diagnostics.scan import scan
+
+        return await scan(self._store, self.accounts, self._providers, self.runtime, http=self._open())
+
+    async def probe(self) -> list[ProbeResult]:
+        """Ask one tiny question with each login and key."""
+        from openclaw_ipython.diagnostics.probe import Probe
+
+        routes, endpoint = self._resolver.routes, self._sender.endpoint
+        return await Probe(self.models, self.accounts, self.runtime, routes, endpoint).run()
 
     @property
     def home(self) -> Home:
@@ -341,9 +362,9 @@ class Client:
 
     async def logout(self, provider: str, profile: str | None = None) -> Forgotten:
         """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""
-        profile_id = self.upkeep.logins.meant(provider, profile)
+        profile_id = self.logins.meant(provider, profile)
         await self._sender.forget(ProfileTokenStore(self._store, profile_id).name)
-        return self.upkeep.logins.forget(provider, profile_id)
+        return self.logins.forget(provider, profile_id)
 
     # -- what services list --
 

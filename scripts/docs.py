@@ -5,7 +5,7 @@
 
 from pathlib import Path
 
-from openclaw_ipython.shell.commands.registry import COMMANDS
+from openclaw_ipython.shell.commands import COMMANDS
 from openclaw_ipython.shell.magics import OpenClaw
 from openclaw_ipython.shell.options import OPTIONS
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS

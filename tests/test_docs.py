@@ -30,7 +30,7 @@ def test_links_to_files_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_openclaw_command_in_the_docs_exists(page):
-    from openclaw_ipython.shell.commands.registry import find
+    from openclaw_ipython.shell.commands import find
 
     for line in re.findall(r"`%openclaw ([a-z][^`…]*)`", page.read_text("utf-8")):
         words = [w for w in re.split(r"[\s|]+", line) if w]
@@ -53,7 +53,7 @@ def _ours(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("typed", sorted(set(_ours(HABITS))))
 def test_every_habit_is_given_something_that_can_be_typed(typed):
-    from openclaw_ipython.shell.commands.registry import find
+    from openclaw_ipython.shell.commands import find
     from openclaw_ipython.shell.magics import OpenClaw
     from openclaw_ipython.shell.options import CELL
     from openclaw_ipython.shell.parser import parse, words

@@ -12,7 +12,7 @@ from openclaw_ipython.auth.device_flow import Prompt
 from openclaw_ipython.errors import LoginExpired
 from openclaw_ipython.i18n import CHINESE, ENGLISH, FOLDER, N_, language_for, set_language, translate
 from openclaw_ipython.shell.login.prompts import prompt_bundle, prompt_text
-from openclaw_ipython.shell.login.state import State
+from openclaw_ipython.shell.login.state import SignInState
 from openclaw_ipython.shell.views import FactsView, duration
 
 ROOT = Path(__file__).parents[1]
@@ -159,8 +159,8 @@ def _shown(widget) -> str:
 
 
 PROMPT = Prompt("ABCD-EFGH", "https://example.org/a", "https://example.org/a?c=ABCD-EFGH", 900.0)
-WAITING = State("Qwen", "waiting", PROMPT, left=60.0)
-EXPIRED = State("Qwen", "expired", error=LoginExpired("x", hint="y"))
+WAITING = SignInState("Qwen", "waiting", PROMPT, left=60.0)
+EXPIRED = SignInState("Qwen", "expired", error=LoginExpired("x", hint="y"))
 
 
 def test_the_panel_is_in_the_language_in_every_state(in_chinese):
@@ -189,7 +189,7 @@ def test_the_panel_is_in_the_language_in_every_state(in_chinese):
 
 def test_the_fields_for_a_key_are_in_the_language(in_chinese):
     from openclaw_ipython.providers import built_in
-    from openclaw_ipython.shell.login.key_panel import KeyForm
+    from openclaw_ipython.shell.login.panel import KeyForm
 
     product = built_in()["modelstudio"]
     form = KeyForm([product], product.id, lambda provider: provider.base_url, lambda entered, tell: None)

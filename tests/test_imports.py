@@ -77,12 +77,12 @@ def test_a_question_does_without(imported, package):
     "module",
     [
         "structured", "api", "auth.device_flow", "auth.login", "batch", "openclaw.json5.edit",
-        "openclaw.config_edit", "context", "diagnostics.checks",
+        "openclaw.config_edit", "context", "diagnostics.doctor",
         "auth.import_credentials", "journal.database", "journal.journal", "auth.key_login", "auth.logins",
-        "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands.registry",
+        "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands",
         "shell.render.buffered", "shell.render.formats.json", "shell.render.code_cells",
         "shell.commands.journal", "shell.login.flow", "shell.dry_run",
-        "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.upkeep",
+        "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.probe",
     ],
 )  # fmt: skip
 def test_a_plain_question_leaves_the_other_rooms_alone(imported, module):

@@ -21,7 +21,7 @@ from openclaw_ipython.auth.logins import is_key
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.files import read_text
-from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
+from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.addresses import provider_at
 from openclaw_ipython.providers.guesses import guessed
@@ -98,7 +98,7 @@ class Importing:
 
     def _of_qwen_code(self, folder: Path) -> Iterator[Service]:
         path = self._home.qwen_dir / "settings.json"
-        settings = _object(path)
+        settings = read_object(path)
         file, dotenv = self._dotenv(folder)
         kept = _texts(settings.get("env"))
         look = [("", self._environ), (str(file), dotenv), (str(path), kept)]
@@ -233,15 +233,6 @@ def _dotenv(path: Path) -> dict[str, str]:
     except DocumentError:
         return {}
     return dotenv(found[0]) if found else {}
-
-
-def _object(path: Path) -> Mapping[str, Any]:
-    try:
-        found = read_text(path)
-        value = parse(found[0]).value if found else {}
-    except (DocumentError, Json5Error):
-        return {}
-    return value if isinstance(value, Mapping) else {}
 
 
 def _texts(value: Any) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""`doctor`, `models scan` and `--probe`: what is wrong, what is reachable, which command mends it."""
+"""`doctor`, `models scan` and `--probe`: what is wrong, what is reachable, and the command for each finding."""

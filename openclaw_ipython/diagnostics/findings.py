@@ -1,26 +1,26 @@
-"""What the check-up finds: one value for every finding, always with what mends it. Pure."""
+"""The findings of the check-up: each says what is wrong, where, and the command that repairs it."""
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from openclaw_ipython.errors import DocumentError
 
 Severity = Literal["error", "warning", "note"]
 
-_ORDER = ("error", "warning", "note")
+_WORST_FIRST = ("error", "warning", "note")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was found.
+class Finding(Struct, frozen=True):
+    """One finding of the check-up.
 
-    `error` keeps something from working, `warning` will or may, `note` is good to know and no fault. `what`
-    is a sentence, `where` a path, a setting or a variable, `fix` a line to type; `!` starts one for the shell.
+    An `error` keeps something from working, a `warning` will or may do so, a `note` is no fault. `what` is a sentence,
+    `where` a path, a setting or a variable, `fix` a line to type; one that begins with `!` is for the shell.
     """
 
     check: str
@@ -30,13 +30,13 @@ class Finding:
     fix: str
 
 
-def by_severity(found: list[Finding]) -> list[Finding]:
-    """The worst first; each once."""
-    return sorted(dict.fromkeys(found), key=lambda finding: _ORDER.index(finding.severity))
+def worst_first(found: list[Finding]) -> list[Finding]:
+    """The findings by severity, without duplicates."""
+    return sorted(dict.fromkeys(found), key=lambda finding: _WORST_FIRST.index(finding.severity))
 
 
 def shell_line(command: str, path: Path) -> str:
-    """A line for the shell about one path, which may have blanks in it."""
+    """A line for the shell with one path, quoted where it has blanks."""
     return f"!{command} {shlex.quote(str(path))}"
 
 

@@ -1,7 +1,7 @@
-"""What could answer from here: local servers, keys in the environment, other programs' logins.
+"""`models scan`: local servers, keys in the environment, and what other programs are set up with.
 
-Only this machine is asked: a short `GET /v1/models` to the usual ports of local servers. Keys are shown masked.
-Each thing that is found comes with one command that uses it.
+The only requests are a short `GET /v1/models` to the usual ports of local servers. Keys are masked. Every result has
+one command that uses it.
 """
 
 from __future__ import annotations
@@ -10,35 +10,36 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct
+
 from openclaw_ipython.auth.keys import keys_of
-from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.net.client import HttpClient, HTTPError, read_capped
-from openclaw_ipython.openclaw.files import read_text
-from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
 from openclaw_ipython.openclaw.masking import masked
+from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.providers.addresses import provider_at
 from openclaw_ipython.sanitize.secrets import mask, redact
 
 if TYPE_CHECKING:
+    from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.paths import Home
     from openclaw_ipython.openclaw.profiles import StoredProfile
-    from openclaw_ipython.openclaw.store import Snapshot
+    from openclaw_ipython.openclaw.store import Snapshot, Store
     from openclaw_ipython.providers import Provider, Providers
+    from openclaw_ipython.runtime.env import Runtime
 
 Kind = Literal["local server", "key", "Qwen Code", "OpenClaw"]
 
-SECONDS = 0.3  # for a server on this machine
-_LIST_LIMIT = 1024 * 1024  # bytes of a list of models
-_NAMED = 3  # models named in a row
+SECONDS = 0.3  # for the answer of a server on this machine
+_MAX_LIST_BYTES = 1024 * 1024
+_MODELS_SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One thing that could answer. `name` is an address, a variable or a file; `command` is what uses it."""
+class ScanResult(Struct, frozen=True):
+    """One thing that can be used. `name` is an address, a variable or a file; `command` uses it."""
 
     kind: Kind
     name: str
@@ -48,17 +49,47 @@ class Found:
     models: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
-    """Where a local server listens."""
+class ServerAddress(Struct, frozen=True):
+    """The address of a local server of a provider."""
 
     provider: str
     base_url: str
 
 
-def usual_ports(providers: Providers) -> tuple[Port, ...]:
-    """Where the local servers that are known here listen by themselves."""
-    return tuple(Port(provider.id, provider.base_url) for provider in providers.values() if provider.local)
+def usual_addresses(providers: Providers) -> tuple[ServerAddress, ...]:
+    """The default addresses of the known local servers."""
+    return tuple(ServerAddress(one.id, one.base_url) for one in providers.values() if one.local)
+
+
+async def scan(
+    store: Store,
+    accounts: Accounts,
+    providers: Providers,
+    runtime: Runtime,
+    *,
+    http: HttpClient,
+    addresses: Sequence[ServerAddress] | None = None,
+) -> list[ScanResult]:
+    """Everything on this machine that can be used. `addresses` replaces the usual ones of local servers.
+
+    Raises DocumentError.
+    """
+    snapshot, home, environ = store.load(), store.home, runtime.environ
+    servers = usual_addresses(providers) if addresses is None else addresses
+
+    def is_usable(provider_id: str) -> bool:
+        try:
+            return accounts.credential(provider_id) is not None
+        except OpenClawError:
+            return False
+
+    return [
+        *await local_servers(http, servers, is_usable),
+        *environment_keys(environ, providers, snapshot.config),
+        *qwen_code_login(accounts.qwen_code.login(), home, snapshot.config, runtime.clock()),
+        *qwen_code_settings(home, environ, providers),
+        *openclaw_home(home, snapshot),
+    ]
 
 
 # -- local servers -------------------------------------------------------------------------
@@ -66,37 +97,37 @@ def usual_ports(providers: Providers) -> tuple[Port, ...]:
 
 async def local_servers(
     http: HttpClient,
-    ports: Sequence[Port],
-    usable: Callable[[str], bool],
+    addresses: Sequence[ServerAddress],
+    is_usable: Callable[[str], bool],
     seconds: float = SECONDS,
-) -> list[Found]:
-    """The servers that answer on this machine with a list of models, asked at the same time.
+) -> list[ScanResult]:
+    """The servers that answer with a list of models, all asked at the same time.
 
-    `usable` says whether a provider can be asked as things are.
+    `is_usable` says whether a provider can be used without setting it up.
     """
-    answers = await asyncio.gather(*(_models_at(http, port, seconds) for port in ports))
+    answers = await asyncio.gather(*(_models_at(http, address, seconds) for address in addresses))
     return [
-        _server(port, models, usable(port.provider))
-        for port, models in zip(ports, answers, strict=True)
+        _server(address, models, is_usable(address.provider))
+        for address, models in zip(addresses, answers, strict=True)
         if models is not None
     ]
 
 
-async def _models_at(http: HttpClient, port: Port, seconds: float) -> tuple[str, ...] | None:
-    """The ids it lists; None for no server, or one of another kind."""
+async def _models_at(http: HttpClient, address: ServerAddress, seconds: float) -> tuple[str, ...] | None:
+    """The ids of its models; None for no server, or one of another kind."""
     try:
         async with (
             asyncio.timeout(seconds),
-            aclosing(await http.send("GET", f"{port.base_url}/models", idle=seconds)) as response,
+            aclosing(await http.send("GET", f"{address.base_url}/models", idle=seconds)) as response,
         ):
-            body = await read_capped(response, _LIST_LIMIT) if response.is_success else b""
+            body = await read_capped(response, _MAX_LIST_BYTES) if response.is_success else b""
     except (HTTPError, TimeoutError):
         return None
     return model_ids(body)
 
 
 def model_ids(body: bytes) -> tuple[str, ...] | None:
-    """The ids in an answer to `GET /models`; None for anything else."""
+    """The ids in a response to `GET /models`; None for any other body."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -109,36 +140,40 @@ def model_ids(body: bytes) -> tuple[str, ...] | None:
     return tuple(row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str))
 
 
-def _server(port: Port, models: tuple[str, ...], usable: bool) -> Found:
+def _server(address: ServerAddress, models: tuple[str, ...], usable: bool) -> ScanResult:
     detail = _listed(models) if models else "no model is loaded there"
     ready = usable and models
     command = (
-        f"%%qwen {port.provider}/{models[0]}" if ready else f"%openclaw login --provider {port.provider}"
+        f"%%qwen {address.provider}/{models[0]}"
+        if ready
+        else f"%openclaw login --provider {address.provider}"
     )
-    return Found("local server", port.base_url, detail, command, port.provider, models)
+    return ScanResult("local server", address.base_url, detail, command, address.provider, models)
 
 
 def _listed(models: Sequence[str]) -> str:
-    more = len(models) - _NAMED
-    return ", ".join(models[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+    more = len(models) - _MODELS_SHOWN
+    return ", ".join(models[:_MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 # -- keys in the environment ---------------------------------------------------------------
 
 
-def environment_keys(environ: Mapping[str, str], providers: Providers, config: ConfigView) -> list[Found]:
-    """The variables that hold a key of a service known here, or of an entry of the person's own."""
-    found: dict[str, Found] = {}
+def environment_keys(
+    environ: Mapping[str, str], providers: Providers, config: ConfigView
+) -> list[ScanResult]:
+    """The variables that hold a key of a built-in provider or of an entry in the configuration."""
+    found: dict[str, ScanResult] = {}
     for provider_id in dict.fromkeys([*providers, *config.provider_ids]):
         provider = providers.get(provider_id)
         for key in keys_of(provider_id, environ, provider.key_variables if provider else ()):
-            row = Found("key", key.name, "", _ask(provider_id, provider, config), provider_id)
-            label = provider.label if provider else provider_id
-            found.setdefault(key.name, replace(row, detail=f"{mask(key.value.reveal())} · {label}"))
+            detail = f"{mask(key.value.reveal())} · {provider.label if provider else provider_id}"
+            command = _command_to_ask(provider_id, provider, config)
+            found.setdefault(key.name, ScanResult("key", key.name, detail, command, provider_id))
     return list(found.values())
 
 
-def _ask(provider_id: str, provider: Provider | None, config: ConfigView) -> str:
+def _command_to_ask(provider_id: str, provider: Provider | None, config: ConfigView) -> str:
     entry = config.provider(provider_id)
     model = provider.default_model if provider else entry.models[0].id if entry and entry.models else ""
     return (
@@ -149,8 +184,10 @@ def _ask(provider_id: str, provider: Provider | None, config: ConfigView) -> str
 # -- other programs ------------------------------------------------------------------------
 
 
-def qwen_code_login(login: StoredProfile | None, home: Home, config: ConfigView, now: float) -> list[Found]:
-    """A login of Qwen Code, which is used where it is. `now` in epoch seconds."""
+def qwen_code_login(
+    login: StoredProfile | None, home: Home, config: ConfigView, now: float
+) -> list[ScanResult]:
+    """The login of Qwen Code, which is used in place. `now` in epoch seconds."""
     if login is None:
         return []
     left = (login.expires or 0) / 1000 - now
@@ -159,17 +196,17 @@ def qwen_code_login(login: StoredProfile | None, home: Home, config: ConfigView,
         command = f"%openclaw models auth list --provider {login.provider}"
     else:
         command = f"%openclaw config set models.providers.{login.provider}.baseUrl https://portal.qwen.ai/v1"
-    return [Found("Qwen Code", str(home.qwen_dir / "oauth_creds.json"), state, command, login.provider)]
+    return [ScanResult("Qwen Code", str(home.qwen_dir / "oauth_creds.json"), state, command, login.provider)]
 
 
-def qwen_code_settings(home: Home, environ: Mapping[str, str], providers: Providers) -> list[Found]:
-    """The services that Qwen Code's `settings.json` is set up for. A file that cannot be read counts as none."""
+def qwen_code_settings(home: Home, environ: Mapping[str, str], providers: Providers) -> list[ScanResult]:
+    """The services in Qwen Code's `settings.json`. A file that cannot be read counts as none."""
     path = home.qwen_dir / "settings.json"
-    settings = _read(path)
-    kept, entries = settings.get("env"), settings.get("modelProviders")
-    keys = kept if isinstance(kept, Mapping) else {}
+    settings = read_object(path)
+    variables, entries = settings.get("env"), settings.get("modelProviders")
+    keys = variables if isinstance(variables, Mapping) else {}
     rows = entries.get("openai") if isinstance(entries, Mapping) else None
-    found: dict[str, Found] = {}
+    found: dict[str, ScanResult] = {}
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, Mapping) and isinstance(url := row.get("baseUrl"), str):
             found.setdefault(url, _service(str(path), row, keys, environ, providers))
@@ -182,21 +219,23 @@ def _service(
     keys: Mapping[str, Any],
     environ: Mapping[str, str],
     providers: Providers,
-) -> Found:
-    """One service of `settings.json`. Its key is taken by reference, never copied."""
+) -> ScanResult:
+    """One service of `settings.json`. The command refers to its key and never copies it."""
     url = str(row["baseUrl"]).rstrip("/")
     variable, model = str(row.get("envKey") or ""), str(row.get("id") or "")
     provider = provider_at(url, providers)
-    said = [model, url]
+    parts = [model, url]
     if isinstance(key := keys.get(variable), str) and key:
-        said.append(f"{variable} {masked(key, variable)}")
+        parts.append(f"{variable} {masked(key, variable)}")
     if variable and not environ.get(variable, "").strip():
-        said.append(f"{variable} is not in the environment yet")
-    shown = " · ".join(redact(text) for text in said if text)
-    return Found("Qwen Code", path, shown, _entry(provider, url, model, variable), provider, (model,))
+        parts.append(f"{variable} is not in the environment yet")
+    detail = " · ".join(redact(text) for text in parts if text)
+    return ScanResult(
+        "Qwen Code", path, detail, _command_to_add(provider, url, model, variable), provider, (model,)
+    )
 
 
-def _entry(provider: str, base_url: str, model: str, variable: str) -> str:
+def _command_to_add(provider: str, base_url: str, model: str, variable: str) -> str:
     """The command that writes a provider entry, valid for every OpenClaw release."""
     models = [{"id": model, "name": model}] if model else []
     key = {"apiKey": f"${{{variable}}}"} if variable else {}
@@ -205,8 +244,8 @@ def _entry(provider: str, base_url: str, model: str, variable: str) -> str:
     return f"%openclaw config set models.providers.{provider} '{text}'"
 
 
-def openclaw_home(home: Home, snapshot: Snapshot) -> list[Found]:
-    """An OpenClaw home that is there, and what it holds."""
+def openclaw_home(home: Home, snapshot: Snapshot) -> list[ScanResult]:
+    """The OpenClaw home, with the numbers of its services and logins; nothing for an empty one."""
     config = snapshot.config
     if not config.config and not snapshot.profiles:
         return []
@@ -215,13 +254,4 @@ def openclaw_home(home: Home, snapshot: Snapshot) -> list[Found]:
         f"{services} {'service' if services == 1 else 'services'},"
         f" {logins} {'login' if logins == 1 else 'logins'}, default {config.default_model or 'not chosen'}"
     )
-    return [Found("OpenClaw", str(home.state_dir), detail, "%openclaw models status")]
-
-
-def _read(path: Any) -> Mapping[str, Any]:
-    try:
-        found = read_text(path)
-        value = parse(found[0]).value if found else {}
-    except (DocumentError, Json5Error):
-        return {}
-    return value if isinstance(value, Mapping) else {}
+    return [ScanResult("OpenClaw", str(home.state_dir), detail, "%openclaw models status")]

@@ -7,7 +7,7 @@ file for a moment: a file that may be torn is read again before it counts as bro
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -68,6 +68,16 @@ class FileReader:
         found = read_text(path, fs=self._fs)
         self.stamps[path] = found[1] if found else None
         return parse_file(path, found[0]) if found else None
+
+
+def read_object(path: Path) -> Mapping[str, Any]:
+    """The object in a file of another program. A missing, unreadable or other file counts as empty."""
+    try:
+        found = read_text(path)
+        value = parse(found[0]).value if found else {}
+    except (DocumentError, Json5Error):
+        return {}
+    return value if isinstance(value, Mapping) else {}
 
 
 def parse_file(path: Path, text: str) -> Document:

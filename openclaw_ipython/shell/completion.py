@@ -10,8 +10,7 @@ from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.shell import naming
-from openclaw_ipython.shell.commands import journal
-from openclaw_ipython.shell.commands.registry import longest, next_words
+from openclaw_ipython.shell.commands import journal, longest, next_words
 from openclaw_ipython.shell.login.flow import METHODS
 from openclaw_ipython.shell.options import CELL, LINE
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
@@ -151,7 +150,7 @@ def _named(session: Session, kind: str) -> list[str]:
             case "image-fallback":
                 return [str(ref) for ref in client.models.image_fallbacks()]
             case "setting":
-                return client.upkeep.settings.paths()
+                return client.settings.paths()
     except OpenClawError:
         pass
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -18,6 +19,10 @@ class FrontEnd(Struct, frozen=True):
     attended: bool
     label: str
 
+    def can_answer(self) -> bool:
+        """Whether a person can answer a prompt: not where the standard input is a file or a pipe."""
+        return self.attended and (self.kind != "terminal" or _has_terminal())
+
 
 def detect(shell: Any, environ: Mapping[str, str]) -> FrontEnd:
     """The front end of `shell` now: whether input is allowed can differ from cell to cell."""
@@ -28,6 +33,13 @@ def detect(shell: Any, environ: Mapping[str, str]) -> FrontEnd:
     attended = bool(getattr(kernel, "_allow_stdin", True))
     label = _label(environ) if attended else "a run without a person (nbconvert, papermill, …)"
     return FrontEnd("notebook", attended, label)
+
+
+def _has_terminal() -> bool:
+    try:
+        return sys.stdin.isatty()
+    except (AttributeError, ValueError):  # no standard input, or a closed one
+        return False
 
 
 def _label(environ: Mapping[str, str]) -> str:

@@ -115,7 +115,7 @@ class OpenClaw(Magics):
         """
 
         def run() -> None:
-            from openclaw_ipython.shell.commands.registry import dispatch
+            from openclaw_ipython.shell.commands import dispatch
             from openclaw_ipython.shell.parser import words
 
             view = dispatch(self.session, words(line))

@@ -17,7 +17,7 @@ from openclaw_ipython.shell.front_end import FrontEnd, detect
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.names import Failure
-    from openclaw_ipython.shell.login.state import SignIn
+    from openclaw_ipython.shell.login.state import PendingSignIn
     from openclaw_ipython.shell.notebook import NotebookView
     from openclaw_ipython.shell.recent_questions import RecentQuestions
     from openclaw_ipython.shell.render.code_cells import NextCells
@@ -32,7 +32,7 @@ class Session:
         self.options = options
         self.bridge = Bridge()
         self.monotonic = time.monotonic
-        self.signin: SignIn | None = None
+        self.sign_in: PendingSignIn | None = None
         self.failure: Failure | None = None
         """The failure that `%openclaw fix` or `explain` was asked about last."""
         self._next_cells: NextCells | None = None
@@ -79,9 +79,9 @@ class Session:
         return detect(self.shell, os.environ)
 
     @property
-    def pending(self) -> SignIn | None:
+    def pending(self) -> PendingSignIn | None:
         """The sign-in that is going on, if any."""
-        return self.signin if self.signin is not None and not self.signin.ended() else None
+        return self.sign_in if self.sign_in is not None and not self.sign_in.ended() else None
 
     def show(self, view: View) -> None:
         """Display a result; text for programs goes to standard output as it is."""
@@ -98,8 +98,8 @@ class Session:
         """Stop what runs and close what is open."""
         if self._next_cells is not None:
             self._next_cells.forget()
-        if self.signin is not None:
-            self.signin.cancel()
+        if self.sign_in is not None:
+            self.sign_in.cancel()
         client, self._client = self._client, None
         if client is not None and self._pid == os.getpid():
             try:

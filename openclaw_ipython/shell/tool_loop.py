@@ -16,7 +16,6 @@ from openclaw_ipython.context.names import Broken, find
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.terminal import safe_text
-from openclaw_ipython.shell.login.secret_prompt import can_be_asked
 from openclaw_ipython.shell.reply import finish_reason_of, partial_reply_kept, prepare_request, receive
 from openclaw_ipython.structured.loop import (
     CallOutcome,
@@ -49,7 +48,7 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
     SchemaMismatch, and the errors of a request. An interrupt ends the request or function that runs.
     """
     steps = _steps(session, options, prompt)
-    if options.tools and not options.yes and not can_be_asked(session.front):
+    if options.tools and not options.yes and not session.front.can_answer():
         raise UsageError(
             _("nobody is there to be asked before a function runs"),
             hint=_("--yes runs them without asking"),

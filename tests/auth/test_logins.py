@@ -18,7 +18,7 @@ def run(work):
 
 @pytest.fixture
 def logins(house):
-    return house.client.upkeep.logins
+    return house.client.logins
 
 
 # -- a key by hand ---------------------------------------------------------------------------

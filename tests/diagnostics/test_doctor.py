@@ -4,17 +4,17 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from openclaw_ipython.client import Client, Runtime
-from openclaw_ipython.diagnostics.files import FileFact, check_files, look
+from openclaw_ipython.diagnostics.file_checks import FileFact, check_files, inspect_files
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.runtime.event_loop import Bridge
-from openclaw_ipython.shell.commands.registry import dispatch, find
+from openclaw_ipython.shell.commands import dispatch, find
 from openclaw_ipython.shell.front_end import FrontEnd
 from openclaw_ipython.shell.parser import words
 
@@ -24,7 +24,7 @@ KEY = "sk-made-up-0123456789"
 
 
 def examine(house, *, probe=False):
-    return asyncio.run(house.client.upkeep.examine(probe=probe))
+    return asyncio.run(house.client.doctor.examine(probe=probe))
 
 
 def faults(house):
@@ -346,7 +346,7 @@ FILE = FileFact(Path("/h/openclaw.json"), "file", mtime=NOW - 10)
 FOLDER = FileFact(Path("/h"), "folder", is_folder=True, mode=0o700, mtime=NOW)
 LOCK = FileFact(Path("/h/auth-profiles.json.lock"), "lock", mode=0o644, mtime=NOW - 5)
 QWEN_LOCK = FileFact(Path("/q/oauth_creds.lock"), "lock", mode=0o644, mtime=NOW - 35)
-LITTER = FileFact(Path("/h/.openclaw.json.0123456789abcdef.tmp"), "litter", mtime=NOW - 4000)
+LITTER = FileFact(Path("/h/.openclaw.json.0123456789abcdef.tmp"), "leftover", mtime=NOW - 4000)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_these_files_are_fine(fact):
         (replace(LOCK, mtime=NOW - 31), "lock", "!rm /h/auth-profiles.json.lock"),
         (replace(LOCK, is_folder=True), "lock", "!rmdir /h/auth-profiles.json.lock"),
         (replace(QWEN_LOCK, mtime=NOW - 41), "lock", "!rm /q/oauth_creds.lock"),
-        (LITTER, "litter", "!rm /h/.openclaw.json.0123456789abcdef.tmp"),
+        (LITTER, "leftover", "!rm /h/.openclaw.json.0123456789abcdef.tmp"),
     ],
 )
 @posix
@@ -415,7 +415,7 @@ def test_what_writers_left_behind_is_seen_and_other_files_are_not(signed_in):
     other = [agent / "notes.tmp", state / "openclaw.json.bak", state / ".other.json.0123456789abcdef.tmp"]
     for path in (*left, *other):
         path.write_text("")
-    assert {f.path for f in look(signed_in.home) if f.role == "litter"} == set(left)
+    assert {f.path for f in inspect_files(signed_in.home) if f.role == "leftover"} == set(left)
 
 
 # -- the network -------------------------------------------------------------------------------
@@ -439,7 +439,7 @@ def test_a_service_that_cannot_be_reached_is_found(signed_in):
     client = Client(
         store=signed_in.store, providers=built_in(), transport=httpx.MockTransport(down), runtime=runtime
     )
-    found = [f for f in asyncio.run(client.upkeep.examine(probe=True)) if f.check == "endpoint"]
+    found = [f for f in asyncio.run(client.doctor.examine(probe=True)) if f.check == "endpoint"]
     assert [(f.severity, f.where) for f in found] == [("error", "http://127.0.0.1:8642/v1")]
     assert "qwen-portal cannot be reached" in found[0].what
 

@@ -6,14 +6,14 @@ import json
 import pytest
 
 from openclaw_ipython import errors
-from openclaw_ipython.diagnostics.probe import outcome_of
+from openclaw_ipython.diagnostics.probe import status_of
 from openclaw_ipython.sanitize.secrets import Secret
 
 MINE = {"baseUrl": "http://127.0.0.1:8642/v1", "api": "openai-completions", "models": [{"id": "coder-model"}]}
 
 
 def probe(house):
-    return asyncio.run(house.client.upkeep.probe())
+    return asyncio.run(house.client.probe())
 
 
 def login(house, **options):
@@ -65,7 +65,7 @@ def test_a_failure_is_a_row_with_its_class_and_is_not_tried_again(house, status,
 
 def test_one_bad_login_does_not_hide_the_others_or_stand_in_for_them(house):
     login(house)
-    house.client.upkeep.logins.add_key("qwen-portal", "manual", "token", Secret("sk-not-a-good-one"))
+    house.client.logins.add_key("qwen-portal", "manual", "token", Secret("sk-not-a-good-one"))
     rows = {row.label: row.status for row in probe(house)}
     assert rows == {"qwen-portal:default": "ok", "qwen-portal:manual": "auth"}
 
@@ -120,4 +120,4 @@ def test_a_probe_books_no_failure(house):
     ],
 )
 def test_outcomes_have_openclaws_names(error, outcome):
-    assert outcome_of(error) == outcome
+    assert status_of(error) == outcome

@@ -9,17 +9,20 @@ import httpx
 import pytest
 
 from openclaw_ipython.diagnostics.scan import (
-    Port,
+    ServerAddress,
     environment_keys,
     local_servers,
     model_ids,
     qwen_code_login,
     qwen_code_settings,
-    usual_ports,
+    usual_addresses,
+)
+from openclaw_ipython.diagnostics.scan import (
+    scan as scan_all,
 )
 from openclaw_ipython.net.client import HttpClient
 from openclaw_ipython.openclaw.config_view import ConfigView
-from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers
+from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers, built_in
 
 KEY = "sk-made-up-0123456789abcdef"
 MODELS = b'{"object": "list", "data": [{"id": "qwen3:8b"}, {"id": "llava"}, {"id": "c"}, {"id": "d"}]}'
@@ -66,8 +69,8 @@ def server():
 
 
 def test_a_server_on_this_machine_is_found_with_its_models(server):
-    here = Port("ollama", f"http://127.0.0.1:{server}/v1")
-    nobody = Port("vllm", "http://127.0.0.1:1/v1")
+    here = ServerAddress("ollama", f"http://127.0.0.1:{server}/v1")
+    nobody = ServerAddress("vllm", "http://127.0.0.1:1/v1")
     (found,) = servers(None, [nobody, here], seconds=5)
     assert (found.kind, found.provider, found.name) == ("local server", "ollama", here.base_url)
     assert found.models == ("qwen3:8b", "llava", "c", "d")
@@ -77,7 +80,7 @@ def test_a_server_on_this_machine_is_found_with_its_models(server):
 
 def test_a_server_that_is_set_up_is_simply_asked():
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=MODELS))
-    (found,) = servers(transport, [Port("ollama", "http://127.0.0.1:9/v1")], usable=True)
+    (found,) = servers(transport, [ServerAddress("ollama", "http://127.0.0.1:9/v1")], usable=True)
     assert found.command == "%%qwen ollama/qwen3:8b"
 
 
@@ -87,7 +90,10 @@ def test_a_server_that_is_set_up_is_simply_asked():
 )
 def test_something_else_on_the_port_is_no_server(body):
     assert (
-        servers(httpx.MockTransport(lambda _: httpx.Response(200, content=body)), [Port("a", "http://x/v1")])
+        servers(
+            httpx.MockTransport(lambda _: httpx.Response(200, content=body)),
+            [ServerAddress("a", "http://x/v1")],
+        )
         == []
     )
 
@@ -95,7 +101,7 @@ def test_something_else_on_the_port_is_no_server(body):
 @pytest.mark.parametrize("status", [301, 401, 404, 500])
 def test_a_refusal_is_no_server(status):
     transport = httpx.MockTransport(lambda _: httpx.Response(status, content=MODELS))
-    assert servers(transport, [Port("a", "http://x/v1")]) == []
+    assert servers(transport, [ServerAddress("a", "http://x/v1")]) == []
 
 
 @pytest.mark.parametrize(
@@ -122,12 +128,15 @@ def test_servers_are_asked_at_the_same_time_and_not_waited_for_long():
                 asked.append("all")
             await asyncio.Event().wait()
 
-    assert servers(Silent(), [Port(str(n), f"http://127.0.0.1:{n}/v1") for n in range(9)], seconds=0.2) == []
+    assert (
+        servers(Silent(), [ServerAddress(str(n), f"http://127.0.0.1:{n}/v1") for n in range(9)], seconds=0.2)
+        == []
+    )
     assert asked[-1] == "all"
 
 
-def test_the_usual_ports_are_those_of_the_known_local_servers():
-    assert usual_ports(PROVIDERS) == (Port("ollama", "http://127.0.0.1:11434/v1"),)
+def test_the_usual_addresses_are_those_of_the_known_local_servers():
+    assert usual_addresses(PROVIDERS) == (ServerAddress("ollama", "http://127.0.0.1:11434/v1"),)
 
 
 # -- keys in the environment -------------------------------------------------------------------
@@ -195,7 +204,7 @@ def test_the_command_for_a_service_writes_the_entry(house):
     write(house.home, "settings.json", SETTINGS)
     for found in qwen_code_settings(house.home, {}, PROVIDERS):
         _, _, path, value = words(found.command.removeprefix("%openclaw "))
-        house.client.upkeep.settings.set(str(path), str(value))
+        house.client.settings.set(str(path), str(value))
     providers = house.config()["models"]["providers"]
     assert providers["studio"] == {
         "baseUrl": "https://studio.example/v1",
@@ -221,9 +230,15 @@ def test_no_login_of_qwen_code_is_nothing(home):
 # -- all of it ---------------------------------------------------------------------------------
 
 
-def scan(house):
-    house.client.upkeep.ports = ()
-    return asyncio.run(house.client.upkeep.scan())
+def scan(house, addresses=()):
+    async def run():
+        client = house.client
+        async with HttpClient(house.portal.transport()) as http:
+            return await scan_all(
+                house.store, client.accounts, built_in(), client.runtime, http=http, addresses=addresses
+            )
+
+    return asyncio.run(run())
 
 
 def test_an_empty_machine_has_nothing(house):
@@ -263,8 +278,7 @@ def test_a_qwen_code_login_without_an_entry_says_how_to_make_one(house, clock):
 def test_scanning_sends_no_login(house):
     asyncio.run(house.login())
     before = len(house.portal.requests)
-    house.client.upkeep.ports = (Port("ollama", "http://127.0.0.1:8642/v1"),)
-    asyncio.run(house.client.upkeep.scan())
+    scan(house, [ServerAddress("ollama", "http://127.0.0.1:8642/v1")])
     (request,) = house.portal.requests[before:]
     assert request.path == "/v1/models"
     assert "authorization" not in {name.lower() for name in request.headers}

@@ -23,7 +23,7 @@ TEXT = """{
 @pytest.fixture
 def settings(house):
     house.write_config(TEXT)
-    return house.client.upkeep.settings
+    return house.client.settings
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_null_is_no_setting(settings):
 
 def test_a_key_somebody_else_put_there_may_be_changed(house):
     house.write_config({"theirs": {"a": 1}})
-    house.client.upkeep.settings.set("theirs.a", "2")
+    house.client.settings.set("theirs.a", "2")
     assert house.config() == {"theirs": {"a": 2}}
 
 
@@ -142,7 +142,7 @@ def test_a_changed_base_url_reaches_openclaws_derived_catalogue(house):
     house.write_config({"models": {"providers": {"c": {"baseUrl": "https://old.example/v1", "models": []}}}})
     house.home.models_json.parent.mkdir(parents=True)
     house.home.models_json.write_text('{"providers": {"c": {"baseUrl": "https://old.example/v1"}}}')
-    house.client.upkeep.settings.set("models.providers.c.baseUrl", "https://new.example/v1")
+    house.client.settings.set("models.providers.c.baseUrl", "https://new.example/v1")
     assert "https://new.example/v1" in house.home.models_json.read_text("utf-8")
 
 

@@ -137,7 +137,7 @@ def test_a_second_login_shows_the_same_code_and_starts_nothing(notebook):
     ("act", "said"),
     [
         (lambda nb, code: nb.portal.deny(code), "Denied"),
-        (lambda nb, code: nb.run("get_ipython()._openclaw_ipython.session.signin.cancel()"), "Cancelled"),
+        (lambda nb, code: nb.run("get_ipython()._openclaw_ipython.session.sign_in.cancel()"), "Cancelled"),
     ],
 )
 def test_a_login_that_ends_without_approval_says_so_and_writes_nothing(notebook, act, said):
@@ -211,7 +211,7 @@ def test_a_browser_is_opened_only_when_asked(notebook, tmp_path):
     browser.chmod(0o755)
     notebook.run(f"import os; os.environ['BROWSER'] = '{browser} %s'")
     code = code_in(notebook.run("%openclaw login"))
-    notebook.run("get_ipython()._openclaw_ipython.session.signin.cancel()")
+    notebook.run("get_ipython()._openclaw_ipython.session.sign_in.cancel()")
     assert notebook.kernel.settle(lambda: "Cancelled" in notebook.last_display())
     assert not seen.exists()
     code = code_in(notebook.run("%openclaw login --open"))

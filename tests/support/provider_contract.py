@@ -123,7 +123,7 @@ class ProviderContract:
         """A client that is signed in, in the way the provider has."""
         client = stranger(service)
         if service.key is not None:
-            client.upkeep.logins.add_key(provider.id, "manual", "api_key", Secret(service.key))
+            client.logins.add_key(provider.id, "manual", "api_key", Secret(service.key))
         return client
 
     def model(self, provider, service):

@@ -1,4 +1,4 @@
-"""The subcommands about what was asked: conversations, usage, the cache."""
+"""The subcommands about what is remembered: conversations and cached answers."""
 
 from __future__ import annotations
 
@@ -15,64 +15,59 @@ from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code, preformatted
 from openclaw_ipython.sanitize.markdown import safe_markdown
 from openclaw_ipython.sanitize.terminal import safe_text
-from openclaw_ipython.shell.commands.table import JSON, command
-from openclaw_ipython.shell.commands.usage import DAYS, LONGEST, as_data, as_table, gathered, plotted
+from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.conversation import notebook_of, store_of
-from openclaw_ipython.shell.parser import Option, Positional, choice, count
+from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, as_json, short
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
-    from openclaw_ipython.journal.conversations import Conversations, MemoryConversations, Turn
+    from openclaw_ipython.journal.conversations import Turn
     from openclaw_ipython.shell.session import Session
 
-_SNIPPET = 60  # characters of a first question in a list
+_SNIPPET = 60  # characters of the first question in a list
 
 # -- conversations -------------------------------------------------------------------------
 
 
 @command("chat list", Option(("--all",), "those of other notebooks too"), JSON)
-def chat_list(session: Session, values: dict[str, Any]) -> View | None:
+def chat_list(session: Session, *, all: bool, json: bool) -> View:  # noqa: A002 - named as its option
     """The conversations of this notebook, the latest first."""
-    here = notebook_of(session)
-    chats = store_of(session)[0].summaries(None if values["all"] else here)
-    if values["json"]:
+    notebook = None if all else notebook_of(session)
+    chats = store_of(session)[0].summaries(notebook)
+    if json:
         rows = [{"notebook": c.notebook, "name": c.name, "turns": c.turns, "at": c.at} for c in chats]
         return as_json({"chats": rows})
     headings = [_("Name"), _("Turns"), _("Last"), _("Begins with")]
-    rows_shown = [[c.name, str(c.turns), _when(c.at), _snippet(c.first)] for c in chats]
-    if values["all"]:
+    table = [[c.name, str(c.turns), _when(c.at), _snippet(c.first)] for c in chats]
+    if all:
         headings.append(_("Notebook"))
-        rows_shown = [[*row, short(Path(c.notebook))] for row, c in zip(rows_shown, chats, strict=True)]
-    return TableView(
-        headings, rows_shown, _("no conversation yet"), _("%%qwen -c goes on with the last question")
-    )
+        table = [[*row, short(Path(c.notebook))] for row, c in zip(table, chats, strict=True)]
+    return TableView(headings, table, _("no conversation yet"), _("%%qwen -c goes on with the last question"))
 
 
 @command(
     "chat show", Positional("name", "which; the last one if none is named", required=False, kind="chat"), JSON
 )
-def chat_show(session: Session, values: dict[str, Any]) -> View | None:
+def chat_show(session: Session, *, name: str | None, json: bool) -> View:
     """A conversation, question by question."""
-    name, turns = _turns(session, values["name"])
-    if values["json"]:
+    found, turns = _turns(session, name)
+    if json:
         return as_json([turn._asdict() for turn in turns])
-    return Transcript(name, tuple(turns))
+    return Transcript(found, tuple(turns))
 
 
 @command(
     "chat clear",
     Positional("name", "which; all of this notebook if none is named", required=False, kind="chat"),
 )
-def chat_clear(session: Session, values: dict[str, Any]) -> View | None:
+def chat_clear(session: Session, *, name: str | None) -> View:
     """Forget a conversation, or all of this notebook, in the journal and in memory."""
-    store, _why = store_of(session)
-    notebook = notebook_of(session)
-    turns = store.clear(notebook, values["name"])
-    if values["name"] is None:
+    turns = store_of(session)[0].clear(notebook_of(session), name)
+    if name is None:
         session.recent_questions.clear()
     elif not turns:
-        raise _unknown(session, store, values["name"])
+        raise _unknown(session, name)
     return MessageView(_("turns forgotten: {count}", count=turns))
 
 
@@ -82,36 +77,36 @@ def chat_clear(session: Session, values: dict[str, Any]) -> View | None:
     Positional("file", "where to: .md for people, .json for programs"),
     Option(("--force",), "replace a file that is there"),
 )
-def chat_export(session: Session, values: dict[str, Any]) -> View | None:
+def chat_export(session: Session, *, name: str, file: str, force: bool) -> View:
     """Write a conversation into a file: Markdown, or JSON by its suffix."""
-    name, turns = _turns(session, values["name"])
-    path = Path(values["file"]).expanduser()
-    text = exported_json(name, turns) if path.suffix.lower() == ".json" else as_markdown(name, turns)
+    found, turns = _turns(session, name)
+    path = Path(file).expanduser()
+    text = exported_json(found, turns) if path.suffix.lower() == ".json" else as_markdown(found, turns)
     try:
-        with path.open("w" if values["force"] else "x", encoding="utf-8") as file:
-            file.write(text)
+        with path.open("w" if force else "x", encoding="utf-8") as target:
+            target.write(text)
     except FileExistsError:
         raise UsageError(_("{path} exists", path=path), hint=_("--force replaces it")) from None
     except OSError as error:
-        why = error.strerror or str(error)
-        raise UsageError(_("{path} cannot be written: {reason}", path=path, reason=why)) from error
+        reason = error.strerror or str(error)
+        raise UsageError(_("{path} cannot be written: {reason}", path=path, reason=reason)) from error
     return MessageView(_("turns written to {path}: {count}", count=len(turns), path=short(path)))
 
 
 def _turns(session: Session, name: str | None) -> tuple[str, list[Turn]]:
-    """The conversation of that name, else the last one. Raises UsageError."""
-    store, _why = store_of(session)
+    """The name and turns of a conversation, the last one for None. Raises UsageError."""
+    store = store_of(session)[0]
     notebook = notebook_of(session)
     found = name or store.latest(notebook)
     if found is None:
         raise UsageError(_("no conversation yet"), hint=_("%%qwen -c goes on with the last question"))
     turns = store.turns(notebook, found)
     if not turns:
-        raise _unknown(session, store, found)
+        raise _unknown(session, found)
     return found, turns
 
 
-def _unknown(session: Session, store: Conversations | MemoryConversations, name: str) -> UsageError:
+def _unknown(session: Session, name: str) -> UsageError:
     names = chat_names(session)
     near = suggest(name, names)
     return UsageError(
@@ -122,12 +117,12 @@ def _unknown(session: Session, store: Conversations | MemoryConversations, name:
 
 
 def chat_names(session: Session) -> list[str]:
-    """The names of this notebook's conversations, for completion."""
+    """The names of this notebook's conversations."""
     return [chat.name for chat in store_of(session)[0].summaries(notebook_of(session))]
 
 
 class Transcript(View, frozen=True):
-    """A conversation to read: Markdown of the house, so inert."""
+    """A conversation as sanitised Markdown."""
 
     name: str
     turns: tuple[Turn, ...]
@@ -161,34 +156,16 @@ def _snippet(content: Any) -> str:
     return words if len(words) <= _SNIPPET else words[: _SNIPPET - 1] + "…"
 
 
-# -- usage ---------------------------------------------------------------------------------
-
-
-@command(
-    "usage",
-    Option(("--days",), "how many days, today included (30)", "N", count),
-    Option(("--by",), "day, model or provider", "WHAT", choice("day", "model", "provider"), kind="by"),
-    Option(("--plot",), "draw requests and tokens per day, by model"),
-    JSON,
-)
-def usage(session: Session, values: dict[str, Any]) -> View | None:
-    """What was asked and what it took: requests, tokens, errors, time, and cost where prices are known."""
-    found = gathered(session, min(values["days"] or DAYS, LONGEST), values["by"] or "day")
-    if values["json"]:
-        return as_json(as_data(found))
-    return plotted(session, found) if values["plot"] else as_table(found)
-
-
 # -- the cache -----------------------------------------------------------------------------
 
 
 @command("cache status", JSON)
-def cache_status(session: Session, values: dict[str, Any]) -> View | None:
+def cache_status(session: Session, *, json: bool) -> View:
     """Whether answers are kept, where, and how many there are."""
-    books, options = session.client.recorder, session.options
-    kept = books.answers.size()
-    path = books.options.cache_file or books.journal.path
-    if values["json"]:
+    recorder, options = session.client.recorder, session.options
+    kept = recorder.answers.size()
+    path = recorder.options.cache_file or recorder.journal.path
+    if json:
         return as_json(
             {"on": options.cache, "file": str(path), "answers": kept.answers, "characters": kept.characters}
         )
@@ -197,7 +174,7 @@ def cache_status(session: Session, values: dict[str, Any]) -> View | None:
         [
             (_("state"), _("on") if options.cache else _("off; --cache turns it on for one question")),
             (_("answers"), f"{kept.answers:,} ({math.ceil(kept.characters / 1000):,} kB)"),
-            (_("file"), _place(path, books.options.cache_file)),
+            (_("file"), _place(path, recorder.options.cache_file)),
         ],
     )
 
@@ -206,45 +183,45 @@ def cache_status(session: Session, values: dict[str, Any]) -> View | None:
     "cache on",
     Positional("file", "keep the answers in this file, to be passed on with a notebook", required=False),
 )
-def cache_on(session: Session, values: dict[str, Any]) -> View | None:
+def cache_on(session: Session, *, file: str | None) -> View:
     """Answer a request that was answered before from the cache, in this kernel; nothing is sent."""
     options = session.options
-    if values["file"]:
+    if file:
         before = options.cache_file
         # Absolute: the notebook may change its working directory.
-        options.cache_file = str(Path(values["file"]).expanduser().absolute())
+        options.cache_file = str(Path(file).expanduser().absolute())
         try:
             session.client.recorder.answers.check()
         except OpenClawError:
             options.cache_file = before
             raise
     options.cache = True
-    books = session.client.recorder  # which follows the options
-    if books.options.cache_file is None and not books.options.journal:
+    recorder = session.client.recorder  # follows the options
+    if recorder.options.cache_file is None and not recorder.options.journal:
         return MessageView(
             _("The cache is on, but the journal is off: nothing is kept"), "%config OpenClaw.journal = True"
         )
-    path = books.options.cache_file or books.journal.path
+    path = recorder.options.cache_file or recorder.journal.path
     return MessageView(
-        _("The cache is on; answers are kept in {path}", path=_place(path, books.options.cache_file))
+        _("The cache is on; answers are kept in {path}", path=_place(path, recorder.options.cache_file))
     )
 
 
 @command("cache off")
-def cache_off(session: Session, values: dict[str, Any]) -> View | None:
+def cache_off(session: Session) -> View:
     """Send every request again; what is kept stays."""
     session.options.cache = False
     return MessageView(_("The cache is off"))
 
 
 @command("cache clear")
-def cache_clear(session: Session, values: dict[str, Any]) -> View | None:
+def cache_clear(session: Session) -> View:
     """Delete all answers that are kept."""
-    gone = session.client.recorder.answers.clear()
-    return MessageView(_("answers deleted: {count}", count=f"{gone.answers:,}"))
+    deleted = session.client.recorder.answers.clear()
+    return MessageView(_("answers deleted: {count}", count=f"{deleted.answers:,}"))
 
 
 def _place(path: Path, own: Path | None) -> str:
-    """Where answers are kept. A file of the notebook's own has the name that the notebook has for it."""
+    """The file of answers: `own`, which the user named, as seen from the working directory, else with `~`."""
     here = Path.cwd()
     return str(path.relative_to(here)) if own and path.is_relative_to(here) else short(path)

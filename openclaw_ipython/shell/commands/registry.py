@@ -1,33 +1,125 @@
-"""`%openclaw …`: the complete table of subcommands, and running one.
+"""The registry of subcommands: how one is declared, and how typed words find it.
 
-The words are OpenClaw's own. A command returns a View (or None); no command prints. Each subject has a file
-of its own, which fills the table when it is imported here.
+Help, completion, "did you mean" and the table in the docs are made from it. Importing the package fills it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import Struct
+
+from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.shell.commands import account, home, journal, models, repair, reports
-from openclaw_ipython.shell.commands.table import COMMANDS, Command, arrange, find, longest, next_words
-from openclaw_ipython.shell.parser import parse
+from openclaw_ipython.shell.parser import Option, Positional, Spec, parse
+from openclaw_ipython.shell.views import View
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
-    from openclaw_ipython.shell.views import View
 
-__all__ = ["COMMANDS", "Command", "dispatch", "find", "longest", "next_words"]
+CommandFunction = TypeVar("CommandFunction", bound=Callable[..., View | None])
 
-arrange([module.__name__ for module in (account, models, repair, journal, home)])
+JSON = Option(("--json",), "print JSON that a program can parse")
+PLAIN = Option(("--plain",), "print bare words, one per line")
+PROVIDER = Option(("--provider",), "the service, e.g. qwen-portal", "ID", kind="provider")
 
-_FIRST = (("login",), ("models", "set"), ("models", "list"), ("models", "status"), ("help",))
+
+class Command(Struct, frozen=True):
+    """One subcommand: its words, its arguments, one line of help, its function and the module of that.
+
+    `arguments` is the Struct that the function takes; None where it takes the arguments as keywords.
+    """
+
+    words: tuple[str, ...]
+    spec: Spec
+    help: str
+    function: Callable[..., View | None]
+    module: str
+    arguments: type[Struct] | None = None
+
+    @property
+    def line(self) -> str:
+        """The command as typed, without arguments."""
+        return "%openclaw " + " ".join(self.words)
+
+    def run(self, session: Session, typed: Sequence[str]) -> View | None:
+        """Call the function with the arguments in `typed`. Raises UsageError for arguments that do not fit."""
+        if self.arguments is not None:
+            return self.function(session, self.arguments(**parse(typed, self.spec)))
+        return self.function(session, **parse(typed, self.spec))
 
 
-def dispatch(session: Session, typed: Sequence[str]) -> View | None:
-    """Run the subcommand that `typed` begins with. Raises UsageError for words that are none."""
-    if not typed:
-        return reports.overview(session, [(COMMANDS[key].line, _(COMMANDS[key].help)) for key in _FIRST])
-    found, rest = find(typed)
-    return found.run(session, parse(rest, found.spec))
+COMMANDS: dict[tuple[str, ...], Command] = {}
+
+
+def command(
+    words: str, *declared: Option | Positional, leftover: str = "", arguments: type[Struct] | None = None
+) -> Callable[[CommandFunction], CommandFunction]:
+    """Declare the subcommand `words` with its options and positional arguments.
+
+    The function takes the session and a keyword for each of `declared`: the long name of the option with underscores,
+    the name of the positional. With `arguments` it takes one instance of that Struct instead. The first line of its
+    docstring is the help. `leftover` as in Spec.
+    """
+
+    def declare(function: CommandFunction) -> CommandFunction:
+        key = tuple(words.split())
+        spec = Spec(
+            f"%openclaw {words}",
+            tuple(one for one in declared if isinstance(one, Option)),
+            tuple(one for one in declared if isinstance(one, Positional)),
+            leftover,
+        )
+        summary = (function.__doc__ or "").strip().partition("\n")[0].replace("`", "")
+        COMMANDS[key] = Command(key, spec, summary, function, function.__module__, arguments)
+        return function
+
+    return declare
+
+
+def longest(typed: Sequence[str]) -> Command | None:
+    """The command with the most words that `typed` begins with."""
+    for size in range(min(max(map(len, COMMANDS)), len(typed)), 0, -1):
+        if (found := COMMANDS.get(tuple(typed[:size]))) is not None:
+            return found
+    return None
+
+
+def group(typed: Sequence[str]) -> list[Command]:
+    """The commands that begin with the words `typed`."""
+    return [command for words, command in COMMANDS.items() if words[: len(typed)] == tuple(typed)]
+
+
+def next_words(typed: Sequence[str]) -> tuple[str, ...]:
+    """The words that can follow `typed`."""
+    size = len(typed)
+    return tuple(dict.fromkeys(one.words[size] for one in group(typed) if len(one.words) > size))
+
+
+def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
+    """The command with the most words that `typed` begins with, and the words after it. Raises UsageError."""
+    if (found := longest(typed)) is not None:
+        return found, list(typed[len(found.words) :])
+    known = 0
+    while known < len(typed) and group(typed[: known + 1]):
+        known += 1
+    start = typed[:known]
+    follows = next_words(start)
+    if known == len(typed):
+        raise UsageError(
+            _("%openclaw {words} needs one of: {next}", words=" ".join(typed), next=", ".join(follows)),
+            suggestions=follows,
+            hint=f"%openclaw help {' '.join(typed)}",
+        )
+    wrong = typed[known]
+    near = [" ".join([*start, word]) for word in suggest(wrong, follows)]
+    # `models status` is suggested for `status`.
+    near = near or [" ".join(one.words) for one in group(start) if wrong in one.words[known + 1 :]]
+    meant = did_you_mean(tuple(near))
+    raise UsageError(
+        _("unknown command {words!r}{meant}", words=" ".join([*start, wrong]), meant=meant),
+        suggestions=tuple(near),
+        hint="%openclaw help",
+    )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from openclaw_ipython.i18n import _, language
-from openclaw_ipython.shell.commands.table import command
+from openclaw_ipython.shell.commands.registry import command
 from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import MessageView, View
 
@@ -17,7 +17,7 @@ WISH = Positional("wish", "what to mind, in your words", required=False, rest=Tr
 
 
 @command("fix", WISH, MODEL)
-def fix(session: Session, values: dict[str, Any]) -> View | None:
+def fix(session: Session, *, wish: tuple[str, ...], model: str | None) -> View | None:
     """Repair the cell that failed last: the repaired cell appears below, and what changes is shown. Nothing is run."""
     from openclaw_ipython.context.repairs import to_repair
     from openclaw_ipython.shell import repairing
@@ -27,13 +27,13 @@ def fix(session: Session, values: dict[str, Any]) -> View | None:
         return failure
     if not failure.source:
         return MessageView(_("The cell that failed is not known here"), "%openclaw explain")
-    case = to_repair(failure, session.notebook.nameable(), " ".join(values["wish"]), language())
-    repairing.ask_about(session, case, repairing.repair_renderer(session, failure, case), values["model"])
+    case = to_repair(failure, session.notebook.nameable(), " ".join(wish), language())
+    repairing.ask_about(session, case, repairing.repair_renderer(session, failure, case), model)
     return None
 
 
 @command("explain", WISH, MODEL)
-def explain(session: Session, values: dict[str, Any]) -> View | None:
+def explain(session: Session, *, wish: tuple[str, ...], model: str | None) -> View | None:
     """Explain the last exception, with the cell it came from."""
     from openclaw_ipython.context.repairs import to_explain
     from openclaw_ipython.shell import repairing
@@ -42,6 +42,6 @@ def explain(session: Session, values: dict[str, Any]) -> View | None:
     failure = repairing.failure_in(session)
     if isinstance(failure, MessageView):
         return failure
-    case = to_explain(failure, session.notebook.nameable(), " ".join(values["wish"]), language())
-    repairing.ask_about(session, case, renderer_for(session), values["model"])
+    case = to_explain(failure, session.notebook.nameable(), " ".join(wish), language())
+    repairing.ask_about(session, case, renderer_for(session), model)
     return None

@@ -1,4 +1,4 @@
-"""What the commands report, gathered as plain values and turned into views. Field names are OpenClaw's own."""
+"""The reports of commands, each as a JSON object and as a view. The JSON has OpenClaw's field names."""
 
 from __future__ import annotations
 
@@ -9,35 +9,41 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
 from openclaw_ipython._version import __version__
+from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS
 from openclaw_ipython.errors import CheckFailed, LoginRequired
 from openclaw_ipython.i18n import _
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.shell.commands.usage import today
-from openclaw_ipython.shell.views import FactsView, View, duration, short
+from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, duration, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
+    from openclaw_ipython.diagnostics.findings import Finding
+    from openclaw_ipython.diagnostics.scan import ScanResult
     from openclaw_ipython.shell.session import Session
 
-EXPIRING_MS = 24 * 3600 * 1000
+_SEVERITY_MARKS = {"error": "✗", "warning": "!", "note": "·"}
 
 
 def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
-    """Bare `%openclaw`: who is signed in, what would answer, what to type."""
+    """Bare `%openclaw`: the login, the models, today's usage, and the first commands."""
     report = status(session)
     facts = [
         (_("account"), _account(session, report)),
         (_("model"), report["resolvedDefault"] or _("none chosen yet")),
-        (_("images"), _eyes(session) or _("no image model yet: %openclaw models set-image")),
+        (_("images"), _image_model(session) or _("no image model yet: %openclaw models set-image")),
     ]
     facts.append((_("today"), today(session)))
     asking = [("%%qwen", _("ask: the cell is the prompt"))]
     return FactsView(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
 
 
-def _eyes(session: Session) -> str:
-    """The model that a question with pictures goes to; nothing where there is none."""
+def _image_model(session: Session) -> str:
+    """The model that a question with images goes to, empty for none."""
     models = session.client.models
     default = models.default() or models.image_default()
     if default is None:
@@ -114,7 +120,7 @@ def _provider_status(session: Session, provider: str, rows: Sequence[ProfileRow]
 
 
 def status_view(report: dict[str, Any]) -> View:
-    """The status for people."""
+    """The status as a view."""
     auth = report["auth"]
     facts = [
         (_("default model"), report["resolvedDefault"] or _("none chosen yet")),
@@ -193,14 +199,9 @@ def model_rows(session: Session, *, everything: bool, provider: str | None) -> l
 
 
 def version(session: Session) -> View:
-    """Versions, for people and for bug reports."""
-    names = (
-        ("IPython", "ipython"),
-        ("ipykernel", "ipykernel"),
-        ("ipywidgets", "ipywidgets"),
-        ("httpx", "httpx"),
-    )
-    facts = [("openclaw-ipython", __version__), *((name, _installed(dist)) for name, dist in names)]
+    """The versions that a bug report needs."""
+    names = ("IPython", "ipykernel", "ipywidgets", "httpx")
+    facts = [("openclaw-ipython", __version__), *((name, _installed(name)) for name in names)]
     facts += [
         ("Python", platform.python_version()),
         (_("system"), platform.system()),
@@ -216,13 +217,8 @@ def _installed(distribution: str) -> str:
         return _("not installed")
 
 
-def gateway_runs(session: Session) -> bool:
-    """Whether an OpenClaw Gateway seems to run here: its lock file is in the state folder."""
-    return any(session.client.home.state_dir.glob("gateway*.lock"))
-
-
 def tokens(number: int | None) -> str:
-    """`128k`, `1M`: a number of tokens at a glance."""
+    """A number of tokens, shortened: `128k`, `1M`."""
     if not number:
         return "?"
     if number >= 1_000_000:
@@ -230,6 +226,60 @@ def tokens(number: int | None) -> str:
     return f"{number // 1000}k" if number >= 1000 else str(number)
 
 
-def yes_no(value: bool) -> str:
-    """For a table."""
-    return _("yes") if value else _("no")
+def probes(session: Session) -> dict[str, Any]:
+    """`auth.probes` of `models status --json`, with OpenClaw's field names. Sends one tiny question per login."""
+    started = session.monotonic()
+    rows = session.bridge.run(session.client.probe())
+    return {
+        "durationMs": round((session.monotonic() - started) * 1000),
+        "totalTargets": len(rows),
+        "options": {"timeoutMs": int(SECONDS * 1000), "maxTokens": MAX_TOKENS},
+        "results": to_builtins(rows),
+    }
+
+
+def probes_view(report: dict[str, Any]) -> View:
+    """The probes as a table, a row for each login."""
+    rows = [
+        (
+            row["label"],
+            row.get("model", ""),
+            row["status"],
+            f"{row['latencyMs']} ms" if "latencyMs" in row else "",
+            row.get("error", ""),
+        )
+        for row in report["results"]
+    ]
+    return TableView(
+        ("Login", "Model", "Result", "Time", "Error"), rows, "there is no login to try", "%openclaw login"
+    )
+
+
+def scan(found: Sequence[ScanResult]) -> dict[str, Any]:
+    """`models scan` as a JSON object."""
+    return {"found": [{**asdict(row), "provider": row.provider or None} for row in found]}
+
+
+def scan_view(found: Sequence[ScanResult]) -> View:
+    """The scan as a table."""
+    rows = [(row.kind, row.name, row.detail, row.command) for row in found]
+    return TableView(("What", "Where", "Found", "To use it"), rows, "nothing was found", "%openclaw login")
+
+
+def findings(found: Sequence[Finding]) -> dict[str, Any]:
+    """`doctor` as a JSON object; `ok` is true when nothing but notes was found."""
+    rows = [{**asdict(row), "fix": row.fix or None} for row in found]
+    return {"ok": all(row.severity == "note" for row in found), "findings": rows}
+
+
+def findings_view(found: Sequence[Finding]) -> View:
+    """The check-up as a table, or one line when all is fine."""
+    if all(row.severity == "note" for row in found):
+        return MessageView("Everything is fine", details=tuple(map(_note, found)))
+    rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
+    return TableView(("", "Where", "What", "To mend it"), rows)
+
+
+def _note(row: Finding) -> str:
+    act = f"; to use it: {row.fix}" if row.fix.startswith("%") else ""
+    return f"{row.where}: {row.what}{act}"

@@ -1,4 +1,4 @@
-"""`%openclaw usage`: what was asked and what it took, as a table, as JSON, as a picture. The sums are the journal's."""
+"""`%openclaw usage`: requests, tokens and cost as a table, as JSON or as a plot. The journal makes the sums."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from msgspec import Struct
 from openclaw_ipython.dispatch.recorder import DAY, period_text
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.commands.registry import JSON, command
+from openclaw_ipython.shell.parser import Option, choice, count
 from openclaw_ipython.shell.render.status import duration, money
-from openclaw_ipython.shell.views import TableView, View
+from openclaw_ipython.shell.views import TableView, View, as_json
 
 if TYPE_CHECKING:
     from openclaw_ipython.journal.usage import GroupBy, UsageSum
     from openclaw_ipython.providers.spec import Quota
     from openclaw_ipython.shell.session import Session
 
-DAYS = 30
-"""How many days are summed up when nobody says how many."""
-
-LONGEST = 3_660
-"""How many days are summed up at most."""
+DEFAULT_DAYS = 30
+MOST_DAYS = 3_660
 
 
 class UsageLimit(Struct, frozen=True):
-    """A known limit: of which provider, how many requests within how many seconds, and how many were sent."""
+    """A provider's limit of `requests` within `seconds`; `used` is the number of requests sent in that time."""
 
     provider: str
     requests: int
@@ -39,7 +38,7 @@ class UsageLimit(Struct, frozen=True):
 
 
 class UsageReport(Struct, frozen=True):
-    """What `%openclaw usage` tells: `rows` by `by`, their `total`, the `limits` that are known."""
+    """The usage of the last `days`: `rows` grouped by `by`, their `total`, and the known `limits`."""
 
     days: int
     by: GroupBy
@@ -48,32 +47,49 @@ class UsageReport(Struct, frozen=True):
     limits: Sequence[UsageLimit]
 
 
-def gathered(session: Session, days: int, by: GroupBy) -> UsageReport:
+@command(
+    "usage",
+    Option(("--days",), "how many days, today included (30)", "N", count),
+    Option(("--by",), "day, model or provider", "WHAT", choice("day", "model", "provider"), kind="by"),
+    Option(("--plot",), "draw requests and tokens per day, by model"),
+    JSON,
+)
+def usage(session: Session, *, days: int | None, by: GroupBy | None, plot: bool, json: bool) -> View:
+    """What was asked and what it took: requests, tokens, errors, time, and cost where prices are known."""
+    report = gather(session, min(days or DEFAULT_DAYS, MOST_DAYS), by or "day")
+    if json:
+        return as_json(as_data(report))
+    return plotted(session, report) if plot else as_table(report)
+
+
+def gather(session: Session, days: int, by: GroupBy) -> UsageReport:
     """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
-    books = session.client.recorder
-    books.flush()
+    recorder = session.client.recorder
+    recorder.flush()
     since = midnight(session.client.runtime.clock(), days - 1)
-    log = books.journal.usage
+    log = recorder.journal.usage
     providers = sorted(one.name for one in log.sums("provider", since))
     limits = [
         UsageLimit(provider, quota.requests, quota.seconds, _used(session, provider, quota))
         for provider in providers
-        for quota in books.quotas(provider)
+        for quota in recorder.quotas(provider)
     ]
     return UsageReport(days, by, log.sums(by, since), log.total(since), limits)
 
 
 def midnight(now: float, days: int = 0) -> float:
-    """When the day began, so many days ago, by this machine's clock. Epoch seconds."""
+    """The beginning of the day that was `days` before `now`, by this machine's clock. Epoch seconds."""
     day = datetime.fromtimestamp(now).date() - timedelta(days=days)
-    return datetime.combine(day, time()).timestamp()  # of no zone: by the clock of that day, summer or winter
+    return datetime.combine(
+        day, time()
+    ).timestamp()  # naive: with the offset of that day, summer or winter time
 
 
 def today(session: Session) -> str:
-    """Today's usage in a line, for the status; says so where nothing was asked yet."""
-    books = session.client.recorder
-    books.flush()
-    total = books.journal.usage.total(midnight(session.client.runtime.clock()))
+    """Today's usage in one line."""
+    recorder = session.client.recorder
+    recorder.flush()
+    total = recorder.journal.usage.total(midnight(session.client.runtime.clock()))
     if not total.requests and not total.replays:
         return _("nothing asked yet")
     parts = [_("requests: {count}", count=f"{total.requests:,}")]
@@ -89,7 +105,7 @@ def today(session: Session) -> str:
 
 
 def as_table(usage: UsageReport) -> View:
-    """The usage for people."""
+    """The usage as a table; columns without any value are left out."""
     heads = {"day": _("Day"), "model": _("Model"), "provider": _("Service")}
     headings = [
         heads[usage.by], _("Requests"), _("Failed"), _("Tokens in"), _("Tokens out"), _("First text"),
@@ -138,7 +154,7 @@ def _row(name: str, one: UsageSum) -> list[str]:
 
 
 def _cost(one: UsageSum) -> str:
-    """What is known of the cost; a `+` where some requests have no price."""
+    """The known cost, with a `+` where some requests have no price."""
     if one.cost is None:
         return ""
     return money(one.cost) + ("+" if one.priced < one.requests - one.errors - one.interrupted else "")
@@ -153,29 +169,29 @@ def _used(session: Session, provider: str, quota: Quota) -> int:
     return session.client.recorder.journal.usage.count(provider, since)
 
 
-# -- the picture ---------------------------------------------------------------------------
+# -- the plot ------------------------------------------------------------------------------
 
 
 class PlotView(View, frozen=True):
-    """A picture, and the same as text for who sees none."""
+    """A plot, with the table of the same figures as its text."""
 
     png: bytes
-    words: View
+    table: View
 
     def text(self) -> str:
-        """The words."""
-        return self.words.text()
+        """The table."""
+        return self.table.text()
 
     def html(self) -> str:
-        """The words."""
-        return self.words.html()
+        """The table."""
+        return self.table.html()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.text()}
 
 
 def plotted(session: Session, usage: UsageReport) -> View:
-    """Requests and tokens per day, by model or provider; a daily limit as a line.
+    """Requests and tokens a day, by model or provider, with daily limits as lines.
 
     Raises UsageError without matplotlib.
     """
@@ -212,7 +228,7 @@ def plotted(session: Session, usage: UsageReport) -> View:
 
 
 def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
-    """The limits as so many requests a day. One far above the bars is named only: they would be too small to see."""
+    """Draw the limits as requests a day. One far above the bars stands in the legend only: the bars would vanish."""
     daily: dict[float, list[str]] = {}
     for limit in limits:
         if limit.seconds >= DAY:
@@ -230,7 +246,7 @@ def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
 
 
 def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, UsageSum]], height: Any) -> None:
-    """One bar a day, a colour for each name, on top of each other."""
+    """Draw one stacked bar a day, a colour for each name."""
     floor = [0] * len(days)
     for name in dict.fromkeys(name for name, _usage in daily):
         of_day: Counter[str] = Counter()
@@ -245,5 +261,5 @@ def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, UsageSum]], hei
 
 
 def _literal(text: str) -> str:
-    """`text` for a label: a dollar opens no formula."""
+    """`text` for a label, in which a dollar opens no formula."""
     return text.replace("$", r"\$")

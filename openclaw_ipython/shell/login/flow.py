@@ -1,19 +1,28 @@
-"""`%openclaw login`: decides how a sign-in is shown and whether it blocks, then starts it."""
+"""`%openclaw login`: chooses the way to sign in, shows it, and blocks or returns at once."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 import webbrowser
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from openclaw_ipython.errors import AuthError, LoginCancelled, LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.shell.login import other_logins
-from openclaw_ipython.shell.login.prompts import prompt_bundle, prompt_text, qr_text
-from openclaw_ipython.shell.login.state import SignIn, State, Watcher, ending
+from openclaw_ipython.shell.login.keys import (
+    import_credentials,
+    key_form,
+    set_up_local_server,
+    show_widget,
+    sign_in_by_key,
+)
+from openclaw_ipython.shell.login.prompts import default_suffix, ending, prompt_bundle, prompt_text, qr_text
+from openclaw_ipython.shell.login.state import Observer, PendingSignIn, SignInState
 from openclaw_ipython.shell.render.surfaces import JupyterSurface
-from openclaw_ipython.shell.views import MessageView, View, short
+from openclaw_ipython.shell.views import MessageView, View, written_to
 
 if TYPE_CHECKING:
     from openclaw_ipython.providers import Provider
@@ -21,35 +30,68 @@ if TYPE_CHECKING:
 
 METHODS = ("device", "api-key", "token", "import")
 
-ANSWER_SECONDS = 15.0  # how long a notebook's cell waits for the code before it returns all the same
+ANSWER_SECONDS = 15.0  # how long a notebook's cell waits for the code before it returns without it
 
 
-def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> View | None:
-    """Sign in as the service has it: by device code, by key, or as a server of this machine that needs neither.
+class LoginOptions(Struct, frozen=True, kw_only=True):
+    """The options of `%openclaw login`; `service` is the word after it."""
 
-    By device code in a notebook this returns at once and goes on by itself.
+    service: str | None = None
+    provider: str | None = None
+    set_default: bool = False
+    wait: bool = False
+    force: bool = False
+    open: bool = False
+    profile: str | None = None
+    method: str | None = None
+    region: str | None = None
+    yes: bool = False
 
-    `enables_plugin`: the short `login` enables a disabled plugin by itself, OpenClaw's long form says so instead.
-    Raises UsageError, LoginRequired (a run without a person), and with --wait what the sign-in ends with.
+    @property
+    def provider_id(self) -> str | None:
+        """The provider as typed, by option or by word."""
+        return self.provider or self.service
+
+
+def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
+    """Sign in by device code or by key, set up a local server, or import what other programs have.
+
+    By device code in a notebook this returns at once, and the sign-in goes on in the background. `enables_plugin`: a
+    disabled plugin is enabled, as the short `login` does, instead of being an error.
+
+    Raises UsageError, LoginRequired (a run without a person), and with --wait the error of the sign-in.
     """
     client = session.client
-    if values["method"] == "import":
-        return other_logins.by_import(session, values)
-    provider = client.provider(values["provider"] or "qwen-portal")
-    profile = profile_name(values["profile"])
-    if not _by_device(provider, values["method"]):
-        return _without_device(session, provider, profile, values)
+    if options.method == "import":
+        return import_credentials(
+            session, options.provider_id, set_default=options.set_default, yes=options.yes
+        )
+    provider = client.provider(options.provider_id or "qwen-portal")
+    profile = checked_profile_name(options.profile)
+    by_device = _is_by_device(provider, options.method)
+    if not by_device and provider.local is not None:
+        return set_up_local_server(session, provider, options.region, set_default=options.set_default)
     pending = session.pending
-    if pending is not None:
+    if by_device and pending is not None:
         if pending.provider != provider.id:
             raise UsageError(
                 _("a sign-in to {provider} is going on", provider=pending.provider),
                 hint=_("finish or cancel it first"),
             )
-        return _follow(session, pending, wait=values["wait"])
+        return _follow(session, pending, wait=options.wait)
     existing = client.accounts.signed_in(provider.id)
-    if existing is not None and not values["force"]:
-        return _already(session, existing.id, provider.ref(provider.default_model), values["set_default"])
+    if existing is not None and not options.force:
+        return _already_signed_in(session, existing.id, provider, set_default=options.set_default)
+    if not by_device:
+        return sign_in_by_key(
+            session,
+            provider,
+            options.region,
+            profile=profile,
+            set_default=options.set_default,
+            force=options.force,
+            wait=options.wait,
+        )
     if not enables_plugin and any(
         p.id == provider.plugin and p.enabled is False for p in client.accounts.plugins()
     ):
@@ -57,142 +99,129 @@ def login(session: Session, values: dict[str, Any], *, enables_plugin: bool) -> 
             _("the plugin {plugin} is disabled", plugin=provider.plugin),
             hint=f"%openclaw plugins enable {provider.plugin}",
         )
-    if not session.front.attended and not values["wait"]:
-        raise _nobody_there(provider.key_variables)
-    signin = SignIn(
+    if not session.front.attended and not options.wait:
+        raise _unattended(provider.key_variables)
+    sign_in = PendingSignIn(
         client,
         session.bridge,
         provider.id,
-        set_default=values["set_default"],
+        set_default=options.set_default,
         profile=profile,
         monotonic=session.monotonic,
     )
-    session.signin = signin
-    if values["open"]:
-        signin.watch(_opener(session))
-    signin.start()
-    return _follow(session, signin, wait=values["wait"])
+    session.sign_in = sign_in
+    if options.open:
+        sign_in.observe(_page_opener(session))
+    sign_in.start()
+    return _follow(session, sign_in, wait=options.wait)
 
 
-def _by_device(provider: Provider, method: str | None) -> bool:
-    """Whether the sign-in is by device code. Raises UsageError for a way that the service does not have."""
+def _is_by_device(provider: Provider, method: str | None) -> bool:
+    """Whether the sign-in is by device code. Raises UsageError for a method that the service does not have."""
+    hint = f"%openclaw login --provider {provider.id}"
     if method == "device" and provider.device_login is None:
-        raise UsageError(
-            _("{provider} has no sign-in by device code", provider=provider.id),
-            hint=f"%openclaw login --provider {provider.id}",
-        )
+        raise UsageError(_("{provider} has no sign-in by device code", provider=provider.id), hint=hint)
     if method == "api-key" and provider.key_login is None:
-        raise UsageError(
-            _("{provider} takes no API key", provider=provider.id),
-            hint=f"%openclaw login --provider {provider.id}",
-        )
+        raise UsageError(_("{provider} takes no API key", provider=provider.id), hint=hint)
     return provider.device_login is not None and method != "api-key"
 
 
-def _without_device(
-    session: Session, provider: Provider, profile: str, values: dict[str, Any]
-) -> View | None:
-    if provider.local is not None:
-        return other_logins.locally(session, provider, values)
-    existing = session.client.accounts.signed_in(provider.id)
-    if existing is not None and not values["force"]:
-        return _already(session, existing.id, provider.ref(provider.default_model), values["set_default"])
-    return other_logins.by_key(session, provider, profile, values)
-
-
-def _follow(session: Session, signin: SignIn, *, wait: bool) -> View | None:
-    """Show a sign-in until it is over, or until its code is there. An interrupt, wherever it hits, cancels it."""
+def _follow(session: Session, sign_in: PendingSignIn, *, wait: bool) -> View | None:
+    """Show a sign-in until its end, or until its code is there. An interrupt cancels it at any point."""
     try:
         if session.front.kind == "terminal":
-            return _follow_in_terminal(signin)
-        _follow_in_notebook(session, signin, wait=wait)
+            return _follow_in_terminal(sign_in)
+        _follow_in_notebook(session, sign_in, wait=wait)
     except KeyboardInterrupt:
-        signin.cancel()
+        sign_in.cancel()
         raise LoginCancelled(
             _("the sign-in was cancelled; nothing was written"), hint="%openclaw login"
         ) from None
     return None
 
 
-def _follow_in_notebook(session: Session, signin: SignIn, *, wait: bool) -> None:
-    """A panel with a plain copy below it."""
+def _follow_in_notebook(session: Session, sign_in: PendingSignIn, *, wait: bool) -> None:
+    """Show a panel, and a plain-text copy below it."""
     surface = JupyterSurface()
-    _wait_for_code(signin, 1.0, let_pass=session.front.attended)
-    if session.front.attended:
-        _show_panel(session, surface, signin)
-        _wait_for_code(signin, 0.0)
-    handle = surface.show(prompt_bundle(signin.state))
-    shown = prompt_text(signin.state)
+    attended = session.front.attended
+    _wait_for_code(sign_in, 1.0, shows_other_ways=attended)
+    if attended:
+        _show_panel(session, surface, sign_in)
+        _wait_for_code(sign_in, 0.0)
+    handle = surface.show(prompt_bundle(sign_in.state))
+    shown = prompt_text(sign_in.state)
 
-    def copy(state: State) -> None:
+    def update_copy(state: SignInState) -> None:
         nonlocal shown
         text = prompt_text(state)
-        if text != shown:  # the copy has no countdown: it changes twice, not every second
+        if text != shown:  # without a countdown: it changes twice, not every second
             shown = text
             handle.update(prompt_bundle(state))
 
-    signin.watch(copy)
+    sign_in.observe(update_copy)
     if wait:
-        signin.wait()
+        sign_in.wait()
     else:
-        _wait_for_code(signin, ANSWER_SECONDS)
+        _wait_for_code(sign_in, ANSWER_SECONDS)
 
 
-def _wait_for_code(signin: SignIn, seconds: float, *, let_pass: bool = False) -> None:
-    """Give the service a moment to answer, so that a refusal fails this cell and the code is in its first output.
+def _wait_for_code(sign_in: PendingSignIn, seconds: float, *, shows_other_ways: bool = False) -> None:
+    """Wait for the service's first answer, so that the cell's first output has the code, and a refusal fails the cell.
 
-    `let_pass`: not where the sign-in is not offered any more, since the panel has the other ways.
+    With `shows_other_ways` a sign-in that is no longer offered does not fail it yet: the panel has the other ways.
     """
-    signin.answered(seconds)
-    if signin.ended() and signin.state.phase == "failed" and not (let_pass and signin.state.unavailable):
-        signin.result()
+    sign_in.answered(seconds)
+    if not sign_in.ended():
+        return
+    state = sign_in.state
+    if state.phase == "failed" and not (shows_other_ways and state.unavailable):
+        sign_in.result()
 
 
-def _show_panel(session: Session, surface: JupyterSurface, signin: SignIn) -> None:
+def _show_panel(session: Session, surface: JupyterSurface, sign_in: PendingSignIn) -> None:
     try:
         from openclaw_ipython.shell.login.panel import SignInPanel
-    except ImportError:  # no widgets here: the plain copy is complete
+    except ImportError:  # without widgets the plain-text copy is complete
         return
-    form = other_logins.key_form(session, done=signin.give_way)
-    panel = SignInPanel(signin.state.label, signin.cancel, form.widget)
-    panel.update(signin.state)
-    other_logins.show_widget(surface, panel.widget, _("[sign-in panel of {label}]", label=signin.state.label))
-    signin.watch(panel.update)
+    form = key_form(session, on_saved=sign_in.replace_by)
+    label = sign_in.state.label
+    panel = SignInPanel(label, sign_in.cancel, form.widget)
+    panel.update(sign_in.state)
+    show_widget(surface, panel.widget, _("[sign-in panel of {label}]", label=label))
+    sign_in.observe(panel.update)
 
 
-def _follow_in_terminal(signin: SignIn) -> View | None:
-    told: list[str] = []
+def _follow_in_terminal(sign_in: PendingSignIn) -> View:
+    printed: set[str] = set()
 
-    def tell(state: State) -> None:
+    def print_news(state: SignInState) -> None:
         text = prompt_text(state)
-        if state.phase == "waiting" and state.prompt and text not in told:
-            told.append(text)
-            sys.stdout.write(
-                f"{text}\n\n{qr_text(state.prompt)}\n{_('Waiting for your approval … (Ctrl-C cancels)')}\n"
-            )
+        if state.phase == "waiting" and state.prompt and text not in printed:
+            printed.add(text)
+            waiting = _("Waiting for your approval … (Ctrl-C cancels)")
+            sys.stdout.write(f"{text}\n\n{qr_text(state.prompt)}\n{waiting}\n")
             sys.stdout.flush()
-        elif state.trouble and state.trouble not in told:
-            told.append(state.trouble)
+        elif state.trouble and state.trouble not in printed:
+            printed.add(state.trouble)
             sys.stdout.write(f"{state.trouble}\n")
 
-    signin.watch(tell)
-    signin.wait()
-    outcome = signin.state.outcome
-    more = [_("written to {path}", path=short(path)) for path in outcome.written] if outcome else []
-    return MessageView(ending(signin.state), details=(*more, *(outcome.notes if outcome else ())))
+    sign_in.observe(print_news)
+    outcome = sign_in.wait()
+    return MessageView(ending(sign_in.state), details=(*written_to(*outcome.written), *outcome.notes))
 
 
-def join(session: Session, notice: Any) -> None:
-    """Wait for the pending sign-in, if any, so that *Run All* works. `notice(seconds_left)` shows the wait.
+def join(session: Session, show_wait: Callable[[str, float], None]) -> None:
+    """Wait for the pending sign-in, if there is one, so that *Run All* works.
 
-    Raises LoginRequired when it ends without a login.
+    `show_wait` is called with the service's label and the seconds left. Raises LoginRequired when the sign-in ends
+    without a login.
     """
     pending = session.pending
     if pending is None:
         return
     while not pending.ended(0.2):
-        notice(pending.state.label, pending.state.left)
-    if pending.state.instead:
+        show_wait(pending.state.label, pending.state.left)
+    if pending.state.replaced_by:
         return
     try:
         pending.result()
@@ -202,18 +231,17 @@ def join(session: Session, notice: Any) -> None:
         ) from None
 
 
-def _already(session: Session, profile_id: str, default: Any, set_default: bool) -> View:
-    if set_default and session.client.models.default() != default:
-        session.client.models.set_default(str(default))
-    now = session.client.models.default()
+def _already_signed_in(session: Session, profile_id: str, provider: Provider, *, set_default: bool) -> View:
+    models, ref = session.client.models, provider.ref(provider.default_model)
+    if set_default and models.default() != ref:
+        models.set_default(str(ref))
     return MessageView(
-        _("Already signed in as {login}", login=profile_id)
-        + (_(" · default model {model}", model=now) if now else ""),
+        _("Already signed in as {login}", login=profile_id) + default_suffix(models.default()),
         details=(_("%openclaw login --force signs in anew"),),
     )
 
 
-def _nobody_there(variables: tuple[str, ...]) -> AuthError:
+def _unattended(variables: tuple[str, ...]) -> AuthError:
     ways = _("set {variables}", variables=_(" or ").join(variables)) if variables else _("sign in first")
     return LoginRequired(
         _("this run has nobody to approve a sign-in"),
@@ -224,8 +252,8 @@ def _nobody_there(variables: tuple[str, ...]) -> AuthError:
     )
 
 
-def profile_name(name: str | None) -> str:
-    """`name` if a login may be called that, `default` for None. Raises UsageError."""
+def checked_profile_name(name: str | None) -> str:
+    """`name`, or `default` for None. Raises UsageError for what cannot be the name of a login."""
     name = name or "default"
     if not all(c.isalnum() or c in "._-@+" for c in name) or len(name) > 64:
         raise UsageError(
@@ -235,13 +263,13 @@ def profile_name(name: str | None) -> str:
     return name
 
 
-def _opener(session: Session) -> Watcher:
+def _page_opener(session: Session) -> Observer:
     opened: list[str] = []
 
-    def open_page(state: State) -> None:
+    def open_page(state: SignInState) -> None:
         if state.prompt is not None and not opened:
             opened.append(state.prompt.link)
-            # In a thread of its own: starting a browser may take seconds, and failing is harmless.
+            # In a thread: a browser may take seconds to start, and a failure does no harm.
             session.bridge.submit(asyncio.to_thread(webbrowser.open, state.prompt.link))
 
     return open_page

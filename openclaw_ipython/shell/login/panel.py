@@ -1,26 +1,39 @@
-"""The sign-in panel. Imported only when a sign-in is shown in a notebook.
+"""The widgets of a sign-in: the panel with the code, and the form for an API key. Needs ipywidgets.
 
-The click handler signals and does nothing else; every change of a widget is made by the sign-in's
-watcher call, so there is one writer. When it ends, code, link and QR code are taken out of the widgets'
-state, so that none of them is in a file saved later.
+Click handlers only signal. Every change of the sign-in panel is made in a call by the pending sign-in, so there is one
+writer. At its end code, link and QR code are removed from the widgets' state, so that a file saved later has none.
+
+A key arrives in one message when its field loses the focus. It is taken out of the widget at once, is not echoed, and
+is in no state that could be saved.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
+from msgspec import Struct
+from traitlets import Unicode
 
-from openclaw_ipython.i18n import _
-from openclaw_ipython.shell.login.key_panel import heading, quiet
-from openclaw_ipython.shell.login.prompts import qr_svg
-from openclaw_ipython.shell.login.state import State, ending
+from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.shell.login.prompts import ending, qr_svg
 from openclaw_ipython.shell.views import duration
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.device_flow import Prompt
+    from openclaw_ipython.providers import Provider
+    from openclaw_ipython.shell.login.state import SignInState
+
+_TEXT = "color: var(--jp-ui-font-color1, #222); font-family: var(--jp-ui-font-family, sans-serif)"
+_GREY = "color: var(--jp-ui-font-color2, #666)"
+_OTHER_ADDRESS = ""  # the value of "Another address …"
+_WIDE = "430px"
+_EMPTY_FIELD = N_("paste it here")
+_KEY_ENTERED = N_("entered; it is not shown again")
 
 # One click selects the whole code; the button copies it, by the clipboard where the page may use it
 # (https or localhost), else by the selection.
@@ -34,15 +47,178 @@ _COPY = (
 _MARKS = {"signed in": "✓", "denied": "✗", "expired": "⏱", "cancelled": "✗", "failed": "⚠"}
 
 
-class SignInPanel:
-    """Shown once with `widget`; told every state through `update`.
+def _heading(text: str) -> str:
+    return f'<div style="{_TEXT}; font-size: 15px; font-weight: 600">{html.escape(text)}</div>'
 
-    `cancel` is what its button does. `other` has the other ways to sign in: folded away, until this one turns out not
-    to be offered any more.
+
+def _quiet(text: str) -> str:
+    return f'<div style="{_GREY}; font-size: 13px; line-height: 1.5; overflow-wrap: anywhere">{html.escape(text)}</div>'
+
+
+class KeyEntry(Struct, frozen=True):
+    """The fields when Save is pressed."""
+
+    provider: Provider
+    base_url: str
+    key: Secret
+
+
+class SaveResult(Struct, frozen=True):
+    """The result of saving: a sentence and quieter lines. `succeeded` closes the form."""
+
+    message: str
+    details: tuple[str, ...] = ()
+    succeeded: bool = False
+
+
+Save = Callable[[KeyEntry, Callable[[SaveResult], None]], None]
+"""Starts saving and returns at once; its second argument is called with the result, on any thread."""
+
+
+class _KeyField(w.Password):
+    """A password field whose value is not echoed to other front ends."""
+
+    value = Unicode("", help="the key, until it is taken out").tag(sync=True, echo_update=False)
+
+
+class KeyForm:
+    """The fields for a key, in `widget`. `current` gives the address of a product, `save` is called by the button."""
+
+    def __init__(
+        self, products: Sequence[Provider], chosen: str, current: Callable[[Provider], str], save: Save
+    ) -> None:
+        self._products = {provider.id: provider for provider in products}
+        self._current = current
+        self._save = save
+        self._key = Secret("")
+        self._busy = False
+        self._product = w.Dropdown(
+            options=[(provider.label, provider.id) for provider in products],
+            value=chosen if chosen in self._products else next(iter(self._products)),
+            description=_("Product"),
+            layout=w.Layout(width=_WIDE),
+        )
+        self._region = w.Dropdown(description=_("Region"), layout=w.Layout(width=_WIDE))
+        self._address = w.Text(
+            description=_("Address"),
+            placeholder="https://…/v1",
+            continuous_update=False,
+            layout=w.Layout(width=_WIDE),
+        )
+        self._field = _KeyField(
+            description=_("API key"),
+            placeholder=_(_EMPTY_FIELD),
+            continuous_update=False,  # otherwise every keystroke is a state of the widget
+            layout=w.Layout(width=_WIDE),
+        )
+        self._about = w.HTML("")
+        self._button = w.Button(
+            description=_("Save"),
+            button_style="primary",
+            tooltip=_("Check the key with the service, then store it"),
+        )
+        self._status = w.HTML("")
+        self._status.add_class("openclaw-key-status")
+        row = w.HBox([self._button], layout=w.Layout(margin="2px 0 0 88px"))
+        about = w.HBox([self._about], layout=w.Layout(margin="0 0 0 88px", width="342px"))
+        status = w.HBox([self._status], layout=w.Layout(margin="2px 0 0 88px", width="342px"))
+        fields = [self._product, self._region, self._address, self._field, about, row, status]
+        self.widget: Any = w.VBox(fields)
+        self._product.observe(self._show_product, "value")
+        self._region.observe(self._show_region, "value")
+        self._field.observe(self._take, "value")
+        self._button.on_click(self._pressed)
+        self._show_product()
+
+    # -- choosing --
+
+    def _show_product(self, _change: Any = None) -> None:
+        provider = self._products[self._product.value]
+        options = [(_(region.label), region.base_url) for region in provider.regions]
+        current = self._current(provider)
+        known = current in [url for _label, url in options]
+        self._region.options = [*options, (_("Another address …"), _OTHER_ADDRESS)]
+        self._region.value = current if known else _OTHER_ADDRESS
+        self._address.value = "" if known else current
+        page = provider.key_login.page if provider.key_login else ""
+        link = html.escape(page)
+        made = (
+            f'<a href="{link}" target="_blank" rel="noopener noreferrer" style="font-size: 13px; '
+            f'color: var(--jp-content-link-color, #06c)">{_("Where keys are made")}</a>'
+        )
+        self._about.value = (_quiet(_(provider.terms)) if provider.terms else "") + (made if page else "")
+        self._show_region()
+
+    def _show_region(self, _change: Any = None) -> None:
+        self._address.layout.display = "none" if self._region.value else ""
+
+    # -- the key --
+
+    def _take(self, change: Any) -> None:
+        """Take the key out of the widget as soon as it arrives."""
+        if not change["new"]:
+            return
+        self._key = Secret(change["new"].strip())
+        self._field.value = ""
+        self._field.placeholder = _(_KEY_ENTERED)
+        self._status.value = ""
+
+    def _pressed(self, _change: Any) -> None:
+        if self._busy:
+            return
+        provider = self._products[self._product.value]
+        base_url = (self._region.value or self._address.value.strip()).rstrip("/")
+        if not self._key:
+            self._status.value = _quiet(_("Enter a key first"))
+        elif https_host(base_url) is None and not is_loopback(base_url):
+            self._status.value = _quiet(_("The address must begin with https://"))
+        else:
+            self._set_busy(busy=True)
+            self._status.value = _quiet(_("Asking {label} whether it takes the key …", label=provider.label))
+            self._save(KeyEntry(provider, base_url, self._key), self._show)
+
+    def _set_busy(self, *, busy: bool) -> None:
+        self._busy = busy
+        for widget in (self._button, self._product, self._region, self._address, self._field):
+            widget.disabled = busy
+
+    def _show(self, result: SaveResult) -> None:
+        if result.succeeded:
+            self._key = Secret("")
+            self._status.value = _heading(f"✓ {result.message}") + "".join(map(_quiet, result.details))
+            self.widget.children = (self._status,)
+            return
+        self._set_busy(busy=False)  # the key stays: it may belong to another region
+        wrong = (
+            f'<div style="{_TEXT}; font-size: 13px; line-height: 1.5">⚠ {html.escape(result.message)}</div>'
+        )
+        self._status.value = wrong + "".join(map(_quiet, result.details))
+
+
+class KeyPanel:
+    """A form in a frame, for a sign-in by key, in `widget`."""
+
+    def __init__(self, form: KeyForm) -> None:
+        title = w.HTML(_heading(_("Sign in with an API key")))
+        self.widget: Any = w.VBox(
+            [title, form.widget],
+            layout=w.Layout(
+                border="1px solid var(--jp-border-color1, #ccc)",
+                padding="12px 18px",
+                width="fit-content",
+            ),
+        )
+
+
+class SignInPanel:
+    """The panel of a sign-in by device code, in `widget`; `update` shows a state.
+
+    `cancel` is called by its button. `other` has the other ways to sign in: collapsed, until the service says that it
+    no longer offers this one.
     """
 
     def __init__(self, label: str, cancel: Callable[[], None], other: Any) -> None:
-        self._title = w.HTML(heading(_("Sign in to {label}", label=label)))
+        self._title = w.HTML(_heading(_("Sign in to {label}", label=label)))
         self._code = w.HTML("")
         self._link = w.HTML("")
         self._qr = w.HTML("")
@@ -50,17 +226,17 @@ class SignInPanel:
             value=1.0, min=0.0, max=1.0, bar_style="info", layout=w.Layout(width="100%", height="10px")
         )
         self._time = w.HTML("")
-        self._status = w.HTML(quiet(_("Asking {label} for a code …", label=label)))
+        self._status = w.HTML(_quiet(_("Asking {label} for a code …", label=label)))
         self._cancel = w.Button(description=_("Cancel"), tooltip=_("Stop this sign-in; nothing is written"))
         self._cancel.on_click(lambda _: cancel())
-        words = w.VBox(
+        texts = w.VBox(
             [self._title, self._code, self._link, self._left, self._time, self._status, self._cancel],
             layout=w.Layout(width="380px", overflow="hidden"),
         )
         self._other = w.Accordion(
             [other], titles=(_("Other ways to sign in"),), layout=w.Layout(margin="10px 0 0")
         )
-        self._top = w.HBox([words, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
+        self._top = w.HBox([texts, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
         self.widget: Any = w.VBox(
             [self._top, self._other],
             layout=w.Layout(
@@ -70,10 +246,10 @@ class SignInPanel:
                 max_width="100%",
             ),
         )
-        self._words = words
+        self._texts = texts
         self._prompt: Prompt | None = None
 
-    def update(self, state: State) -> None:
+    def update(self, state: SignInState) -> None:
         """Show `state`."""
         if state.over:
             self._end(state)
@@ -81,8 +257,8 @@ class SignInPanel:
             if state.prompt != self._prompt:
                 self._ask(state.prompt)
             self._left.value = state.left / state.prompt.expires_in
-            self._time.value = quiet(_("{time} left", time=duration(state.left)))
-            self._status.value = quiet(state.trouble or _("Waiting for your approval …"))
+            self._time.value = _quiet(_("{time} left", time=duration(state.left)))
+            self._status.value = _quiet(state.trouble or _("Waiting for your approval …"))
 
     def _ask(self, prompt: Prompt) -> None:
         self._prompt = prompt
@@ -106,24 +282,24 @@ class SignInPanel:
         self._qr.value = (
             f'<div style="text-align: center"><img alt="{_("the link as a QR code")}" '
             f'src="{html.escape(qr_svg(prompt))}">'
-            f"{quiet(_('or scan it with a phone'))}</div>"
+            f"{_quiet(_('or scan it with a phone'))}</div>"
         )
 
-    def _end(self, state: State) -> None:
+    def _end(self, state: SignInState) -> None:
         self._prompt = None
-        for gone in (self._code, self._link, self._qr, self._time):
-            gone.value = ""
-        said = state.phase == "cancelled" or state.unavailable  # the other ways are right below
-        hint = state.error.hint if state.error and not said else ""
-        more = quiet(f"→ {hint}") if hint else ""
-        notes = "".join(quiet(note) for note in (state.outcome.notes if state.outcome else ()))
-        mark = "✓" if state.instead else _MARKS.get(state.phase, "")
-        self._title.value = heading(f"{mark} {ending(state)}")
+        for widget in (self._code, self._link, self._qr, self._time):
+            widget.value = ""
+        without_hint = state.phase == "cancelled" or state.unavailable  # the other ways are right below
+        hint = state.error.hint if state.error and not without_hint else ""
+        more = _quiet(f"→ {hint}") if hint else ""
+        notes = "".join(_quiet(note) for note in (state.outcome.notes if state.outcome else ()))
+        mark = "✓" if state.replaced_by else _MARKS.get(state.phase, "")
+        self._title.value = _heading(f"{mark} {ending(state)}")
         self._status.value = more + notes
-        self._words.layout.width = "auto"
-        self._words.children = (self._title, self._status) if self._status.value else (self._title,)
-        self._top.children = (self._words,)
-        if state.phase == "signed in" or state.instead:
+        self._texts.layout.width = "auto"
+        self._texts.children = (self._title, self._status) if self._status.value else (self._title,)
+        self._top.children = (self._texts,)
+        if state.phase == "signed in" or state.replaced_by:
             self.widget.children = (self._top,)
         elif state.unavailable:
             self._other.selected_index = 0

@@ -1,4 +1,4 @@
-"""The sign-in as plain text: for terminals, front ends without widgets, and saved files. Pure."""
+"""A sign-in as plain text, for terminals, front ends without widgets and saved files."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import io
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.i18n import _
-from openclaw_ipython.shell.login.state import State, ending
-from openclaw_ipython.shell.views import duration, short
+from openclaw_ipython.shell.views import duration, written_to
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.device_flow import Prompt
+    from openclaw_ipython.shell.login.state import SignInState
 
 
-def prompt_text(state: State) -> str:
-    """What to do now, or how it ended. After the end neither code nor link is left in it."""
+def prompt_text(state: SignInState) -> str:
+    """What to do now, or the end, in which neither code nor link is left."""
     if state.over:
         return "\n".join([ending(state), *_after(state)])
     if state.prompt is None:
@@ -29,15 +29,41 @@ def prompt_text(state: State) -> str:
     )
 
 
-def _after(state: State) -> list[str]:
-    """What is said below the ending: where the login was written, or what to type next."""
+def _after(state: SignInState) -> list[str]:
+    """The lines below the end: the files written, or what to type next."""
     if state.outcome is not None:
-        return ["  " + _("written to {path}", path=short(path)) for path in state.outcome.written]
+        return [f"  {line}" for line in written_to(*state.outcome.written)]
     return [f"→ {state.error.hint}"] if state.error and state.error.hint else []
 
 
-def prompt_bundle(state: State) -> dict[str, str]:
-    """The same for a notebook: one quiet line under the panel, complete without it."""
+def ending(state: SignInState) -> str:
+    """The sentence at the end of a sign-in."""
+    match state.phase:
+        case "signed in" if state.outcome is not None:
+            done = _("Signed in to {label} as {login}", label=state.label, login=state.outcome.profile_id)
+            return done + default_suffix(state.outcome.default)
+        case "cancelled" if state.replaced_by:
+            return state.replaced_by
+        case "denied":
+            return _("Denied: the sign-in was refused on the approval page")
+        case "expired":
+            return _("Expired: the code was not confirmed in time")
+        case "cancelled":
+            return _("Cancelled: nothing was written")
+        case "failed" if state.unavailable:
+            sentence = str(state.error)
+            return _("{sentence}.", sentence=f"{sentence[:1].upper()}{sentence[1:]}")
+        case _:
+            return _("Failed: {error}", error=state.error) if state.error else _("Failed")
+
+
+def default_suffix(default: object) -> str:
+    """The end of a sentence that names the default model; empty without one."""
+    return _(" · default model {model}", model=default) if default else ""
+
+
+def prompt_bundle(state: SignInState) -> dict[str, str]:
+    """The text for a notebook: one grey line below the panel, and complete without it."""
     text = prompt_text(state)
     if state.over or state.prompt is None:
         line = html.escape(text).replace("\n", "<br>")
@@ -53,7 +79,7 @@ def prompt_bundle(state: State) -> dict[str, str]:
 
 
 def qr_text(prompt: Prompt) -> str:
-    """The link as a QR code of half-block characters, for the phone."""
+    """The link as a QR code of half-block characters."""
     import segno
 
     out = io.StringIO()
@@ -62,7 +88,7 @@ def qr_text(prompt: Prompt) -> str:
 
 
 def qr_svg(prompt: Prompt) -> str:
-    """The link as a QR code in an SVG data URI, dark on white with its quiet zone, for any theme."""
+    """The link as a QR code in an SVG data URI, dark on white with its quiet zone in every theme."""
     import segno
 
     return str(

@@ -1,7 +1,7 @@
-"""One sign-in in progress: runs on the bridge, tells its watchers, can be waited for and cancelled.
+"""A sign-in by device code in progress: it runs on the bridge, and can be waited for and cancelled.
 
-Nothing here draws: a watcher (the widget panel, the plain-text copy, a blocked terminal) is told the new
-state whenever there is one. Watchers are called on the bridge's thread, one at a time.
+Nothing is displayed here: observers (the panel, its plain-text copy, a blocked terminal) are called with every new
+state, on the bridge's thread, one after another.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.login import Prompted, Waiting
 from openclaw_ipython.auth.sign_in import LoggedIn
@@ -38,11 +40,10 @@ log = logging.getLogger(__name__)
 Phase = Literal["asking", "waiting", "signed in", "denied", "expired", "cancelled", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where the sign-in is. `left` is seconds until the code expires, `trouble` what went wrong with a poll.
+class SignInState(Struct, frozen=True):
+    """The state of a sign-in. `left` is the seconds until the code expires, `trouble` why the last poll failed.
 
-    `instead` is the sentence of another sign-in that took its place.
+    `replaced_by` is the final message of another sign-in that took its place.
     """
 
     label: str
@@ -52,24 +53,24 @@ class State:
     trouble: str = ""
     outcome: LoginOutcome | None = None
     error: OpenClawError | None = None
-    instead: str = ""
+    replaced_by: str = ""
 
     @property
     def unavailable(self) -> bool:
-        """Whether the service does not offer it: another way is needed."""
+        """Whether the service does not offer this way to sign in."""
         return isinstance(self.error, LoginUnavailable)
 
     @property
     def over(self) -> bool:
-        """Whether it has ended, one way or another."""
+        """Whether it has ended."""
         return self.phase not in ("asking", "waiting")
 
 
-Watcher = Callable[[State], None]
+Observer = Callable[[SignInState], None]
 
 
-class SignIn:
-    """Starts at once. `monotonic` is monotonic seconds."""
+class PendingSignIn:
+    """A sign-in by device code. `start` begins it. `monotonic` gives seconds."""
 
     def __init__(
         self,
@@ -88,36 +89,36 @@ class SignIn:
         self._profile = profile
         self._monotonic = monotonic
         self._deadline = 0.0
-        self._watchers: list[Watcher] = []
+        self._observers: list[Observer] = []
         self._ended = threading.Event()
         self._answered = threading.Event()
         self._work: Future[None] | None = None
-        self.state = State(client.provider(provider).label)
+        self.state = SignInState(client.provider(provider).label)
 
     def start(self) -> None:
-        """Ask the service for a code; everything else follows by itself."""
+        """Ask the service for a code; the rest follows on the bridge."""
         self._work = self._bridge.submit(self._run())
         self._work.add_done_callback(self._end)  # also when cancelled before it ran
 
-    def watch(self, watcher: Watcher) -> None:
-        """Tell `watcher` the state now and whenever it changes, on the bridge's thread."""
+    def observe(self, observer: Observer) -> None:
+        """Call `observer` with the state now and at every change, on the bridge's thread."""
 
-        async def join() -> None:
-            self._watchers.append(watcher)
-            watcher(self.state)
+        async def add() -> None:
+            self._observers.append(observer)
+            observer(self.state)
 
-        self._bridge.submit(join())
+        self._bridge.submit(add())
 
     def cancel(self) -> None:
-        """Stop. Only signals: safe to call from a widget's click handler on any thread."""
+        """Signal the end. Safe in a widget's click handler, on any thread."""
         if self._work is not None:
             self._work.cancel()
 
-    def give_way(self, said: str) -> None:
-        """End, because the person signed in another way; `said` is what that one came to."""
+    def replace_by(self, message: str) -> None:
+        """End, since the person signed in another way; `message` is the final one of that way."""
 
         async def end() -> None:
-            self._tell(phase="cancelled", prompt=None, error=None, instead=said)
+            self._update(phase="cancelled", prompt=None, error=None, replaced_by=message)
             self.cancel()
 
         self._bridge.submit(end())
@@ -127,11 +128,11 @@ class SignIn:
         return wait(self._answered, seconds)
 
     def ended(self, seconds: float = 0.0) -> bool:
-        """Whether it has ended, after waiting for up to `seconds`; an interrupt is let through."""
+        """Whether it has ended, after waiting for up to `seconds`. Can be interrupted."""
         return wait(self._ended, seconds)
 
     def wait(self) -> LoginOutcome:
-        """Block until it has ended. An interrupt cancels it. Raises what it ended with."""
+        """Block until it has ended, and return `result`. An interrupt cancels it."""
         try:
             while not self.ended(TICK):
                 pass
@@ -141,7 +142,7 @@ class SignIn:
         return self.result()
 
     def result(self) -> LoginOutcome:
-        """What it ended with: the outcome, or its error raised."""
+        """The outcome. Raises the error of a sign-in that failed or was cancelled."""
         if self.state.outcome is not None:
             return self.state.outcome
         raise self.state.error or LoginCancelled(_("the sign-in was cancelled"), hint="%openclaw login")
@@ -160,23 +161,23 @@ class SignIn:
                     match event:
                         case Prompted(prompt):
                             self._deadline = self._monotonic() + prompt.expires_in
-                            self._tell(phase="waiting", prompt=prompt, left=prompt.expires_in)
+                            self._update(phase="waiting", prompt=prompt, left=prompt.expires_in)
                             self._answered.set()
                         case Waiting(_, why):
-                            self._tell(trouble=why, left=self._left())
+                            self._update(trouble=why, left=self._left())
                         case LoggedIn(outcome):
-                            self._tell(phase="signed in", outcome=outcome, prompt=None)
+                            self._update(phase="signed in", outcome=outcome, prompt=None)
         except asyncio.CancelledError:
-            if not self.state.over:  # else it came too late: the login is written, or another took its place
+            if not self.state.over:  # otherwise too late: the login is written, or another took its place
                 error = LoginCancelled(_("the sign-in was cancelled"), hint="%openclaw login")
-                self._tell(phase="cancelled", error=error, prompt=None)
+                self._update(phase="cancelled", error=error, prompt=None)
             raise
         except OpenClawError as error:
-            self._tell(phase=_phase_of(error), error=error, prompt=None)
+            self._update(phase=_phase_of(error), error=error, prompt=None)
         except Exception as error:
-            # A fault of ours must still end the panel; the traceback is for the log only.
+            # After any error the panel must end; the traceback goes to the log only.
             log.exception("sign-in failed")
-            self._tell(
+            self._update(
                 phase="failed",
                 error=ServiceError(_("the sign-in broke: {kind}", kind=type(error).__name__)),
                 prompt=None,
@@ -188,18 +189,18 @@ class SignIn:
         while True:
             await asyncio.sleep(1)
             if self.state.phase == "waiting":
-                self._tell(left=self._left())
+                self._update(left=self._left())
 
     def _left(self) -> float:
         return max(0.0, self._deadline - self._monotonic())
 
-    def _tell(self, **changes: object) -> None:
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]
-        for watcher in self._watchers:
+    def _update(self, **changes: object) -> None:
+        self.state = replace(self.state, **changes)
+        for observer in self._observers:
             try:
-                watcher(self.state)
-            except Exception:  # a front end that is gone must not end the sign-in
-                log.debug("a watcher of the sign-in failed", exc_info=True)
+                observer(self.state)
+            except Exception:  # a closed front end must not end the sign-in
+                log.debug("an observer of the sign-in failed", exc_info=True)
 
 
 def _phase_of(error: OpenClawError) -> Phase:
@@ -210,27 +211,3 @@ def _phase_of(error: OpenClawError) -> Phase:
             return "expired"
         case _:
             return "failed"
-
-
-def ending(state: State) -> str:
-    """The sentence a sign-in ends with."""
-    match state.phase:
-        case "signed in" if state.outcome is not None:
-            model = (
-                _(" · default model {model}", model=state.outcome.default) if state.outcome.default else ""
-            )
-            done = _("Signed in to {label} as {login}", label=state.label, login=state.outcome.profile_id)
-            return done + model
-        case "cancelled" if state.instead:
-            return state.instead
-        case "denied":
-            return _("Denied: the sign-in was refused on the approval page")
-        case "expired":
-            return _("Expired: the code was not confirmed in time")
-        case "cancelled":
-            return _("Cancelled: nothing was written")
-        case "failed" if state.unavailable:
-            said = str(state.error)
-            return _("{sentence}.", sentence=f"{said[:1].upper()}{said[1:]}")
-        case _:
-            return _("Failed: {error}", error=state.error) if state.error else _("Failed")

@@ -1,10 +1,11 @@
-"""The stored logins and keys: are they what they seem, do they last, are they where they are looked for? Pure."""
+"""The checks of stored logins and keys: their kind, their expiry, and the configuration that names them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from openclaw_ipython.diagnostics.findings import Finding, Severity
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
@@ -20,9 +21,8 @@ _YEAR_MS = 365.25 * 86400 * 1000
 _SECONDS_BELOW = 1e11  # as milliseconds this is March 1973, as seconds the year 5138
 
 
-@dataclass(frozen=True, slots=True)
-class LoginFacts:
-    """What the checks of logins need to know. `now` is epoch milliseconds."""
+class LoginFacts(Struct, frozen=True):
+    """The state that the checks of logins read. `now` in epoch milliseconds."""
 
     snapshot: Snapshot
     rows: Sequence[ProfileRow]
@@ -32,7 +32,7 @@ class LoginFacts:
 
 
 def check_logins(facts: LoginFacts) -> Iterator[Finding]:
-    """The findings about stored logins, and about what the configuration says of them."""
+    """The findings about stored logins and the parts of the configuration that name them."""
     rows = {row.profile_id: row for row in facts.rows}
     for profile in facts.snapshot.profiles.values():
         yield from _check_profile(facts, profile, rows.get(profile.id))
@@ -84,10 +84,10 @@ def _check_expiry(facts: LoginFacts, profile: StoredProfile, again: str) -> Iter
 
 
 def _check_in_place(facts: LoginFacts) -> Iterator[Finding]:
-    """Logins that belong to another program are used only where the provider has an entry."""
+    """Another program's login is used only where its provider has an entry."""
     for row in facts.rows:
-        here = row.profile_id in facts.snapshot.profiles
-        if not here and facts.snapshot.config.provider(row.provider) is None:
+        stored = row.profile_id in facts.snapshot.profiles
+        if not stored and facts.snapshot.config.provider(row.provider) is None:
             what = f"so this login ({row.source}) is not used"
             yield _no_entry(facts.providers, row.provider, row.profile_id, "note", what)
 
@@ -101,7 +101,7 @@ def _no_entry(providers: Providers, provider_id: str, where: str, severity: Seve
 
 
 def _check_listed(facts: LoginFacts) -> Iterator[Finding]:
-    """`auth.profiles` names what is stored, with the right mode."""
+    """`auth.profiles` names stored logins only, each with its mode."""
     listed = facts.snapshot.config.get(("auth", "profiles"))
     for profile_id, entry in listed.items() if isinstance(listed, Mapping) else ():
         where = path_text(("auth", "profiles", profile_id))
@@ -123,15 +123,15 @@ def _mode_fits(mode: object, kind: str) -> bool:
 def _check_orders(facts: LoginFacts) -> Iterator[Finding]:
     known = {row.profile_id for row in facts.rows} | set(facts.snapshot.profiles)
     for provider, order in facts.snapshot.order.items():
-        gone = [profile_id for profile_id in order if profile_id not in known]
-        if gone:
-            what = f"the order of logins names {', '.join(gone)}, which is not stored"
+        missing = [profile_id for profile_id in order if profile_id not in known]
+        if missing:
+            what = f"the order of logins names {', '.join(missing)}, which is not stored"
             fix = f"%openclaw models auth order clear --provider {provider}"
             yield Finding("login", "warning", what, f"order of {provider}", fix)
 
 
 def _check_variables(facts: LoginFacts) -> Iterator[Finding]:
-    """Variables that hold a placeholder, and entries that wait for a variable that is not set."""
+    """Variables that hold a placeholder, and entries that refer to a variable that is not set."""
     for provider in facts.providers.values():
         for name in provider.key_variables:
             value = facts.environ.get(name, "").strip()

@@ -1,10 +1,11 @@
-"""What is chosen and where it leads: models, aliases, base URLs, the variables that move the home. Pure."""
+"""The checks of the configuration: models, aliases, base URLs, and the variables that move the home."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from openclaw_ipython.auth.accounts import ORIGIN_VARIABLE
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
@@ -20,20 +21,19 @@ if TYPE_CHECKING:
     from openclaw_ipython.openclaw.store import Snapshot
     from openclaw_ipython.providers import Providers
 
-_MOVING = {
-    "OPENCLAW_HOME": "it stands in for the home folder",
-    "OPENCLAW_STATE_DIR": "it is where all of OpenClaw's files are",
-    "OPENCLAW_CONFIG_PATH": "it is where the configuration is",
-    "OPENCLAW_AGENT_DIR": "it is where logins are",
-    "PI_CODING_AGENT_DIR": "it is where logins are",
-    "QWEN_HOME": "it is where the files of Qwen Code are",
+_PLACE_VARIABLES = {
+    "OPENCLAW_HOME": "it replaces the home folder",
+    "OPENCLAW_STATE_DIR": "it is the folder of all of OpenClaw's files",
+    "OPENCLAW_CONFIG_PATH": "it is the path of the configuration",
+    "OPENCLAW_AGENT_DIR": "it is the folder of the logins",
+    "PI_CODING_AGENT_DIR": "it is the folder of the logins",
+    "QWEN_HOME": "it is the folder of Qwen Code's files",
     ORIGIN_VARIABLE: "sign-ins by code go there",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ChoiceFacts:
-    """What the checks of choices need to know. `missing_login(provider)` says why a provider has none, or ''."""
+class ConfigFacts(Struct, frozen=True):
+    """The state that the checks read. `missing_login(provider)` is the reason why a provider has no login, or ''."""
 
     snapshot: Snapshot
     models: Models
@@ -42,8 +42,8 @@ class ChoiceFacts:
     missing_login: Callable[[str], str]
 
 
-def check_choices(facts: ChoiceFacts) -> Iterator[Finding]:
-    """The findings about chosen models and where questions to them go."""
+def check_config(facts: ConfigFacts) -> Iterator[Finding]:
+    """The findings about the chosen models and the addresses of their providers."""
     yield from _check_default(facts)
     yield from _check_logins_in_use(facts)
     yield from _check_offered(facts)
@@ -54,18 +54,18 @@ def check_choices(facts: ChoiceFacts) -> Iterator[Finding]:
 
 
 def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """The variables that decide where things are."""
-    for name, what in _MOVING.items():
+    """Notes about the variables that move files and addresses."""
+    for name, what in _PLACE_VARIABLES.items():
         if environ.get(name, "").strip():
             yield Finding("environment", "note", what, f"{name}={redact(environ[name])}", f"unset {name}")
     if environ.get("OPENCLAW_PROFILE", "").strip():
-        what = "alone it moves nothing: the profile of OpenClaw is an option of its command line"
+        what = "it has no effect alone: the profile of OpenClaw is an option of its command line"
         where = f"OPENCLAW_PROFILE={environ['OPENCLAW_PROFILE']}"
         yield Finding("environment", "note", what, where, "set OPENCLAW_STATE_DIR instead")
 
 
-def check_era(snapshot: Snapshot, home: Home, *, has_json_logins: bool) -> Iterator[Finding]:
-    """What is different in a home whose logins are in a database."""
+def check_storage(snapshot: Snapshot, home: Home, *, has_json_logins: bool) -> Iterator[Finding]:
+    """The findings about a home whose logins are in a database."""
     if snapshot.storage != "sqlite":
         return
     what = f"this home belongs to a newer OpenClaw; what is changed here is kept in {home.own_dir}"
@@ -78,7 +78,7 @@ def check_era(snapshot: Snapshot, home: Home, *, has_json_logins: bool) -> Itera
 # -- models --------------------------------------------------------------------------------
 
 
-def _check_default(facts: ChoiceFacts) -> Iterator[Finding]:
+def _check_default(facts: ConfigFacts) -> Iterator[Finding]:
     default = facts.models.default()
     where = "agents.defaults.model"
     if default is None:
@@ -92,52 +92,56 @@ def _check_default(facts: ChoiceFacts) -> Iterator[Finding]:
         yield Finding("model", "error", str(error), where, fix)
 
 
-def _set_default(facts: ChoiceFacts) -> str:
-    able = _usable(facts)
-    return f"%openclaw models set {able}" if able else "%openclaw login"
+def _set_default(facts: ConfigFacts) -> str:
+    model = _usable_model(facts)
+    return f"%openclaw models set {model}" if model else "%openclaw login"
 
 
-def _usable(facts: ChoiceFacts, *, images: bool = False) -> str:
-    """A model to choose instead: of a service somebody is signed in to, where there is one; '' for none."""
+def _usable_model(facts: ConfigFacts, *, images: bool = False) -> str:
+    """A model to choose instead, of a provider with a login if there is one; empty for none."""
     rows = [row for row in facts.models.rows(everything=True) if not row.missing]
     refs = [row.ref for row in rows if not images or "image" in row.input]
-    ready = {provider: not facts.missing_login(provider) for provider in {ref.provider for ref in refs}}
-    return next((str(ref) for ref in refs if ready[ref.provider]), str(refs[0]) if refs else "")
+    has_login = {provider: not facts.missing_login(provider) for provider in {ref.provider for ref in refs}}
+    return next((str(ref) for ref in refs if has_login[ref.provider]), str(refs[0]) if refs else "")
 
 
-def _check_logins_in_use(facts: ChoiceFacts) -> Iterator[Finding]:
+def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
     models = facts.models
     chosen = [ref for ref in (models.default(), models.image_default()) if ref]
-    spare = [*models.fallbacks(), *models.image_fallbacks()]
-    used = list(dict.fromkeys(ref.provider for ref in [*chosen, *spare]))
+    fallbacks = [*models.fallbacks(), *models.image_fallbacks()]
+    used = list(dict.fromkeys(ref.provider for ref in [*chosen, *fallbacks]))
     for provider in used:
-        if why := facts.missing_login(provider):
+        if reason := facts.missing_login(provider):
             needed = any(ref.provider == provider for ref in chosen)
-            yield Finding("login", "error" if needed else "warning", why, provider, _login(facts, provider))
+            yield Finding(
+                "login", "error" if needed else "warning", reason, provider, _login_command(facts, provider)
+            )
     for provider in facts.snapshot.config.provider_ids:
-        if provider.lower() not in used and (why := facts.missing_login(provider.lower())):
+        if provider.lower() not in used and (reason := facts.missing_login(provider.lower())):
             where = path_text(("models", "providers", provider))
-            yield Finding("login", "note", f"{why}; no chosen model needs it", where, _login(facts, provider))
+            yield Finding(
+                "login", "note", f"{reason}; no chosen model needs it", where, _login_command(facts, provider)
+            )
 
 
-def _login(facts: ChoiceFacts, provider: str) -> str:
+def _login_command(facts: ConfigFacts, provider: str) -> str:
     known = facts.providers.get(provider)
     if known is not None and known.device_login is not None:
         return f"%openclaw login --provider {provider}"
     return f"%openclaw models auth add --provider {provider}"
 
 
-def _check_offered(facts: ChoiceFacts) -> Iterator[Finding]:
-    """Chosen models and aliases lead to models that their provider has, as far as its list is complete."""
-    nowhere = {
+def _check_offered(facts: ConfigFacts) -> Iterator[Finding]:
+    """Aliases and fallbacks name models that the provider has, where its list of models is complete."""
+    unknown = {
         row.ref for row in facts.models.rows(everything=True) if row.missing and _is_listed(facts, row.ref)
     }
     for alias in facts.models.aliases():
         try:
-            lost = facts.models.resolve(alias) in nowhere
+            is_lost = facts.models.resolve(alias) in unknown
         except ConfigError:
-            lost = True
-        if lost:
+            is_lost = True
+        if is_lost:
             fix = f"%openclaw models aliases remove {alias}"
             yield Finding("alias", "warning", "it stands for a model that does not exist", alias, fix)
     for group, refs, images in (
@@ -145,28 +149,28 @@ def _check_offered(facts: ChoiceFacts) -> Iterator[Finding]:
         ("image-fallbacks", facts.models.image_fallbacks(), True),
     ):
         for ref in refs:
-            if ref in nowhere or facts.models.provider_of(ref.provider, ref.model) is None:
-                what = f"{ref} does not exist and cannot stand in {'for images' if images else 'for the default'}"
+            if ref in unknown or facts.models.provider_of(ref.provider, ref.model) is None:
+                what = f"{ref} does not exist and cannot be a fallback{' for images' if images else ''}"
                 yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
 
 
-def _is_listed(facts: ChoiceFacts, ref: ModelRef) -> bool:
-    """Whether the provider's models are all listed, so that another one does not exist."""
+def _is_listed(facts: ConfigFacts, ref: ModelRef) -> bool:
+    """Whether the list of the provider's models is complete, so that no other model exists."""
     provider = facts.providers.get(ref.provider)
     entry = facts.snapshot.config.provider(ref.provider)
     return bool((provider and provider.closed) or (provider is None and entry and entry.models))
 
 
-def _check_images(facts: ChoiceFacts) -> Iterator[Finding]:
+def _check_images(facts: ConfigFacts) -> Iterator[Finding]:
     image = facts.models.image_default()
     rows = facts.models.rows(everything=True)
     row = next((row for row in rows if row.ref == image), None)
     if row is not None and not row.missing and "image" not in row.input:
-        fix = f"%openclaw models set-image {_usable(facts, images=True) or 'MODEL'}"
+        fix = f"%openclaw models set-image {_usable_model(facts, images=True) or 'MODEL'}"
         yield Finding("model", "warning", f"{image} reads text only", "agents.defaults.imageModel", fix)
 
 
-def _check_plugins(facts: ChoiceFacts) -> Iterator[Finding]:
+def _check_plugins(facts: ConfigFacts) -> Iterator[Finding]:
     default = facts.models.default()
     provider = facts.providers.get(default.provider) if default else None
     if provider and provider.plugin and facts.snapshot.config.plugin_enabled(provider.plugin) is False:
@@ -178,7 +182,7 @@ def _check_plugins(facts: ChoiceFacts) -> Iterator[Finding]:
 # -- base URLs -----------------------------------------------------------------------------
 
 
-def _check_base_url(facts: ChoiceFacts, provider_id: str) -> Iterator[Finding]:
+def _check_base_url(facts: ConfigFacts, provider_id: str) -> Iterator[Finding]:
     entry = facts.snapshot.config.provider(provider_id)
     where = path_text(("models", "providers", provider_id, "baseUrl"))
     url = entry.base_url if entry else None

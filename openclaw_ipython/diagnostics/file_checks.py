@@ -1,39 +1,39 @@
-"""The files of a home: who may read them, what lies around, what is locked. What they say is not looked at here.
+"""The checks of files: permissions, links, locks, leftovers of interrupted writes, and the journal.
 
-`look` asks the file system; the rest decides from what it found.
+`inspect_files` asks the file system, `check_files` decides. The content of files is not read, except the journal's.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
+from openclaw_ipython.journal.schema import MIGRATIONS, ForeignDatabase, version_of
 from openclaw_ipython.openclaw.locks import STALE_SECONDS
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.paths import Home
 
-Role = Literal["folder", "file", "lock", "litter"]
+Role = Literal["folder", "file", "lock", "leftover"]
 
-QWEN_LOCK_SECONDS = 40.0  # above the age at which any release of Qwen Code takes a lock for abandoned
-LITTER_SECONDS = 3600.0  # no write takes that long
+QWEN_LOCK_SECONDS = 40.0  # above the age at which any release of Qwen Code ignores a lock
+LEFTOVER_SECONDS = 3600.0  # no write takes that long
 _AHEAD_SECONDS = 300.0
-_LITTER = re.compile(
-    r"\.[^/]+\.[0-9a-f]{16}\.tmp|[^/]+\.tmp(\.[^/]+)?|[^/]+\.lock\.(takeover|stale\..+|[0-9a-f]{16})"
-)
+_LEFTOVER = r"\.[^/]+\.[0-9a-f]{16}\.tmp|[^/]+\.tmp(\.[^/]+)?|[^/]+\.lock\.(takeover|stale\..+|[0-9a-f]{16})"
 
 
-@dataclass(frozen=True, slots=True)
-class FileFact:
-    """What the system says about one path. Times in epoch seconds; `mode` are the permission bits behind links.
+class FileFact(Struct, frozen=True):
+    """What the file system says about one path. `mtime` in epoch seconds; `mode` has the permission bits.
 
-    `link` is where a symbolic link leads, empty for none; a link that leads nowhere is `broken`.
+    `link` is the target of a symbolic link, empty for none; a link without a target file is `broken`.
     """
 
     path: Path
@@ -46,8 +46,8 @@ class FileFact:
     broken: bool = False
 
 
-def look(home: Home) -> list[FileFact]:
-    """What is there of a home, and what was left behind beside it."""
+def inspect_files(home: Home) -> list[FileFact]:
+    """The existing files, folders and locks of a home, and the temporary files beside them."""
     folders = (home.state_dir, home.agent_dir, home.own_dir)
     creds = home.qwen_dir / "oauth_creds.json"
     files = (
@@ -55,18 +55,18 @@ def look(home: Home) -> list[FileFact]:
         home.journal, creds,
     )  # fmt: skip
     locks = (_lock_of(home.auth_profiles), _lock_of(home.own_profiles), home.qwen_dir / "oauth_creds.lock")
-    around = dict.fromkeys(path.parent for path in files)
+    parents = dict.fromkeys(path.parent for path in files)
     names = {path.name for path in files}
     return [
         *_facts(folders, "folder"),
         *_facts(files, "file"),
         *_facts(locks, "lock"),
-        *_facts([path for folder in around for path in _left_behind(folder, names)], "litter"),
+        *_facts([path for folder in parents for path in _left_behind(folder, names)], "leftover"),
     ]
 
 
 def check_files(facts: Sequence[FileFact], now: float, *, windows: bool) -> Iterator[Finding]:
-    """The findings about files. On Windows permissions are another matter and not looked at."""
+    """The findings about files. On Windows permissions are not checked."""
     for fact in facts:
         if fact.broken:
             yield Finding(
@@ -78,8 +78,8 @@ def check_files(facts: Sequence[FileFact], now: float, *, windows: bool) -> Iter
             )
         elif fact.role == "lock":
             yield from _check_lock(fact, now, windows)
-        elif fact.role == "litter":
-            yield from _check_litter(fact, now, windows)
+        elif fact.role == "leftover":
+            yield from _check_leftover(fact, now, windows)
         else:
             yield from _check_one(fact, now, windows)
 
@@ -120,10 +120,10 @@ def _check_lock(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
         yield Finding("lock", "warning", what, where, _remove(fact, windows))
 
 
-def _check_litter(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
-    if now - fact.mtime > LITTER_SECONDS and not fact.is_folder:
+def _check_leftover(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
+    if now - fact.mtime > LEFTOVER_SECONDS and not fact.is_folder:
         what = "a write that was cut short left this behind"
-        yield Finding("litter", "warning", what, str(fact.path), _remove(fact, windows))
+        yield Finding("leftover", "warning", what, str(fact.path), _remove(fact, windows))
 
 
 def _remove(fact: FileFact, windows: bool) -> str:
@@ -159,7 +159,7 @@ def _fact(path: Path, role: Role) -> FileFact | None:
 
 
 def _left_behind(folder: Path, names: set[str]) -> list[Path]:
-    """Temporary files of the given ones, of whichever program."""
+    """The temporary files of the files `names`, of any program."""
     try:
         entries = sorted(folder.iterdir())
     except OSError:
@@ -168,5 +168,47 @@ def _left_behind(folder: Path, names: set[str]) -> list[Path]:
     return [
         path
         for path in entries
-        if _LITTER.fullmatch(path.name) and path.name.startswith((*stems, "oauth_creds.lock."))
+        if re.fullmatch(_LEFTOVER, path.name) and path.name.startswith((*stems, "oauth_creds.lock."))
     ]
+
+
+# -- the journal ---------------------------------------------------------------------------
+
+_DAMAGED = "the journal is damaged; the next use sets it aside and begins a new one"
+
+
+def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
+    """The findings about the file of usage, conversations and cached answers, which is not opened for writing."""
+    path = home.journal
+    if not path.is_file():
+        return
+    where = str(path)
+    if not all(os.access(place, os.W_OK) for place in (path, path.parent)):
+        fix = shell_line("attrib -r" if windows else "chmod u+w", path)
+        yield Finding("journal", "warning", "usage and conversations cannot be written down", where, fix)
+    move = shell_line("ren" if windows else "rm", path)
+    try:
+        fault = _fault(path)
+    except ForeignDatabase as error:
+        yield Finding("journal", "warning", f"it is {error} database; nothing is written down", where, move)
+    except sqlite3.OperationalError as error:  # in use, or cannot be opened: says nothing about its content
+        yield Finding("journal", "note", f"it could not be looked into: {error}", where, "")
+    except sqlite3.DatabaseError as error:
+        fault = str(error)
+        yield Finding("journal", "warning", f"{_DAMAGED} ({fault})", where, move)
+    else:
+        if fault != "ok":
+            yield Finding("journal", "warning", f"{_DAMAGED} ({fault})", where, move)
+
+
+def _fault(path: Path) -> str:
+    """The first problem that SQLite finds, or `ok`. Raises sqlite3.DatabaseError, ForeignDatabase."""
+    # Without a log beside it the file is read unlocked; with one, the reader takes part in the locking.
+    at_rest = not any(path.with_name(path.name + suffix).exists() for suffix in ("-wal", "-journal"))
+    how = "immutable=1" if at_rest else "mode=ro"
+    connection = sqlite3.connect(f"{path.resolve().as_uri()}?{how}", uri=True, timeout=0.25)
+    try:
+        version_of(connection, len(MIGRATIONS))
+        return str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+    finally:
+        connection.close()

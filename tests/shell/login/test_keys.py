@@ -6,7 +6,7 @@ import pytest
 
 from openclaw_ipython.errors import LoginRequired
 from openclaw_ipython.shell.front_end import FrontEnd
-from openclaw_ipython.shell.login.secret_prompt import ask_secret
+from openclaw_ipython.shell.login.keys import ask_secret
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+"""The check-up of a home: its files, logins and settings. It reads and never writes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+from openclaw_ipython.diagnostics.config_checks import (
+    ConfigFacts,
+    check_config,
+    check_environment,
+    check_storage,
+)
+from openclaw_ipython.diagnostics.file_checks import check_files, check_journal, inspect_files
+from openclaw_ipython.diagnostics.findings import Finding, unreadable, worst_first
+from openclaw_ipython.diagnostics.login_checks import LoginFacts, check_logins
+from openclaw_ipython.errors import DocumentError, OpenClawError
+from openclaw_ipython.net.client import HttpClient, HTTPError, InvalidURL
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.accounts import Accounts
+    from openclaw_ipython.models.selection import Models
+    from openclaw_ipython.openclaw.store import Store
+    from openclaw_ipython.providers import Providers
+    from openclaw_ipython.runtime.env import Runtime
+
+REACH_SECONDS = 5.0
+
+
+class Doctor:
+    """Examines one home. `http` gives the client that `probe` uses; on `windows` file permissions are not checked."""
+
+    def __init__(
+        self,
+        store: Store,
+        models: Models,
+        accounts: Accounts,
+        providers: Providers,
+        runtime: Runtime,
+        *,
+        http: Callable[[], HttpClient],
+        windows: bool = os.name == "nt",
+    ) -> None:
+        self._store = store
+        self._models = models
+        self._accounts = accounts
+        self._providers = providers
+        self._runtime = runtime
+        self._http = http
+        self._windows = windows
+
+    async def examine(self, *, probe: bool = False) -> list[Finding]:
+        """All findings, the worst first. A file that cannot be read is a finding, not an error.
+
+        With `probe` the services in use are asked whether they can be reached, without a login.
+        """
+        found = self._findings()
+        if probe:
+            reached = await asyncio.gather(*(self._reach(*endpoint) for endpoint in self._endpoints()))
+            found += [finding for finding in reached if finding is not None]
+        return worst_first(found)
+
+    def _findings(self) -> list[Finding]:
+        home, environ, now = self._store.home, self._runtime.environ, self._runtime.clock()
+        files = inspect_files(home)
+        found = [*check_files(files, now, windows=self._windows), *check_environment(environ)]
+        found += check_journal(home, windows=self._windows)
+        try:
+            snapshot = self._store.load()
+            found += map(unreadable, snapshot.problems)
+            has_json_logins = any(fact.path == home.auth_profiles for fact in files)
+            found += check_storage(snapshot, home, has_json_logins=has_json_logins)
+            rows = self._accounts.profiles()
+            found += check_logins(LoginFacts(snapshot, rows, self._providers, environ, int(now * 1000)))
+            found += check_config(
+                ConfigFacts(snapshot, self._models, self._providers, home, self._missing_login)
+            )
+        except DocumentError as error:
+            found.append(unreadable(error))
+        return found
+
+    def _missing_login(self, provider_id: str) -> str:
+        """Why there is no usable login of a provider; empty where there is one."""
+        try:
+            if self._accounts.credential(provider_id) is not None:
+                return ""
+            reason = self._accounts.obstacle(provider_id)
+        except OpenClawError as error:
+            reason = str(error)
+        return f"nobody is signed in to {provider_id}" + (f": {reason}" if reason else "")
+
+    def _endpoints(self) -> list[tuple[str, str]]:
+        """The providers of the chosen models, each with its base URL."""
+        try:
+            refs = [self._models.default(), self._models.image_default(), *self._models.fallbacks()]
+        except OpenClawError:
+            return []
+        found: dict[str, str] = {}
+        for ref in refs:
+            try:
+                if ref is not None:
+                    found.setdefault(ref.provider, self._models.target(ref).base_url)
+            except OpenClawError:
+                continue
+        return list(found.items())
+
+    async def _reach(self, provider: str, base_url: str) -> Finding | None:
+        """The finding for an address where nothing answers; any answer will do, and no login is sent."""
+        try:
+            async with (
+                asyncio.timeout(REACH_SECONDS),
+                aclosing(await self._http().send("GET", f"{base_url}/models", idle=REACH_SECONDS)),
+            ):
+                return None
+        except (HTTPError, InvalidURL, TimeoutError) as error:
+            what = f"{provider} cannot be reached ({type(error).__name__})"
+        fix = f"is the address right? %openclaw config get models.providers.{provider}.baseUrl"
+        return Finding("endpoint", "error", what, base_url, fix)

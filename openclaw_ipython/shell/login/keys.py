@@ -1,0 +1,257 @@
+"""Sign-in without a device code: with an API key, with a local server, or by import from other programs.
+
+A key is typed into a hidden field of a notebook, or at a prompt without echo.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.shell.login.prompts import default_suffix
+from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface
+from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
+
+if TYPE_CHECKING:
+    from openclaw_ipython.auth.accounts import LoginOutcome
+    from openclaw_ipython.providers import Provider
+    from openclaw_ipython.shell.front_end import FrontEnd
+    from openclaw_ipython.shell.login.panel import KeyEntry, KeyForm, SaveResult
+    from openclaw_ipython.shell.session import Session
+
+log = logging.getLogger(__name__)
+
+
+def sign_in_by_key(
+    session: Session,
+    provider: Provider,
+    region: str | None,
+    *,
+    profile: str,
+    set_default: bool,
+    force: bool,
+    wait: bool,
+) -> View | None:
+    """Sign in with the API key of the environment, or else with one that the person enters.
+
+    `force` asks although the environment has a key, `wait` asks at a prompt instead of in a panel. Raises UsageError,
+    LoginRequired (also where no person can answer), and the service errors.
+    """
+    client = session.client
+    address = client.keys.address(provider, region)
+    key = None
+    if force or client.keys.environment_key(provider) is None:
+        if _can_show_fields(session) and not wait:
+            _show_fields(session, provider, address, profile=profile, set_default=set_default)
+            return None
+        _show_terms(session, provider)
+        key = ask_secret(
+            session.front, _("API key of {label}: ", label=provider.label), provider.key_variables
+        )
+    else:
+        _show_terms(session, provider)
+    outcome = session.bridge.run(
+        client.login_with_key(provider.id, key, region=address, profile=profile, set_default=set_default)
+    )
+    return outcome_view(provider, outcome)
+
+
+def set_up_local_server(
+    session: Session, provider: Provider, region: str | None, *, set_default: bool
+) -> View:
+    """Set up a server on this machine with the models it has."""
+    outcome = session.bridge.run(
+        session.client.login_locally(provider.id, region=region, set_default=set_default)
+    )
+    found = [row.ref.model for row in session.client.models.rows(provider=provider.id)]
+    names = ", ".join(found[:5])
+    one = _("{count} model: {names}", count=len(found), names=names)
+    models = one if len(found) == 1 else _("{count} models: {names}", count=len(found), names=names)
+    return outcome_view(provider, outcome, models + (" …" if len(found) > 5 else ""))
+
+
+def outcome_view(provider: Provider, outcome: LoginOutcome, *details: str) -> MessageView:
+    """The outcome of a sign-in, and the files that it wrote."""
+    message = (
+        _("Signed in to {label} as {login}", label=provider.label, login=outcome.profile_id)
+        if outcome.profile_id
+        else _("{label} is set up", label=provider.label)
+    )
+    return MessageView(
+        message + default_suffix(outcome.default),
+        details=(
+            *details,
+            *outcome.notes,
+            _("address {url}", url=outcome.base_url),
+            *written_to(*outcome.written),
+        ),
+    )
+
+
+def _show_terms(session: Session, provider: Provider) -> None:
+    if provider.terms:
+        session.show(MessageView(_(provider.terms)))
+
+
+# -- prompts -------------------------------------------------------------------------------
+
+
+def ask_secret(front: FrontEnd, prompt: str, variables: Sequence[str] = ()) -> Secret:
+    """A secret that the person enters: in a hidden field in a notebook, without echo in a terminal.
+
+    Raises LoginRequired where no person can answer (its hint names `variables`), UsageError for no answer.
+    """
+    if not front.can_answer():
+        set_them = _("set {variables} in the environment", variables=_(" or ").join(variables))
+        hint = set_them if variables else _("run this in a notebook")
+        raise LoginRequired(_("there is nobody to ask for the key"), hint=hint)
+    try:
+        # In a kernel, ipykernel has replaced getpass by its own, which asks the front end.
+        return Secret(getpass.getpass(prompt).strip())
+    except EOFError:
+        pass
+    raise UsageError(_("nothing was entered; nothing was written"))
+
+
+# -- fields in a notebook ------------------------------------------------------------------
+
+
+def _can_show_fields(session: Session) -> bool:
+    front = session.front
+    if front.kind == "terminal" or not front.attended:
+        return False
+    try:
+        import ipywidgets  # noqa: F401 - tests that it is installed
+    except ImportError:
+        return False
+    return True
+
+
+def show_widget(surface: JupyterSurface, widget: Any, text: str) -> Handle:
+    """Show a widget, with `text` for front ends that cannot."""
+    bundle = dict(widget._repr_mimebundle_())
+    bundle["text/plain"] = text
+    return surface.show(bundle)
+
+
+def _show_fields(
+    session: Session, provider: Provider, address: str, *, profile: str, set_default: bool
+) -> None:
+    from openclaw_ipython.shell.login.panel import KeyPanel
+
+    surface = JupyterSurface()
+    fallback = MessageView(
+        _(
+            "No fields above? %openclaw login --provider {provider} --wait asks for the key in a prompt",
+            provider=provider.id,
+        )
+    )
+    handles: list[Handle] = []
+
+    def show_end(message: str) -> None:
+        for handle in handles:
+            handle.update(_in_grey(MessageView(message)))
+
+    form = key_form(session, provider, address, profile=profile, set_default=set_default, on_saved=show_end)
+    show_widget(surface, KeyPanel(form).widget, _("[fields for an API key of {label}]", label=provider.label))
+    handles.append(surface.show(_in_grey(fallback)))
+
+
+def key_form(
+    session: Session,
+    chosen: Provider | None = None,
+    address: str = "",
+    *,
+    profile: str = "default",
+    set_default: bool = False,
+    on_saved: Callable[[str], None],
+) -> KeyForm:
+    """A form for a key, with `chosen` and its `address` filled in. `on_saved` is called with the final message."""
+    from openclaw_ipython.shell.login.panel import KeyForm, SaveResult
+
+    keys = session.client.keys
+    products = keys.products()
+
+    def current(provider: Provider) -> str:
+        if chosen is not None and provider.id == chosen.id and address:
+            return address
+        try:
+            return keys.address(provider)
+        except OpenClawError:  # a file that cannot be read is reported when it is written
+            return provider.base_url
+
+    def save(entered: KeyEntry, show: Callable[[SaveResult], None]) -> None:
+        async def work() -> None:
+            try:
+                outcome = await session.client.login_with_key(
+                    entered.provider.id,
+                    entered.key,
+                    region=entered.base_url,
+                    profile=profile,
+                    set_default=set_default,
+                )
+            except OpenClawError as error:
+                show(SaveResult(str(error), (f"→ {error.hint}",) if error.hint else ()))
+            except Exception as error:
+                # After any error the form must take input again; the traceback goes to the log only.
+                log.exception("storing a key failed")
+                show(SaveResult(_("it broke: {kind}", kind=type(error).__name__)))
+            else:
+                view = outcome_view(entered.provider, outcome)
+                show(SaveResult(view.message, view.details, succeeded=True))
+                on_saved(view.message)
+
+        session.bridge.submit(work())
+
+    return KeyForm(products, chosen.id if chosen else products[0].id, current, save)
+
+
+def _in_grey(view: MessageView) -> dict[str, str]:
+    bundle = view._repr_mimebundle_()
+    style = "color: var(--jp-ui-font-color2, #777); font-size: var(--jp-ui-font-size1, 13px)"
+    return {**bundle, "text/html": f'<div style="{style}">{bundle["text/html"]}</div>'}
+
+
+# -- import --------------------------------------------------------------------------------
+
+
+def import_credentials(session: Session, provider: str | None, *, set_default: bool, yes: bool) -> View:
+    """Take over the services of Qwen Code and the environment, after showing them with masked secrets.
+
+    Raises UsageError where there is nothing to import, or no person to agree.
+    """
+    found = session.client.importing.found(Path.cwd())
+    if provider is not None:
+        wanted = session.client.models.checked_provider(provider)
+        found = [service for service in found if service.provider.id == wanted]
+    if not found:
+        raise UsageError(_("nothing to import was found"), hint=_("%openclaw models scan shows what is here"))
+    rows = [(s.source, s.provider.label, s.base_url, s.shown_key, s.outcome) for s in found]
+    session.show(TableView((_("Found in"), _("Service"), _("Address"), _("Key"), _("What happens")), rows))
+    if not yes and not _confirmed(session, len(found)):
+        return MessageView(_("Nothing was written"))
+    outcomes = session.client.importing.take_over(found, set_default=set_default)
+    services = ", ".join(outcome.provider for outcome in outcomes)
+    written = dict.fromkeys(path for outcome in outcomes for path in outcome.written)
+    return MessageView(
+        _("Imported: {services}", services=services) + default_suffix(outcomes[-1].default),
+        details=written_to(*written),
+    )
+
+
+def _confirmed(session: Session, count: int) -> bool:
+    if not session.front.can_answer():
+        raise UsageError(_("nothing was written: there is nobody to say yes"), hint=_("add --yes"))
+    try:
+        answer = input(
+            _("Import this? [y/N] ") if count == 1 else _("Import these {count}? [y/N] ", count=count)
+        )
+    except EOFError:
+        return False
+    return answer.strip().lower() in {"y", "yes"}
