@@ -63,23 +63,23 @@ class BatchCache:
     def __init__(self, answers: AnswerCache) -> None:
         self._answers = answers
 
-    def get(self, question: ResolvedRequest, request: ModelRequest) -> Reply | None:
+    def get(self, route: ResolvedRequest, request: ModelRequest) -> Reply | None:
         """The cached reply to an equal request."""
-        found = self._answers.get(_cache_key(question, request))
+        found = self._answers.get(_cache_key(route, request))
         return decode_reply(found) if found is not None else None
 
-    def put(self, question: ResolvedRequest, request: ModelRequest, reply: Reply) -> None:
+    def put(self, route: ResolvedRequest, request: ModelRequest, reply: Reply) -> None:
         """Store a reply, unless it is incomplete."""
         store(
-            replace(question, cache_key=_cache_key(question, request), cached_reply=None),
+            replace(route, cache_key=_cache_key(route, request), cached_reply=None),
             reply,
             self._answers,
         )
 
 
-def _cache_key(question: ResolvedRequest, request: ModelRequest) -> str:
-    base = question.unadapted if question.unadapted is not None else question.request
-    return cache_key(question.ref, replace(base, messages=request.messages, schema=request.schema))
+def _cache_key(route: ResolvedRequest, request: ModelRequest) -> str:
+    base = route.unadapted if route.unadapted is not None else route.request
+    return cache_key(route.ref, replace(base, messages=request.messages, schema=request.schema))
 
 
 def reply_to_json(reply: Reply) -> dict[str, Any]:

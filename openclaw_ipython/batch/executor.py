@@ -20,10 +20,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.batch.plan import Item
-from openclaw_ipython.batch.request import RequestTemplate
+from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
-from openclaw_ipython.dispatch.failover import Failover, ResolvedRequest
-from openclaw_ipython.dispatch.send import SentRequest, priced
 from openclaw_ipython.errors import LoginRequired, OpenClawError, RateLimited, ServiceUnavailable
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import TICK
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.chat.types import ChatRequest, Reply
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.runtime.event_loop import Bridge
     from openclaw_ipython.sanitize.secrets import Secret
 
@@ -75,8 +74,7 @@ class ExecutorRunner:
         self._workers = max(1, min(workers, limits.concurrency))
         self._limits = limits.share(self._workers)
         self._chunk_size = chunk_size(self._limits, math.ceil(size / self._workers) if size else None)
-        self._failover = Failover(batch.question)
-        self._template = RequestTemplate(batch.question)
+        self._route = ActiveRoute(batch)
         self._window: float | None = None
         self._free_at: deque[float] = deque()  # monotonic; when the share of a returned chunk is unused again
         self._again: deque[Item] = deque()
@@ -87,7 +85,6 @@ class ExecutorRunner:
         self._any_returned = False
         self._refused_logins: set[Secret] = set()
         self._refusals_in_a_row = 0  # logins in a row that were refused before any answer
-        self._success_noted = False
 
     def results(self) -> Generator[list[Finished], None, None]:
         """Every item as its chunk comes back; an empty list now and then while nothing does.
@@ -140,43 +137,43 @@ class ExecutorRunner:
 
     def _finished_from_cache(self, item: Item) -> bool:
         """Whether the cache had the replies to all requests of an item."""
-        while (reply := self._batch.cached_reply(self._failover.current, item.request)) is not None:
+        while (reply := self._batch.cached_reply(self._route.current, item.request)) is not None:
             if self._finish(item, reply):
                 return True
         return False
 
     def _submit(self, items: list[Item]) -> None:
-        question = self._failover.current
-        login = self._login(question)
+        route = self._route.current
+        login = self._login(route)
         chunk = Chunk(
             id=uuid4().hex,
-            url=question.url,
-            name=question.ref.provider,
-            model=str(question.ref),
-            dialect=question.dialect,
-            wrong_key=question.refused_key_hint,
+            url=route.url,
+            name=route.ref.provider,
+            model=str(route.ref),
+            dialect=route.dialect,
+            wrong_key=route.refused_key_hint,
             login=CredentialEnvelope(login) if login else None,
             limits=self._limits,
             window=self._window,
-            requests=tuple(_without_origin(self._template.request(*_parts(item))) for item in items),
+            requests=tuple(_without_origin(self._route.chat_request(item.request)) for item in items),
             delay=max(0.0, self._free_at.popleft() - time.monotonic()) if self._free_at else 0.0,
         )
         try:
             future = self._executor.submit(run_chunk, chunk)
         except Exception as error:  # executors raise exceptions of their own when they accept no more work
             raise _executor_broken(error) from error
-        self._in_flight[future] = _SentChunk(question, login, items, time.time())
+        self._in_flight[future] = _SentChunk(route, login, items, time.time())
         future.add_done_callback(self._returned.put)
 
-    def _login(self, question: ResolvedRequest) -> Secret:
+    def _login(self, route: ResolvedRequest) -> Secret:
         """A current token that the service has not refused."""
-        source = self._client.tokens(question)
+        source = self._client.tokens(route)
         token = self._bridge.run(source.current())
         if token in self._refused_logins:
             renewed = self._bridge.run(source.renewed(token))
             if renewed is None:
                 raise LoginRequired(
-                    _("the service does not accept the login of {name}", name=question.credential.label),
+                    _("the service does not accept the login of {name}", name=route.credential.label),
                     hint="%openclaw login --force",
                 )
             token = renewed
@@ -194,12 +191,12 @@ class ExecutorRunner:
         self._window = returned.window
         self._free_at.append(time.monotonic() + returned.next_delay)
         for _attempt in range(returned.refusals):
-            self._record(sent, RateLimited.__name__, None)
+            self._batch.record(sent.route, sent.at, 0.0, RateLimited.__name__)
         for item, result in zip(sent.items, returned.results, strict=True):
             if result is None:
                 self._again.append(item)
             elif isinstance(result, OpenClawError):
-                self._record(sent, type(result).__name__, None)
+                self._batch.record(sent.route, sent.at, 0.0, type(result).__name__)
                 self._failed(item.row, result)
             else:
                 self._answered(item, result, sent)
@@ -207,22 +204,15 @@ class ExecutorRunner:
             self._chunk_refused(sent, returned, returned.error)
 
     def _answered(self, item: Item, reply: Reply, sent: _SentChunk) -> None:
-        if reply.usage is not None:
-            reply.usage = priced(reply.usage, sent.question)
-        self._record(sent, "ok", reply)
-        if not self._success_noted and self._failover.current is sent.question:
-            self._success_noted = True
-            self._bridge.run(self._client.record_login_outcome(sent.question, None))
+        self._batch.record(sent.route, sent.at, reply.seconds, "ok", reply)
+        if not self._route.success_recorded and self._route.current is sent.route:
+            self._bridge.run(self._route.record_success())
         self._refusals_in_a_row = 0
         item.sent = True
         if self._batch.cache is not None:
-            self._batch.cache.put(sent.question, item.request, reply)
+            self._batch.cache.put(sent.route, item.request, reply)
         if not self._finish(item, reply):
             self._again.append(item)
-
-    def _record(self, sent: _SentChunk, outcome: str, reply: Reply | None) -> None:
-        seconds, usage, first = (reply.seconds, reply.usage, reply.first_text) if reply else (0.0, None, None)
-        self._client.recorder.record(SentRequest(sent.question, sent.at, seconds, outcome, usage, first))
 
     def _finish(self, item: Item, reply: Reply) -> bool:
         """Hand a reply to its item; False when the item has another request to send."""
@@ -241,7 +231,7 @@ class ExecutorRunner:
 
     def _chunk_refused(self, sent: _SentChunk, returned: ChunkResult, error: OpenClawError) -> None:
         """Go on with a new login, then with the next model or login; raises the error when there is none."""
-        if self._failover.current is not sent.question:
+        if self._route.current is not sent.route:
             return  # another chunk has caused the switch already
         if returned.login_refused and sent.login:
             if sent.login in self._refused_logins:
@@ -250,14 +240,9 @@ class ExecutorRunner:
             self._refusals_in_a_row += 1
             if self._refusals_in_a_row < _MAX_LOGINS:
                 return
-        self._bridge.run(self._client.record_login_outcome(sent.question, error))
-        if not self._failover.advance(error):
-            raise self._failover.final_error(error)
+        if not self._bridge.run(self._route.change(error)):
+            raise self._route.failover.final_error(error)
         self._refusals_in_a_row = 0
-        self._template = RequestTemplate(self._failover.current)
-        self._success_noted = False
-        for note in self._failover.notes():
-            self._batch.notify(note)
 
     def _worker_failed(self, sent: _SentChunk, error: Exception) -> None:
         """Send the items of a lost worker again, or let them fail."""
@@ -277,14 +262,10 @@ class ExecutorRunner:
 class _SentChunk(Struct, frozen=True, eq=False):
     """A chunk in flight; `at` is when it was sent, in Unix seconds."""
 
-    question: ResolvedRequest
+    route: ResolvedRequest
     login: Secret
     items: list[Item]
     at: float
-
-
-def _parts(item: Item) -> tuple[Any, Any]:
-    return item.request.messages, item.request.schema
 
 
 def _without_origin(request: ChatRequest) -> ChatRequest:

@@ -13,18 +13,17 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
 from openclaw_ipython.batch.plan import Item
-from openclaw_ipython.batch.request import RequestTemplate, Throttle, affects_every_item, send_request
-from openclaw_ipython.dispatch.failover import Failover, ResolvedRequest
-from openclaw_ipython.dispatch.send import SentRequest, priced
+from openclaw_ipython.batch.request import Throttle, affects_every_item, send_request
+from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.errors import OpenClawError
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rate_limit import RateLimiter
-    from openclaw_ipython.batch.request import OnRequestEnd
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
 
 
@@ -48,16 +47,14 @@ class LocalRunner:
         self._runtime = batch.client.runtime
         self._concurrency = limiter.limits.concurrency
         self._throttle = Throttle(limiter, self._runtime.monotonic, self._runtime.sleep)
-        self._failover = Failover(batch.question)
-        self._template = RequestTemplate(batch.question)
+        self._route = ActiveRoute(batch)
         self._endpoint: ChatEndpoint  # made on the event loop
-        self._success_noted = False
-        self._failing_over = asyncio.Lock()
+        self._changing_route = asyncio.Lock()
         self._exhausted = False
 
     async def results(self) -> AsyncGenerator[Finished, None]:
         """Every item as it finishes. Raises the error that ends the batch."""
-        self._endpoint = self._open(self._failover.current)
+        self._endpoint = self._open(self._route.current)
         finished: asyncio.Queue[Finished | None] = asyncio.Queue()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -74,9 +71,9 @@ class LocalRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _open(self, question: ResolvedRequest) -> ChatEndpoint:
-        tokens = RecentToken(self._client.tokens(question), self._runtime.monotonic)
-        return replace(self._client.endpoint(question), auth=BearerAuth(tokens))
+    def _open(self, route: ResolvedRequest) -> ChatEndpoint:
+        tokens = RecentToken(self._client.tokens(route), self._runtime.monotonic)
+        return replace(self._client.endpoint(route), auth=BearerAuth(tokens))
 
     async def _work(self, put: Callable[[Finished], None]) -> None:
         try:
@@ -98,67 +95,48 @@ class LocalRunner:
         except OpenClawError as error:
             return self._batch.failed(row, error)
         finished = self._batch.succeeded(item, reply)
-        if item.sent and not self._success_noted:
-            self._success_noted = True
-            await self._client.record_login_outcome(self._failover.current, None)
+        if item.sent:
+            await self._route.record_success()
         return finished
 
     async def _reply(self, item: Item) -> Reply:
         """The reply to the next request of an item, from the cache or from the service."""
         request = item.request
-        cached = self._batch.cached_reply(self._failover.current, request)
+        cached = self._batch.cached_reply(self._route.current, request)
         if cached is not None:
             await asyncio.sleep(0)
             return cached
         item.sent = True
         reply = await self._send(request)
-        cache, question = self._batch.cache, self._failover.current
-        if cache is not None and reply.model == str(question.ref):
-            await asyncio.to_thread(cache.put, question, request, reply)
+        cache, route = self._batch.cache, self._route.current
+        if cache is not None and reply.model == str(route.ref):
+            await asyncio.to_thread(cache.put, route, request, reply)
         return reply
 
     async def _send(self, request: ModelRequest) -> Reply:
-        """The reply of the current model and login; of the next ones when these are refused for good."""
+        """The reply of the current route; of the next ones when it is refused for good."""
         while True:
-            question, endpoint = self._failover.current, self._endpoint
-            made = self._template.request(request.messages, request.schema)
+            route, endpoint = self._route.current, self._endpoint
+
+            def record(
+                outcome: str, began: float, reply: Reply | None, route: ResolvedRequest = route
+            ) -> None:
+                seconds = self._runtime.monotonic() - began
+                self._batch.record(route, self._runtime.clock() - seconds, seconds, outcome, reply)
+
+            made = self._route.chat_request(request)
             try:
-                return await send_request(
-                    endpoint, made, self._throttle, str(question.ref), self._recorder(question)
-                )
+                return await send_request(endpoint, made, self._throttle, str(route.ref), record)
             except OpenClawError as error:
-                if not affects_every_item(error) or not await self._fail_over(question, error):
+                if not affects_every_item(error) or not await self._change_route(route, error):
                     raise
 
-    def _recorder(self, question: ResolvedRequest) -> OnRequestEnd:
-        """Records each request in the journal."""
-
-        def record(outcome: str, began: float, reply: Reply | None) -> None:
-            seconds = self._runtime.monotonic() - began
-            usage = first = None
-            if reply is not None:
-                if reply.usage is not None:
-                    reply.usage = priced(reply.usage, question)
-                usage, first = reply.usage, reply.first_text
-            at = self._runtime.clock() - seconds
-            self._client.recorder.record(SentRequest(question, at, seconds, outcome, usage, first))
-
-        return record
-
-    async def _fail_over(self, refused: ResolvedRequest, error: OpenClawError) -> bool:
-        """Switch to the next model or login; False when there is none. All tasks call it, the first one switches."""
-        async with self._failing_over:
-            if self._failover.current is not refused:
+    async def _change_route(self, refused: ResolvedRequest, error: OpenClawError) -> bool:
+        """Change to the next route; False when there is none. All tasks call it, the first one makes the change."""
+        async with self._changing_route:
+            if self._route.current is not refused:
                 return True
-            if self._exhausted:
-                return False
-            await self._client.record_login_outcome(refused, error)
-            if not self._failover.advance(error):
-                self._exhausted = True
-                return False
-            self._endpoint = self._open(self._failover.current)
-            self._template = RequestTemplate(self._failover.current)
-            self._success_noted = False
-            for note in self._failover.notes():
-                self._batch.notify(note)
-            return True
+            self._exhausted = self._exhausted or not await self._route.change(error)
+            if not self._exhausted:
+                self._endpoint = self._open(self._route.current)
+            return not self._exhausted

@@ -130,10 +130,10 @@ def _close(bridge: Bridge, client: Client) -> None:
         bridge.close()
 
 
-def _terms_notes(client: Client, question: ResolvedRequest) -> list[str]:
+def _terms_notes(client: Client, route: ResolvedRequest) -> list[str]:
     """The notice of a provider whose terms restrict batches."""
     try:
-        terms = client.provider(question.ref.provider).terms
+        terms = client.provider(route.ref.provider).terms
     except UsageError:  # a provider of the user's own
         return []
     return [_(terms)] if terms else []
@@ -216,21 +216,17 @@ class _MapCall(Struct, eq=False):
             client = self.client.sibling(retry_policy=RETRY_POLICY)
             stack.callback(_close, bridge, client)
             cache = self._cache(client)
-            question, login_error = self._question(client, Item(self.plan, first).request, cache)
-            job = (
-                client.recorder.journal.jobs.open(self.plan.key(question))
-                if self._resumable(client)
-                else None
-            )
+            route, login_error = self._resolve(client, Item(self.plan, first).request, cache)
+            job = client.recorder.journal.jobs.open(self.plan.key(route)) if self._resumable(client) else None
             checkpoint = Checkpoint(self.plan, job)
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
             stack.callback(lambda: progress.close(self._last_line(results)))
-            results.notes += [*question.notes, *_terms_notes(client, question)]
+            results.notes += [*route.notes, *_terms_notes(client, route)]
             batch = BatchRun(
                 self.plan,
                 chain([first], rows),
-                question,
+                route,
                 client,
                 checkpoint,
                 fail_fast=self.on_error == "raise",
@@ -268,17 +264,17 @@ class _MapCall(Struct, eq=False):
         summary = [results.tally.summary(self.source.size)] if results.tally.done else []
         return " · ".join([*summary, *dict.fromkeys(results.notes)])
 
-    def _question(
+    def _resolve(
         self, client: Client, request: ModelRequest, cache: BatchCache | None
     ) -> tuple[ResolvedRequest, LoginRequired | None]:
         """The resolved model and login; without a login, the error to raise for an item that is not cached."""
         try:
-            return self.plan.question(client, request), None
+            return self.plan.resolve(client, request), None
         except LoginRequired as error:
             if cache is None:
                 raise
             login_error = error
-        return self.plan.question(client, request, cache=True), login_error
+        return self.plan.resolve(client, request, cache=True), login_error
 
     def _resumable(self, client: Client) -> bool:
         return self.resume and client.recording.journal

@@ -52,7 +52,7 @@ class Plan(Struct, frozen=True, eq=False):
         """The requests of the item with these messages; the loop returns the final reply."""
         return _single_request(messages) if self.schema is None else tool_loop(messages, self.schema)
 
-    def question(self, client: Client, first: ModelRequest, *, cache: bool = False) -> ResolvedRequest:
+    def resolve(self, client: Client, first: ModelRequest, *, cache: bool = False) -> ResolvedRequest:
         """Resolve model and login for the whole batch, from its first request. Raises what `Client.resolve` raises.
 
         With `cache`, a request whose answer is cached needs no login.
@@ -61,19 +61,19 @@ class Plan(Struct, frozen=True, eq=False):
         messages = first.messages
         if self.images is not None and not cache:
             messages = (*messages, _PLACEHOLDER_IMAGE)
-        question = client.resolve(
+        resolved = client.resolve(
             messages, model=self.model, stream=stream, answer_schema=first.schema, cache=cache,
             **self.options,
         )  # fmt: skip
-        others = tuple(structs.replace(other, kind="map") for other in question.alternatives)
-        return structs.replace(question, kind="map", alternatives=others)
+        others = tuple(structs.replace(other, kind="map") for other in resolved.alternatives)
+        return structs.replace(resolved, kind="map", alternatives=others)
 
-    def key(self, question: ResolvedRequest) -> str:
+    def key(self, route: ResolvedRequest) -> str:
         """The key of this batch in the journal: equal calls have equal keys, in any process."""
         return job_key(
             {
                 "prompt": self.prompt.text,
-                "model": str(question.requested_model),
+                "model": str(route.requested_model),
                 "system": self.system,
                 "schema": self.schema.for_request if self.schema is not None else None,
                 "images": self.image_column,

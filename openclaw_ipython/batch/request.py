@@ -149,20 +149,20 @@ def prompt_length(request: ChatRequest) -> int:
 class RequestTemplate:
     """Makes the requests of a batch in the dialect of its host. The parts that text messages share are made once."""
 
-    def __init__(self, question: ResolvedRequest) -> None:
-        self._question = question
+    def __init__(self, route: ResolvedRequest) -> None:
+        self._route = route
         self._by_kind: dict[tuple[str, ...], ChatRequest] = {}
 
     def request(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> ChatRequest:
         """The request with these messages. `schema` is None or the same in every call."""
-        question, messages = self._question, tuple(messages)
+        route, messages = self._route, tuple(messages)
         kind = (*(message.role for message in messages), "schema" if schema is not None else "")
         plain = all(map(_is_plain_text, messages))
         known = self._by_kind.get(kind)
         if plain and known is not None:
             return replace(known, messages=messages)
-        base = replace(question.unadapted or question.request, messages=messages, schema=schema)
-        made = shaped(base, question.dialect, question.family).request
+        base = replace(route.unadapted or route.request, messages=messages, schema=schema)
+        made = shaped(base, route.dialect, route.family).request
         if (
             plain and made.messages == messages and not made.stream
         ):  # a streamed request depends on its length

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.batch.request import affects_every_item
+from openclaw_ipython.batch.request import RequestTemplate, affects_every_item
 from openclaw_ipython.batch.results import ItemResult
-from openclaw_ipython.dispatch.send import SentRequest
+from openclaw_ipython.dispatch.failover import Failover
+from openclaw_ipython.dispatch.send import SentRequest, priced
 from openclaw_ipython.errors import OpenClawError, ServiceUnavailable
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
     from openclaw_ipython.batch.plan import Item, Plan
     from openclaw_ipython.batch.rows import Row
-    from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.chat.types import ChatRequest, Reply
     from openclaw_ipython.client import Client
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.errors import LoginRequired
@@ -36,7 +37,7 @@ class BatchRun(Struct, frozen=True, eq=False):
 
     plan: Plan
     rows: Iterator[Row]
-    question: ResolvedRequest
+    route: ResolvedRequest
     client: Client
     checkpoint: Checkpoint
     fail_fast: bool
@@ -45,14 +46,25 @@ class BatchRun(Struct, frozen=True, eq=False):
     login_error: LoginRequired | None
     breaker: CircuitBreaker
 
-    def cached_reply(self, question: ResolvedRequest, request: ModelRequest) -> Reply | None:
+    def cached_reply(self, route: ResolvedRequest, request: ModelRequest) -> Reply | None:
         """The cached reply to a request. Raises LoginRequired when there is neither a reply nor a login."""
-        reply = self.cache.get(question, request) if self.cache is not None else None
+        reply = self.cache.get(route, request) if self.cache is not None else None
         if reply is not None:
-            self.client.recorder.record(SentRequest(question, self.client.runtime.clock(), 0.0, "cache"))
+            self.client.recorder.record(SentRequest(route, self.client.runtime.clock(), 0.0, "cache"))
         elif self.login_error is not None:
             raise self.login_error
         return reply
+
+    def record(
+        self, route: ResolvedRequest, at: float, seconds: float, outcome: str, reply: Reply | None = None
+    ) -> None:
+        """Record a request in the journal, and set the price in the usage of its reply. `at` is in Unix seconds."""
+        usage = first = None
+        if reply is not None:
+            if reply.usage is not None:
+                reply.usage = priced(reply.usage, route)
+            usage, first = reply.usage, reply.first_text
+        self.client.recorder.record(SentRequest(route, at, seconds, outcome, usage, first))
 
     def succeeded(self, item: Item, reply: Reply) -> Finished:
         """Record the final reply of an item."""
@@ -65,6 +77,43 @@ class BatchRun(Struct, frozen=True, eq=False):
         if self.fail_fast or self.breaker.opens(error):
             raise error
         return ItemResult(row.position, error=error), row.item
+
+
+class ActiveRoute:
+    """The route (model and login) of a batch, and the change to the next one when it is refused for good."""
+
+    def __init__(self, batch: BatchRun) -> None:
+        self.failover = Failover(batch.route)
+        self.success_recorded = False
+        self._client = batch.client
+        self._notify = batch.notify
+        self._template = RequestTemplate(batch.route)
+
+    @property
+    def current(self) -> ResolvedRequest:
+        """The route in use."""
+        return self.failover.current
+
+    def chat_request(self, request: ModelRequest) -> ChatRequest:
+        """A request in the form for the current host."""
+        return self._template.request(request.messages, request.schema)
+
+    async def record_success(self) -> None:
+        """Record that the login works: once, not for each of a thousand answers."""
+        if not self.success_recorded:
+            self.success_recorded = True
+            await self._client.record_login_outcome(self.current, None)
+
+    async def change(self, error: OpenClawError) -> bool:
+        """Change to the next route; False when there is none."""
+        await self._client.record_login_outcome(self.current, error)
+        if not self.failover.advance(error):
+            return False
+        self._template = RequestTemplate(self.current)
+        self.success_recorded = False
+        for note in self.failover.notes():
+            self._notify(note)
+        return True
 
 
 class CircuitBreaker:
