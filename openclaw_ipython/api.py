@@ -149,22 +149,22 @@ def _composed(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, r
     """`prompt` with what its references name, and before it what is attached."""
     if not attach and (raw or "{" not in prompt):
         return prompt
-    from openclaw_ipython.context.allowance import Allowance
-    from openclaw_ipython.context.attachments import attach as attached
-    from openclaw_ipython.context.names import Names
+    from openclaw_ipython.context.blocks import TextBudget
+    from openclaw_ipython.context.names import Namespace
+    from openclaw_ipython.context.prompt import attach as attachment
     from openclaw_ipython.context.references import expand
 
-    allowance = Allowance()
-    text = prompt if raw else expand(prompt, Names(names), allowance).text
+    budget = TextBudget()
+    text = prompt if raw else expand(prompt, Namespace(names), budget).text
     blocks = []
     for number, value in enumerate(attach, 1):
         if isinstance(value, str | os.PathLike):
-            blocks.append(attached(os.fspath(value), Names({}), allowance).block)
+            blocks.append(attachment(os.fspath(value), Namespace({}), budget).block)
             continue
         called = next(
             (n for n, v in names.items() if v is value and not n.startswith("_")), f"value_{number}"
         )
-        blocks.append(attached(called, Names({called: value}), allowance).block)
+        blocks.append(attachment(called, Namespace({called: value}), budget).block)
     return "\n\n".join([*blocks, text])
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.executor import Executor
     from openclaw_ipython.batch.plan import RowImages
     from openclaw_ipython.batch.run import Finished
-    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
 
@@ -160,8 +160,8 @@ def _schema(wanted: Any) -> Any:
 def _row_images(images: str | Callable[[Any], Any] | None) -> RowImages | None:
     if images is None:
         return None
-    from openclaw_ipython.context.image_encoding import ORDINARY
-    from openclaw_ipython.context.images import of_values
+    from openclaw_ipython.context.image_encoding import STANDARD
+    from openclaw_ipython.context.images import images_of
 
     def find(row: Row) -> Any:
         if callable(images):
@@ -170,12 +170,12 @@ def _row_images(images: str | Callable[[Any], Any] | None) -> RowImages | None:
             raise UsageError(_("no column {name} for the images", name=images), suggestions=tuple(row.names))
         return row.names[images]
 
-    def encode(row: Row) -> tuple[Picture, ...]:
+    def encode(row: Row) -> tuple[EncodedImage, ...]:
         found = find(row)
         if found is None:
             return ()
         several = isinstance(found, Sequence) and not isinstance(found, (str, bytes))
-        return tuple(of_values(list(found) if several else [found], ORDINARY))
+        return tuple(images_of(list(found) if several else [found], STANDARD))
 
     return encode
 

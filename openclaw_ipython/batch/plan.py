@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import PromptTemplate, Row
     from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.client import Client
-    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.schema import Schema
 
-RowImages = Callable[["Row"], "tuple[Picture, ...]"]
+RowImages = Callable[["Row"], "tuple[EncodedImage, ...]"]
 """Returns the images of a row, encoded for sending."""
 
 _PLACEHOLDER_IMAGE = Message("user", ({"type": "image_url", "image_url": {"url": ""}},))

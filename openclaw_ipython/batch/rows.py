@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from openclaw_ipython.context.names import Broken, Names, find, is_path
+from openclaw_ipython.context.names import BrokenReference, Namespace, is_reference, look_up
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 
@@ -137,17 +137,17 @@ def _value(reference: str, names: Mapping[str, Any]) -> str | None:
     """The text for a placeholder; None when it names nothing."""
     if reference in names:  # a column name need not be an identifier: `{body mass}`
         return _text(names[reference])
-    if not is_path(reference):
+    if not is_reference(reference):
         return None
     try:
-        return _text(find(reference, Names(names)))
-    except (KeyError, IndexError, Broken):
+        return _text(look_up(reference, Namespace(names)))
+    except (KeyError, IndexError, BrokenReference):
         return None
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):  # never shortened: the service decides what is too long
         return str(value)
-    from openclaw_ipython.context.text import readable
+    from openclaw_ipython.context.text import value_text
 
-    return readable(value, VALUE_LIMIT).text
+    return value_text(value, VALUE_LIMIT).text

@@ -1,4 +1,4 @@
-"""What of a notebook goes into a prompt: values, files, cells and pictures that the person named, and nothing else.
+"""What a person adds to a question: values, files, earlier cells and images of a notebook.
 
-Pure but for two things: reading the files that were named, and Pillow. What a notebook holds is passed in.
+Pure except for reading the named files and for Pillow. The contents of the notebook are passed in.
 """

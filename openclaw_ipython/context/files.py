@@ -1,4 +1,4 @@
-"""The files that a person named: read here, and nowhere else in this room."""
+"""Reading the files that a person names. No other module of the package reads files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from typing import NamedTuple
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 
-MOST_PICTURE = 100 * 1024 * 1024
-"""Bytes of a picture's file; larger ones are not read."""
+MAX_IMAGE_BYTES = 100 * 1024 * 1024
+"""Larger image files are not read."""
 
-_WHOLE = 16 * 1024 * 1024  # bytes; of a larger file only the beginning is read, and its length guessed
-_BINARY = re.compile(
-    rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"
-)  # no text has these; a letter of any old encoding is none
-_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_FULL_READ = (
+    16 * 1024 * 1024
+)  # bytes; of a larger file only the beginning is read and its length is estimated
+_BINARY = rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"  # in no text, whatever its encoding
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _LANGUAGES = {
     ".py": "python", ".json": "json", ".csv": "csv", ".md": "markdown", ".html": "html", ".sql": "sql",
     ".js": "javascript", ".ts": "typescript", ".r": "r", ".sh": "bash", ".toml": "toml", ".yaml": "yaml",
@@ -27,30 +31,30 @@ _LANGUAGES = {
 
 
 class TextFile(NamedTuple):
-    """The beginning of a text file, how many characters it has in all (as far as bytes tell), its language."""
+    """The beginning of a text file, its length in characters (estimated for a large file), and its language."""
 
     text: str
     total: int
     language: str
 
 
-def existing(word: str) -> Path | None:
-    """The file that `word` names, from the working folder or the home folder (`~`); None where there is none."""
+def existing_path(word: str) -> Path | None:
+    """The file or folder `word`, relative to the working folder or with `~`; None if it does not exist."""
     try:
         path = Path(word).expanduser()
         return path if word and path.exists() else None
-    except (OSError, RuntimeError, ValueError):  # a name that no file can have; nobody's home
+    except (OSError, RuntimeError, ValueError):  # an impossible name, or an unknown home folder
         return None
 
 
 def read_text(path: Path, limit: int) -> TextFile:
-    """The first `limit` characters of a file. Raises UsageError for what cannot be read, or is no text."""
-    data, size = _read(path, max(4 * limit + 4, _WHOLE))
-    encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")
+    """The first `limit` characters of a file. Raises UsageError if it cannot be read or is not text."""
+    data, size = _read(path, max(4 * limit + 4, _FULL_READ))
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     try:
-        text = codecs.getincrementaldecoder(encoding)().decode(data)  # it may be cut within a character
+        text = codecs.getincrementaldecoder(encoding)().decode(data)  # the data may end within a character
     except UnicodeDecodeError:
-        if not _BINARY.search(data):
+        if not re.search(_BINARY, data):
             raise UsageError(
                 _("{path} is not text in UTF-8", path=path),
                 hint=_("read it in a cell and attach the variable"),
@@ -66,26 +70,25 @@ def read_text(path: Path, limit: int) -> TextFile:
 
 
 def read_bytes(path: Path) -> bytes:
-    """A whole file. Raises UsageError for what cannot be read, or is very large."""
-    data, size = _read(path, MOST_PICTURE)
-    if size > MOST_PICTURE:
+    """A whole file. Raises UsageError if it cannot be read or is larger than MAX_IMAGE_BYTES."""
+    data, size = _read(path, MAX_IMAGE_BYTES)
+    if size > MAX_IMAGE_BYTES:
         raise UsageError(_("{path} is too large to be a picture", path=path))
     return data
 
 
-def _read(path: Path, most: int) -> tuple[bytes, int]:
-    """The first `most` bytes of a regular file, and its size."""
+def _read(path: Path, limit: int) -> tuple[bytes, int]:
+    """The first `limit` bytes of a regular file, and its size."""
     try:
         about = path.stat()
         if stat.S_ISDIR(about.st_mode):
             raise UsageError(_("{path} is a folder; name the files in it", path=path))
-        if not stat.S_ISREG(about.st_mode):  # a pipe or a device may never end
+        if not stat.S_ISREG(about.st_mode):  # reading a pipe or a device may never end
             raise UsageError(_("{path} is not a file that can be sent", path=path))
         with path.open("rb") as file:
-            data = file.read(most)
-        return data, about.st_size if len(data) == most else len(
-            data
-        )  # some systems' own files say another size
+            data = file.read(limit)
+        # `st_size` is wrong for files of /proc and the like.
+        return data, about.st_size if len(data) == limit else len(data)
     except OSError as error:
         raise UsageError(
             _("{path} cannot be read: {why}", path=path, why=error.strerror or type(error).__name__)

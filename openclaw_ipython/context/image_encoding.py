@@ -1,6 +1,6 @@
-"""A picture made ready for a model: turned upright, scaled to the limit, encoded; what was done is kept for the footer.
+"""Encoding an image for a model: rotated upright, scaled to the limits, encoded as a data URL, with a note about it.
 
-Pillow does the work (extra `images`). Without it a file that is small enough goes as it is.
+This needs Pillow (extra `images`). Without it only a file that is small enough is sent, unchanged.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import importlib.util
 import io
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
@@ -22,44 +23,42 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 PATCH = 28
-"""Pixels: the edge of the square that costs one token (Qwen-VL's, and near enough for others)."""
+"""Pixels: the edge of the square that costs one token, for Qwen-VL; close enough for other models."""
 
-MOST_PIXELS = 178_956_970
-"""A picture with more pixels is taken for an attack on memory, as Pillow does by itself."""
+MAX_PIXELS = 178_956_970
+"""Larger images are refused as decompression bombs; the number is Pillow's default limit."""
 
 _FORMATS = (
     "PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "TGA", "ICO", "ICNS", "JPEG2000", "AVIF", "HEIF",
 )  # fmt: skip
-"""What is opened. Not every format that Pillow knows: for EPS it runs another program."""
+"""The formats that are opened. Not all that Pillow supports: for EPS it runs another program."""
 
-MOST = 20
-"""Pictures of one question."""
+MAX_IMAGES = 20
+"""Images of one question."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a model takes of one picture: its longest edge in pixels, patches in all, bytes of the file.
+class ImageLimits(Struct, frozen=True):
+    """The limits of one image: longest and shortest edge in pixels, patches, bytes of the file, ratio of the edges.
 
-    The first set is what Qwen's own client sends for ordinary viewing; the service refuses a data URL above 10 MB.
+    The defaults are those of Qwen's own client. The service refuses a data URL above 10 MB.
     """
 
     edge: int = 1_568
     patches: int = 1_568
     size: int = 7_000_000
-    smallest: int = 11
+    shortest_edge: int = 11
     ratio: int = 200
 
 
-ORDINARY = Limits()
-DETAILED = Limits(edge=7_680, patches=16_384)
+STANDARD = ImageLimits()
+HIGH_RESOLUTION = ImageLimits(edge=7_680, patches=16_384)
 """With `vl_high_resolution_images` (Model Studio help, visual understanding)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture as it is sent. `url` is a data URL, or the https address of one that was not fetched.
+class EncodedImage(Struct, frozen=True):
+    """An image as it is sent. `url` is a data URL, or an https address that the service fetches.
 
-    `width`, `height` and `size` (pixels, bytes) are 0 where they are not known; `note` tells the reader what was done.
+    `width` and `height` (pixels) and `size` (bytes) are 0 if unknown; `note` is a sentence for the footer.
     """
 
     name: str
@@ -72,36 +71,38 @@ class Picture:
 
     @property
     def tokens(self) -> int:
-        """About how many tokens it costs; a thousand where its size is not known."""
+        """The estimated number of tokens; 1,000 if the size is unknown."""
         return ceil(self.width / PATCH) * ceil(self.height / PATCH) or 1_000
 
 
 def has_pillow() -> bool:
-    """Whether pictures can be scaled here."""
+    """Whether images can be scaled."""
     return importlib.util.find_spec("PIL") is not None
 
 
-def by_address(url: str) -> Picture:
-    """A picture on the web, which the service will fetch. Raises UsageError for an address without TLS."""
+def from_url(url: str) -> EncodedImage:
+    """An image on the web, which the service fetches. Raises UsageError for an address that is not https."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
         raise UsageError(_("{url}: only https addresses of pictures are passed on", url=url))
-    return Picture(
+    return EncodedImage(
         parts.path.rpartition("/")[2] or parts.hostname, url, _("picture at {host}", host=parts.hostname)
     )
 
 
-def from_bytes(name: str, data: bytes, limits: Limits, *, pillow: Callable[[], bool] = has_pillow) -> Picture:
-    """A picture file (PNG, JPEG, WebP, GIF, and with Pillow many others). Raises UsageError for what is none."""
+def from_bytes(
+    name: str, data: bytes, limits: ImageLimits, *, pillow: Callable[[], bool] = has_pillow
+) -> EncodedImage:
+    """An image file: PNG, JPEG, WebP, GIF, with Pillow many others. Raises UsageError if it cannot be read."""
     kind = media_type(data)
     if not pillow():
         if kind and len(data) <= limits.size:
-            return _as_it_is(name, data, kind)
-        raise without_pillow(name)
-    image, asked = _opened(name, data)
+            return _unscaled(name, data, kind)
+        raise pillow_missing(name)
+    image, original = _open(name, data)
     upright = _upright(image)
     if upright.size != image.size:  # a quarter turn
-        asked = asked[1], asked[0]
+        original = original[1], original[0]
     if (
         upright is image
         and kind in ("image/png", "image/jpeg", "image/webp")
@@ -109,20 +110,22 @@ def from_bytes(name: str, data: bytes, limits: Limits, *, pillow: Callable[[], b
         and _fits(image.size, limits)
         and not _is_transparent(image)
         and not getattr(image, "is_animated", False)
-        and not _tells_more(image)
+        and not _has_metadata(image)
     ):
-        return _picture(name, data, kind, asked, image.size)
+        return _image(name, data, kind, original, image.size)
     photo = kind in ("image/jpeg", "image/webp")
-    return _encoded(name, upright, asked, limits, photo=photo)
+    return _encode(name, upright, original, limits, photo=photo)
 
 
-def from_pillow(name: str, image: Image, limits: Limits, was: tuple[int, int] | None = None) -> Picture:
-    """A picture in memory, which is left as it is. `was` is its size before, where it is told as another one."""
-    return _encoded(name, _upright(image), was or image.size, limits, photo=False)
+def from_pillow(
+    name: str, image: Image, limits: ImageLimits, original: tuple[int, int] | None = None
+) -> EncodedImage:
+    """A Pillow image, which is not changed. `original` is the size for the note, if it was scaled before."""
+    return _encode(name, _upright(image), original or image.size, limits, photo=False)
 
 
-def without_pillow(name: str) -> UsageError:
-    """What is said where Pillow would be needed."""
+def pillow_missing(name: str) -> UsageError:
+    """The error for an image that cannot be encoded without Pillow."""
     return UsageError(
         _("{name} has to be scaled or encoded first, and Pillow is not installed", name=name),
         hint="pip install 'openclaw-ipython[images]'",
@@ -130,7 +133,7 @@ def without_pillow(name: str) -> UsageError:
 
 
 def media_type(data: bytes) -> str:
-    """The MIME type of a picture file that any service takes, by its first bytes; empty for anything else."""
+    """The MIME type of PNG, JPEG, GIF or WebP data, which every service accepts; empty for anything else."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -142,13 +145,13 @@ def media_type(data: bytes) -> str:
     return ""
 
 
-def scaled_size(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
-    """The size within the limits that is nearest to `size`, of the same proportions. Never larger than `size`."""
+def scaled_size(size: tuple[int, int], limits: ImageLimits) -> tuple[int, int]:
+    """The largest size within the limits with the proportions of `size`, never larger than `size`."""
     width, height = size
     factor = min(1.0, limits.edge / max(width, height))
     patches = (width * factor / PATCH) * (height * factor / PATCH)
     factor *= min(1.0, sqrt(limits.patches / patches))
-    while True:  # a patch that is begun counts whole
+    while True:  # an incomplete patch counts as a whole one
         scaled = max(1, int(width * factor)), max(1, int(height * factor))
         if ceil(scaled[0] / PATCH) * ceil(scaled[1] / PATCH) <= limits.patches:
             return (width, height) if factor >= 1 else scaled
@@ -156,35 +159,34 @@ def scaled_size(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
 
 
 def size_text(size: int) -> str:
-    """Bytes, for people."""
+    """A number of bytes for people."""
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
 
 
 # -- inside ----------------------------------------------------------------------------------
 
 
-def _opened(name: str, data: bytes) -> tuple[Image, tuple[int, int]]:
-    """The picture, and its size as the file has it."""
+def _open(name: str, data: bytes) -> tuple[Image, tuple[int, int]]:
+    """The image and its size in the file, which is larger if a JPEG is decoded at a reduced size."""
     from PIL import Image as Pillow
     from PIL import UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # Pillow's own warning about large pictures: MOST_PIXELS is looked at here
+            warnings.simplefilter("ignore")  # Pillow warns about large images, which are checked below
             Pillow.init()
             image = Pillow.open(io.BytesIO(data), formats=[form for form in _FORMATS if form in Pillow.OPEN])
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise _too_large(name, image.size)
             size = image.size
-            image.draft("RGB", (2 * DETAILED.edge, 2 * DETAILED.edge))  # a JPEG need not be unpacked in full
+            edge = 2 * HIGH_RESOLUTION.edge
+            image.draft("RGB", (edge, edge))  # a large JPEG is decoded at a reduced size
             image.load()
     except Pillow.DecompressionBombError:
         raise _too_large(name) from None
     except UsageError:
         raise
-    except Exception as error:  # decoders raise nearly anything on damaged data
+    except Exception as error:  # decoders raise many types of errors for damaged data
         why = "" if isinstance(error, UnidentifiedImageError) else f" ({type(error).__name__})"
         raise UsageError(_("{name} is not a picture that can be read{why}", name=name, why=why)) from None
     return image, size
@@ -196,7 +198,7 @@ def _too_large(name: str, size: tuple[int, int] | None = None) -> UsageError:
 
 
 def _upright(image: Image) -> Image:
-    """The picture as it is meant to be seen; the same object where nothing is to be done."""
+    """The image rotated by its EXIF orientation; the same object if it is upright already."""
     from PIL import ImageOps
 
     if image.getexif().get(0x0112, 1) == 1:  # EXIF 2.32, tag Orientation
@@ -210,23 +212,23 @@ def _is_transparent(image: Image) -> bool:
     return "transparency" in image.info
 
 
-def _tells_more(image: Image) -> bool:
-    """Whether where, when and by whom it was taken stands in the file, which is nobody's business."""
+def _has_metadata(image: Image) -> bool:
+    """Whether the file has metadata, such as place and time, which must not be sent."""
     return bool(image.getexif()) or not {"xmp", "XML:com.adobe.xmp", "photoshop"}.isdisjoint(image.info)
 
 
-def _fits(size: tuple[int, int], limits: Limits) -> bool:
+def _fits(size: tuple[int, int], limits: ImageLimits) -> bool:
     return scaled_size(size, limits) == size and _padded_size(size, limits) == size
 
 
-def _padded_size(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
-    """The smallest size around `size` that the service takes: no side very short, none very long for the other."""
-    width, height = (max(side, limits.smallest) for side in size)
+def _padded_size(size: tuple[int, int], limits: ImageLimits) -> tuple[int, int]:
+    """The smallest size that contains `size` and is within the limits of shortest edge and ratio."""
+    width, height = (max(side, limits.shortest_edge) for side in size)
     return max(width, ceil(height / limits.ratio)), max(height, ceil(width / limits.ratio))
 
 
-def _plain(image: Image) -> Image:
-    """In eight-bit colours or greys, on white where it was transparent."""
+def _eight_bit(image: Image) -> Image:
+    """The image in eight-bit colours or greys, on a white background if it has transparency."""
     from PIL import Image as Pillow
 
     if image.mode.startswith("I") or image.mode == "F":
@@ -235,31 +237,33 @@ def _plain(image: Image) -> Image:
         reach = (float(high) - float(low)) or 1.0  # type: ignore[arg-type]
         return image.convert("F").point(lambda v: (v - float(low)) * (255 / reach)).convert("L")  # type: ignore[arg-type]
     if _is_transparent(image):
-        behind = Pillow.new("RGBA", image.size, "white")
-        behind.alpha_composite(image.convert("RGBA"))
-        return behind.convert("RGB")
+        background = Pillow.new("RGBA", image.size, "white")
+        background.alpha_composite(image.convert("RGBA"))
+        return background.convert("RGB")
     return image if image.mode in ("RGB", "L") else image.convert("RGB")
 
 
-def _encoded(name: str, image: Image, asked: tuple[int, int], limits: Limits, *, photo: bool) -> Picture:
+def _encode(
+    name: str, image: Image, original: tuple[int, int], limits: ImageLimits, *, photo: bool
+) -> EncodedImage:
     from PIL import Image as Pillow
     from PIL import ImageOps
 
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         raise _too_large(name, image.size)
-    image = _plain(image)
-    to = scaled_size(image.size, limits)
-    if to != image.size:
-        image = image.resize(to, Pillow.Resampling.LANCZOS)
-    around = _padded_size(image.size, limits)
-    if around != image.size:
-        image = ImageOps.pad(image, around, color="white")
-    data, kind, size = _smallest(image, limits, photo=photo)
-    return _picture(name, data, kind, asked, size)
+    image = _eight_bit(image)
+    scaled = scaled_size(image.size, limits)
+    if scaled != image.size:
+        image = image.resize(scaled, Pillow.Resampling.LANCZOS)
+    padded = _padded_size(image.size, limits)
+    if padded != image.size:
+        image = ImageOps.pad(image, padded, color="white")
+    data, kind, size = _compress(image, limits, photo=photo)
+    return _image(name, data, kind, original, size)
 
 
-def _smallest(image: Image, limits: Limits, *, photo: bool) -> tuple[bytes, str, tuple[int, int]]:
-    """PNG for drawings, as long as it is small; JPEG for photos."""
+def _compress(image: Image, limits: ImageLimits, *, photo: bool) -> tuple[bytes, str, tuple[int, int]]:
+    """PNG, unless it is a photo or the PNG is large; then JPEG, if need be smaller. Data, MIME type, size."""
     from PIL import Image as Pillow
 
     if not photo:
@@ -281,21 +285,17 @@ def _saved(image: Image, form: str, **options: Any) -> bytes:
     return into.getvalue()
 
 
-def _picture(name: str, data: bytes, kind: str, was: tuple[int, int], now: tuple[int, int]) -> Picture:
-    sizes = f"{now[0]}×{now[1]}" if was == now else f"{was[0]}×{was[1]} → {now[0]}×{now[1]}"
-    return Picture(
-        name,
-        _data_url(data, kind),
-        f"{name} {sizes}, {size_text(len(data))}",
-        *now,
-        size=len(data),
-        kind=kind,
-    )
+def _image(
+    name: str, data: bytes, kind: str, original: tuple[int, int], size: tuple[int, int]
+) -> EncodedImage:
+    before = "" if original == size else f"{original[0]}×{original[1]} → "
+    note = f"{name} {before}{size[0]}×{size[1]}, {size_text(len(data))}"
+    return EncodedImage(name, _data_url(data, kind), note, *size, size=len(data), kind=kind)
 
 
-def _as_it_is(name: str, data: bytes, kind: str) -> Picture:
+def _unscaled(name: str, data: bytes, kind: str) -> EncodedImage:
     note = _("{name} {size}, not scaled: no Pillow here", name=name, size=size_text(len(data)))
-    return Picture(name, _data_url(data, kind), note, size=len(data), kind=kind)
+    return EncodedImage(name, _data_url(data, kind), note, size=len(data), kind=kind)
 
 
 def _data_url(data: bytes, kind: str) -> str:

@@ -1,7 +1,6 @@
-"""Where pictures come from: a file, an address, a variable, a result, what a cell displayed.
+"""Finding images: files, web addresses, variables, results, and images that cells displayed.
 
-Libraries are told by their types; none is imported but Pillow. What a word means is decided here, how a picture is
-made ready in `pictures`.
+Types of other libraries are recognised by name; only Pillow is imported. `image_encoding` encodes the images.
 """
 
 from __future__ import annotations
@@ -16,62 +15,70 @@ from pathlib import Path
 from typing import Any
 
 from openclaw_ipython.context import image_encoding
-from openclaw_ipython.context.attachments import unknown
-from openclaw_ipython.context.files import existing, read_bytes
-from openclaw_ipython.context.image_encoding import MOST, Limits, Picture, by_address
-from openclaw_ipython.context.names import Broken, Names, Notebook, find, is_path
+from openclaw_ipython.context.files import existing_path, read_bytes
+from openclaw_ipython.context.image_encoding import MAX_IMAGES, EncodedImage, ImageLimits, from_url
+from openclaw_ipython.context.names import (
+    BrokenReference,
+    Namespace,
+    Notebook,
+    is_reference,
+    look_up,
+    unknown_name,
+)
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 
-_DATA = re.compile(r"data:image/[\w.+-]+;base64,", re.I)
-_DEEPEST = 3  # lists in lists, as plotting functions return them
+_DATA_URL = r"(?i)data:image/[\w.+-]+;base64,"
+_MAX_DEPTH = 3  # of nested lists, which plotting functions return
 
 
-class NoPicture(Exception):
-    """A value that is none. `str()` says what it is."""
+class NotAnImage(Exception):
+    """The value is not an image. `str()` says what it is."""
 
 
-def gather(words: Sequence[str], notebook: Notebook, limits: Limits) -> list[Picture]:
-    """The pictures that `words` name, each once, in order. Raises UsageError for what is none, or for too many."""
-    found: dict[str, Picture] = {}
+def load_images(words: Sequence[str], notebook: Notebook, limits: ImageLimits) -> list[EncodedImage]:
+    """The images that `words` name, without duplicates, in order. Raises UsageError for no image, or too many."""
+    found: dict[str, EncodedImage] = {}
     for word in words:
-        for picture in _named(word, notebook, limits):
-            found.setdefault(picture.url, picture)
-            if len(found) > MOST:
-                raise UsageError(_("a question takes at most {count} pictures", count=MOST))
+        for image in _named(word, notebook, limits):
+            found.setdefault(image.url, image)
+            if len(found) > MAX_IMAGES:
+                raise UsageError(_("a question takes at most {count} pictures", count=MAX_IMAGES))
     return list(found.values())
 
 
-def of_values(values: Sequence[Any], limits: Limits) -> list[Picture]:
-    """The same for values at hand: what a program passes. Raises UsageError."""
-    return gather([f"image[{at}]" for at in range(len(values))], Names({"image": list(values)}), limits)
+def images_of(values: Sequence[Any], limits: ImageLimits) -> list[EncodedImage]:
+    """The images of values that a program passes. Raises UsageError."""
+    words = [f"image[{at}]" for at in range(len(values))]
+    return load_images(words, Namespace({"image": list(values)}), limits)
 
 
-def _named(word: str, notebook: Notebook, limits: Limits) -> list[Picture]:
+def _named(word: str, notebook: Notebook, limits: ImageLimits) -> list[EncodedImage]:
     if word.startswith(("https://", "http://")):
-        return [by_address(word)]
-    path = existing(word)
-    if is_path(word):
+        return [from_url(word)]
+    path = existing_path(word)
+    if is_reference(word):
         try:
             return _from_notebook(word, notebook, limits)
         except KeyError:
             pass
-        except Broken as error:
-            if path is None:  # else `fig.png`, where there is a variable `fig`
+        except BrokenReference as error:
+            if path is None:  # `fig.png` may be a file while there is a variable `fig`
                 raise UsageError(_("{word} leads nowhere ({why})", word=word, why=error)) from None
     if path is not None:
         return [image_encoding.from_bytes(path.name, read_bytes(path), limits)]
-    raise unknown(word, notebook)
+    raise unknown_name(word, notebook)
 
 
-def _from_notebook(word: str, notebook: Notebook, limits: Limits) -> list[Picture]:
-    """What a variable or a result holds; where that is no picture, what its cell displayed. Raises KeyError, Broken."""
+def _from_notebook(word: str, notebook: Notebook, limits: ImageLimits) -> list[EncodedImage]:
+    """The images in a variable or result; if it is not an image, those that its cell displayed.
+
+    Raises KeyError, BrokenReference.
+    """
     number = re.fullmatch(r"Out\[(\d+)\]", word)
-    displayed = (
-        notebook.pictures(int(number[1])) if number else notebook.last_pictures() if word == "_" else ()
-    )
+    displayed = notebook.images(int(number[1])) if number else notebook.last_images() if word == "_" else ()
     try:
-        found = _read(word, find(word, notebook, modules=True), limits)
+        found = _read(word, look_up(word, notebook, modules=True), limits)
     except KeyError:
         if not displayed:
             if number:
@@ -79,7 +86,7 @@ def _from_notebook(word: str, notebook: Notebook, limits: Limits) -> list[Pictur
                     _("{word}: that cell returned and displayed no picture", word=word)
                 ) from None
             raise
-    except NoPicture as what:
+    except NotAnImage as what:
         if not displayed:
             raise UsageError(_("{word} is no picture ({what})", word=word, what=what)) from None
     else:
@@ -91,19 +98,19 @@ def _from_notebook(word: str, notebook: Notebook, limits: Limits) -> list[Pictur
     ]
 
 
-def _read(name: str, value: Any, limits: Limits) -> list[Picture]:
-    """The pictures in `value`, whatever it does when it is looked at: a file that was cut, one that is closed."""
+def _read(name: str, value: Any, limits: ImageLimits) -> list[EncodedImage]:
+    """The images in `value`. Errors of the value itself, such as a closed file, become UsageError."""
     try:
-        return list(_from_value(name, value, limits, _DEEPEST))
-    except (NoPicture, UsageError):
+        return list(_from_value(name, value, limits, _MAX_DEPTH))
+    except (NotAnImage, UsageError):
         raise
     except Exception as error:
         why = f" ({type(error).__name__})"
         raise UsageError(_("{name} is not a picture that can be read{why}", name=name, why=why)) from None
 
 
-def _from_value(name: str, value: Any, limits: Limits, depth: int) -> Iterator[Picture]:
-    """The pictures in `value`. Raises NoPicture, or UsageError with what is to be done."""
+def _from_value(name: str, value: Any, limits: ImageLimits, depth: int) -> Iterator[EncodedImage]:
+    """The images in `value`. Raises NotAnImage, or UsageError with a hint."""
     if isinstance(value, (str, Path)):
         yield _from_text(name, str(value), limits)
     elif isinstance(value, (bytes, bytearray, memoryview)):
@@ -113,36 +120,36 @@ def _from_value(name: str, value: Any, limits: Limits, depth: int) -> Iterator[P
     elif _is_a(value, "PIL", "Image"):
         yield image_encoding.from_pillow(name, value, limits)
     elif (figure := _figure(value)) is not None:
-        yield image_encoding.from_bytes(name, _drawn(figure, limits), limits)
+        yield image_encoding.from_bytes(name, _matplotlib_png(figure, limits), limits)
     elif _is_a(value, "plotly", "BaseFigure"):
-        yield image_encoding.from_bytes(name, _plotted(value), limits)
+        yield image_encoding.from_bytes(name, _plotly_png(value), limits)
     elif _is_a(value, "IPython", "Image"):
         yield _from_display(name, value, limits)
     elif _is_a(value, "numpy", "ndarray") or _is_a(value, "torch", "Tensor"):
         yield _from_array(name, value, limits)
     else:
-        yield image_encoding.from_bytes(name, _shown(value), limits)
+        yield image_encoding.from_bytes(name, _displayed(value), limits)
 
 
-def _from_text(name: str, text: str, limits: Limits) -> Picture:
-    """A variable with an address, a data URL or the name of a file."""
+def _from_text(name: str, text: str, limits: ImageLimits) -> EncodedImage:
+    """The image at an address, in a data URL, or in a file."""
     if text.startswith(("https://", "http://")):
-        return by_address(text)
-    if _DATA.match(text):
+        return from_url(text)
+    if re.match(_DATA_URL, text):
         return image_encoding.from_bytes(name, _decoded(text.partition(",")[2]), limits)
-    path = existing(text)
+    path = existing_path(text)
     if path is None:
-        raise NoPicture(_("{text!r} names no file", text=text[:80]))
+        raise NotAnImage(_("{text!r} names no file", text=text[:80]))
     return image_encoding.from_bytes(path.name, read_bytes(path), limits)
 
 
-def _from_several(name: str, values: list[Any], limits: Limits, depth: int) -> Iterator[Picture]:
-    """The pictures among several values; the lines of one figure are that figure, once."""
+def _from_several(name: str, values: list[Any], limits: ImageLimits, depth: int) -> Iterator[EncodedImage]:
+    """The images among several values. Several artists of one figure count as that figure, once."""
     if depth == 0 or not values:
-        raise NoPicture("list")
+        raise NotAnImage("list")
     figures: set[int] = set()
     found = 0
-    for at, value in enumerate(values[: 10 * MOST]):
+    for at, value in enumerate(values[: 10 * MAX_IMAGES]):
         figure = _figure(value)
         if figure is not None and id(figure) in figures:
             continue
@@ -151,31 +158,31 @@ def _from_several(name: str, values: list[Any], limits: Limits, depth: int) -> I
             several = list(
                 _from_value(name if figure is not None else f"{name}[{at}]", value, limits, depth - 1)
             )
-        except NoPicture:
+        except NotAnImage:
             continue
         found += len(several)
         yield from several
     if not found:
-        raise NoPicture("list")
+        raise NotAnImage("list")
 
 
-def _from_display(name: str, value: Any, limits: Limits) -> Picture:
-    """`IPython.display.Image`: its data, or the address it shows."""
+def _from_display(name: str, value: Any, limits: ImageLimits) -> EncodedImage:
+    """An `IPython.display.Image`: its data or its address."""
     if value.data:
         return image_encoding.from_bytes(
             name, value.data if isinstance(value.data, bytes) else _decoded(value.data), limits
         )
-    return by_address(str(value.url or ""))
+    return from_url(str(value.url or ""))
 
 
 # -- figures ---------------------------------------------------------------------------------
 
 
 def _figure(value: Any) -> Any:
-    """The matplotlib figure that `value` is or belongs to: axes, lines, bars, a seaborn grid. None if to none."""
+    """The matplotlib figure that `value` (axes, lines, bars, a seaborn grid) is or belongs to, or None."""
     if "matplotlib" not in sys.modules:
         return None
-    for _attempt in range(4):  # artists belong to axes, axes to a part of a figure, that to the figure
+    for _attempt in range(4):  # artist → axes → subfigure → figure
         if value is None or _is_a(value, "matplotlib", "Figure"):
             return value
         if not _is_a(value, "matplotlib", "Artist") and not _is_a(value, "seaborn", "Grid"):
@@ -184,14 +191,12 @@ def _figure(value: Any) -> Any:
     return None
 
 
-def _drawn(figure: Any, limits: Limits) -> bytes:
+def _matplotlib_png(figure: Any, limits: ImageLimits) -> bytes:
     into = io.BytesIO()
     try:
-        most = (
-            2 * limits.edge / max(*figure.get_size_inches(), 1)
-        )  # of a poster fewer dots, it is scaled anyway
-        figure.savefig(into, format="png", bbox_inches="tight", dpi=min(figure.get_dpi(), most))
-    except Exception as error:  # labels with broken TeX, a renderer that is missing
+        max_dpi = 2 * limits.edge / max(*figure.get_size_inches(), 1)  # a large figure is scaled down anyway
+        figure.savefig(into, format="png", bbox_inches="tight", dpi=min(figure.get_dpi(), max_dpi))
+    except Exception as error:  # invalid TeX in labels, a missing renderer
         raise UsageError(
             _(
                 "matplotlib could not draw the figure: {why}",
@@ -201,10 +206,10 @@ def _drawn(figure: Any, limits: Limits) -> bytes:
     return into.getvalue()
 
 
-def _plotted(figure: Any) -> bytes:
+def _plotly_png(figure: Any) -> bytes:
     try:
         return bytes(figure.to_image(format="png"))
-    except Exception as error:  # kaleido is missing, or the browser it draws with
+    except Exception as error:  # Kaleido or its browser is missing
         missing = "kaleido" in str(error).lower() or isinstance(error, ImportError)
         raise UsageError(
             _("plotly needs Kaleido to draw a picture")
@@ -214,19 +219,19 @@ def _plotted(figure: Any) -> bytes:
         ) from None
 
 
-def _shown(value: Any) -> bytes:
-    """The picture that an object shows in a notebook. Raises NoPicture."""
+def _displayed(value: Any) -> bytes:
+    """The image that IPython displays for an object. Raises NotAnImage."""
     kind = type(value).__name__
     for method in ("_repr_png_", "_repr_jpeg_"):
         show = getattr(value, method, None)
         try:
             data = show() if callable(show) and not isinstance(value, type) else None
-        except Exception:  # it shows something else, then
+        except Exception:  # it may have another representation
             data = None
         data = data[0] if isinstance(data, tuple) else data
         if data:
             return data if isinstance(data, bytes) else _decoded(data)
-    raise NoPicture(kind)
+    raise NotAnImage(kind)
 
 
 # -- arrays ----------------------------------------------------------------------------------
@@ -236,26 +241,27 @@ def _is_array_of_objects(value: Any) -> bool:
     return _is_a(value, "numpy", "ndarray") and value.dtype.kind == "O"
 
 
-def _from_array(name: str, value: Any, limits: Limits) -> Picture:
-    """Grey levels or colours as numbers: of 0 to 255, of 0 to 1, or of whatever range they have."""
+def _from_array(name: str, value: Any, limits: ImageLimits) -> EncodedImage:
+    """An array of grey levels or colours: 0 to 255, 0 to 1, or any other range, which is scaled."""
     array = value.detach().cpu().numpy() if hasattr(value, "detach") else value
     if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
         array = array.transpose(1, 2, 0)  # channels first, as in torch
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or not array.size or array.dtype.kind not in "biuf":
-        raise NoPicture(f"an array of shape {tuple(array.shape)}, {array.dtype}")
+        raise NotAnImage(f"an array of shape {tuple(array.shape)}, {array.dtype}")
     if array.ndim == 3 and array.shape[2] not in (3, 4):
-        raise NoPicture(f"an array of shape {tuple(array.shape)}")
-    if array.shape[0] * array.shape[1] > image_encoding.MOST_PIXELS:
+        raise NotAnImage(f"an array of shape {tuple(array.shape)}")
+    if array.shape[0] * array.shape[1] > image_encoding.MAX_PIXELS:
         raise UsageError(_("{name} is too large to be opened safely{pixels}", name=name, pixels=""))
     if not image_encoding.has_pillow():
-        raise image_encoding.without_pillow(name)
+        raise image_encoding.pillow_missing(name)
     from PIL import Image
 
-    was = array.shape[1], array.shape[0]
-    step = max(1, max(was) // (4 * limits.edge))  # numbers take eight times the room of grey levels
-    return image_encoding.from_pillow(name, Image.fromarray(_eight_bits(array[::step, ::step])), limits, was)
+    size = array.shape[1], array.shape[0]
+    step = max(1, max(size) // (4 * limits.edge))  # the conversion needs eight times the memory of the result
+    image = Image.fromarray(_eight_bits(array[::step, ::step]))
+    return image_encoding.from_pillow(name, image, limits, size)
 
 
 def _eight_bits(array: Any) -> Any:
@@ -264,10 +270,10 @@ def _eight_bits(array: Any) -> Any:
     if array.dtype.name == "uint8":
         return array
     numbers = array.astype("float64")
-    counted = abs(numbers) < float("inf")  # neither infinite nor missing
-    finite = numbers[counted]
+    is_finite = abs(numbers) < float("inf")  # False for NaN as well
+    finite = numbers[is_finite]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
-    numbers[~counted] = low
+    numbers[~is_finite] = low
     if array.dtype.kind == "f" and low >= 0 and high <= 1:
         low, high = 0.0, 1.0
     elif array.dtype.kind != "f" and low >= 0 and high <= 255:
@@ -276,11 +282,11 @@ def _eight_bits(array: Any) -> Any:
     return numbers.clip(0, 255).round().astype("uint8")
 
 
-# -- small things ----------------------------------------------------------------------------
+# -- helpers -------------------------------------------------------------------------------
 
 
 def _is_a(value: Any, library: str, name: str) -> bool:
-    """Whether the type of `value` is, or inherits from, one of that name in that library."""
+    """Whether the type of `value` or one of its bases has that name and comes from that library."""
     return any(
         kind.__name__ == name and kind.__module__.partition(".")[0] == library for kind in type(value).__mro__
     )
@@ -290,4 +296,4 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text)
     except (binascii.Error, ValueError):
-        raise NoPicture("str") from None
+        raise NotAnImage("str") from None

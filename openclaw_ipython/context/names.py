@@ -1,7 +1,7 @@
-"""What a word names in a notebook: `name`, `name.attribute`, `name["key"]`, `name[0]`, `In[3]`, `Out[3]`, `Err`.
+"""References to values of a notebook: `name`, `name.attribute`, `name["key"]`, `name[0]`, `In[3]`, `Out[3]`, `Err`.
 
-Nothing is evaluated: the word is taken apart, names are looked up, attributes and literal keys followed. No calls, no
-builtins, nothing that begins with an underscore behind a dot; modules only where a word can be nothing but a name.
+A reference is parsed and looked up, never evaluated: no calls, no builtins, no attribute that begins with an
+underscore. Modules count only where the caller says so.
 """
 
 from __future__ import annotations
@@ -9,34 +9,37 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import BuiltinFunctionType, MethodWrapperType, ModuleType
 from typing import Any, Protocol
 
+from msgspec import Struct
+
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.suggestions import did_you_mean, suggest
+
 _NAME = r"[^\W\d]\w*"
 _KEY = r"-?\d+|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
-PATH = rf"{_NAME}(?:\.{_NAME}|\[(?:{_KEY})\])*"
-"""The words that may name something, as a regular expression without groups."""
+REFERENCE = rf"{_NAME}(?:\.{_NAME}|\[(?:{_KEY})\])*"
+"""A reference, as a regular expression without groups."""
 
 _BUILT_IN_METHODS = (BuiltinFunctionType, MethodWrapperType)
-_WHOLE = re.compile(PATH)
-_STEP = re.compile(rf"\.(?P<attribute>{_NAME})|\[(?P<key>{_KEY})\]")
+_STEP = rf"\.(?P<attribute>{_NAME})|\[(?P<key>{_KEY})\]"
+_MAX_SHOWN = 80  # characters of an unknown word in a message
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell that has run: its number, its source as typed, and the text it brought: printed, displayed, raised."""
+class Cell(Struct, frozen=True):
+    """A cell that has run: its number, its source as typed, and its text output (printed, displayed, raised)."""
 
     number: int
     source: str
     output: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An exception, and the cell it came from: its number and source; None and empty where that is not known.
+class CellFailure(Struct, frozen=True):
+    """An exception and the cell it came from: number and source, None and empty if unknown.
 
-    `line` is the 1-based line of the cell, where the traceback goes through one.
+    `line` is the 1-based line of the cell, if the traceback goes through one.
     """
 
     error: BaseException
@@ -46,97 +49,107 @@ class Failure:
 
 
 class Notebook(Protocol):
-    """What a notebook holds: the seam to IPython. `inputs` has the running cell as its last."""
+    """The contents of a notebook: the interface to IPython."""
 
     @property
     def inputs(self) -> Sequence[str]:
-        """The cells' sources by number; there is no cell 0."""
+        """The sources of the cells by number. There is no cell 0; the last one is running."""
 
     @property
     def results(self) -> Mapping[int, Any]:
-        """What cells returned, by number."""
+        """The results of cells by number."""
 
-    def nameable(self) -> Mapping[str, Any]:
-        """The names that a person may mean."""
+    def variables(self) -> Mapping[str, Any]:
+        """The variables that a reference may begin with."""
 
     def cell(self, number: int) -> Cell:
         """An earlier cell. Raises KeyError."""
 
-    def pictures(self, number: int) -> Sequence[tuple[str, bytes]]:
-        """The pictures a cell displayed: MIME type and bytes."""
+    def images(self, number: int) -> Sequence[tuple[str, bytes]]:
+        """The images that a cell displayed: MIME type and bytes."""
 
-    def last_pictures(self) -> Sequence[tuple[str, bytes]]:
-        """Those of the latest cell that displayed any."""
+    def last_images(self) -> Sequence[tuple[str, bytes]]:
+        """The images of the latest cell that displayed any."""
 
-    def last_failure(self) -> Failure | None:
+    def last_failure(self) -> CellFailure | None:
         """The last exception that ended a cell."""
 
 
-class Names:
-    """A notebook that is nothing but names: what a program has."""
+class Namespace:
+    """A Notebook with variables and no cells, for programs."""
 
-    def __init__(self, names: Mapping[str, Any]) -> None:
-        self._names = names
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
         self.inputs: Sequence[str] = ("",)
         self.results: Mapping[int, Any] = {}
 
-    def nameable(self) -> Mapping[str, Any]:
-        """All of them."""
-        return self._names
+    def variables(self) -> Mapping[str, Any]:
+        """All variables."""
+        return self._variables
 
     def cell(self, number: int) -> Cell:
-        """There is none."""
+        """Raises KeyError."""
         raise KeyError(number)
 
-    def pictures(self, number: int) -> Sequence[tuple[str, bytes]]:
-        """None."""
+    def images(self, number: int) -> Sequence[tuple[str, bytes]]:
+        """No images."""
         return ()
 
-    def last_pictures(self) -> Sequence[tuple[str, bytes]]:
-        """None."""
+    def last_images(self) -> Sequence[tuple[str, bytes]]:
+        """No images."""
         return ()
 
-    def last_failure(self) -> Failure | None:
+    def last_failure(self) -> CellFailure | None:
         """None."""
         return None
 
 
-class Broken(Exception):
-    """The name is there, and what follows it leads nowhere. `str()` says why, in a word or two."""
+class BrokenReference(Exception):
+    """The variable exists, but an attribute or key after it does not. `str()` is the reason in a word or two."""
 
 
-def is_path(word: str) -> bool:
-    """Whether `word` could name something in a notebook."""
-    return _WHOLE.fullmatch(word) is not None
+def is_reference(word: str) -> bool:
+    """Whether `word` has the form of a reference."""
+    return re.fullmatch(REFERENCE, word) is not None
 
 
-def find(path: str, notebook: Notebook, *, modules: bool = False) -> Any:
-    """What `path` names. `modules`: that may be a module, or something in one.
+def look_up(reference: str, notebook: Notebook, *, modules: bool = False) -> Any:
+    """The value of a reference. With `modules` it may be a module or something in one.
 
-    In a prompt it may not: `{json}` is a word more often than a wish, and `{os.environ}` may be somebody else's.
+    Prompts exclude modules: `{json}` is usually just a word, and `{os.environ}` may come from text of somebody else.
 
-    Raises KeyError where nothing has that name, and Broken where something has and the rest leads nowhere.
+    Raises KeyError if there is no such variable, BrokenReference if an attribute or key is missing.
     """
-    root = re.match(_NAME, path)
+    root = re.match(_NAME, reference)
     if root is None:
-        raise KeyError(path)
-    value, rest = _rooted(root[0], path[root.end() :], notebook)
+        raise KeyError(reference)
+    value, rest = _root_value(root[0], reference[root.end() :], notebook)
     if isinstance(value, ModuleType) and not modules:
-        raise KeyError(path)
-    for step in _STEP.finditer(rest):
+        raise KeyError(reference)
+    for step in re.finditer(_STEP, rest):
         value = _follow(value, step)
     if isinstance(value, ModuleType) and not modules:
-        raise KeyError(path)
+        raise KeyError(reference)
     if rest and isinstance(value, _BUILT_IN_METHODS) and not isinstance(value.__self__, ModuleType):
-        raise Broken("a method")  # there are no calls, and it has no source
+        raise BrokenReference("a method")  # it is not called, and it has no source
     return value
 
 
-def _rooted(name: str, rest: str, notebook: Notebook) -> tuple[Any, str]:
-    """The value that `name` begins with, and the steps that are left to go."""
-    names = notebook.nameable()
-    if name in names:
-        return names[name], rest
+def unknown_name(word: str, notebook: Notebook) -> UsageError:
+    """The error for a word that is neither a variable nor a file."""
+    near = suggest(word, [name for name in notebook.variables() if not name.startswith("_")])
+    shown = word if len(word) <= _MAX_SHOWN else f"{word[:_MAX_SHOWN]}…"
+    return UsageError(
+        _("{word} is no variable and no file{meant}", word=shown, meant=did_you_mean(near)),
+        suggestions=near,
+    )
+
+
+def _root_value(name: str, rest: str, notebook: Notebook) -> tuple[Any, str]:
+    """The value of the first part of a reference, and the rest of it."""
+    variables = notebook.variables()
+    if name in variables:
+        return variables[name], rest
     if name == "Err" and not rest and (failure := notebook.last_failure()) is not None:
         return failure, ""
     indexed = re.match(r"\[(-?\d+)\]", rest)
@@ -157,13 +170,13 @@ def _follow(value: Any, step: re.Match[str]) -> Any:
     try:
         if attribute is not None:
             if attribute.startswith("_"):
-                raise Broken("private")
+                raise BrokenReference("private")
             return getattr(value, attribute)
         key = ast.literal_eval(step["key"])
         if isinstance(value, type) or (isinstance(value, Mapping) and key not in value):
-            raise Broken("KeyError")  # without asking further: a defaultdict would make one
+            raise BrokenReference("KeyError")  # `value[key]` of a defaultdict would add the key
         return value[key]
-    except Broken:
+    except BrokenReference:
         raise
     except Exception as error:  # a property, `__getattr__` or `__getitem__` may raise anything
-        raise Broken(type(error).__name__) from None
+        raise BrokenReference(type(error).__name__) from None

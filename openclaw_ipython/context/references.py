@@ -1,71 +1,71 @@
-"""`{name}` in a prompt: replaced by a readable text where it names something, left exactly as typed where not.
+"""`{name}` in a prompt: replaced by the text of its value, or left as typed if there is no such variable.
 
-One pass over what was typed: text that was put in is never looked at again.
+The prompt is scanned once: inserted text is never scanned again.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.context.names import PATH, Broken, find
-from openclaw_ipython.context.text import readable
+from msgspec import Struct
+
+from openclaw_ipython.context.names import REFERENCE, BrokenReference, look_up
+from openclaw_ipython.context.text import value_text
 
 if TYPE_CHECKING:
-    from openclaw_ipython.context.allowance import Allowance
+    from openclaw_ipython.context.blocks import TextBudget
     from openclaw_ipython.context.names import Notebook
 
 _NOTHING = object()
-_REFERENCE = re.compile(rf"\{{({PATH})\}}")
 
 
-@dataclass(frozen=True, slots=True)
-class Inserted:
-    """What was put in for one reference: its name, how many characters, whether some were left out."""
+class Insertion(Struct, frozen=True):
+    """The text inserted for one reference: its name, the number of characters, and whether it was truncated."""
 
     name: str
     characters: int
-    capped: bool = False
+    truncated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Expanded:
-    """A prompt with its references replaced. `left` are those that began with a known name: reference → why."""
+class ExpandedText(Struct, frozen=True):
+    """A prompt with its references replaced. `broken` are pairs of a reference left as typed and the reason."""
 
     text: str
-    inserted: tuple[Inserted, ...] = ()
-    left: tuple[tuple[str, str], ...] = ()
+    insertions: tuple[Insertion, ...] = ()
+    broken: tuple[tuple[str, str], ...] = ()
 
 
-def expand(text: str, notebook: Notebook, allowance: Allowance) -> Expanded:
-    """`text` with what its references name. Each is looked up once, however often it stands there.
+def expand(text: str, notebook: Notebook, budget: TextBudget) -> ExpandedText:
+    """`text` with its references replaced. Each name is looked up once.
 
-    A doubled brace (`{{name}}`) is somebody's template and stays.
+    A doubled brace (`{{name}}`) belongs to a template and stays.
     """
     values: dict[str, Any] = {}
-    inserted: dict[str, Inserted] = {}
-    left: dict[str, str] = {}
+    insertions: dict[str, Insertion] = {}
+    broken: dict[str, str] = {}
 
-    def replaced(match: re.Match[str]) -> str:
+    def replacement(match: re.Match[str]) -> str:
         name = match[1]
         if text[match.start() - 1 : match.start()] == "{" and text[match.end() : match.end() + 1] == "}":
             return match[0]
         if name not in values:
             try:
-                values[name] = find(name, notebook)
+                values[name] = look_up(name, notebook)
             except KeyError:
                 values[name] = _NOTHING
-            except Broken as error:
+            except BrokenReference as error:
                 values[name] = _NOTHING
-                left[match[0]] = str(error)
+                broken[match[0]] = str(error)
         if values[name] is _NOTHING:
             return match[0]
-        found = readable(values[name], allowance.left, notebook.inputs)
-        shown = allowance.spend(found.text)
-        so_far = inserted.get(name, Inserted(name, 0))
-        inserted[name] = Inserted(name, so_far.characters + len(shown), so_far.capped or found.capped)
-        return shown
+        value = value_text(values[name], budget.remaining, notebook.inputs)
+        budget.spend(value.text)
+        before = insertions.get(name, Insertion(name, 0))
+        insertions[name] = Insertion(
+            name, before.characters + len(value.text), before.truncated or value.truncated
+        )
+        return value.text
 
-    whole = _REFERENCE.sub(replaced, text)
-    return Expanded(whole, tuple(inserted.values()), tuple(left.items()))
+    expanded = re.sub(rf"\{{({REFERENCE})\}}", replacement, text)
+    return ExpandedText(expanded, tuple(insertions.values()), tuple(broken.items()))

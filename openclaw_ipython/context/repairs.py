@@ -1,6 +1,6 @@
-"""What a model is told about a cell that failed, to repair it or to explain it. Pure.
+"""Prompts that ask a model to repair or to explain a cell that failed. Pure.
 
-The prompts are in English, as models are told things best; the language of the answer is asked for.
+They are in English, which models follow best, and name the language of the answer.
 """
 
 from __future__ import annotations
@@ -9,26 +9,25 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openclaw_ipython.context.allowance import more_characters
-from openclaw_ipython.context.blocks import fenced
-from openclaw_ipython.context.failures import error_text
-from openclaw_ipython.context.text import readable
+from msgspec import Struct
+
+from openclaw_ipython.context.blocks import fenced, omission
+from openclaw_ipython.context.text import traceback_text, value_text
 from openclaw_ipython.i18n import CHINESE
 from openclaw_ipython.sanitize.secrets import redact
 
 if TYPE_CHECKING:
-    from openclaw_ipython.context.names import Failure
+    from openclaw_ipython.context.names import CellFailure
 
 CELL_LIMIT = 40_000
 VALUE_LIMIT = 600
 VALUES_LIMIT = 6_000
-"""Characters of the cell, of each value it names, and of all of these. The rest is left out, and said to be."""
+"""Characters of the cell, of each value that it uses, and of all values. A note says what is left out."""
 
-_WORD = re.compile(r"(?<![\w.])[^\W\d]\w*")
+_WORD = r"(?<![\w.])[^\W\d]\w*"
 
 
 class _Task(NamedTuple):
@@ -50,99 +49,107 @@ _EXPLAIN = _Task(
 _IN_CHINESE = "Write the sentences in Simplified Chinese; code stays as it is."
 
 
-@dataclass(frozen=True)
-class Case:
-    """A question about a failure: the prompt, its system prompt, and what was masked in the cell before it was sent.
+class FailurePrompt(Struct, frozen=True):
+    """A question about a failure: the prompt, the system prompt, and the lines of the cell whose secrets were masked.
 
-    `masked` is a masked line → the lines that became it, as they are typed and in order; all without their indentation.
+    `masked` maps a masked line to the original lines, in order, all without indentation.
     """
 
     prompt: str
     system: str
     masked: Mapping[str, tuple[str, ...]]
 
-    def restored(self, code: str) -> str:
-        """`code` from the answer, with the lines that were masked as they were typed."""
-        left = {hidden: list(typed) for hidden, typed in self.masked.items()}
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(prompt={self.prompt!r})"  # without the secrets in `masked`
+
+    def unmask(self, code: str) -> str:
+        """`code` from the answer, with the original lines in place of the masked ones."""
+        remaining = {masked: list(originals) for masked, originals in self.masked.items()}
         lines = code.split("\n")
         for number, line in enumerate(lines):
-            if typed := left.get(line.strip()):
-                lines[number] = line.replace(line.strip(), typed.pop(0))
+            if originals := remaining.get(line.strip()):
+                lines[number] = line.replace(line.strip(), originals.pop(0))
         return "\n".join(lines)
 
 
-def to_repair(failure: Failure, names: Mapping[str, Any], wish: str = "", language: str = "") -> Case:
-    """Ask for the cell of `failure` repaired. `wish` is what the person adds, `language` that of `words`."""
-    return _case(_REPAIR, failure, names, wish, language)
+def repair_prompt(
+    failure: CellFailure, variables: Mapping[str, Any], wish: str = "", language: str = ""
+) -> FailurePrompt:
+    """The prompt for a repaired cell. `wish` is added by the person; `language` is the language of messages."""
+    return _prompt(_REPAIR, failure, variables, wish, language)
 
 
-def to_explain(failure: Failure, names: Mapping[str, Any], wish: str = "", language: str = "") -> Case:
-    """Ask what `failure` means."""
-    return _case(_EXPLAIN, failure, names, wish, language)
+def explain_prompt(
+    failure: CellFailure, variables: Mapping[str, Any], wish: str = "", language: str = ""
+) -> FailurePrompt:
+    """The prompt for an explanation of the error. The parameters are those of `repair_prompt`."""
+    return _prompt(_EXPLAIN, failure, variables, wish, language)
 
 
-def _case(task: _Task, failure: Failure, names: Mapping[str, Any], wish: str, language: str) -> Case:
+def _prompt(
+    task: _Task, failure: CellFailure, variables: Mapping[str, Any], wish: str, language: str
+) -> FailurePrompt:
     source = failure.source.strip("\n")
-    shown = redact(source)
+    redacted = redact(source)
     parts = [task.prompt]
     if source:
         number = f"Cell [{failure.number}]" if failure.number is not None else "The cell"
-        parts.append(f"{number}:\n{fenced(_capped(shown), 'python')}")
+        parts.append(f"{number}:\n{fenced(_truncated(redacted), 'python')}")
     where = f"It failed at line {failure.line} of the cell:" if failure.line else "It failed:"
-    parts.append(f"{where}\n{fenced(error_text(failure.error), 'text')}")
-    if values := "\n".join(_values(source, names)):
+    parts.append(f"{where}\n{fenced(traceback_text(failure.error), 'text')}")
+    if values := "\n".join(_values(source, variables)):
         parts.append(f"Values that the cell names:\n{fenced(values, 'text')}")
     if wish:
         parts.append(f"The person adds: {wish}")
-    return Case(
+    return FailurePrompt(
         "\n\n".join(parts),
         f"{task.system} {_IN_CHINESE}" if language == CHINESE else task.system,
-        _masked(source, shown),
+        _masked_lines(source, redacted),
     )
 
 
-def _masked(source: str, shown: str) -> dict[str, tuple[str, ...]]:
+def _masked_lines(source: str, redacted: str) -> dict[str, tuple[str, ...]]:
     masked: dict[str, tuple[str, ...]] = {}
-    typed, hidden = source.split("\n"), shown.split("\n")
-    if len(typed) == len(hidden):
-        for was, now in zip(map(str.strip, typed), map(str.strip, hidden), strict=True):
-            if was != now:
-                masked[now] = (*masked.get(now, ()), was)
+    before, after = source.split("\n"), redacted.split("\n")
+    if len(before) == len(after):
+        for original, line in zip(map(str.strip, before), map(str.strip, after), strict=True):
+            if original != line:
+                masked[line] = (*masked.get(line, ()), original)
     return masked
 
 
-def _capped(text: str) -> str:
+def _truncated(text: str) -> str:
     more = len(text) - CELL_LIMIT
-    return text if more <= 0 else f"{text[:CELL_LIMIT]}\n# {more_characters(more)}"
+    return text if more <= 0 else f"{text[:CELL_LIMIT]}\n# {omission(more)}"
 
 
-def _values(source: str, names: Mapping[str, Any]) -> Iterator[str]:
-    left = VALUES_LIMIT
-    for name in _named(source):
-        if name not in names or not _tells(names[name]):
+def _values(source: str, variables: Mapping[str, Any]) -> Iterator[str]:
+    remaining = VALUES_LIMIT
+    for name in _names(source):
+        if name not in variables or not _is_informative(variables[name]):
             continue
-        if left <= 0:
+        if remaining <= 0:
             yield "… and others, left out"
             return
-        text = redact(f"{name} = {_text(names[name], min(left, VALUE_LIMIT))}")
-        left -= len(text)
+        text = redact(f"{name} = {_text(variables[name], min(remaining, VALUE_LIMIT))}")
+        remaining -= len(text)
         yield text
 
 
-def _named(source: str) -> list[str]:
-    """The names in a cell, in order; of a cell that is no Python (a magic, a syntax error) all its words."""
+def _names(source: str) -> list[str]:
+    """The names in a cell, in order; all words of a cell that is not valid Python."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        words = _WORD.findall(source)
+        words = re.findall(_WORD, source)
     else:
         found = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
         words = [node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))]
     return [word for word in dict.fromkeys(words) if not keyword.iskeyword(word) and not word.startswith("_")]
 
 
-def _tells(value: Any) -> bool:
-    """Whether a value says something that the cell does not: no modules, nor what a library defines."""
+def _is_informative(value: Any) -> bool:
+    """Whether the value helps to understand the cell: not a module, and not a definition of a library."""
     if isinstance(value, (type, FunctionType)):
         return getattr(value, "__module__", "") == "__main__"
     return not isinstance(value, ModuleType) and type(value).__name__ not in {
@@ -153,8 +160,8 @@ def _tells(value: Any) -> bool:
 
 
 def _text(value: Any, limit: int) -> str:
-    if type(value) is str:  # with its quotes, so that it is seen to be text
+    if type(value) is str:  # with quotes, which show that it is text
         more = len(value) - limit
-        return repr(value) if more <= 0 else f"{value[:limit]!r} {more_characters(more)}"
-    found = readable(value, limit)
-    return found.text if "\n" not in found.text else f"({found.what})\n{found.text}"
+        return repr(value) if more <= 0 else f"{value[:limit]!r} {omission(more)}"
+    found = value_text(value, limit)
+    return found.text if "\n" not in found.text else f"({found.kind})\n{found.text}"

@@ -1,6 +1,6 @@
-"""Tables and arrays as text: what they are, how they begin, what is in them. They tell their library themselves.
+"""Tables and arrays as text: their shape, their first rows and a summary.
 
-pandas, polars, numpy and torch are never imported from here: a value of theirs brings its own methods.
+pandas, polars, numpy and torch are never imported; types are recognised by name.
 """
 
 from __future__ import annotations
@@ -12,24 +12,24 @@ from math import isnan
 from typing import Any, NamedTuple
 
 _HEAD = 8  # rows
-_COLUMNS = 100
-_CELL = 2_000  # characters of a line of the head
-_MOST = 2_000_000  # values: a larger table is summed up by its first rows
-_CORNER = 6
+_MAX_COLUMNS = 100
+_MAX_LINE = 2_000  # characters
+_MAX_VALUES = 2_000_000  # of a larger table only the first rows are summarised
+_CORNER = 6  # values of each dimension of an array
 _NUMBERS = frozenset("biufc")
 
 
-class Library(NamedTuple):
-    """How values of one type are described: in a few words, and as text."""
+class Describer(NamedTuple):
+    """The functions that describe values of one type: in a few words, and as text."""
 
-    what: Callable[[Any], str]
+    summary: Callable[[Any], str]
     text: Callable[[Any], str]
 
 
-def library_of(value: Any) -> Library | None:
-    """The entry for the type of `value` or of one it inherits from."""
+def describer_of(value: Any) -> Describer | None:
+    """The describer for the type of `value` or for one of its bases."""
     for kind in type(value).__mro__:
-        if found := _LIBRARIES.get((kind.__module__.partition(".")[0], kind.__name__)):
+        if found := _DESCRIBERS.get((kind.__module__.partition(".")[0], kind.__name__)):
             return found
     return None
 
@@ -57,13 +57,13 @@ def _array(value: Any) -> str:
 
 def _pandas_frame(frame: Any) -> str:
     rows, columns = frame.shape
-    shown = frame.iloc[:, :_COLUMNS]
+    shown = frame.iloc[:, :_MAX_COLUMNS]
     filled = shown.notna().sum()
     lines = [_rows_and_columns(frame), "columns:"]
     for at, name in enumerate(shown.columns):
         lines.append(f"  {name}: {shown.dtypes.iloc[at]}, {rows - int(filled.iloc[at]):,} missing")
-    if columns > _COLUMNS:
-        lines.append(f"  … {columns - _COLUMNS:,} more columns")
+    if columns > _MAX_COLUMNS:
+        lines.append(f"  … {columns - _MAX_COLUMNS:,} more columns")
     plain_index = type(frame.index).__name__ == "RangeIndex"
     head = shown.head(_HEAD).to_csv(index=not plain_index)
     lines += [f"first {min(rows, _HEAD)} rows as CSV:", *_clipped(head)]
@@ -74,12 +74,12 @@ def _pandas_summary(shown: Any) -> Iterator[str]:
     rows, columns = shown.shape
     if not rows or not columns:
         return
-    most = max(1, _MOST // columns)
+    most = max(1, _MAX_VALUES // columns)
     about = "summary" if rows <= most else f"summary of the first {most:,} rows"
     sample = shown if rows <= most else shown.head(most)
     try:
         described = sample.describe(include="all")
-    except Exception:  # values that have no order, such as lists or complex numbers; types of other libraries
+    except Exception:  # values without an order, such as lists or complex numbers; types of other libraries
         return
     yield f"{about} as CSV:"
     names = [str(name) for name in described.columns]
@@ -91,7 +91,7 @@ def _pandas_summary(shown: Any) -> Iterator[str]:
 
 
 def _figure(value: Any) -> str:
-    """A statistic with six digits; nothing where there is none."""
+    """A statistic with six digits; empty for NaN."""
     if isinstance(value, float):
         return "" if isnan(value) else f"{value:.6g}"
     return str(value)
@@ -102,7 +102,7 @@ def _pandas_series(series: Any) -> str:
     head = series.head(_HEAD).to_csv()
     lines = [f"{_length(series)}, {series.dtype}, {missing:,} missing"]
     lines += [f"first {min(len(series), _HEAD)} values as CSV:", *_clipped(head)]
-    return "\n".join([*lines, "summary:", series.head(_MOST).describe().to_string()])
+    return "\n".join([*lines, "summary:", series.head(_MAX_VALUES).describe().to_string()])
 
 
 # -- polars ----------------------------------------------------------------------------------
@@ -110,18 +110,18 @@ def _pandas_series(series: Any) -> str:
 
 def _polars_frame(frame: Any) -> str:
     rows, columns = frame.shape
-    shown = frame[:, :_COLUMNS]
+    shown = frame[:, :_MAX_COLUMNS]
     missing = shown.null_count().row(0) if columns else ()
     lines = [_rows_and_columns(frame), "columns:"]
     lines += [
         f"  {name}: {kind}, {n:,} missing"
         for (name, kind), n in zip(shown.schema.items(), missing, strict=True)
     ]
-    if columns > _COLUMNS:
-        lines.append(f"  … {columns - _COLUMNS:,} more columns")
+    if columns > _MAX_COLUMNS:
+        lines.append(f"  … {columns - _MAX_COLUMNS:,} more columns")
     lines += [f"first {min(rows, _HEAD)} rows as CSV:", *_clipped(_polars_csv(shown.head(_HEAD)))]
     if rows and columns:
-        most = max(1, _MOST // columns)
+        most = max(1, _MAX_VALUES // columns)
         lines.append("summary as CSV:" if rows <= most else f"summary of the first {most:,} rows as CSV:")
         lines += _clipped(_polars_csv(shown.head(most).describe()))
     return "\n".join(lines)
@@ -130,14 +130,14 @@ def _polars_frame(frame: Any) -> str:
 def _polars_csv(frame: Any) -> str:
     try:
         return str(frame.write_csv())
-    except Exception:  # polars' own error: lists and structures have no place in CSV
+    except Exception:  # a polars error: CSV has no form for lists and structs
         return "\n".join(str(row) for row in frame.rows())
 
 
 def _polars_series(series: Any) -> str:
     head = ", ".join(map(repr, series.head(_HEAD).to_list()))
     lines = [f"{_length(series)}, {series.dtype}, {series.null_count():,} missing", f"first values: {head}"]
-    return "\n".join([*lines, "summary as CSV:", *_clipped(_polars_csv(series.head(_MOST).describe()))])
+    return "\n".join([*lines, "summary as CSV:", *_clipped(_polars_csv(series.head(_MAX_VALUES).describe()))])
 
 
 def _polars_lazy(frame: Any) -> str:
@@ -153,7 +153,7 @@ def _array_text(array: Any) -> str:
         return f"{_array(array)}: {array}"
     corner = array[tuple(slice(0, _CORNER) for _ in range(array.ndim))] if array.ndim <= 4 else None
     lines = [_array(array)]
-    if getattr(array.dtype, "kind", "") in _NUMBERS - {"c"} and 0 < array.size <= _MOST * 4:
+    if getattr(array.dtype, "kind", "") in _NUMBERS - {"c"} and 0 < array.size <= _MAX_VALUES * 4:
         lines.append(f"smallest {array.min():.6g}, largest {array.max():.6g}, mean {array.mean():.6g}")
     if corner is not None:
         whole = tuple(corner.shape) == tuple(array.shape)
@@ -162,16 +162,16 @@ def _array_text(array: Any) -> str:
 
 
 def _clipped(table: str) -> Iterable[str]:
-    """The lines of a table, none of them very long."""
-    return [line if len(line) <= _CELL else f"{line[:_CELL]}…" for line in table.splitlines()]
+    """The lines of a table, long ones truncated."""
+    return [line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…" for line in table.splitlines()]
 
 
-_LIBRARIES = {
-    ("pandas", "DataFrame"): Library(_rows_and_columns, _pandas_frame),
-    ("pandas", "Series"): Library(_length, _pandas_series),
-    ("polars", "DataFrame"): Library(_rows_and_columns, _polars_frame),
-    ("polars", "Series"): Library(_length, _polars_series),
-    ("polars", "LazyFrame"): Library(_lazy, _polars_lazy),
-    ("numpy", "ndarray"): Library(_array, _array_text),
-    ("torch", "Tensor"): Library(_array, _array_text),
+_DESCRIBERS = {
+    ("pandas", "DataFrame"): Describer(_rows_and_columns, _pandas_frame),
+    ("pandas", "Series"): Describer(_length, _pandas_series),
+    ("polars", "DataFrame"): Describer(_rows_and_columns, _polars_frame),
+    ("polars", "Series"): Describer(_length, _polars_series),
+    ("polars", "LazyFrame"): Describer(_lazy, _polars_lazy),
+    ("numpy", "ndarray"): Describer(_array, _array_text),
+    ("torch", "Tensor"): Describer(_array, _array_text),
 }

@@ -1,98 +1,104 @@
-"""A Python value as text that a model can read: bounded, complete where it is small, summed up where it is large.
+"""Python values as text for a model: limited in length, complete if small, summarised if large.
 
-Libraries are told by the names of their types; none is imported. What a value does when it is looked at is its own
-business: whatever it raises is said in its place.
+Types of other libraries are recognised by name; no library is imported. An exception that a value raises while it is
+read is named in its place.
 """
 
 from __future__ import annotations
 
+import ast
 import codecs
 import dataclasses
+import inspect
 import re
+import textwrap
+import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import date, time, timedelta
 from numbers import Number
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import FunctionType, MethodType
 from typing import Any
 from uuid import UUID
 
-from openclaw_ipython.context.allowance import more_characters
-from openclaw_ipython.context.definitions import source_of
-from openclaw_ipython.context.failures import error_text, failure_text
-from openclaw_ipython.context.names import Failure
-from openclaw_ipython.context.tables import library_of
+from msgspec import Struct
+from msgspec.structs import replace
 
-_LINE = 100  # a container that fits into a line of so many characters stands in one
-_SHORT = 16
-_DEEPEST = 12
-_BYTES = 64  # of binary data, shown as hexadecimal digits
+from openclaw_ipython.context.blocks import fenced, with_omission
+from openclaw_ipython.context.names import CellFailure
+from openclaw_ipython.context.tables import describer_of
+from openclaw_ipython.sanitize.secrets import redact
+
+_LINE_WIDTH = 100  # characters: a container that fits is written on one line
+_SHORT_ITEM = 16  # characters: shorter items share lines
+_MAX_DEPTH = 12
+_HEX_BYTES = 64  # of binary data, shown as hexadecimal digits
+_MAX_FRAMES = 12  # of each exception, the innermost
+_TRACEBACK_EDGE = 10_000  # characters at each end of a long traceback; some messages hold a whole page
+_PACKAGE = str(Path(__file__).parents[1])
 _PLAIN = (Number, date, time, timedelta, UUID, PurePath, type(None))
-"""What a person writes without saying of which type it is."""
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+"""Types whose `str` needs no type name."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Readable:
-    """A value as text. `what` says what it is in a few words; `language` is that of a Markdown fence for it.
+class ValueText(Struct, frozen=True):
+    """A value as text. `kind` describes it in a few words; `language` is the info string of a fence for it.
 
-    `capped`: it was longer; how much is said in the text.
+    `truncated`: the value is longer, which the text says too.
     """
 
     text: str
-    what: str
-    capped: bool = False
+    kind: str
+    truncated: bool = False
     language: str = ""
 
 
-def readable(value: Any, limit: int, cells: Sequence[str] = ()) -> Readable:
-    """`value` as text of about `limit` characters at most. Raises nothing that `value` raises.
+def value_text(value: Any, limit: int, cells: Sequence[str] = ()) -> ValueText:
+    """`value` as text of at most about `limit` characters. Never raises.
 
-    `cells` are the sources of the notebook's cells, in which the source of a class is looked for.
+    `cells` are the sources of the notebook's cells, which are searched for the source of a class.
     """
     try:
         found = _described(value, max(0, limit), cells)
-    except Exception as error:  # a repr, a property, a half-built frame
-        what = _type_name(value)
-        found = Readable(f"({what} that cannot be shown: {type(error).__name__})", what)
+    except Exception as error:  # of its repr, a property, an incomplete frame
+        kind = _type_name(value)
+        found = ValueText(f"({kind} that cannot be shown: {type(error).__name__})", kind)
     return _within(found, limit)
 
 
-def _within(found: Readable, limit: int) -> Readable:
+def _within(found: ValueText, limit: int) -> ValueText:
     more = len(found.text) - limit
     if more <= 0:
         return found
-    text = f"{found.text[:limit]}\n{more_characters(more)}".lstrip("\n")
-    return dataclasses.replace(found, text=text, capped=True)
+    return replace(found, text=with_omission(found.text[:limit], more), truncated=True)
 
 
-def _described(value: Any, limit: int, cells: Sequence[str]) -> Readable:
+def _described(value: Any, limit: int, cells: Sequence[str]) -> ValueText:
     if isinstance(value, str):
-        return Readable(str(value), "text" if type(value) is str else _type_name(value))
+        return ValueText(str(value), "text" if type(value) is str else _type_name(value))
     if isinstance(value, _PLAIN) or _is_scalar(value):
-        return Readable(str(value), _type_name(value))
+        return ValueText(str(value), _type_name(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return Readable(
+        return ValueText(
             _binary(bytes(value[: limit + 4]), len(value)), f"{len(value):,} bytes", len(value) > limit
         )
-    if isinstance(value, Failure):
-        return Readable(failure_text(value), type(value.error).__name__)
+    if isinstance(value, CellFailure):
+        return ValueText(failure_text(value), type(value.error).__name__)
     if isinstance(value, BaseException):
-        return Readable(error_text(value), type(value).__name__)
-    if (library := library_of(value)) is not None:
-        return Readable(library.text(value), library.what(value))
+        return ValueText(traceback_text(value), type(value).__name__)
+    if (describer := describer_of(value)) is not None:
+        return ValueText(describer.text(value), describer.summary(value))
     if isinstance(value, (type, FunctionType, MethodType)):
         kind = "class" if isinstance(value, type) else "function"
-        return Readable(source_of(value, cells), kind, language="python")
-    text, cut = _written(value, limit)
+        return ValueText(source_of(value, cells), kind, language="python")
+    text, truncated = _container_text(value, limit)
     counted = isinstance(value, (dict, list, tuple, set, frozenset, deque))
-    what = f"{_type_name(value)} of {len(value):,}" if counted else _type_name(value)
-    return Readable(text, what, cut, "python")
+    kind = f"{_type_name(value)} of {len(value):,}" if counted else _type_name(value)
+    return ValueText(text, kind, truncated, "python")
 
 
 def _is_scalar(value: Any) -> bool:
-    """Whether it is one of numpy's numbers, dates or truth values."""
+    """Whether it is a numpy scalar."""
     return any(cls.__name__ == "generic" and cls.__module__ == "numpy" for cls in type(value).__mro__)
 
 
@@ -102,76 +108,78 @@ def _type_name(value: Any) -> str:
 
 def _binary(data: bytes, total: int) -> str:
     try:
-        text = codecs.getincrementaldecoder("utf-8")().decode(data)  # it may be cut within a character
+        text = codecs.getincrementaldecoder("utf-8")().decode(data)  # the data may end within a character
     except UnicodeDecodeError:
         text = ""
-    if text and not _CONTROL.search(text):
+    if text and not re.search(r"[\x00-\x08\x0e-\x1f\x7f]", text):
         return text if len(data) == total else f"{text}\n… {total - len(data):,} more bytes, left out"
-    more = f" … {total - _BYTES:,} more bytes" if total > _BYTES else ""
-    return f"{total:,} bytes: {data[:_BYTES].hex(' ')}{more}"
+    more = f" … {total - _HEX_BYTES:,} more bytes" if total > _HEX_BYTES else ""
+    return f"{total:,} bytes: {data[:_HEX_BYTES].hex(' ')}{more}"
 
 
-def _written(value: Any, limit: int) -> tuple[str, bool]:
-    """A container within `limit` characters, and whether something was left out: it says so where that was."""
+def _container_text(value: Any, limit: int) -> tuple[str, bool]:
+    """A container in at most `limit` characters, with notes in the places of omitted items; whether any are omitted."""
     budget = limit
     while True:
-        writer = _Written(budget)
+        writer = _ContainerWriter(budget)
         text = writer.text(value)
         if len(text) <= limit or budget < 20:
-            return text, writer.cut
-        budget = min(budget - 1, budget * limit // len(text) * 9 // 10)  # indents are not counted beforehand
+            return text, writer.truncated
+        budget = min(
+            budget - 1, budget * limit // len(text) * 9 // 10
+        )  # indentation is not counted in advance
 
 
-class _Written:
-    """Writes containers as Python would, over several lines where they are long, within a number of characters."""
+class _ContainerWriter:
+    """Writes containers in Python's notation, long ones over several lines, within a number of characters."""
 
     def __init__(self, limit: int) -> None:
-        self._left = limit
-        self.cut = False
-        self._inside: set[int] = set()
+        self._remaining = limit
+        self.truncated = False
+        self._open: set[int] = set()  # ids of the containers being written, against cycles
 
     def text(self, value: Any, indent: int = 0) -> str:
-        """`value`, indented by `indent` in all lines but the first."""
+        """`value`, with all lines but the first indented by `indent`."""
         parts = self._parts_of(value)
         if parts is None:
-            return self._spend(_plain(value))
-        if id(value) in self._inside or len(self._inside) >= _DEEPEST:
+            return self._spend(_atom(value))
+        if id(value) in self._open or len(self._open) >= _MAX_DEPTH:
             return self._spend("…")
-        self._inside.add(id(value))
+        self._open.add(id(value))
         opening, closing, items, count = parts
         written = list(self._items(items, count, indent + 2))
-        self._inside.discard(id(value))
+        self._open.discard(id(value))
         line = f"{opening}{', '.join(written)}{closing}"
-        if len(line) + indent <= _LINE and "\n" not in line:
+        if len(line) + indent <= _LINE_WIDTH and "\n" not in line:
             return line
-        lines = _filled(written, _LINE - indent - 2)
+        lines = _filled(written, _LINE_WIDTH - indent - 2)
         inner = "".join(f"\n{' ' * (indent + 2)}{line}," for line in lines)
         return f"{opening}{inner}\n{' ' * indent}{closing}"
 
     def _items(self, items: Iterator[tuple[str, Any]], count: int, indent: int) -> Iterator[str]:
         for number, (label, value) in enumerate(items):
-            if self._left <= 0:
-                self.cut = True
+            if self._remaining <= 0:
+                self.truncated = True
                 yield f"… {count - number:,} more"
                 return
-            self._left -= len(label) + 2 + indent // 2
+            self._remaining -= len(label) + 2 + indent // 2
             yield label + self.text(value, indent)
 
     def _spend(self, text: str) -> str:
-        room = max(self._left, 20)
+        room = max(self._remaining, 20)
         if len(text) > room:
-            self.cut = True
+            self.truncated = True
             text = f"{text[:room]}… {len(text) - room:,} more characters"
-        self._left -= len(text)
+        self._remaining -= len(text)
         return text
 
     def _parts_of(self, value: Any) -> tuple[str, str, Iterator[tuple[str, Any]], int] | None:
-        """Brackets, labelled items and their number; None for what has no parts."""
+        """Brackets, labelled items and their number; None for a value without parts."""
         name = _type_name(value)
         match value:
             case dict():
                 brackets = ("{", "}") if type(value) is dict else (f"{name}({{", "})")
-                return (*brackets, ((f"{_short(k)}: ", v) for k, v in value.items()), len(value))
+                return (*brackets, ((f"{_key_text(k)}: ", v) for k, v in value.items()), len(value))
             case tuple() if hasattr(value, "_fields"):
                 pairs = zip(value._fields, value, strict=False)
                 return (f"{name}(", ")", ((f"{k}=", v) for k, v in pairs), len(value))
@@ -193,8 +201,8 @@ class _Written:
 
 
 def _filled(items: list[str], width: int) -> list[str]:
-    """Short items several to a line, as numbers are read; otherwise one each."""
-    if any("\n" in item or len(item) > _SHORT for item in items):
+    """Lines of several items if all are short, such as numbers; else one item per line."""
+    if any("\n" in item or len(item) > _SHORT_ITEM for item in items):
         return items
     lines = [""]
     for item in items:
@@ -204,15 +212,98 @@ def _filled(items: list[str], width: int) -> list[str]:
     return lines
 
 
-def _plain(value: Any) -> str:
-    """A value without parts. A table or an array within something larger is named only."""
+def _atom(value: Any) -> str:
+    """A value without parts. A table or array inside a container is only summarised."""
     try:
-        library = library_of(value)
-        return repr(value) if library is None else f"<{library.what(value)}>"
-    except Exception as error:  # its own __repr__
+        describer = describer_of(value)
+        return repr(value) if describer is None else f"<{describer.summary(value)}>"
+    except Exception as error:  # of its __repr__
         return f"<{_type_name(value)} that cannot be shown: {type(error).__name__}>"
 
 
-def _short(key: Any) -> str:
-    text = _plain(key)
+def _key_text(key: Any) -> str:
+    text = _atom(key)
     return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+# -- source of functions and classes ---------------------------------------------------------
+
+
+def source_of(value: Any, cells: Sequence[str] = ()) -> str:
+    """The source of a function or class; if there is none, its signature and docstring. Runs nothing.
+
+    `cells` are sources that are searched for a class: before Python 3.13 `inspect` finds classes only in files.
+    """
+    try:
+        return textwrap.dedent(inspect.getsource(inspect.unwrap(value))).rstrip()
+    except (OSError, TypeError, IndentationError):
+        pass
+    if (
+        isinstance(value, type)
+        and value.__module__ == "__main__"
+        and (found := _class_in(cells, value.__name__))
+    ):
+        return found
+    name = getattr(value, "__qualname__", repr(value))
+    try:
+        head = f"{name}{inspect.signature(value)}"
+    except (TypeError, ValueError):
+        head = f"{name}(…)"
+    doc = inspect.getdoc(value)
+    return f"{head}\n{doc}" if doc else head
+
+
+def _class_in(cells: Sequence[str], name: str) -> str:
+    """The latest top-level definition of a class in a cell, with its decorators; empty if there is none."""
+    for cell in reversed(cells):
+        if f"class {name}" not in cell:
+            continue
+        plain = re.sub(r"^[%!].*$", "", cell, flags=re.M)
+        try:
+            body = ast.parse(plain).body
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        for node in body:
+            if isinstance(node, ast.ClassDef) and node.name == name:
+                first = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+                return "\n".join(plain.splitlines()[first - 1 : node.end_lineno])
+    return ""
+
+
+# -- exceptions ------------------------------------------------------------------------------
+
+
+def traceback_text(error: BaseException) -> str:
+    """The traceback of `error` and its causes, without secrets and without frames of IPython and of this package."""
+    summary = traceback.TracebackException.from_exception(error)
+    seen = summary
+    chain: set[int] = set()
+    while seen is not None and id(seen) not in chain:
+        chain.add(id(seen))
+        _shorten(seen)
+        seen = seen.__cause__ or seen.__context__  # type: ignore[assignment]
+    text = redact("".join(summary.format()).rstrip())
+    if len(text) <= 2 * _TRACEBACK_EDGE:
+        return text
+    left_out = len(text) - 2 * _TRACEBACK_EDGE
+    return f"{text[:_TRACEBACK_EDGE]}\n… {left_out:,} characters left out …\n{text[-_TRACEBACK_EDGE:]}"
+
+
+def failure_text(failure: CellFailure) -> str:
+    """The source of the cell that failed, and the traceback."""
+    error = traceback_text(failure.error)
+    if not failure.source:
+        return error
+    where = f"Cell [{failure.number}]" + (f", line {failure.line}" if failure.line else "")
+    return f"{where}:\n{fenced(failure.source, 'python')}\n\n{error}"
+
+
+def _shorten(summary: traceback.TracebackException) -> None:
+    own = [
+        frame
+        for frame in summary.stack
+        if not frame.filename.startswith(_PACKAGE)
+        and not re.search(r"[/\\]IPython[/\\]core[/\\]", frame.filename)
+    ]
+    left_out = max(0, len(own) - _MAX_FRAMES)
+    summary.stack[:] = own[:1] + own[1 + left_out :] if left_out else own

@@ -181,10 +181,10 @@ def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> 
     messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     if not images or not messages:
         return messages
-    from openclaw_ipython.context.image_encoding import ORDINARY
-    from openclaw_ipython.context.images import of_values
+    from openclaw_ipython.context.image_encoding import STANDARD
+    from openclaw_ipython.context.images import images_of
 
     *before, last = messages
-    pictures = [{"type": "image_url", "image_url": {"url": p.url}} for p in of_values(images, ORDINARY)]
+    pictures = [{"type": "image_url", "image_url": {"url": p.url}} for p in images_of(images, STANDARD)]
     parts = [{"type": "text", "text": last.content}] if isinstance(last.content, str) else last.content
     return (*before, replace(last, content=[*pictures, *parts]))

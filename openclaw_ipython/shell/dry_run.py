@@ -17,7 +17,7 @@ from openclaw_ipython.shell.views import View
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Message
-    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
 
 _SHOWN = 20_000
@@ -48,7 +48,7 @@ class DryRun(View, frozen=True):
         return f"<div>{facts}{messages}</div>"
 
 
-def dry_run(request: ResolvedRequest, pictures: Sequence[Picture]) -> DryRun:
+def dry_run(request: ResolvedRequest, pictures: Sequence[EncodedImage]) -> DryRun:
     """What `request` would send. `pictures` are those of its last message."""
     known = {picture.url: picture for picture in pictures}
     chat = request.request
@@ -70,7 +70,7 @@ def dry_run(request: ResolvedRequest, pictures: Sequence[Picture]) -> DryRun:
     return DryRun([*facts, *request.notes], messages)
 
 
-def _shown(message: Message, known: Mapping[str, Picture]) -> Iterator[str]:
+def _shown(message: Message, known: Mapping[str, EncodedImage]) -> Iterator[str]:
     content = message.content
     parts: Sequence[Mapping[str, Any]] = (
         [{"type": "text", "text": content}] if isinstance(content, str) else content

@@ -13,7 +13,7 @@ from openclaw_ipython.chat.types import Message
 
 if TYPE_CHECKING:
     from openclaw_ipython.client import Prompt
-    from openclaw_ipython.context.image_encoding import Picture
+    from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.shell.options import AskOptions
     from openclaw_ipython.shell.session import Session
 
@@ -23,7 +23,7 @@ class CellPrompt(Struct, frozen=True):
 
     content: Prompt
     notes: tuple[str, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    pictures: tuple[EncodedImage, ...] = ()
 
     @property
     def messages(self) -> list[Message]:
@@ -39,19 +39,20 @@ def compose_prompt(session: Session, options: AskOptions, text: str) -> CellProm
     named = options.image or options.attach or options.cells
     if not named and (options.raw or "{" not in text):
         return CellPrompt(text)
-    from openclaw_ipython.context.prompt import Wanted, compose
+    from openclaw_ipython.context.prompt import compose
+    from openclaw_ipython.context.prompt_types import PromptOptions
 
-    wanted = Wanted(
+    wanted = PromptOptions(
         options.image,
         options.attach,
         options.cells or "",
         raw=options.raw,
         limit=session.options.context_limit,
-        detailed=("vl_high_resolution_images", True) in options.param,
+        high_resolution=("vl_high_resolution_images", True) in options.param,
     )
     prompt = compose(text, session.notebook, wanted)
-    content = [Message("user", prompt.content)] if prompt.pictures else prompt.text
-    return CellPrompt(content, prompt.notes, prompt.pictures)
+    content = [Message("user", prompt.content)] if prompt.images else prompt.text
+    return CellPrompt(content, prompt.notes, prompt.images)
 
 
 def preferred_model(session: Session, prompt: CellPrompt) -> str | None:

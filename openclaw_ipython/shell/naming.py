@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.context.names import Broken, find
+from openclaw_ipython.context.names import BrokenReference, look_up
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.notebook import NotebookView
@@ -56,12 +56,12 @@ def variables(
     """
     owner, dot, _ = fragment.rpartition(".")
     if not dot:
-        everything = notebook.nameable()
+        everything = notebook.variables()
         return [name for name in notebook.own_names() if fits(everything[name])]
     try:
-        value = find(owner, notebook, modules=modules)
+        value = look_up(owner, notebook, modules=modules)
         listed = dir(value)
-    except (Broken, KeyError):
+    except (BrokenReference, KeyError):
         return []
     except Exception:  # an odd `__dir__`
         return []

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.context.names import Cell, Failure
+from openclaw_ipython.context.names import Cell, CellFailure
 from openclaw_ipython.sanitize.terminal import safe_text
 from openclaw_ipython.shell.display_capture import PICTURES, running_cell
 
@@ -37,7 +37,7 @@ class NotebookView:
         """The namespace, live."""
         return self._shell.user_ns  # type: ignore[no-any-return]
 
-    def nameable(self) -> Mapping[str, Any]:
+    def variables(self) -> Mapping[str, Any]:
         """The names a prompt may use: those of the notebook, and of IPython's own only the last results."""
         hidden = self._shell.user_ns_hidden
         return {
@@ -48,7 +48,7 @@ class NotebookView:
 
     def own_names(self) -> list[str]:
         """The names of the notebook, sorted: without IPython's own, and without those that begin with `_`."""
-        return sorted(name for name in self.nameable() if not name.startswith("_"))
+        return sorted(name for name in self.variables() if not name.startswith("_"))
 
     @property
     def running(self) -> int:
@@ -71,7 +71,7 @@ class NotebookView:
             raise KeyError(number)
         return Cell(number, self.inputs[number], self._output(number))
 
-    def pictures(self, number: int) -> list[tuple[str, bytes]]:
+    def images(self, number: int) -> list[tuple[str, bytes]]:
         """The pictures that cell `number` displayed, in order: MIME type and bytes."""
         found = []
         for bundle in self._displays(number):
@@ -81,21 +81,23 @@ class NotebookView:
                     break
         return found
 
-    def last_pictures(self) -> list[tuple[str, bytes]]:
+    def last_images(self) -> list[tuple[str, bytes]]:
         """The pictures of the latest cell that displayed any."""
         for number in range(self.running, 0, -1):
-            if found := self.pictures(number):
+            if found := self.images(number):
                 return found
         return []
 
-    def last_failure(self) -> Failure | None:
+    def last_failure(self) -> CellFailure | None:
         """The last exception that ended a cell, with that cell. None when there was none yet."""
         error = getattr(sys, "last_value", None)
         if not isinstance(error, BaseException):
             return None
         number, line = self._where(error)
         source = self.inputs[number] if number is not None and 0 < number < len(self.inputs) else ""
-        return Failure(error, number, re.sub(_EMPTY_LINES, "", source), line)  # as IPython counts its lines
+        return CellFailure(
+            error, number, re.sub(_EMPTY_LINES, "", source), line
+        )  # as IPython counts its lines
 
     def _where(self, error: BaseException) -> tuple[int | None, int | None]:
         """Number and line of the cell that `error` came out of: the last of its frames that is in one."""

@@ -24,15 +24,15 @@ from openclaw_ipython.shell.reply import render_context
 from openclaw_ipython.shell.views import MessageView
 
 if TYPE_CHECKING:
-    from openclaw_ipython.context.names import Failure
-    from openclaw_ipython.context.repairs import Case
+    from openclaw_ipython.context.names import CellFailure
+    from openclaw_ipython.context.repairs import FailurePrompt
     from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
     from openclaw_ipython.shell.session import Session
 
 _FIX = r"\s*%openclaw\s+(?:fix|explain)\b"
 
 
-def failure_in(session: Session) -> Failure | MessageView:
+def failure_in(session: Session) -> CellFailure | MessageView:
     """The last exception of the notebook, or a message where no model is needed.
 
     An exception of `%openclaw fix` itself (no login, an interrupt) is skipped: the one it was about is meant.
@@ -50,16 +50,16 @@ def failure_in(session: Session) -> Failure | MessageView:
     return found
 
 
-def ask_about(session: Session, case: Case, renderer: Renderer, model: str | None) -> Reply:
+def ask_about(session: Session, case: FailurePrompt, renderer: Renderer, model: str | None) -> Reply:
     """Send the question of `case`, to `model` where it is named."""
     options = AskOptions(model=model, system=case.system)
     return ask_prompt(session, options, CellPrompt(case.prompt), renderer)
 
 
-def repair_renderer(session: Session, failure: Failure, case: Case) -> RepairRenderer:
+def repair_renderer(session: Session, failure: CellFailure, case: FailurePrompt) -> RepairRenderer:
     """Shows the answer as answers are shown here, then the difference; puts the cell below."""
     context = render_context(session)
-    return RepairRenderer(make_renderer(context), context, failure.source.strip("\n"), case.restored)
+    return RepairRenderer(make_renderer(context), context, failure.source.strip("\n"), case.unmask)
 
 
 class RepairRenderer(RendererWrapper):

@@ -16,7 +16,7 @@ from openclaw_ipython.runtime.event_loop import Bridge
 from openclaw_ipython.shell.front_end import FrontEnd, detect
 
 if TYPE_CHECKING:
-    from openclaw_ipython.context.names import Failure
+    from openclaw_ipython.context.names import CellFailure
     from openclaw_ipython.shell.login.state import PendingSignIn
     from openclaw_ipython.shell.notebook import NotebookView
     from openclaw_ipython.shell.recent_questions import RecentQuestions
@@ -33,7 +33,7 @@ class Session:
         self.bridge = Bridge()
         self.monotonic = time.monotonic
         self.sign_in: PendingSignIn | None = None
-        self.failure: Failure | None = None
+        self.failure: CellFailure | None = None
         """The failure that `%openclaw fix` or `explain` was asked about last."""
         self._next_cells: NextCells | None = None
         self._recent_questions: RecentQuestions | None = None

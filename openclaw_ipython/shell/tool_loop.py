@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.types import Reply, TextDelta, ToolResult
-from openclaw_ipython.context.names import Broken, find
+from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.terminal import safe_text
@@ -94,13 +94,13 @@ def _named(session: Session, path: str, option: str) -> Any:
     """What a name of the notebook stands for. Raises UsageError, with near names of the right kind."""
     notebook = session.notebook
     try:
-        return find(path, notebook, modules=True)
-    except Broken as error:
+        return look_up(path, notebook, modules=True)
+    except BrokenReference as error:
         why = f"{option} {path}: {error}"
         raise UsageError(why) from None
     except KeyError:
         fits = is_schema if option == "--schema" else callable
-        near = suggest(path, [name for name, value in notebook.nameable().items() if fits(value)])
+        near = suggest(path, [name for name, value in notebook.variables().items() if fits(value)])
         raise UsageError(
             _(
                 "{option}: nothing here is called {path}{meant}",

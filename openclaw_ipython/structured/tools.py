@@ -236,7 +236,7 @@ def _numpy_value(value: Any) -> Any:
 
 def _readable(value: Any) -> str:
     """A table as CSV if it is short enough; anything else as it would be inserted into a prompt."""
-    from openclaw_ipython.context.text import readable
+    from openclaw_ipython.context.text import value_text
 
     written = {"pandas": "to_csv", "polars": "write_csv"}.get(type(value).__module__.partition(".")[0], "")
     if callable(to_csv := getattr(value, written, None) if written else None):
@@ -244,7 +244,7 @@ def _readable(value: Any) -> str:
             text = str(to_csv())
             if len(text) <= RESULT_LIMIT:
                 return text
-    return readable(value, RESULT_LIMIT).text
+    return value_text(value, RESULT_LIMIT).text
 
 
 def error_text(error: BaseException) -> str:

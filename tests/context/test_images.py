@@ -12,8 +12,8 @@ from IPython.display import Image as Shown
 from matplotlib.figure import Figure
 from PIL import Image
 
-from openclaw_ipython.context.image_encoding import ORDINARY
-from openclaw_ipython.context.images import gather, of_values
+from openclaw_ipython.context.image_encoding import STANDARD
+from openclaw_ipython.context.images import images_of, load_images
 from openclaw_ipython.errors import UsageError
 
 mpl.use("agg")
@@ -43,8 +43,8 @@ class Encoded:
         return base64.b64encode(into.getvalue()).decode(), {}
 
 
-def pixels(picture):
-    raw = base64.b64decode(picture.url.partition(",")[2])
+def pixels(image):
+    raw = base64.b64decode(image.url.partition(",")[2])
     return np.asarray(Image.open(io.BytesIO(raw)))
 
 
@@ -80,10 +80,10 @@ FIGURE = figure()
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_variable_with_a_picture_is_one(notebook, value, size):
-    (picture,) = gather(["p"], notebook(p=value), ORDINARY)
-    assert (picture.width, picture.height) == size
-    assert picture.name.startswith("p")
+def test_a_variable_that_holds_an_image_is_encoded(notebook, value, size):
+    (image,) = load_images(["p"], notebook(p=value), STANDARD)
+    assert (image.width, image.height) == size
+    assert image.name.startswith("p")
 
 
 @pytest.mark.parametrize(
@@ -99,58 +99,60 @@ def test_a_variable_with_a_picture_is_one(notebook, value, size):
     ],
     ids=["figure", "axes", "lines", "line", "array of axes", "what subplots returns", "what hist returns"],
 )
-def test_whatever_belongs_to_a_figure_is_that_figure_once(notebook, part):
-    (picture,) = gather(["p"], notebook(p=part), ORDINARY)
-    assert picture.kind == "image/png"
-    assert 100 < picture.width < 300
+def test_artists_of_a_figure_count_as_that_figure_once(notebook, part):
+    (image,) = load_images(["p"], notebook(p=part), STANDARD)
+    assert image.kind == "image/png"
+    assert 100 < image.width < 300
 
 
-def test_part_of_a_figure_is_the_figure(notebook):
+def test_a_subfigure_counts_as_its_figure(notebook):
     whole = Figure(figsize=(2, 2))
     left, _ = whole.subfigures(1, 2)
     axes = left.subplots()
-    assert len(gather(["f", "l", "a"], notebook(f=whole, l=left, a=axes), ORDINARY)) == 1
+    assert len(load_images(["f", "l", "a"], notebook(f=whole, l=left, a=axes), STANDARD)) == 1
 
 
 @pytest.mark.parametrize("word", ["a.png", "./a.png", "path", "text", "d['where']"])
-def test_a_file_by_its_name_or_by_a_variable_with_it(folder, notebook, word):
+def test_a_file_is_found_by_its_name_or_by_a_variable_with_the_name(folder, notebook, word):
     held = notebook(path=folder / "a.png", text="a.png", d={"where": "a.png"})
-    (picture,) = gather([word], held, ORDINARY)
-    assert (picture.name, picture.width) == ("a.png", 64)
+    (image,) = load_images([word], held, STANDARD)
+    assert (image.name, image.width) == ("a.png", 64)
 
 
 @pytest.mark.parametrize("word", ["https://example.org/x.png", "url", "shown"])
 def test_an_https_address_is_passed_on_and_not_fetched(notebook, word):
     held = notebook(url="https://example.org/x.png", shown=Shown(url="https://example.org/x.png"))
-    (picture,) = gather([word], held, ORDINARY)
-    assert picture.url == "https://example.org/x.png"
+    (image,) = load_images([word], held, STANDARD)
+    assert image.url == "https://example.org/x.png"
 
 
-def test_a_result_that_is_a_picture_goes_before_what_its_cell_displayed(cells):
-    held = cells({"_": 1}, results={2: Image.new("RGB", (20, 20)), 3: 5}, shown={2: [("image/png", png())]})
-    assert gather(["Out[2]"], held, ORDINARY)[0].width == 20
+def test_a_result_that_is_an_image_wins_over_displayed_images(cells):
+    held = cells(
+        {"_": 1}, results={2: Image.new("RGB", (20, 20)), 3: 5}, displayed={2: [("image/png", png())]}
+    )
+    assert load_images(["Out[2]"], held, STANDARD)[0].width == 20
 
 
-def test_what_a_cell_displayed_stands_in_for_its_result(cells):
+def test_displayed_images_are_used_if_the_result_is_not_an_image(cells):
     shown = {
         1: [("image/png", png((30, 30)))],
         3: [("image/png", png((40, 40))), ("image/png", png((50, 50)))],
     }
-    held = cells({"_": [1, 2]}, results={3: "a text"}, shown=shown)
-    assert [p.width for p in gather(["Out[1]"], held, ORDINARY)] == [30]
-    assert [p.name for p in gather(["Out[3]"], held, ORDINARY)] == ["Out[3] (1)", "Out[3] (2)"]
-    assert [p.width for p in gather(["_"], held, ORDINARY)] == [40, 50]
-    assert [p.width for p in gather(["_"], cells(shown=shown), ORDINARY)] == [40, 50]
+    held = cells({"_": [1, 2]}, results={3: "a text"}, displayed=shown)
+    assert [p.width for p in load_images(["Out[1]"], held, STANDARD)] == [30]
+    assert [p.name for p in load_images(["Out[3]"], held, STANDARD)] == ["Out[3] (1)", "Out[3] (2)"]
+    assert [p.width for p in load_images(["_"], held, STANDARD)] == [40, 50]
+    assert [p.width for p in load_images(["_"], cells(displayed=shown), STANDARD)] == [40, 50]
 
 
-def test_the_same_picture_is_sent_once(notebook):
-    assert len(gather(["a", "b", "a"], notebook(a=png(), b=png()), ORDINARY)) == 1
+def test_the_same_image_is_sent_once(notebook):
+    assert len(load_images(["a", "b", "a"], notebook(a=png(), b=png()), STANDARD)) == 1
 
 
-def test_at_most_twenty_pictures_go_along(notebook):
+def test_more_than_twenty_images_are_refused(notebook):
     held = notebook(many=[png(colour=(n, 0, 0)) for n in range(21)])
     with pytest.raises(UsageError, match="at most 20 pictures"):
-        gather(["many"], held, ORDINARY)
+        load_images(["many"], held, STANDARD)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +169,8 @@ def test_at_most_twenty_pictures_go_along(notebook):
     ],
 )
 def test_numbers_become_grey_levels(notebook, array, corner):
-    (picture,) = gather(["a"], notebook(a=array), ORDINARY)
-    assert pixels(picture)[0, 0] == corner
+    (image,) = load_images(["a"], notebook(a=array), STANDARD)
+    assert pixels(image)[0, 0] == corner
 
 
 PLOTLY = go.Figure(go.Scatter(y=[1, 2]))
@@ -198,9 +200,9 @@ PLOTLY = go.Figure(go.Scatter(y=[1, 2]))
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
-def test_what_is_no_picture_is_said_in_one_sentence(notebook, value, said):
+def test_a_value_that_is_not_an_image_is_an_error_of_one_line(notebook, value, said):
     with pytest.raises(UsageError) as caught:
-        gather(["p"], notebook(p=value), ORDINARY)
+        load_images(["p"], notebook(p=value), STANDARD)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -227,39 +229,39 @@ class Raising:
     [cut_short(), closed(), Raising(), [png(), cut_short()]],
     ids=["cut short", "closed", "raising", "in a list"],
 )
-def test_an_object_that_cannot_be_read_is_said_in_one_sentence(notebook, value):
+def test_an_image_object_that_cannot_be_read_is_an_error(notebook, value):
     with pytest.raises(UsageError, match="p is not a picture that can be read"):
-        gather(["p"], notebook(p=value), ORDINARY)
+        load_images(["p"], notebook(p=value), STANDARD)
 
 
-def test_a_file_is_meant_where_its_name_begins_like_a_variable_and_leads_nowhere(folder, notebook):
-    (picture,) = gather(["a.png"], notebook(a=FIGURE), ORDINARY)
-    assert picture.note.startswith("a.png 64×48")
+def test_a_file_name_that_begins_with_a_variable_name_is_a_file(folder, notebook):
+    (image,) = load_images(["a.png"], notebook(a=FIGURE), STANDARD)
+    assert image.note.startswith("a.png 64×48")
 
 
-def test_a_figure_with_broken_tex_is_one_line(notebook):
+def test_a_figure_with_invalid_tex_is_an_error_of_one_line(notebook):
     broken = Figure()
     broken.subplots().set_title(r"$\frac{$")
     with pytest.raises(UsageError, match="matplotlib could not draw the figure: ValueError") as caught:
-        gather(["p"], notebook(p=broken), ORDINARY)
+        load_images(["p"], notebook(p=broken), STANDARD)
     assert "\n" not in str(caught.value)
 
 
-def test_a_poster_is_drawn_with_fewer_dots(notebook):
+def test_a_large_figure_is_drawn_at_a_lower_resolution(notebook):
     poster = Figure(figsize=(200, 100))
-    (picture,) = gather(["p"], notebook(p=poster), ORDINARY)
-    assert "MB" not in picture.note
-    assert "→ 1" in picture.note
+    (image,) = load_images(["p"], notebook(p=poster), STANDARD)
+    assert "MB" not in image.note
+    assert "→ 1" in image.note
     assert poster.get_dpi() == 100
 
 
-def test_a_very_large_array_is_thinned_out_before_it_is_converted(notebook):
+def test_a_very_large_array_is_sampled_before_it_is_converted(notebook):
     wide = np.broadcast_to(np.linspace(0, 1, 40_000), (2_000, 40_000))
-    (picture,) = gather(["a"], notebook(a=wide), ORDINARY)
-    assert picture.note.startswith("a 40000×2000 → 1568×")
+    (image,) = load_images(["a"], notebook(a=wide), STANDARD)
+    assert image.note.startswith("a 40000×2000 → 1568×")
 
 
-def test_a_plotly_figure_without_kaleido_says_what_to_install(notebook):
+def test_a_plotly_figure_without_kaleido_is_an_error_with_the_install_command(notebook):
     pytest.importorskip("plotly")
     try:
         import kaleido  # noqa: F401
@@ -268,7 +270,7 @@ def test_a_plotly_figure_without_kaleido_says_what_to_install(notebook):
     else:
         pytest.skip("Kaleido is installed here")
     with pytest.raises(UsageError, match="plotly needs Kaleido") as caught:
-        gather(["p"], notebook(p=PLOTLY), ORDINARY)
+        load_images(["p"], notebook(p=PLOTLY), STANDARD)
     assert caught.value.hint == "pip install kaleido"
 
 
@@ -277,7 +279,7 @@ def test_a_plotly_figure_is_drawn_by_plotly(notebook):
         def to_image(self, **options):
             return png((70, 50)) if options == {"format": "png"} else b""
 
-    assert gather(["p"], notebook(p=Drawn()), ORDINARY)[0].width == 70
+    assert load_images(["p"], notebook(p=Drawn()), STANDARD)[0].width == 70
 
 
 @pytest.mark.parametrize(
@@ -292,19 +294,19 @@ def test_a_plotly_figure_is_drawn_by_plotly(notebook):
         ("http://example.org/x.png", "only https"),
     ],
 )
-def test_an_unknown_source_is_said_with_suggestions(folder, notebook, word, said):
+def test_an_unknown_source_is_an_error(folder, notebook, word, said):
     with pytest.raises(UsageError) as caught:
-        gather([word], notebook(fig=FIGURE), ORDINARY)
+        load_images([word], notebook(fig=FIGURE), STANDARD)
     assert said in str(caught.value)
 
 
-def test_a_figure_that_cannot_be_drawn_is_said(notebook):
+def test_a_figure_that_cannot_be_drawn_is_an_error(notebook):
     broken = figure()
     broken.axes[0].set_title("$\\frac{1}{$")
     with pytest.raises(UsageError, match="matplotlib could not draw the figure"):
-        gather(["p"], notebook(p=broken), ORDINARY)
+        load_images(["p"], notebook(p=broken), STANDARD)
 
 
-def test_values_of_a_program_are_taken_as_they_are(folder):
-    found = of_values([FIGURE, "a.png", "https://example.org/x.png"], ORDINARY)
-    assert [picture.name for picture in found] == ["image[0]", "a.png", "x.png"]
+def test_values_passed_by_a_program_are_encoded(folder):
+    found = images_of([FIGURE, "a.png", "https://example.org/x.png"], STANDARD)
+    assert [image.name for image in found] == ["image[0]", "a.png", "x.png"]

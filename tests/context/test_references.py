@@ -1,4 +1,4 @@
-"""`{name}` in a prompt: what is replaced, and what stays exactly as it was typed."""
+"""`{name}` in a prompt: what is replaced and what stays as typed."""
 
 import collections
 import json
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.context.allowance import Allowance
-from openclaw_ipython.context.names import Names, find
+from openclaw_ipython.context.blocks import TextBudget
+from openclaw_ipython.context.names import Namespace, look_up
 from openclaw_ipython.context.references import expand
 
-HELD = {
+VARIABLES = {
     "name": "Ada",
     "n": 3,
     "person": SimpleNamespace(city="Turin", tags=["x", "y"], nested={"k": {"deep": 7}}),
@@ -24,12 +24,12 @@ HELD = {
 }
 
 
-def expanded(text, names=HELD, limit=100_000):
-    return expand(text, Names(names), Allowance(limit))
+def expanded(text, names=VARIABLES, limit=100_000):
+    return expand(text, Namespace(names), TextBudget(limit))
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "expected"),
     [
         ("{name}", "Ada"),
         ("hello {name}, {name}!", "hello Ada, Ada!"),
@@ -52,8 +52,8 @@ def expanded(text, names=HELD, limit=100_000):
         ('{"value": {n}}', '{"value": 3}'),
     ],
 )
-def test_what_resolves_is_replaced(typed, said):
-    assert expanded(typed).text == said
+def test_a_reference_is_replaced_by_its_value(typed, expected):
+    assert expanded(typed).text == expected
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_resolves_is_replaced(typed, said):
         "{n, name}", "{*rows}", "{a: b}", "function () { return n; }", "{rows[-9999999999999999999999]}",
     ],
 )  # fmt: skip
-def test_every_other_brace_stays_as_typed(typed):
+def test_other_braces_stay_as_typed(typed):
     assert expanded(typed).text == typed
 
 
@@ -82,14 +82,14 @@ def test_every_other_brace_stays_as_typed(typed):
         ("{name.upper}", "a method"),
     ],
 )
-def test_what_begins_with_a_known_name_and_leads_nowhere_stays_and_is_said(typed, why):
+def test_a_broken_reference_stays_as_typed_and_is_reported(typed, why):
     found = expanded(f"see {typed} here")
     assert found.text == f"see {typed} here"
-    assert found.left == ((typed, why),)
-    assert found.inserted == ()
+    assert found.broken == ((typed, why),)
+    assert found.insertions == ()
 
 
-def test_an_attribute_that_raises_stays_and_is_said():
+def test_a_reference_whose_attribute_raises_stays_and_is_reported():
     class Odd:
         @property
         def value(self):
@@ -103,7 +103,7 @@ def test_an_attribute_that_raises_stays_and_is_said():
 
     found = expanded("{odd.value} {odd.other}", {"odd": Odd()})
     assert found.text == "{odd.value} {odd.other}"
-    assert [why for _, why in found.left] == ["RuntimeError", "ValueError"]
+    assert [why for _, why in found.broken] == ["RuntimeError", "ValueError"]
     assert expanded("{odd}", {"odd": Odd()}).text == "<Odd that cannot be shown: OSError>"
 
 
@@ -113,44 +113,47 @@ def test_a_defaultdict_gets_no_new_key():
     assert dict(counts) == {"here": 1}
 
 
-def test_inserted_text_is_never_expanded_again():
+def test_inserted_text_is_not_expanded():
     names = {"a": "{b}", "b": "{a}", "c": "{a} {{b}}"}
     assert expanded("{a}{b}{c}", names).text == "{b}{a}{a} {{b}}"
 
 
-def test_cells_results_and_the_last_error_are_at_hand(notebook):
-    found = expand("{In[1]}|{In[-2]}|{Out[2]['a'][1]}|{Out[2]}", notebook(), Allowance())
+def test_inputs_results_and_the_last_error_can_be_referenced(notebook):
+    found = expand("{In[1]}|{In[-2]}|{Out[2]['a'][1]}|{Out[2]}", notebook(), TextBudget())
     assert found.text == "a = 1|a|20|{'a': [10, 20]}"
-    error = expand("{Err}", notebook(), Allowance()).text
+    error = expand("{Err}", notebook(), TextBudget()).text
     assert "Cell [2], line 1" in error
     assert "1 / 0" in error
     assert error.endswith("ZeroDivisionError: division by zero")
 
 
-def test_the_running_cell_is_no_reference(notebook):
-    assert expand("{In[3]} {In[-1]} {In[0]}", notebook(), Allowance()).text == "{In[3]} {In[-1]} {In[0]}"
+def test_the_running_cell_cannot_be_referenced(notebook):
+    assert expand("{In[3]} {In[-1]} {In[0]}", notebook(), TextBudget()).text == "{In[3]} {In[-1]} {In[0]}"
 
 
-def test_a_variable_called_err_is_the_persons_own(notebook):
-    assert expand("{Err}", notebook(Err="mine"), Allowance()).text == "mine"
+def test_a_variable_named_err_wins(notebook):
+    assert expand("{Err}", notebook(Err="mine"), TextBudget()).text == "mine"
 
 
-def test_what_went_in_is_counted_once_for_each_name():
+def test_insertions_are_counted_by_name():
     found = expanded("{name} {name} {n}")
-    assert [(i.name, i.characters, i.capped) for i in found.inserted] == [("name", 6, False), ("n", 1, False)]
+    assert [(i.name, i.characters, i.truncated) for i in found.insertions] == [
+        ("name", 6, False),
+        ("n", 1, False),
+    ]
 
 
-def test_long_values_are_capped_and_the_cap_is_shown():
+def test_long_values_are_truncated_with_a_note():
     found = expanded("{a} and {b}", {"a": "x" * 150, "b": "y" * 100}, limit=200)
     assert found.text == f"{'x' * 150} and {'y' * 50}\n… 50 more characters, left out"
-    assert [i.capped for i in found.inserted] == [False, True]
+    assert [i.truncated for i in found.insertions] == [False, True]
 
 
 WORDS = st.text(st.sampled_from("{}[]\"'.:, \n$\\abcxyz019_"), max_size=60)
 
 
 @given(WORDS)
-def test_a_text_that_names_nothing_is_unchanged(text):
+def test_text_without_references_is_unchanged(text):
     assert expanded(text, {"notnamedatall": 1}).text == text
 
 
@@ -162,7 +165,7 @@ LITERALS = st.recursive(
 
 
 @given(LITERALS)
-def test_json_and_python_literals_survive(value):
+def test_json_and_python_literals_are_unchanged(value):
     names = dict.fromkeys("abcdefghijklmnopqrstuvwxyz", 1) | {"a1": 1}
     written = json.dumps(value)
     if not any(f"{{{name}}}" in written for name in names):
@@ -173,15 +176,15 @@ def test_json_and_python_literals_survive(value):
 
 
 @given(st.text(max_size=80))
-def test_nothing_typed_makes_it_fail(text):
-    expanded(text, HELD)
-    expanded(f"{{name{text}}}", HELD)
+def test_any_text_is_accepted(text):
+    expanded(text, VARIABLES)
+    expanded(f"{{name{text}}}", VARIABLES)
 
 
-def test_what_is_in_a_module_is_found_only_where_modules_are_meant():
+def test_modules_are_found_only_when_asked_for():
     assert expanded("{json.decoder} {json.dumps}").text == "{json.decoder} {json.dumps}"
-    assert find("json.dumps", Names(HELD), modules=True) is json.dumps
+    assert look_up("json.dumps", Namespace(VARIABLES), modules=True) is json.dumps
     with pytest.raises(KeyError):
-        find("json.dumps", Names(HELD))
+        look_up("json.dumps", Namespace(VARIABLES))
     with pytest.raises(KeyError):
-        find("holder.inner", Names({"holder": SimpleNamespace(inner=json)}))
+        look_up("holder.inner", Namespace({"holder": SimpleNamespace(inner=json)}))

@@ -1,4 +1,4 @@
-"""Values as text for a model: small ones whole, large ones summed up and capped, odd ones never fatal."""
+"""Values as text for a model: complete if small, summarised and truncated if large, and never an error."""
 
 import collections
 import dataclasses
@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.chat.types import Reply
-from openclaw_ipython.context.names import Failure
-from openclaw_ipython.context.text import readable
+from openclaw_ipython.context.names import CellFailure
+from openclaw_ipython.context.text import value_text
 
 LIMIT = 100_000
 
 
 def text(value, limit=LIMIT):
-    return readable(value, limit).text
+    return value_text(value, limit).text
 
 
 @dataclasses.dataclass
@@ -52,7 +52,7 @@ def double(n: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "expected"),
     [
         ("as it is", "as it is"),
         (Reply("an answer"), "an answer"),
@@ -78,36 +78,36 @@ def double(n: int) -> int:
         ([pd.DataFrame({"a": [1]})], "[<DataFrame, 1 rows × 1 columns>]"),
     ],
 )
-def test_a_small_value_is_said_whole(value, said):
-    found = readable(value, LIMIT)
-    assert (found.text, found.capped) == (said, False)
+def test_a_small_value_is_complete(value, expected):
+    found = value_text(value, LIMIT)
+    assert (found.text, found.truncated) == (expected, False)
 
 
-def test_a_class_is_its_source():
+def test_the_text_of_a_class_is_its_source():
     assert text(Point).startswith("@dataclasses.dataclass\nclass Point:\n    x: int")
 
 
-def test_a_class_of_a_cell_is_found_in_the_cells():
+def test_the_source_of_a_class_is_found_in_the_cells():
     names = {"__name__": "__main__"}
     cell = "%time 1\nimport dataclasses\n@dataclasses.dataclass\nclass Made:\n    x: int\n\ny = 1"
     exec(compile(cell.replace("%time 1", ""), "<cell>", "exec"), names)
     cells = ["", "class Made:\n    old = True", "broken (", cell, "class Other: pass  # no class Made here"]
-    assert readable(names["Made"], LIMIT, cells).text == "@dataclasses.dataclass\nclass Made:\n    x: int"
-    assert readable(names["Made"], LIMIT).text.startswith("Made(x: int)")
+    assert value_text(names["Made"], LIMIT, cells).text == "@dataclasses.dataclass\nclass Made:\n    x: int"
+    assert value_text(names["Made"], LIMIT).text.startswith("Made(x: int)")
 
 
-def test_what_has_no_source_is_its_signature_and_docstring():
+def test_without_source_the_text_is_the_signature_and_docstring():
     assert text(math.hypot).startswith("<built-in function hypot>")
     assert text(dict).startswith("dict(…)\n")
 
 
-def test_a_container_within_itself_ends():
+def test_a_container_that_contains_itself_is_written_once():
     inside = [1]
     inside.append(inside)
     assert text(inside) == "[1, …]"
 
 
-def test_a_long_container_goes_over_lines_and_short_items_share_them():
+def test_a_long_container_takes_several_lines_and_short_items_share_them():
     written = text({"numbers": list(range(60)), "name": "x" * 90})
     lines = written.splitlines()
     assert lines[:2] == ["{", "  'numbers': ["]
@@ -115,7 +115,7 @@ def test_a_long_container_goes_over_lines_and_short_items_share_them():
     assert eval(written) == {"numbers": list(range(60)), "name": "x" * 90}
 
 
-def test_millions_of_items_are_capped_without_looking_at_all():
+def test_of_millions_of_items_only_the_first_are_read():
     class Counted(list):
         looked = 0
 
@@ -124,25 +124,25 @@ def test_millions_of_items_are_capped_without_looking_at_all():
                 Counted.looked += 1
                 yield item
 
-    found = readable(Counted([0] * 1_000_000), 1_000)
-    assert found.capped
+    found = value_text(Counted([0] * 1_000_000), 1_000)
+    assert found.truncated
     assert "more" in found.text
     assert len(found.text) < 1_200
     assert Counted.looked < 2_000
 
 
-def test_what_is_left_out_of_a_container_is_said_where_it_was():
+def test_omitted_items_are_noted_in_their_place():
     rows = [{"species": "Adelie", "mass": n} for n in range(10_000)]
-    found = readable(rows, 2_000)
-    assert found.capped
+    found = value_text(rows, 2_000)
+    assert found.truncated
     assert 1_000 < len(found.text) <= 2_000
     shown = found.text.count("species")
     assert found.text.endswith(f"… {10_000 - shown:,} more,\n]")
 
 
-def test_a_long_text_is_cut_and_says_how_much():
+def test_a_long_text_is_truncated_with_a_note():
     assert text("x" * 120, 100) == "x" * 100 + "\n… 20 more characters, left out"
-    assert readable("x" * 120, 100).capped
+    assert value_text("x" * 120, 100).truncated
 
 
 ANYTHING = st.recursive(
@@ -153,11 +153,11 @@ ANYTHING = st.recursive(
 
 
 @given(ANYTHING, st.integers(0, 300))
-def test_whatever_it_is_it_stays_within_its_limit(value, limit):
-    found = readable(value, limit)
+def test_the_text_of_any_value_is_within_its_limit(value, limit):
+    found = value_text(value, limit)
     assert len(found.text) <= limit + 60
     if len(repr(value)) + 100 < limit and not isinstance(value, bytes):
-        assert not found.capped
+        assert not found.truncated
 
 
 # -- exceptions ------------------------------------------------------------------------------
@@ -173,14 +173,14 @@ def raised():
         return error
 
 
-def test_an_exception_is_its_traceback_with_its_cause_and_without_secrets():
-    said = text(raised())
-    assert "TypeError: double() takes 1 positional argument" in said
-    assert "direct cause" in said
-    assert said.endswith("ValueError: key …")
+def test_an_exception_becomes_its_traceback_with_its_cause_and_without_secrets():
+    expected = text(raised())
+    assert "TypeError: double() takes 1 positional argument" in expected
+    assert "direct cause" in expected
+    assert expected.endswith("ValueError: key …")
 
 
-def test_frames_of_ours_and_of_ipython_are_left_out():
+def test_frames_of_this_package_and_of_ipython_are_left_out():
     code = compile(
         "def f(): return 1 / 0", str(Path("x") / "IPython" / "core" / "interactiveshell.py"), "exec"
     )
@@ -192,7 +192,7 @@ def test_frames_of_ours_and_of_ipython_are_left_out():
     assert "test_text" in text(caught.value)
 
 
-def test_a_deep_recursion_is_short():
+def test_a_deep_recursion_is_shortened():
     def deeper(n):
         return deeper(n + 1)
 
@@ -201,10 +201,10 @@ def test_a_deep_recursion_is_short():
     assert len(text(caught.value)) < 5_000
 
 
-def test_a_failure_says_its_cell():
-    said = text(Failure(KeyError("x"), 7, "d['x']", 1))
-    assert said.startswith("Cell [7], line 1:\n```python\nd['x']\n```\n")
-    assert said.endswith("KeyError: 'x'")
+def test_a_failure_begins_with_its_cell():
+    expected = text(CellFailure(KeyError("x"), 7, "d['x']", 1))
+    assert expected.startswith("Cell [7], line 1:\n```python\nd['x']\n```\n")
+    assert expected.endswith("KeyError: 'x'")
 
 
 # -- tables and arrays -----------------------------------------------------------------------
@@ -213,9 +213,9 @@ PENGUINS = Path(__file__).parents[2] / "notebooks" / "data" / "penguins.csv"
 
 
 @pytest.mark.parametrize("read", [pd.read_csv, lambda path: pl.read_csv(path, null_values="NA")])
-def test_a_table_is_its_columns_its_head_and_a_summary(read):
-    found = readable(read(PENGUINS), LIMIT)
-    assert found.what == "DataFrame, 344 rows × 8 columns"
+def test_a_table_becomes_columns_first_rows_and_summary(read):
+    found = value_text(read(PENGUINS), LIMIT)
+    assert found.kind == "DataFrame, 344 rows × 8 columns"
     assert "bill_length_mm" in found.text
     assert "2 missing" in found.text
     assert "Adelie,Torgersen,39.1" in found.text
@@ -244,17 +244,17 @@ def test_series_of_both_libraries_and_a_lazy_frame():
         pl.DataFrame({"a": [[1, 2], [3]], "b": [{"x": 1}, {"x": 2}]}),
     ],
 )
-def test_odd_tables_are_described_too(frame):
-    found = readable(frame, LIMIT)
+def test_unusual_tables_are_described(frame):
+    found = value_text(frame, LIMIT)
     assert found.text.startswith(f"DataFrame, {frame.shape[0]} rows × {frame.shape[1]} columns")
     assert "cannot be shown" not in found.text
 
 
-def test_a_wide_table_says_how_many_columns_are_left_out():
+def test_a_wide_table_notes_the_omitted_columns():
     assert "… 50 more columns" in text(pd.DataFrame({f"c{i}": [i] for i in range(150)}))
 
 
-def test_a_cell_that_is_a_book_is_cut():
+def test_a_very_long_table_cell_is_truncated():
     assert len(text(pd.DataFrame({"a": ["x" * 100_000]}))) < 10_000
 
 
@@ -275,6 +275,6 @@ def test_a_cell_that_is_a_book_is_cut():
     ],
 )
 def test_an_array_is_its_shape_its_kind_its_range_and_a_corner(array, parts):
-    said = text(array)
-    assert [part for part in parts if part not in said] == []
-    assert len(said) < 1_000
+    expected = text(array)
+    assert [part for part in parts if part not in expected] == []
+    assert len(expected) < 1_000

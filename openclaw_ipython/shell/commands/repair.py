@@ -19,7 +19,7 @@ WISH = Positional("wish", "what to mind, in your words", required=False, rest=Tr
 @command("fix", WISH, MODEL)
 def fix(session: Session, *, wish: tuple[str, ...], model: str | None) -> View | None:
     """Repair the cell that failed last: the repaired cell appears below, and what changes is shown. Nothing is run."""
-    from openclaw_ipython.context.repairs import to_repair
+    from openclaw_ipython.context.repairs import repair_prompt
     from openclaw_ipython.shell import repairing
 
     failure = repairing.failure_in(session)
@@ -27,7 +27,7 @@ def fix(session: Session, *, wish: tuple[str, ...], model: str | None) -> View |
         return failure
     if not failure.source:
         return MessageView(_("The cell that failed is not known here"), "%openclaw explain")
-    case = to_repair(failure, session.notebook.nameable(), " ".join(wish), language())
+    case = repair_prompt(failure, session.notebook.variables(), " ".join(wish), language())
     repairing.ask_about(session, case, repairing.repair_renderer(session, failure, case), model)
     return None
 
@@ -35,13 +35,13 @@ def fix(session: Session, *, wish: tuple[str, ...], model: str | None) -> View |
 @command("explain", WISH, MODEL)
 def explain(session: Session, *, wish: tuple[str, ...], model: str | None) -> View | None:
     """Explain the last exception, with the cell it came from."""
-    from openclaw_ipython.context.repairs import to_explain
+    from openclaw_ipython.context.repairs import explain_prompt
     from openclaw_ipython.shell import repairing
     from openclaw_ipython.shell.reply import renderer_for
 
     failure = repairing.failure_in(session)
     if isinstance(failure, MessageView):
         return failure
-    case = to_explain(failure, session.notebook.nameable(), " ".join(wish), language())
+    case = explain_prompt(failure, session.notebook.variables(), " ".join(wish), language())
     repairing.ask_about(session, case, renderer_for(session), model)
     return None
