@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -41,10 +40,10 @@ from openclaw_ipython.runtime.env import Runtime
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.bearer import TokenSource
-    from openclaw_ipython.auth.import_credentials import Importing
+    from openclaw_ipython.auth.import_credentials import CredentialImport
     from openclaw_ipython.auth.key_login import KeyLogins
-    from openclaw_ipython.auth.logins import Forgotten, Logins
-    from openclaw_ipython.auth.sign_in import LoginEvent, SignIns
+    from openclaw_ipython.auth.sign_in import LoginEvent, LoginService
+    from openclaw_ipython.auth.stored_logins import RemovedLogin, StoredLogins
     from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.diagnostics.doctor import Doctor
     from openclaw_ipython.diagnostics.probe import ProbeResult
@@ -95,47 +94,45 @@ class Client:
         )
         self._catalogue = Catalogue(self._store.home.catalogue, self.runtime.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
-        self.accounts = Accounts(self._store, self._providers, self.runtime.environ, self.runtime.clock)
+        self.accounts = Accounts(self._store, self._providers, self.runtime)
         self._resolver = RequestResolver(self.models, self.accounts, self._providers)
         self._sender = Sender(
             self.accounts,
             runtime=self.runtime,
             http=self._open,
             retry_policy=self._retry_policy,
-            explain=lambda error, resolved: self._sign_ins.explained(error, resolved.credential),
+            explain=lambda error, resolved: self._login_service.explained(error, resolved.credential),
             record=self.recorder.record,
             remarks=self.recorder.warnings,
         )
 
     @cached_property
     def keys(self) -> KeyLogins:
-        """Sign-in by API key: which products, which address, what is written."""
+        """Login with an API key: the products, the address, the storage."""
         from openclaw_ipython.auth.key_login import KeyLogins  # as all below: not needed by a plain request
 
-        return KeyLogins(self._store, self._providers, self.runtime.environ)
+        return KeyLogins(self._store, self._providers, self.runtime)
 
     @cached_property
-    def importing(self) -> Importing:
+    def credential_import(self) -> CredentialImport:
         """Credentials of other programs that can be used here."""
-        from openclaw_ipython.auth.import_credentials import Importing
+        from openclaw_ipython.auth.import_credentials import CredentialImport
 
-        return Importing(self._store.home, self._providers, self.runtime.environ, self.keys)
+        return CredentialImport(self._store.home, self._providers, self.runtime, self.keys)
 
     @cached_property
-    def _sign_ins(self) -> SignIns:
-        from openclaw_ipython.auth.sign_in import SignIns
+    def _login_service(self) -> LoginService:
+        from openclaw_ipython.auth.sign_in import LoginService
 
-        return SignIns(
+        return LoginService(
             self._store,
             self._providers,
             self.accounts,
             self.keys,
             http=self._open,
-            sleep=self.runtime.sleep,
-            monotonic=self.runtime.monotonic,
-            random_bytes=self.runtime.random_bytes,
+            runtime=self.runtime,
             today=self._catalogue.today,
-            patience=self._retry_policy.idle_timeout,
+            timeout=self._retry_policy.idle_timeout,
         )
 
     @cached_property
@@ -146,11 +143,11 @@ class Client:
         return Settings(self._store)
 
     @cached_property
-    def logins(self) -> Logins:
+    def logins(self) -> StoredLogins:
         """The stored logins: their list, keys by hand, their order."""
-        from openclaw_ipython.auth.logins import Logins
+        from openclaw_ipython.auth.stored_logins import StoredLogins
 
-        return Logins(self._store, self._providers, self.runtime.environ, self.runtime.clock)
+        return StoredLogins(self._store, self._providers, self.runtime)
 
     @cached_property
     def doctor(self) -> Doctor:
@@ -331,7 +328,9 @@ class Client:
         Nothing is written before the service has confirmed it. Raises LoginDenied, LoginExpired, LoginUnavailable,
         ServiceUnavailable, ProtocolError, DocumentError.
         """
-        return self._sign_ins.by_device(self.provider(provider), set_default=set_default, profile=profile)
+        return self._login_service.by_device(
+            self.provider(provider), set_default=set_default, profile=profile
+        )
 
     async def login_with_key(
         self,
@@ -349,7 +348,9 @@ class Client:
         one, UsageError for text that is no key of this service, and the service errors.
         """
         setup = self.keys.setup(self.provider(provider), key, region)
-        return await self._sign_ins.by_key(replace(setup, profile=profile, set_default=set_default))
+        return await self._login_service.by_key(
+            structs.replace(setup, profile=profile, set_default=set_default)
+        )
 
     async def login_locally(
         self, provider: str, *, region: str | None = None, set_default: bool = False
@@ -358,13 +359,13 @@ class Client:
 
         Raises ServiceUnavailable, with a hint what to start, when none answers.
         """
-        return await self._sign_ins.locally(self.provider(provider), region, set_default=set_default)
+        return await self._login_service.locally(self.provider(provider), region, set_default=set_default)
 
-    async def logout(self, provider: str, profile: str | None = None) -> Forgotten:
+    async def logout(self, provider: str, profile: str | None = None) -> RemovedLogin:
         """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""
-        profile_id = self.logins.meant(provider, profile)
+        profile_id = self.logins.find(provider, profile)
         await self._sender.forget(ProfileTokenStore(self._store, profile_id).name)
-        return self.logins.forget(provider, profile_id)
+        return self.logins.remove(provider, profile_id)
 
     # -- what services list --
 
@@ -374,9 +375,11 @@ class Client:
         resolved = self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0]
         base_url = resolved.url.removesuffix("/chat/completions")
         auth = BearerAuth(self._sender.tokens(resolved))
-        from openclaw_ipython.models.catalog import Door, fetch_models
+        from openclaw_ipython.models.catalog import ModelsEndpoint, fetch_models
 
-        at = Door(self._open(), base_url, auth, found, self._providers.get(found), resolved.refused_key_hint)
+        at = ModelsEndpoint(
+            self._open(), base_url, auth, found, self._providers.get(found), resolved.refused_key_hint
+        )
         models = await fetch_models(at, self._catalogue.today())
         return self._catalogue.save(found, base_url, models)
 
@@ -386,7 +389,7 @@ class Client:
         For a service without a list it returns the provider's table, unchecked. Raises LoginRequired for a refused key
         (its hint names the address in use and the alternatives), ConfigError for an address without TLS.
         """
-        return await self._sign_ins.try_key(provider, base_url, key)
+        return await self._login_service.try_key(provider, base_url, key)
 
     def provider(self, word: str) -> Provider:
         """The built-in provider named `word`, an id or another name. Raises UsageError with suggestions."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import messages
 import pytest
 
-from openclaw_ipython.auth.device_flow import Prompt
+from openclaw_ipython.auth.device_flow import DevicePrompt
 from openclaw_ipython.errors import LoginExpired
 from openclaw_ipython.i18n import CHINESE, ENGLISH, FOLDER, N_, language_for, set_language, translate
 from openclaw_ipython.shell.login.prompts import prompt_bundle, prompt_text
@@ -158,7 +158,7 @@ def _shown(widget) -> str:
     return "\n".join([*map(str, own), *titles, *map(_shown, getattr(widget, "children", ()))])
 
 
-PROMPT = Prompt("ABCD-EFGH", "https://example.org/a", "https://example.org/a?c=ABCD-EFGH", 900.0)
+PROMPT = DevicePrompt("ABCD-EFGH", "https://example.org/a", "https://example.org/a?c=ABCD-EFGH", 900.0)
 WAITING = SignInState("Qwen", "waiting", PROMPT, left=60.0)
 EXPIRED = SignInState("Qwen", "expired", error=LoginExpired("x", hint="y"))
 

@@ -76,9 +76,9 @@ def test_a_question_does_without(imported, package):
 @pytest.mark.parametrize(
     "module",
     [
-        "structured", "api", "auth.device_flow", "auth.login", "batch", "openclaw.json5.edit",
+        "structured", "api", "auth.device_flow", "auth.flow_runner", "batch", "openclaw.json5.edit",
         "openclaw.config_edit", "context", "diagnostics.doctor",
-        "auth.import_credentials", "journal.database", "journal.journal", "auth.key_login", "auth.logins",
+        "auth.import_credentials", "journal.database", "journal.journal", "auth.key_login", "auth.stored_logins",
         "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands",
         "shell.render.buffered", "shell.render.formats.json", "shell.render.code_cells",
         "shell.commands.journal", "shell.login.flow", "shell.dry_run",

@@ -1,32 +1,29 @@
-"""What goes into the Authorization header: where a token comes from, and the Auth that applies it.
-
-A source is asked for each request. Renewing a stored login is in `tokens`; nothing here reads a file.
-"""
+"""The Authorization header: sources of tokens, and the Auth that applies them. Stored logins are in `tokens`."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
 
+from msgspec import Struct
+
 from openclaw_ipython.errors import AuthError, OpenClawError
 from openclaw_ipython.net.client import Auth, Request, Response, discard
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.values import dataclass
 
 
 class TokenSource(Protocol):
-    """Where the bearer of a request comes from."""
+    """A source of bearer tokens."""
 
     async def current(self) -> Secret:
-        """A token to send now."""
+        """The token for the next request."""
 
     async def renewed(self, rejected: Secret) -> Secret | None:
-        """Another one, after the service answered 401 to `rejected`; None when there is no other."""
+        """Another token, after a 401 for `rejected`; None if there is none."""
 
 
-@dataclass(frozen=True)
-class FixedToken:
-    """An API key, or a token from the environment: it is what it is."""
+class FixedToken(Struct, frozen=True):
+    """An API key, or another token that cannot be renewed."""
 
     value: Secret
 
@@ -35,55 +32,53 @@ class FixedToken:
         return self.value
 
     async def renewed(self, rejected: Secret) -> Secret | None:
-        """There is no other one."""
+        """None."""
         return None
 
 
-@dataclass(frozen=True)
-class NoToken:
-    """A server that wants no login."""
+class NoToken(Struct, frozen=True):
+    """No token, for a server without a login."""
 
     async def current(self) -> Secret:
-        """Nothing."""
+        """An empty token."""
         return Secret("")
 
     async def renewed(self, rejected: Secret) -> Secret | None:
-        """Nothing."""
+        """None."""
         return None
 
 
 class RecentToken:
-    """The token of another source, which is asked again after `seconds`: for hundreds of requests a second.
+    """The token of another source, kept for `seconds`.
 
-    A stored login is looked at in its files for each request, so that what another program does to it counts at once;
-    a batch can do with a moment later. `monotonic` is monotonic seconds.
+    A stored login is read from its files for each request. For a batch of many requests a second that is too slow.
     """
 
     def __init__(self, tokens: TokenSource, monotonic: Callable[[], float], seconds: float = 0.1) -> None:
         self._tokens = tokens
         self._monotonic = monotonic
         self._seconds = seconds
-        self._known: tuple[Secret, float] | None = None
+        self._latest: tuple[Secret, float] | None = None
 
     async def current(self) -> Secret:
         """The token, at most `seconds` old."""
         now = self._monotonic()
-        if self._known is None or now - self._known[1] > self._seconds:
-            self._known = await self._tokens.current(), now
-        return self._known[0]
+        if self._latest is None or now - self._latest[1] > self._seconds:
+            self._latest = await self._tokens.current(), now
+        return self._latest[0]
 
     async def renewed(self, rejected: Secret) -> Secret | None:
-        """Another one, by the other source."""
-        self._known = None
+        """Another token, from the other source."""
+        self._latest = None
         return await self._tokens.renewed(rejected)
 
 
 class BearerAuth(Auth):
-    """Puts the token on a request; after a 401, once, another one. Anything but a 401 is left alone."""
+    """Adds the token to a request; after a 401 it repeats the request once with another token."""
 
     def __init__(self, tokens: TokenSource) -> None:
         self._tokens = tokens
-        self.renewed = False  # whether this request needed a second token, for the footer
+        self.renewed = False  # whether the request needed a second token, for the footer
 
     async def async_auth_flow(self, request: Request) -> AsyncGenerator[Request, Response]:
         """httpx's protocol of an Auth: yield requests, be sent responses."""
@@ -97,7 +92,7 @@ class BearerAuth(Auth):
         except AuthError:
             raise
         except OpenClawError:
-            return  # renewing failed for another reason: the 401 itself is what there is to report
+            return  # the renewal failed for another reason; the caller reports the 401
         if other is not None:
             self.renewed = True
             await discard(response)

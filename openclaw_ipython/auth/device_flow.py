@@ -1,8 +1,7 @@
-"""Signing in by device code, as a generator of steps: RFC 8628 with PKCE (RFC 7636, S256). Pure.
+"""The device authorization grant as a generator of steps: RFC 8628 with PKCE (RFC 7636, S256). Pure.
 
-The flow yields what it wants done (`Post`, `Show`, `Wait`) and is sent the outcome; whoever carries
-the steps out (`login.py`, a test) owns network, screen and clock. Refreshing a token is the same
-kind of generator with a single `Post`.
+A flow yields steps (`Post`, `Show`, `Wait`) and is sent their results; `flow_runner` carries the steps out. The refresh
+of a token is a flow with a single `Post`.
 """
 
 from __future__ import annotations
@@ -13,9 +12,10 @@ import json
 import math
 import re
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from openclaw_ipython.auth.types import DeviceEndpoints, TokenGrant, read_grant
 from openclaw_ipython.errors import (
@@ -33,33 +33,30 @@ from openclaw_ipython.sanitize.secrets import Secret, redact
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEFAULT_INTERVAL = 5.0  # RFC 8628 §3.2: when `interval` is missing
-SLOWER = 5.0  # RFC 8628 §3.5: added by every slow_down, for good
-SHORTEST, LONGEST = 1.0, 60.0  # an absurd interval is brought into this range
-LONGEST_LIFE = 1800.0
-BAD_ANSWERS = 4  # answers in a row that are no OAuth (HTML, 5xx) before giving up
+SLOW_DOWN_SECONDS = 5.0  # RFC 8628 §3.5: every slow_down adds them to all later intervals
+SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 60.0  # the interval of the service is limited to this range
+LONGEST_LIFETIME = 1800.0
+BAD_REPLIES = 4  # the flow ends after so many replies in a row that are not OAuth (HTML, 5xx)
 
 
-# -- steps and what is sent back ------------------------------------------------------------
+# -- steps and their results ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
-    """Send a form to `url`; sent back: an `Answer` or `NoAnswer`."""
+class Post(Struct, frozen=True):
+    """Send a form to `url`. Result: a `FormReply` or `NoReply`."""
 
     url: str
     form: Mapping[str, str | Secret]
 
 
-@dataclass(frozen=True, slots=True)
-class Show:
-    """Show the prompt; nothing is sent back."""
+class Show(Struct, frozen=True):
+    """Show the prompt. No result."""
 
-    prompt: Prompt
+    prompt: DevicePrompt
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Wait so many seconds; nothing is sent back. `why` is for the status line, empty when ordinary."""
+class Wait(Struct, frozen=True):
+    """Wait for `seconds`. No result. `why` is a text for the status line, empty for an ordinary poll."""
 
     seconds: float
     why: str = ""
@@ -68,18 +65,19 @@ class Wait:
 Step = Post | Show | Wait
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer: its status, the start of its body, and `Retry-After` in seconds if given."""
+class FormReply(Struct, frozen=True):
+    """An HTTP response: its status, the start of its body, and `Retry-After` in seconds if it has one."""
 
     status: int
     body: bytes
     retry_after: float | None = None
 
+    def __repr__(self) -> str:
+        return f"FormReply({self.status}, {len(self.body)} bytes)"  # the body may hold tokens
 
-@dataclass(frozen=True, slots=True)
-class NoAnswer:
-    """The request did not get through."""
+
+class NoReply(Struct, frozen=True):
+    """There was no response."""
 
     error: OpenClawError
 
@@ -87,25 +85,23 @@ class NoAnswer:
 # -- values ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Pkce:
-    """A proof key: the `verifier` stays here, the `challenge` is sent first (RFC 7636 §4.1, §4.2)."""
+class Pkce(Struct, frozen=True):
+    """A proof key (RFC 7636 §4.1, §4.2): the first request holds the `challenge`, the polls hold the `verifier`."""
 
     verifier: Secret
     challenge: str
 
     @classmethod
     def make(cls, random_bytes: Callable[[int], bytes]) -> Pkce:
-        """From 32 bytes of a cryptographic source: a verifier of 43 characters."""
+        """A new proof key from 32 random bytes; the verifier has 43 characters."""
         verifier = _base64url(random_bytes(32))
         return cls(Secret(verifier), _base64url(hashlib.sha256(verifier.encode()).digest()))
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What the person is shown: the code, where to type it, and until when.
+class DevicePrompt(Struct, frozen=True):
+    """The code, the page to enter it on, and its lifetime in seconds.
 
-    `verification_uri_complete` has the code in it and may be absent. `expires_in` in seconds.
+    `verification_uri_complete` is the page with the code filled in, if the service has one.
     """
 
     user_code: str
@@ -115,7 +111,7 @@ class Prompt:
 
     @property
     def link(self) -> str:
-        """The one link to press."""
+        """The link for the user: with the code filled in, if there is one."""
         return self.verification_uri_complete or self.verification_uri
 
 
@@ -125,56 +121,61 @@ Flow = Generator[Step, Any, TokenGrant]
 # -- the flows ------------------------------------------------------------------------------
 
 
-def device_flow(at: DeviceEndpoints, pkce: Pkce, clock: Callable[[], float]) -> Flow:
-    """Sign in by device code. `clock` is monotonic seconds: a jump of the wall clock changes nothing.
+def device_flow(endpoints: DeviceEndpoints, pkce: Pkce, monotonic: Callable[[], float]) -> Flow:
+    """Sign in by device code. `monotonic` gives seconds that never go back.
 
     Raises LoginDenied, LoginExpired, LoginUnavailable, ServiceUnavailable, ProtocolError.
     """
-    device_code, prompt, interval = _read_device(at, (yield Post(at.device_url, _device_form(at, pkce))))
+    device_code, prompt, interval = _read_device(
+        endpoints, (yield Post(endpoints.device_url, _device_form(endpoints, pkce)))
+    )
     yield Show(prompt)
-    deadline = clock() + prompt.expires_in
+    deadline = monotonic() + prompt.expires_in
     backoff = 0.0
     bad = 0
     wait = Wait(interval)
     while True:
-        left = deadline - clock()
+        left = deadline - monotonic()
         if left <= 0:
             raise _expired()
         yield Wait(min(wait.seconds, left), wait.why)
-        if clock() >= deadline:
+        if monotonic() >= deadline:
             raise _expired()
-        reply: Answer | NoAnswer = yield Post(at.token_url, _token_form(at, pkce, device_code))
-        match read_token_answer(reply):
+        reply: FormReply | NoReply = yield Post(
+            endpoints.token_url, _token_form(endpoints, pkce, device_code)
+        )
+        match read_poll(reply):
             case TokenGrant() as grant:
                 return grant
             case Pending(slow_down=slow_down):
-                interval = min(interval + SLOWER, LONGEST) if slow_down else interval
+                interval = min(interval + SLOW_DOWN_SECONDS, LONGEST_INTERVAL) if slow_down else interval
                 backoff, bad, wait = 0.0, 0, Wait(interval)
-            case Trouble(error, not_oauth, retry_after):
+            case PollFailure(error, not_oauth, retry_after):
                 bad = bad + 1 if not_oauth else 0
-                if bad >= BAD_ANSWERS:
+                if bad >= BAD_REPLIES:
                     raise _not_offered(error)
                 backoff = min(
-                    max(backoff * 2, interval), LONGEST
+                    max(backoff * 2, interval), LONGEST_INTERVAL
                 )  # RFC 8628 §3.5: exponential, until the deadline
                 wait = Wait(
-                    max(backoff, min(retry_after or 0.0, LONGEST)), _("{error}; trying on", error=error)
+                    max(backoff, min(retry_after or 0.0, LONGEST_INTERVAL)),
+                    _("{error}; trying on", error=error),
                 )
 
 
 def refresh_flow(token_url: str, client_id: str, refresh: Secret) -> Flow:
-    """Trade a refresh token for a new pair (RFC 6749 §6).
+    """Exchange a refresh token for a new pair of tokens (RFC 6749 §6).
 
-    Raises RefreshRejected only when the service says the token is dead; an HTML page or a failing
-    server proves nothing of the kind and raises ServiceUnavailable or ProtocolError.
+    Raises RefreshRejected only for an OAuth error in JSON; for an HTML page or a failing server, which say nothing
+    about the token, ServiceUnavailable or ProtocolError.
     """
     form: dict[str, str | Secret] = {
         "grant_type": "refresh_token",
         "refresh_token": refresh,
         "client_id": client_id,
     }
-    reply: Answer | NoAnswer = yield Post(token_url, form)
-    if isinstance(reply, NoAnswer):
+    reply: FormReply | NoReply = yield Post(token_url, form)
+    if isinstance(reply, NoReply):
         raise reply.error
     parsed = _json(reply.body)
     if reply.status == 200 and parsed is not None and "error" not in parsed:
@@ -184,29 +185,27 @@ def refresh_flow(token_url: str, client_id: str, refresh: Secret) -> Flow:
     raise _unusable(reply, parsed)
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """Not yet: `authorization_pending`, or `slow_down`."""
+class Pending(Struct, frozen=True):
+    """The user has not decided yet: `authorization_pending`, or `slow_down`."""
 
     slow_down: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """No usable answer, but maybe the next time. `not_oauth`: it came from something else than OAuth."""
+class PollFailure(Struct, frozen=True):
+    """No usable reply; the next poll may have one. `not_oauth`: the reply is not from an OAuth endpoint."""
 
     error: OpenClawError
     not_oauth: bool
     retry_after: float | None = None
 
 
-def read_token_answer(reply: Answer | NoAnswer) -> TokenGrant | Pending | Trouble:
-    """What one poll means. Raises when the service has decided: denied, expired, or unknown errors."""
-    if isinstance(reply, NoAnswer):
-        return Trouble(reply.error, not_oauth=False)
+def read_poll(reply: FormReply | NoReply) -> TokenGrant | Pending | PollFailure:
+    """Read the reply to one poll. Raises LoginDenied, LoginExpired, and LoginUnavailable for other errors."""
+    if isinstance(reply, NoReply):
+        return PollFailure(reply.error, not_oauth=False)
     parsed = _json(reply.body)
     if parsed is None:
-        return Trouble(_unusable(reply, None), not_oauth=True, retry_after=reply.retry_after)
+        return PollFailure(_unusable(reply, None), not_oauth=True, retry_after=reply.retry_after)
     code = parsed.get("error")
     if code == "slow_down":
         return Pending(slow_down=True)
@@ -217,19 +216,23 @@ def read_token_answer(reply: Answer | NoAnswer) -> TokenGrant | Pending | Troubl
     if code == "expired_token":
         raise _expired()
     if reply.status >= 500 or (reply.status in {408, 429} and not isinstance(code, str)):
-        return Trouble(_unusable(reply, parsed), not_oauth=reply.status >= 500, retry_after=reply.retry_after)
+        return PollFailure(
+            _unusable(reply, parsed), not_oauth=reply.status >= 500, retry_after=reply.retry_after
+        )
     if reply.status == 200 and code is None:
         return read_grant(parsed)
     raise LoginUnavailable(
-        _("the service refused the sign-in: {said}", said=_said(parsed)), hint="%openclaw help login"
+        _("the service refused the sign-in: {reason}", reason=_reason(parsed)), hint="%openclaw help login"
     )
 
 
 # -- reading --------------------------------------------------------------------------------
 
 
-def _read_device(at: DeviceEndpoints, reply: Answer | NoAnswer) -> tuple[Secret, Prompt, float]:
-    if isinstance(reply, NoAnswer):
+def _read_device(
+    endpoints: DeviceEndpoints, reply: FormReply | NoReply
+) -> tuple[Secret, DevicePrompt, float]:
+    if isinstance(reply, NoReply):
         raise reply.error
     parsed = _json(reply.body)
     if reply.status != 200 or parsed is None or "error" in parsed:
@@ -243,18 +246,20 @@ def _read_device(at: DeviceEndpoints, reply: Answer | NoAnswer) -> tuple[Secret,
         raise ProtocolError(_("the sign-in service's answer has no usable user_code"))
     uri = parsed.get("verification_uri")
     complete = parsed.get("verification_uri_complete")
-    prompt = Prompt(
+    prompt = DevicePrompt(
         user_code,
-        checked_link(uri, at, "verification_uri"),
-        checked_link(complete, at, "verification_uri_complete") if complete else None,
-        min(_seconds(parsed.get("expires_in"), LONGEST_LIFE), LONGEST_LIFE),
+        checked_link(uri, endpoints, "verification_uri"),
+        checked_link(complete, endpoints, "verification_uri_complete") if complete else None,
+        min(_seconds(parsed.get("expires_in"), LONGEST_LIFETIME), LONGEST_LIFETIME),
     )
-    interval = min(max(_seconds(parsed.get("interval"), DEFAULT_INTERVAL), SHORTEST), LONGEST)
+    interval = min(
+        max(_seconds(parsed.get("interval"), DEFAULT_INTERVAL), SHORTEST_INTERVAL), LONGEST_INTERVAL
+    )
     return Secret(device_code), prompt, interval
 
 
-def checked_link(value: Any, at: DeviceEndpoints, field: str) -> str:
-    """A link a person may be asked to press: https of the provider itself, or this machine where allowed."""
+def checked_link(value: Any, endpoints: DeviceEndpoints, field: str) -> str:
+    """A link that may be shown: https at one of the service's hosts, or this machine where that is allowed."""
     refusal = ProtocolError(
         _(
             "the sign-in service sent a {field} that is not an https link of its own; it is not shown",
@@ -275,9 +280,9 @@ def checked_link(value: Any, at: DeviceEndpoints, field: str) -> str:
         raise refusal from None
     if parts.username is not None or parts.password is not None:
         raise refusal
-    if parts.scheme == "https" and any(host == h or host.endswith("." + h) for h in at.hosts):
+    if parts.scheme == "https" and any(host == h or host.endswith("." + h) for h in endpoints.hosts):
         return value
-    if parts.scheme in {"http", "https"} and at.loopback and host in {"127.0.0.1", "localhost", "::1"}:
+    if parts.scheme in {"http", "https"} and endpoints.loopback and host in {"127.0.0.1", "localhost", "::1"}:
         return value
     raise refusal
 
@@ -298,7 +303,7 @@ def _json(body: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _unusable(reply: Answer, parsed: dict[str, Any] | None) -> OpenClawError:
+def _unusable(reply: FormReply, parsed: dict[str, Any] | None) -> OpenClawError:
     if reply.status >= 500:
         return ServiceUnavailable(
             _("the sign-in service failed ({status})", status=reply.status),
@@ -313,11 +318,11 @@ def _unusable(reply: Answer, parsed: dict[str, Any] | None) -> OpenClawError:
             status=reply.status,
         )
     return LoginUnavailable(
-        _("the service refused the sign-in ({status}): {said}", status=reply.status, said=_said(parsed))
+        _("the service refused the sign-in ({status}): {reason}", status=reply.status, reason=_reason(parsed))
     )
 
 
-def _said(parsed: dict[str, Any]) -> str:
+def _reason(parsed: dict[str, Any]) -> str:
     text = (
         parsed.get("error_description") or parsed.get("error") or parsed.get("message") or "no reason given"
     )
@@ -335,19 +340,19 @@ def _expired() -> LoginExpired:
     return LoginExpired(_("the code was not confirmed in time"), hint=_("%openclaw login starts a new one"))
 
 
-def _device_form(at: DeviceEndpoints, pkce: Pkce) -> dict[str, str | Secret]:
+def _device_form(endpoints: DeviceEndpoints, pkce: Pkce) -> dict[str, str | Secret]:
     return {
-        "client_id": at.client_id,
-        "scope": at.scope,
+        "client_id": endpoints.client_id,
+        "scope": endpoints.scope,
         "code_challenge": pkce.challenge,
         "code_challenge_method": "S256",
     }
 
 
-def _token_form(at: DeviceEndpoints, pkce: Pkce, device_code: Secret) -> dict[str, str | Secret]:
+def _token_form(endpoints: DeviceEndpoints, pkce: Pkce, device_code: Secret) -> dict[str, str | Secret]:
     return {
         "grant_type": DEVICE_GRANT,
-        "client_id": at.client_id,
+        "client_id": endpoints.client_id,
         "device_code": device_code,
         "code_verifier": pkce.verifier,
     }

@@ -1,7 +1,7 @@
-"""Taking over what others are set up with: Qwen Code's `settings.json` and `.env`, variables, OpenClaw's `.env`.
+"""Import of credentials from Qwen Code's `settings.json` and `.env`, environment variables, and OpenClaw's `.env`.
 
-By reference where that works: a key of the environment is named (`${NAME}`), never copied. A key that is only in
-another program's file is stored as a login of ours, once the person agreed.
+A key in the environment is referred to (`${NAME}`), never copied. A key that is only in another program's file is
+stored as a login, after the user has agreed.
 
 Qwen Code (0.24) looks a key up in the process environment, then in the first `.env` it finds (`.qwen/.env` and `.env`
 from the working directory upwards, then in its own folder and the home folder), then in `env` of `settings.json`.
@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from openclaw_ipython.auth.key_login import VARIABLE, KeyLogins, KeySetup
-from openclaw_ipython.auth.keys import keys_of
-from openclaw_ipython.auth.logins import is_key
+from openclaw_ipython.auth.resolver import provider_keys
+from openclaw_ipython.auth.stored_logins import is_key
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.files import read_text
@@ -30,14 +32,14 @@ from openclaw_ipython.sanitize.secrets import Secret, mask
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import LoginOutcome
     from openclaw_ipython.openclaw.paths import Home
+    from openclaw_ipython.runtime.env import Runtime
 
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
-_PLAIN = ("OPENAI_BASE_URL", "OPENAI_API_KEY", ("OPENAI_MODEL", "QWEN_MODEL"))
+_DOTENV_LINE = r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)"
+_OPENAI_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_KEY", ("OPENAI_MODEL", "QWEN_MODEL"))
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One service that could be taken over. `variable` is set where the key is in the environment, under that name."""
+class ImportableService(Struct, frozen=True):
+    """A service with a key that can be imported. `variable` is the variable of a key in the environment."""
 
     source: str
     provider: Provider
@@ -47,38 +49,38 @@ class Service:
 
     @property
     def shown_key(self) -> str:
-        """The key as its owner may be shown it."""
+        """The key, masked."""
         return mask(self.key.reveal())
 
     @property
     def outcome(self) -> str:
-        """What taking it over does with the key, in a few words."""
+        """What the import does with the key, in a few words."""
         return f"used as ${{{self.variable}}}" if self.variable else "the key is stored as a login"
 
 
-class Importing:
-    """What can be taken over into one home."""
+class CredentialImport:
+    """Finds and imports credentials into one home."""
 
-    def __init__(self, home: Home, providers: Providers, environ: Mapping[str, str], keys: KeyLogins) -> None:
+    def __init__(self, home: Home, providers: Providers, runtime: Runtime, keys: KeyLogins) -> None:
         self._home = home
         self._providers = providers
-        self._environ = environ
+        self._environ = runtime.environ
         self._keys = keys
 
-    def found(self, folder: Path) -> list[Service]:
-        """The services that can be talked to with what is here; `folder` is where Qwen Code would be run.
+    def found(self, folder: Path) -> list[ImportableService]:
+        """The services with a usable key, one for each address; `folder` is the one where Qwen Code would run.
 
-        A file that cannot be read counts as none. What is found twice is listed once.
+        An unreadable file counts as missing.
         """
-        kept: dict[str, Service] = {}
-        for service in [*self._of_qwen_code(folder), *self._of_variables()]:
-            there = kept.get(service.base_url)
-            if there is None:
-                kept[service.base_url] = service
-        return _named_apart(list(kept.values()), self._providers)
+        found: dict[str, ImportableService] = {}
+        for service in [*self._from_qwen_code(folder), *self._from_variables()]:
+            found.setdefault(service.base_url, service)
+        return _with_unique_ids(list(found.values()), self._providers)
 
-    def take_over(self, services: Sequence[Service], *, set_default: bool = False) -> list[LoginOutcome]:
-        """Write them, the first one first. Raises DocumentError and ConfigError as signing in does."""
+    def import_services(
+        self, services: Sequence[ImportableService], *, set_default: bool = False
+    ) -> list[LoginOutcome]:
+        """Store the services, in order. Raises DocumentError and ConfigError as a login does."""
         outcomes = []
         for number, service in enumerate(services):
             known = service.provider.id in self._providers
@@ -94,20 +96,20 @@ class Importing:
             outcomes.append(self._keys.record(setup))
         return outcomes
 
-    # -- where --
+    # -- sources --
 
-    def _of_qwen_code(self, folder: Path) -> Iterator[Service]:
+    def _from_qwen_code(self, folder: Path) -> Iterator[ImportableService]:
         path = self._home.qwen_dir / "settings.json"
         settings = read_object(path)
         file, dotenv = self._dotenv(folder)
-        kept = _texts(settings.get("env"))
-        look = [("", self._environ), (str(file), dotenv), (str(path), kept)]
+        own = _texts(settings.get("env"))
+        sources = [("", self._environ), (str(file), dotenv), (str(path), own)]
         for row in _rows(settings):
             variable = str(row.get("envKey") or "")
-            found = _lookup(variable, look)
+            found = _lookup(variable, sources)
             if found is not None:
                 yield from self._service(found, str(path), row, variable)
-        yield from self._plain(look)
+        yield from self._from_openai_variables(sources)
         auth = settings.get("security")
         old = auth.get("auth") if isinstance(auth, Mapping) else None
         if isinstance(old, Mapping) and isinstance(old.get("apiKey"), str):
@@ -115,51 +117,53 @@ class Importing:
             named = model.get("name") if isinstance(model, Mapping) else None
             yield from self._service((str(path), old["apiKey"]), str(path), {**old, "id": named}, "")
 
-    def _plain(self, look: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[Service]:
-        """The variables of the OpenAI libraries, which also set up Qwen Code."""
-        at, name, models = _PLAIN
-        address, found = _lookup(at, look), _lookup(name, look)
+    def _from_openai_variables(
+        self, sources: Sequence[tuple[str, Mapping[str, str]]]
+    ) -> Iterator[ImportableService]:
+        """The variables of the OpenAI libraries, which Qwen Code reads as well."""
+        base_url, name, models = _OPENAI_VARIABLES
+        address, found = _lookup(base_url, sources), _lookup(name, sources)
         if address is None or found is None:
             return
-        model = next((m[1] for word in models if (m := _lookup(word, look))), None)
-        yield from self._service(found, at, {"baseUrl": address[1], "id": model}, name)
+        model = next((m[1] for word in models if (m := _lookup(word, sources))), None)
+        yield from self._service(found, base_url, {"baseUrl": address[1], "id": model}, name)
 
-    def _of_variables(self) -> Iterator[Service]:
-        """The variables that services known here are used with, and the ones in OpenClaw's own `.env`."""
+    def _from_variables(self) -> Iterator[ImportableService]:
+        """The variables of the built-in providers, in the environment and in OpenClaw's `.env`."""
         file = self._home.state_dir / ".env"
         for source, variables in (("", self._environ), (str(file), _dotenv(file))):
             for provider in self._providers.values():
                 if provider.key_login is None:
                     continue
-                key = next(iter(keys_of(provider.id, variables, provider.key_variables)), None)
+                key = next(iter(provider_keys(provider.id, variables, provider.key_variables)), None)
                 if key is not None and key.name in variables:
                     row = {"baseUrl": self._keys.address(provider)}
                     yield from self._service((source, key.value.reveal()), key.name, row, key.name)
 
     def _dotenv(self, folder: Path) -> tuple[Path | None, dict[str, str]]:
-        """The first `.env` that Qwen Code would find, and what it says."""
+        """The first `.env` that Qwen Code would find, and its variables."""
         places = [p / name for p in (folder, *folder.parents) for name in (".qwen/.env", ".env")]
         places += [self._home.qwen_dir / ".env", self._home.user_home / ".env"]
         path = next((place for place in places if place.is_file()), None)
         return (path, _dotenv(path)) if path else (None, {})
 
     def _service(
-        self, found: tuple[str, str], at: str, row: Mapping[str, Any], variable: str
-    ) -> Iterator[Service]:
-        """The service of a row with its key, if it can be used. `found`: where the key is (empty: here), the key."""
+        self, found: tuple[str, str], source: str, row: Mapping[str, Any], variable: str
+    ) -> Iterator[ImportableService]:
+        """The service of a row, if it is usable. `found`: the file of the key (empty: the environment), and the key."""
         place, value = found
         url = str(row.get("baseUrl") or "").rstrip("/")
         key = Secret(value.strip())
         if not is_key(key) or (https_host(url) is None and not is_loopback(url)):
             return
         provider_id = provider_at(url, self._providers)
-        provider = self._providers.get(provider_id) or _own(provider_id, url, row)
-        named = variable if not place and VARIABLE.fullmatch(variable) else ""
-        yield Service(place or at, provider, url, key, named)
+        provider = self._providers.get(provider_id) or _custom_provider(provider_id, url, row)
+        named = variable if not place and re.fullmatch(VARIABLE, variable) else ""
+        yield ImportableService(place or source, provider, url, key, named)
 
 
 def _rows(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The models of `settings.json`, those of one address and key as one row."""
+    """The models of `settings.json`, one row for each pair of address and key."""
     entries = settings.get("modelProviders")
     rows = entries.get("openai") if isinstance(entries, Mapping) else None
     found: dict[tuple[str, str], dict[str, Any]] = {}
@@ -170,16 +174,16 @@ def _rows(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(found.values())
 
 
-def _own(provider_id: str, url: str, row: Mapping[str, Any]) -> Provider:
-    """A service that is not known here, with the models it is used with."""
+def _custom_provider(provider_id: str, url: str, row: Mapping[str, Any]) -> Provider:
+    """A provider that is not built in, with the models of its row."""
     ids = [i for i in row.get("ids", [row.get("id")]) if isinstance(i, str) and i.isprintable() and i]
     models = tuple(guessed(model) or ModelSpec(model, model) for model in dict.fromkeys(ids))
     return Provider(provider_id, provider_id, url, models, models[0].id if models else "")
 
 
-def _named_apart(services: list[Service], providers: Providers) -> list[Service]:
-    """A name of its own for every service that is not known here; a known one is taken over once."""
-    found: list[Service] = []
+def _with_unique_ids(services: list[ImportableService], providers: Providers) -> list[ImportableService]:
+    """Each provider that is not built in gets an id of its own; a built-in one is listed once."""
+    found: list[ImportableService] = []
     ids: set[str] = set()
     for service in services:
         name = service.provider.id
@@ -192,19 +196,17 @@ def _named_apart(services: list[Service], providers: Providers) -> list[Service]
                 number += 1
                 name = f"{service.provider.id}-{number}"
         ids.add(name)
-        named = service.provider if name == service.provider.id else _renamed(service.provider, name)
-        found.append(replace(service, provider=named))
+        provider = service.provider
+        if name != provider.id:
+            provider = replace(provider, id=name, label=name)
+        found.append(replace(service, provider=provider))
     return found
 
 
-def _renamed(provider: Provider, name: str) -> Provider:
-    return replace(provider, id=name, label=name)
-
-
-def _lookup(variable: str, look: Sequence[tuple[str, Mapping[str, str]]]) -> tuple[str, str] | None:
-    """Where a variable is set, and to what: the first of `look` that has it."""
+def _lookup(variable: str, sources: Sequence[tuple[str, Mapping[str, str]]]) -> tuple[str, str] | None:
+    """The place and the value of a variable in the first of `sources` that has it."""
     return next(
-        ((place, value) for place, values in look if (value := values.get(variable, "").strip())), None
+        ((place, value) for place, values in sources if (value := values.get(variable, "").strip())), None
     )
 
 
@@ -212,10 +214,10 @@ def _lookup(variable: str, look: Sequence[tuple[str, Mapping[str, str]]]) -> tup
 
 
 def dotenv(text: str) -> dict[str, str]:
-    """The variables of a `.env` file: `NAME=value` lines, quotes taken off, comments left out."""
+    """The variables of a `.env` file: `NAME=value` lines without quotes and comments."""
     found = {}
     for line in text.splitlines():
-        match = _LINE.fullmatch(line)
+        match = re.fullmatch(_DOTENV_LINE, line)
         if match is None:
             continue
         value = match[2].strip()

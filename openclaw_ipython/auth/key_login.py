@@ -1,22 +1,19 @@
-"""Signing in without a sign-in service: by API key, by a key of the environment, to a server on this machine.
-
-Decides which address is meant, whose key it is and what is written; the store writes it. No network in here: whether a
-key works is asked by the client.
-"""
+"""Login with an API key: the address, the provider of the key, and the storage of the login. No network."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.auth.accounts import LoginOutcome
-from openclaw_ipython.auth.keys import Key, keys_of
-from openclaw_ipython.auth.logins import check_key
+from msgspec import Struct
+from msgspec.structs import replace
+
+from openclaw_ipython.auth.accounts import LoginOutcome, login_edits
+from openclaw_ipython.auth.resolver import EnvironmentKey, provider_keys
+from openclaw_ipython.auth.stored_logins import check_key
 from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.config_edit import login_patch
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
@@ -28,20 +25,20 @@ if TYPE_CHECKING:
     from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
+    from openclaw_ipython.runtime.env import Runtime
 
-VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-"""What `${…}` takes in OpenClaw's files."""
+VARIABLE = r"[A-Z_][A-Z0-9_]*"
+"""A name that `${…}` in OpenClaw's files may hold."""
 
 _SHARED_PREFIXES = frozenset({"", "sk-"})  # begin the keys of many services
 
 
-@dataclass(frozen=True, slots=True)
-class KeySetup:
-    """One way to talk to a service, ready to be checked and written.
+class KeySetup(Struct, frozen=True):
+    """A login with a key, or to a server without one, ready to be checked and stored.
 
-    `key` is stored as the login `profile`; with `in_place` it is somewhere already and stays there, and the entry names
-    `variable` where one can be named. Without a key it is a server that wants none. `models` are listed in the entry
-    instead of the provider's table. `notes` are for the person to read.
+    `key` is stored as the login `profile`. With `in_place` the key stays in its present place, and the provider entry
+    refers to `variable`, if that is set. `models` are listed in the entry in place of the provider's own. `notes` are
+    sentences for the user.
     """
 
     provider: Provider
@@ -55,37 +52,37 @@ class KeySetup:
     notes: tuple[str, ...] = ()
 
     @property
-    def sent(self) -> Secret:
-        """What is sent."""
+    def secret(self) -> Secret:
+        """The key, empty for a server without one."""
         return self.key or Secret("")
 
     @property
     def profile_id(self) -> str:
-        """The id of the login that is stored; empty where none is."""
+        """The id of the login to store; empty if none is stored."""
         return f"{self.provider.id}:{self.profile}" if self.key is not None and not self.in_place else ""
 
 
 class KeyLogins:
-    """The sign-ins by key of one home."""
+    """Prepares and stores logins with a key."""
 
-    def __init__(self, store: Store, providers: Providers, environ: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, providers: Providers, runtime: Runtime) -> None:
         self._store = store
         self._providers = providers
-        self._environ = environ
+        self._environ = runtime.environ
 
     def products(self) -> tuple[Provider, ...]:
-        """The services that take a key made on their own page, the vendor of the default one first."""
+        """The providers with a login by key; those of the default provider's vendor first."""
         found = [provider for provider in self._providers.values() if provider.key_login is not None]
         return tuple(sorted(found, key=lambda p: (not p.id.startswith(("modelstudio", "qwen-")), p.id)))
 
-    def environment_key(self, provider: Provider) -> Key | None:
-        """The key that the environment holds for a provider, the first one where it holds several."""
-        return next(iter(keys_of(provider.id, self._environ, provider.key_variables)), None)
+    def environment_key(self, provider: Provider) -> EnvironmentKey | None:
+        """The first key in the environment for a provider."""
+        return next(iter(provider_keys(provider.id, self._environ, provider.key_variables)), None)
 
     def address(self, provider: Provider, region: str | None = None) -> str:
-        """The base URL meant by `region`, the id of one or an address; without one the person's own, or the usual.
+        """The base URL of `region` (an id or an address); without one, the user's setting or the default.
 
-        Raises UsageError for a region there is none of.
+        Raises UsageError for an unknown region.
         """
         if region:
             return chosen_address(provider, region)
@@ -93,7 +90,7 @@ class KeyLogins:
         return ((entry.base_url if entry else None) or provider.base_url).rstrip("/")
 
     def setup(self, provider: Provider, key: Secret | None, region: str | None) -> KeySetup:
-        """What signs in with `key`, or with that of the environment. Raises UsageError, LoginRequired."""
+        """The setup with `key`, or with the one in the environment. Raises UsageError, LoginRequired."""
         if provider.key_login is None:
             raise UsageError(
                 _("{provider} takes no API key", provider=provider.id),
@@ -109,7 +106,7 @@ class KeyLogins:
         return self.by_variable(provider, address, found)
 
     def by_key(self, provider: Provider, base_url: str, key: Secret) -> KeySetup:
-        """The setup with a key that was entered. Raises UsageError for what is no key of this service."""
+        """The setup with an entered key. Raises UsageError for a key of another provider or an impossible one."""
         check_key(key)
         if base_url in {region.base_url for region in provider.regions}:  # a proxy may want any key
             others = owners(key, self._providers.values())
@@ -124,10 +121,10 @@ class KeyLogins:
                 )
         return KeySetup(provider, base_url, key=key)
 
-    def by_variable(self, provider: Provider, base_url: str, key: Key) -> KeySetup:
-        """The setup with a key of the environment, which stays there."""
+    def by_variable(self, provider: Provider, base_url: str, key: EnvironmentKey) -> KeySetup:
+        """The setup with a key that stays in the environment."""
         setup = self.by_key(provider, base_url, key.value)
-        named = key.name if key.name in self._environ and VARIABLE.fullmatch(key.name) else ""
+        named = key.name if key.name in self._environ and re.fullmatch(VARIABLE, key.name) else ""
         return replace(
             setup,
             in_place=True,
@@ -136,7 +133,7 @@ class KeyLogins:
         )
 
     def record(self, setup: KeySetup) -> LoginOutcome:
-        """Write a setup that works: login, provider entry with its models, alias, default, all together.
+        """Store a checked setup in one step: login, provider entry with its models, alias, default model.
 
         Raises DocumentError (nothing written) when a file cannot be read, ConfigError when it cannot be written.
         """
@@ -179,7 +176,7 @@ def chosen_address(provider: Provider, region: str) -> str:
 
 
 def owners(key: Secret, providers: Iterable[Provider]) -> tuple[Provider, ...]:
-    """The services whose keys begin like this one; empty where its beginning says nothing."""
+    """The providers whose keys have the same prefix as this one; empty if its prefix is not specific."""
     text = key.reveal()
     known = [(p.key_login.prefix, p) for p in providers if p.key_login is not None]
     matching = [prefix for prefix, _ in known if prefix not in _SHARED_PREFIXES and text.startswith(prefix)]
@@ -195,25 +192,22 @@ def _plan(view: ConfigView, setup: KeySetup, *, choose: bool) -> list[Edit]:
         entry["apiKey"] = f"${{{setup.variable}}}"
         overwrite |= set() if _has_own_key(view, provider.id) else {"apiKey"}
     if setup.models:
-        entry["models"] = _merged(_models_there(view, provider.id), entry["models"])
+        entry["models"] = _merged(_configured_models(view, provider.id), entry["models"])
         overwrite.add("models")
-    default = _default_of(setup)
-    return login_patch(
+    return login_edits(
         view,
-        provider_id=provider.id,
-        entry={name: value for name, value in entry.items() if value != ""},
-        profile_id=setup.profile_id,
-        mode="api_key",
-        aliases={alias: str(provider.ref(model)) for alias, model in provider.model_aliases.items()},
-        model_refs=[str(provider.ref(spec.id)) for spec in models],
-        default=str(provider.ref(default)) if choose else None,
-        plugin_id=provider.plugin or None,
+        provider,
+        entry,
+        setup.profile_id,
+        "api_key",
+        models=models,
+        default=_default_of(setup) if choose else "",
         overwrite=overwrite,
     )
 
 
 def _default_of(setup: KeySetup) -> str:
-    """The model that answers by default: the provider's own choice, else a Qwen model that is there, else the first."""
+    """The default model: the provider's own choice if it is listed, else a listed Qwen model, else the first."""
     if not setup.models or any(spec.id == setup.provider.default_model for spec in setup.models):
         return setup.provider.default_model
     ids = [spec.id for spec in setup.models]
@@ -221,19 +215,21 @@ def _default_of(setup: KeySetup) -> str:
 
 
 def _has_own_key(view: ConfigView, provider_id: str) -> bool:
-    """Whether the person typed a key itself into the entry: it is nowhere else, so it stays."""
+    """Whether the entry holds a key in plain text: the user put it there, and no other place has it."""
     typed = view.raw(("models", "providers", view.provider_key(provider_id) or "", "apiKey"))
     return isinstance(typed, str) and bool(typed) and "$" not in typed and not is_marker(typed)
 
 
-def _models_there(view: ConfigView, provider_id: str) -> Sequence[Any]:
-    there = view.raw(("models", "providers", view.provider_key(provider_id) or "", "models"))
-    return there if isinstance(there, list) else []
+def _configured_models(view: ConfigView, provider_id: str) -> Sequence[Any]:
+    models = view.raw(("models", "providers", view.provider_key(provider_id) or "", "models"))
+    return models if isinstance(models, list) else []
 
 
-def _merged(there: Sequence[Any], found: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The models that a server has now: as the person wrote them where they did, those that are gone left out."""
-    kept = {row["id"]: row for row in there if isinstance(row, Mapping) and isinstance(row.get("id"), str)}
+def _merged(configured: Sequence[Any], found: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The models that a server has now, each as the user configured it, if at all."""
+    kept = {
+        row["id"]: row for row in configured if isinstance(row, Mapping) and isinstance(row.get("id"), str)
+    }
     return [kept.get(row["id"], row) for row in found]
 
 

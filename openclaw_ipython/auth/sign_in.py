@@ -1,20 +1,19 @@
-"""Carrying out a sign-in: by device code, by key, to a server on this machine.
-
-Asks the services and has the outcome written; how it is shown, and where a key is entered, is the front end's affair.
-"""
+"""Sign-in by device code, by key, and to a server on this machine: asks the services and stores the outcome."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
 from openclaw_ipython.auth.device_flow import Pkce, device_flow
+from openclaw_ipython.auth.flow_runner import Granted, Prompted, Waiting, run_flow
 from openclaw_ipython.auth.key_login import KeyLogins, KeySetup
-from openclaw_ipython.auth.login import Granted, Prompted, Waiting, carry_out
 from openclaw_ipython.errors import (
     LoginRequired,
     LoginUnavailable,
@@ -24,36 +23,36 @@ from openclaw_ipython.errors import (
     UsageError,
 )
 from openclaw_ipython.i18n import N_, _
-from openclaw_ipython.models.catalog import Door, fetch_models
+from openclaw_ipython.models.catalog import ModelsEndpoint, fetch_models
 from openclaw_ipython.net.urls import checked_base_url
 from openclaw_ipython.providers.addresses import wrong_key
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
-    from openclaw_ipython.auth.resolve import Credential
+    from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.net.client import HttpClient
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
+    from openclaw_ipython.runtime.env import Runtime
     from openclaw_ipython.sanitize.secrets import Secret
 
-NO_LIST = frozenset({404, 405})
-"""How a service says that it keeps no list of models."""
+NO_LIST_STATUSES = frozenset({404, 405})
+"""The statuses of a service without a list of models."""
 
 CHECK_SECONDS = 8.0
-"""How long a service may take to say whether it takes a key, before the key is kept unchecked."""
+"""The longest check of a key; after it the key is stored unchecked."""
 
-FRESH_SECONDS = 900.0
-"""For so long after a sign-in a refusal means that the service does not honour it: signing in again would not help."""
+RECENT_SECONDS = 900.0
+"""A refusal within this time after a sign-in means that the service does not accept new logins either."""
 
 OTHER_WAYS = N_(
     "%openclaw login --provider modelstudio (an API key), or --provider ollama (this machine, no key)"
 )
-"""What to type where a sign-in is not offered any more."""
+"""The hint for a sign-in that the service no longer offers."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """The login is finished and written."""
+class LoggedIn(Struct, frozen=True):
+    """The login is finished and stored."""
 
     outcome: LoginOutcome
 
@@ -61,8 +60,8 @@ class LoggedIn:
 LoginEvent = Prompted | Waiting | LoggedIn
 
 
-class SignIns:
-    """The sign-ins of one home. `monotonic` is monotonic seconds, `patience` the longest wait for an answer."""
+class LoginService:
+    """Carries out the logins of one home. `timeout` is the longest wait for an answer, in seconds."""
 
     def __init__(
         self,
@@ -72,23 +71,19 @@ class SignIns:
         keys: KeyLogins,
         *,
         http: Callable[[], HttpClient],
-        sleep: Callable[[float], Awaitable[None]],
-        monotonic: Callable[[], float],
-        random_bytes: Callable[[int], bytes],
+        runtime: Runtime,
         today: Callable[[], str],
-        patience: float,
+        timeout: float,
     ) -> None:
         self._store = store
         self._providers = providers
         self._accounts = accounts
         self._keys = keys
         self._http = http
-        self._sleep = sleep
-        self._monotonic = monotonic
-        self._random_bytes = random_bytes
+        self._runtime = runtime
         self._today = today
-        self._patience = patience
-        self._made: dict[str, float] = {}  # provider → when, monotonic
+        self._timeout = timeout
+        self._signed_in_at: dict[str, float] = {}  # provider → monotonic seconds
 
     # -- by device code --
 
@@ -96,13 +91,13 @@ class SignIns:
         self, provider: Provider, *, set_default: bool, profile: str
     ) -> AsyncGenerator[LoginEvent, None]:
         """Yield Prompted once, Waiting before each poll, LoggedIn at the end. Errors as for `Client.login`."""
-        # A file that cannot be edited is found now, not after the person has confirmed the code.
+        # An unreadable file is reported now, not after the user has confirmed the code.
         self._store.load()
         endpoints = self._accounts.device_endpoints(provider)
-        flow = device_flow(endpoints, Pkce.make(self._random_bytes), self._monotonic)
+        flow = device_flow(endpoints, Pkce.make(self._runtime.random_bytes), self._runtime.monotonic)
         name = f"the sign-in service of {provider.label}"
         try:
-            async with aclosing(carry_out(flow, self._http(), self._sleep, name)) as events:
+            async with aclosing(run_flow(flow, self._http(), self._runtime.sleep, name)) as events:
                 async for event in events:
                     if not isinstance(event, Granted):
                         yield event
@@ -110,47 +105,49 @@ class SignIns:
                     outcome = self._accounts.record_login(
                         provider, event.grant, set_default=set_default, profile_name=profile
                     )
-                    self._made[provider.id] = self._monotonic()
+                    self._signed_in_at[provider.id] = self._runtime.monotonic()
                     yield LoggedIn(outcome)
         except LoginUnavailable as error:
             raise _retired(provider, error) from error
 
     def explained(self, error: OpenClawError, used: Credential) -> OpenClawError:
-        """`error`, or that the service ended its sign-in: signing in again would not help.
+        """`error`, or LoginRequired with the text that the service has ended its sign-in.
 
-        So it is where the service says it, and where a login is refused that was just made.
+        That is the case if the service states it, or refuses a login that is a few minutes old.
         """
         provider = self._providers.get(used.provider)
         retired = provider.device_login.retired if provider and provider.device_login else ""
-        said = _(retired) if retired else ""
-        if not said or used.profile is None:
+        retirement = _(retired) if retired else ""
+        if not retirement or used.profile is None:
             return error
         if isinstance(error, LoginRequired | RequestRejected) and "discontinued" in str(error).lower():
-            return LoginRequired(said, hint=_(OTHER_WAYS))
-        made = self._made.get(used.provider)
-        fresh = made is not None and self._monotonic() - made < FRESH_SECONDS
-        if isinstance(error, LoginRequired) and fresh:
-            return LoginRequired(_("{said}; the new login is not accepted", said=said), hint=_(OTHER_WAYS))
+            return LoginRequired(retirement, hint=_(OTHER_WAYS))
+        since = self._signed_in_at.get(used.provider)
+        recent = since is not None and self._runtime.monotonic() - since < RECENT_SECONDS
+        if isinstance(error, LoginRequired) and recent:
+            return LoginRequired(
+                _("{retirement}; the new login is not accepted", retirement=retirement), hint=_(OTHER_WAYS)
+            )
         return error
 
-    # -- by key, or without --
+    # -- by key, or without one --
 
     async def by_key(self, setup: KeySetup) -> LoginOutcome:
-        """Check a key and write what it sets up. Errors as for `Client.login_with_key`."""
+        """Check a key and store its login. Errors as for `Client.login_with_key`."""
         notes = await self._check(setup)
         outcome = self._keys.record(replace(setup, notes=(*setup.notes, *notes)))
         if outcome.profile_id:
-            self._accounts.standing.forgive(outcome.profile_id)
+            self._accounts.login_stats.reset(outcome.profile_id)
         return outcome
 
     async def locally(self, provider: Provider, region: str | None, *, set_default: bool) -> LoginOutcome:
-        """Set up a server on this machine with the models it has. Errors as for `Client.login_locally`."""
+        """Set up a server on this machine with its models. Errors as for `Client.login_locally`."""
         local = provider.local
         if local is None:
             hint = f"%openclaw login --provider {provider.id}"
             raise UsageError(_("{provider} is no server of this machine", provider=provider.id), hint=hint)
         address = checked_base_url(self._keys.address(provider, region), provider.id)
-        at = Door(self._http(), address, BearerAuth(NoToken()), provider.label, provider)
+        at = ModelsEndpoint(self._http(), address, BearerAuth(NoToken()), provider.label, provider)
         try:
             models = await fetch_models(at, self._today())
         except ServiceUnavailable:
@@ -165,19 +162,21 @@ class SignIns:
         return self._keys.record(KeySetup(provider, address, models=models, set_default=set_default))
 
     async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
-        """As `listed_for`; a service that keeps no list cannot tell, and the provider's table is given then."""
+        """As `list_models`; for a service without a list of models, the provider's own list."""
         try:
-            return await self.listed_for(provider, base_url, key)
+            return await self.list_models(provider, base_url, key)
         except RequestRejected as error:
-            if error.status not in NO_LIST:
+            if error.status not in NO_LIST_STATUSES:
                 raise
             return provider.models
 
-    async def listed_for(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
-        """The models a key is shown at an address. Raises as asking for a list does; a refusal names the sisters."""
+    async def list_models(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
+        """The models that the service lists for a key. The hint of a refusal names the provider's other addresses."""
         checked_base_url(base_url, provider.id)
         advice = wrong_key(provider, base_url, self._providers.values())
-        at = Door(self._http(), base_url, BearerAuth(FixedToken(key)), provider.label, provider, advice)
+        at = ModelsEndpoint(
+            self._http(), base_url, BearerAuth(FixedToken(key)), provider.label, provider, advice
+        )
         try:
             return await fetch_models(at, self._today())
         except RequestRejected as error:
@@ -186,24 +185,29 @@ class SignIns:
             raise
 
     async def _check(self, setup: KeySetup) -> tuple[str, ...]:
-        """Ask the service whether it takes the key. What is to be said where it cannot tell."""
+        """Ask the service whether it accepts the key. Returns notes for the user if the service cannot tell."""
         provider = setup.provider
         try:
-            async with asyncio.timeout(min(CHECK_SECONDS, self._patience)):
-                models = await self.listed_for(provider, setup.base_url, setup.sent)
+            async with asyncio.timeout(min(CHECK_SECONDS, self._timeout)):
+                models = await self.list_models(provider, setup.base_url, setup.secret)
         except TimeoutError:
-            return (f"the key could not be checked: {provider.label} did not answer in time",)
+            return (_("the key could not be checked: {label} did not answer in time", label=provider.label),)
         except RequestRejected as error:
-            if error.status not in NO_LIST:
+            if error.status not in NO_LIST_STATUSES:
                 raise
-            return ("the key could not be checked: this address keeps no list of models",)
+            return (_("the key could not be checked: this address has no list of models"),)
         if models and all(spec.id != provider.default_model for spec in models):
-            unlisted = f"{provider.default_model} is not on the list of this address"
-            return (f"{unlisted}: %openclaw models list --refresh --provider {provider.id}",)
+            return (
+                _(
+                    "{model} is not on the list of this address: {command}",
+                    model=provider.default_model,
+                    command=f"%openclaw models list --refresh --provider {provider.id}",
+                ),
+            )
         return ()
 
 
-def _retired(spec: Provider, error: LoginUnavailable) -> LoginUnavailable:
-    """That a sign-in is not offered any more, in one sentence where it is known."""
-    said = spec.device_login.retired if spec.device_login else ""
-    return LoginUnavailable(_(said), hint=_(OTHER_WAYS)) if said else error
+def _retired(provider: Provider, error: LoginUnavailable) -> LoginUnavailable:
+    """`error`, or a known sentence about the end of the sign-in."""
+    retirement = provider.device_login.retired if provider.device_login else ""
+    return LoginUnavailable(_(retirement), hint=_(OTHER_WAYS)) if retirement else error

@@ -1,18 +1,19 @@
-"""A fresh token on demand: one refresh at a time in this program and among programs.
+"""Valid tokens of a stored OAuth login, with one refresh at a time in this process and among processes.
 
-One refresh is shared by all tasks of a client (one task does it, the others await it) and, through the
-lock of the place where the login lives, by all programs: while waiting for the lock and after taking it the
-file is read again, and what somebody else refreshed meanwhile is used.
+All tasks of a client share one refresh. Processes exclude each other with the lock of the login's storage: while
+waiting for the lock, and after taking it, the stored login is read again, and a token that another process has
+refreshed meanwhile is used.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.auth.types import TokenGrant, expires_soon
@@ -27,183 +28,180 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
     from openclaw_ipython.net.client import HttpClient
     from openclaw_ipython.openclaw.locks import Lock
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.token_stores import TokenStore
+    from openclaw_ipython.runtime.env import Runtime
 
 log = logging.getLogger(__name__)
 
-REST_SECONDS = 60.0  # a token that is born "expired" is used, and not renewed within this time
-_LOOK_SECONDS = 0.25  # between two looks at a file that somebody else may be writing
+REPEAT_SECONDS = (
+    60.0  # the shortest time between two refreshes, also for a new token whose expiry is in the past
+)
+_REREAD_SECONDS = 0.25  # the interval at which a file is re-read that another program may be writing
 
 
 class StoredTokens:
-    """The tokens of one OAuth login that is written down somewhere (`home`).
+    """The tokens of one stored OAuth login.
 
-    `clock` is epoch seconds (expiry times are), `monotonic` monotonic seconds, `sleep` waits. `warn` is told, in one
-    sentence, what the reader should know (a refreshed token that could not be stored).
+    `store` is its storage. `warn` is called with a sentence for the user, when a refreshed token cannot be stored.
     """
 
     def __init__(
         self,
-        home: TokenStore,
+        store: TokenStore,
         *,
         token_url: str,
         client_id: str,
         http: HttpClient,
-        clock: Callable[[], float],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
+        runtime: Runtime,
         warn: Callable[[str], None],
     ) -> None:
-        self._home = home
+        self._store = store
         self._token_url = token_url
         self._client_id = client_id
         self._http = http
-        self._clock = clock
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._runtime = runtime
         self._warn = warn
         self._running: asyncio.Task[Secret] | None = None
-        self._asking = False  # the service was asked, and its answer is not written yet
+        self._exchanging = False  # a refresh was sent, and its result is not stored yet
         self._unstored: _Unstored | None = None
-        self._new: tuple[_Life, float] | None = None  # what a renewal brought, and when
+        self._renewal: tuple[_TokenExpiry, float] | None = None  # the last renewed token, and when it came
         self._refused: tuple[Secret, float] | None = None
 
     @property
     def name(self) -> str:
-        """What the login is called in sentences."""
-        return self._home.name
+        """The login's name in messages."""
+        return self._store.name
 
     async def current(self) -> Secret:
-        """A token that lives some minutes more if it can be had, at least a valid one otherwise.
+        """A valid token, renewed some minutes before it expires.
 
-        Raises LoginRequired, RefreshRejected, ServiceError (expired, and renewing failed), ConfigError.
+        Raises LoginRequired, RefreshRejected, ConfigError, and ServiceError if it has expired and its renewal failed.
         """
-        self._store_late()
+        self._store_pending()
         profile = self._stored()
-        if profile.access and not self._due(profile):
+        if profile.access and not self._needs_renewal(profile):
             return profile.access
-        urgent = not profile.access or expires_soon(profile.expires, self._clock(), 0)
+        urgent = not profile.access or expires_soon(profile.expires, self._runtime.clock(), 0)
         try:
             return await self._renew(profile.access, urgent=urgent)
         except OpenClawError:
-            if profile.access and not expires_soon(profile.expires, self._clock(), 0):
-                return profile.access  # early renewal failed; the token itself is still good
+            if profile.access and not expires_soon(profile.expires, self._runtime.clock(), 0):
+                return profile.access  # the early renewal failed; the token is still valid
             raise
 
     async def renewed(self, rejected: Secret) -> Secret | None:
-        """A token other than `rejected`: somebody else's newer one, or a refreshed one."""
-        return self._delivered(rejected) or await self._renew(rejected, urgent=True)
+        """A token other than `rejected`: one that another process has stored, or a refreshed one."""
+        return self._stored_elsewhere(rejected) or await self._renew(rejected, urgent=True)
 
     async def aclose(self) -> None:
-        """End what goes on. A refresh that the service may have carried out is not cut off before it is written."""
+        """Cancel a running refresh; one that was sent to the service is awaited until its result is stored."""
         running = self._running
         if running is None or running.done():
             return
-        if not self._asking:
+        if not self._exchanging:
             running.cancel()
         await asyncio.wait([running])
 
-    # -- what is there ---------------------------------------------------------------------
+    # -- the stored login ---------------------------------------------------------------------
 
     def _stored(self) -> StoredProfile:
-        profile = self._home.read()
+        profile = self._store.read()
         if self._unstored is not None and self._unstored.is_newer_than(profile):
             return self._unstored.fresh
         if profile is None:
-            raise LoginRequired(_("{name} is gone", name=self._home.name), hint="%openclaw login")
+            raise LoginRequired(_("{name} is gone", name=self._store.name), hint="%openclaw login")
         return profile
 
-    def _due(self, profile: StoredProfile) -> bool:
-        if not expires_soon(profile.expires, self._clock(), self._home.policy.refresh_margin):
+    def _needs_renewal(self, profile: StoredProfile) -> bool:
+        if not expires_soon(profile.expires, self._runtime.clock(), self._store.policy.refresh_margin):
             return False
-        if self._new is None:
+        if self._renewal is None:
             return True
-        life, since = self._new
-        return life != _life(profile) or self._monotonic() - since > REST_SECONDS
+        renewed, since = self._renewal
+        return renewed != _token_expiry(profile) or self._runtime.monotonic() - since > REPEAT_SECONDS
 
-    def _delivered(self, spent: Secret | None) -> Secret | None:
-        """A living token other than `spent`: somebody else was faster."""
+    def _stored_elsewhere(self, old: Secret | None) -> Secret | None:
+        """A valid stored token other than `old`: another process has renewed the login."""
         profile = self._stored()
-        if not profile.access or profile.access == spent:
+        if not profile.access or profile.access == old:
             return None
-        if expires_soon(profile.expires, self._clock(), 0):
+        if expires_soon(profile.expires, self._runtime.clock(), 0):
             return None
-        log.debug("another program renewed %s", self._home.name)
-        self._new = _life(profile), self._monotonic()
+        log.debug("another program renewed %s", self._store.name)
+        self._renewal = _token_expiry(profile), self._runtime.monotonic()
         return profile.access
 
-    # -- renewing --------------------------------------------------------------------------
+    # -- the refresh --------------------------------------------------------------------------
 
-    async def _renew(self, spent: Secret | None, *, urgent: bool) -> Secret:
-        """One refresh for all tasks that need one. `spent` is what shall not be used again."""
+    async def _renew(self, old: Secret | None, *, urgent: bool) -> Secret:
+        """Refresh the login, or await the refresh that runs. `old` is the token to replace."""
         if self._running is not None and not self._running.done():
             token = await asyncio.shield(self._running)
-            if token != spent:
+            if token != old:
                 return token
         if self._running is None or self._running.done():
-            self._running = asyncio.create_task(self._refresh(spent, urgent), name="openclaw-refresh")
-        # shielded: an interrupted cell must not cut a refresh between the service's answer and the file
+            self._running = asyncio.create_task(self._refresh(old, urgent), name="openclaw-refresh")
+        # shielded: an interrupted cell must not cancel a refresh between the service's answer and its storage
         return await asyncio.shield(self._running)
 
-    async def _refresh(self, spent: Secret | None, urgent: bool) -> Secret:
+    async def _refresh(self, old: Secret | None, urgent: bool) -> Secret:
         try:
-            return await self._refresh_once(spent, urgent)
-        except _Refused as refused:
-            dead = refused.refresh
+            return await self._refresh_once(old, urgent)
+        except _RefreshRefused as error:
+            refused = error.refresh
         rejected = RefreshRejected(
-            _("{name} is no longer accepted", name=self._home.name), hint=_(self._home.policy.hint)
+            _("{name} is no longer accepted", name=self._store.name), hint=_(self._store.policy.hint)
         )
-        if not await self._somebody_wrote(dead):
+        if not await self._changed_since(refused):
             raise rejected
-        try:  # somebody who did not wait for the lock was faster, or signed in anew
-            return await self._refresh_once(spent, urgent)
-        except _Refused:
+        try:  # another program refreshed without the lock, or the user signed in again
+            return await self._refresh_once(old, urgent)
+        except _RefreshRefused:
             raise rejected from None
 
-    async def _refresh_once(self, spent: Secret | None, urgent: bool) -> Secret:
-        async with self._turn(spent, urgent) as delivered:
-            if delivered is not None:
-                return delivered
+    async def _refresh_once(self, old: Secret | None, urgent: bool) -> Secret:
+        async with self._locked(old, urgent) as other:
+            if other is not None:
+                return other
             profile = self._stored()
             if not profile.refresh:
                 raise LoginRequired(_("the login has expired"), hint="%openclaw login")
-            self._asking = True
+            self._exchanging = True
             try:
                 grant = await self._exchange(profile.refresh)
                 fresh = replace(
                     profile,
                     access=grant.access,
                     refresh=grant.refresh or profile.refresh,
-                    expires=int((self._clock() + grant.expires_in) * 1000),
+                    expires=int((self._runtime.clock() + grant.expires_in) * 1000),
                 )
-                self._new = _life(fresh), self._monotonic()
+                self._renewal = _token_expiry(fresh), self._runtime.monotonic()
                 return self._save(fresh, profile.refresh) or grant.access
             finally:
-                self._asking = False
+                self._exchanging = False
 
     @asynccontextmanager
-    async def _turn(self, spent: Secret | None, urgent: bool) -> AsyncIterator[Secret | None]:
-        """Inside, it is our turn to refresh, unless another program did meanwhile: then its token is given.
+    async def _locked(self, old: Secret | None, urgent: bool) -> AsyncIterator[Secret | None]:
+        """Hold the lock of the login. Yields a token that another process has stored meanwhile, or None.
 
-        Where no lock can be made (a read-only folder), an `urgent` refresh goes on without one.
+        In a folder where no lock can be made (a read-only one) an `urgent` refresh goes on without it.
         """
-        lock = self._home.lock()
+        lock = self._store.lock()
         delays = lock.delays()
-        delivered = None
+        other = None
         try:
-            while delivered is None and not self._acquired(lock, urgent):
+            while other is None and not self._acquired(lock, urgent):
                 delay = next(delays, None)
                 if delay is None:
                     raise self._busy()
-                await self._sleep(delay)
-                delivered = self._delivered(spent)
-            yield delivered or self._delivered(spent)
+                await self._runtime.sleep(delay)
+                other = self._stored_elsewhere(old)
+            yield other or self._stored_elsewhere(old)
         finally:
             lock.release()
 
@@ -214,32 +212,31 @@ class StoredTokens:
         except DocumentError:
             if not urgent:
                 raise
-            return True  # nobody else can make a lock there either
+            return True  # no other process can make a lock there either
 
     def _busy(self) -> StoreBusy:
         return StoreBusy(
-            _("another program holds the lock of {name}", name=self._home.name),
-            path=self._home.path,
+            _("another program holds the lock of {name}", name=self._store.name),
+            path=self._store.path,
             hint=_("close it, or run the cell again"),
         )
 
     async def _exchange(self, refresh: Secret) -> TokenGrant:
-        """Ask the service. Raises _Refused, at once for what it refused a moment ago."""
+        """Ask the service for new tokens. Raises _RefreshRefused, at once for a token that it refused a moment ago."""
         if self._refused is not None:
-            dead, since = self._refused
-            if dead == refresh and self._monotonic() - since < REST_SECONDS:
-                raise _Refused(refresh)
-        log.debug("refreshing %s", self._home.name)
-        from openclaw_ipython.auth.device_flow import (
-            refresh_flow,  # loaded when a token is due, not at every start
-        )
-        from openclaw_ipython.auth.login import Granted, carry_out
+            refused, since = self._refused
+            if refused == refresh and self._runtime.monotonic() - since < REPEAT_SECONDS:
+                raise _RefreshRefused(refresh)
+        log.debug("refreshing %s", self._store.name)
+        # not loaded by a question with a valid token
+        from openclaw_ipython.auth.device_flow import refresh_flow
+        from openclaw_ipython.auth.flow_runner import Granted, run_flow
 
         flow = refresh_flow(self._token_url, self._client_id, refresh)
         try:
-            async with asyncio.timeout(self._home.policy.request_timeout):
+            async with asyncio.timeout(self._store.policy.request_timeout):
                 async with aclosing(
-                    carry_out(flow, self._http, self._sleep, "the sign-in service")
+                    run_flow(flow, self._http, self._runtime.sleep, "the sign-in service")
                 ) as events:
                     async for event in events:
                         if isinstance(event, Granted):
@@ -247,68 +244,72 @@ class StoredTokens:
         except TimeoutError:
             pass
         except RefreshRejected:
-            self._refused = refresh, self._monotonic()
-            raise _Refused(refresh) from None
+            self._refused = refresh, self._runtime.monotonic()
+            raise _RefreshRefused(refresh) from None
         raise ServiceUnavailable(
             _("the sign-in service did not answer in time"), hint=_("try again in a moment")
         )
 
-    async def _somebody_wrote(self, refused: Secret) -> bool:
-        """Whether there is another login than the refused one, now or within the second look."""
-        looks = round(self._home.policy.reread_timeout / _LOOK_SECONDS)
-        for look in range(looks + 1):
-            if look:
-                await self._sleep(_LOOK_SECONDS)
-            profile = self._home.read()
+    async def _changed_since(self, refused: Secret) -> bool:
+        """Whether the stored login differs from the refused one, now or within the re-read time."""
+        reads = round(self._store.policy.reread_timeout / _REREAD_SECONDS)
+        for read in range(reads + 1):
+            if read:
+                await self._runtime.sleep(_REREAD_SECONDS)
+            profile = self._store.read()
             if profile is not None and profile.refresh not in (None, refused):
                 return True
         return False
 
-    # -- keeping ---------------------------------------------------------------------------
+    # -- storage ---------------------------------------------------------------------------
 
     def _save(self, fresh: StoredProfile, replaced: Secret) -> Secret | None:
-        """Write the renewed login down. What somebody else signed in to meanwhile stays: its token is given."""
+        """Store the renewed login. If another login was stored meanwhile, that one stays and its token is returned."""
         origin = self._unstored.origin if self._unstored is not None else replaced
         try:
-            stored = self._home.read()
+            stored = self._store.read()
             if stored is not None and stored.access and stored.refresh not in (origin, replaced):
                 self._unstored = None
                 return stored.access
-            self._home.write(fresh)
+            self._store.write(fresh)
             self._unstored = None
         except ConfigError as error:
             self._unstored = _Unstored(origin, fresh)
-            self._warn(f"the refreshed login could not be stored ({error}); sign in again after a restart")
+            self._warn(
+                _(
+                    "the refreshed login could not be stored ({error}); sign in again after a restart",
+                    error=error,
+                )
+            )
         return None
 
-    def _store_late(self) -> None:
-        """Write down what could not be written before, if that works by now; without waiting."""
-        kept = self._unstored
-        if kept is None:
+    def _store_pending(self) -> None:
+        """Store a login that could not be stored before, if that is possible without waiting."""
+        pending = self._unstored
+        if pending is None:
             return
-        lock = self._home.lock()
+        lock = self._store.lock()
         try:
             if lock.try_acquire():
-                if kept.is_newer_than(self._home.read()):
-                    self._home.write(kept.fresh)
+                if pending.is_newer_than(self._store.read()):
+                    self._store.write(pending.fresh)
                 self._unstored = None
         except ConfigError:
-            pass  # it was said once, and the token is still here
+            pass  # the user was warned, and the token is still in memory
         finally:
             lock.release()
 
 
-_Life = tuple[Secret | None, int | None]
+_TokenExpiry = tuple[Secret | None, int | None]
 
 
-def _life(profile: StoredProfile) -> _Life:
-    """A token and its end."""
+def _token_expiry(profile: StoredProfile) -> _TokenExpiry:
+    """A token and its expiry."""
     return profile.access, profile.expires
 
 
-@dataclass(frozen=True)
-class _Unstored:
-    """A renewed login that is in memory only; `origin` is the refresh token that the file still holds."""
+class _Unstored(Struct, frozen=True):
+    """A renewed login that is in memory only; `origin` is the refresh token that is still stored."""
 
     origin: Secret
     fresh: StoredProfile
@@ -317,8 +318,8 @@ class _Unstored:
         return stored is None or stored.refresh == self.origin
 
 
-class _Refused(Exception):
-    """The service does not take `refresh` (any more). Inside this file only."""
+class _RefreshRefused(Exception):
+    """The service refused the token `refresh`. Raised and caught in this module."""
 
     def __init__(self, refresh: Secret) -> None:
         super().__init__()

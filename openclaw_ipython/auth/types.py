@@ -1,25 +1,26 @@
-"""What a sign-in yields, and whether it is still fresh. Pure values; the secrets in them cannot be printed."""
+"""The endpoints of a sign-in and the tokens it yields. Pure values; their secrets cannot be printed."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from msgspec import Struct
+
 from openclaw_ipython.errors import ProtocolError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.token_stores import REFRESH_MARGIN
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.values import dataclass
 
 UNKNOWN_LIFETIME = 900  # seconds assumed when the service does not say
 LONGEST_LIFETIME = 366 * 86400
 
 
-@dataclass(frozen=True)
-class DeviceEndpoints:
-    """One service's device login. `hosts` are the host names its links may have (whole labels;
-    `qwen.ai` allows `chat.qwen.ai`). `loopback` allows plain-http links to this machine, for a
-    service that the person runs there.
+class DeviceEndpoints(Struct, frozen=True):
+    """The endpoints of a sign-in by device code.
+
+    `hosts` are the host names that its links may have, with their subdomains (`qwen.ai` allows `chat.qwen.ai`).
+    `loopback` allows plain-http links to this machine, for a service that runs there.
     """
 
     device_url: str
@@ -30,12 +31,11 @@ class DeviceEndpoints:
     loopback: bool = False
 
 
-@dataclass(frozen=True)
-class TokenGrant:
+class TokenGrant(Struct, frozen=True):
     """A successful answer of the token endpoint (RFC 6749 §5.1).
 
-    `expires_in` in seconds; `refresh` None means: keep the one you have. `resource_url` is where the
-    service wants the token used, as it wrote it, unchecked.
+    `expires_in` is in seconds. `refresh` is None if the present refresh token stays valid. `resource_url` is the
+    address for which the service issued the token, unchecked.
     """
 
     access: Secret
@@ -45,7 +45,7 @@ class TokenGrant:
 
 
 def read_grant(answer: dict[str, Any]) -> TokenGrant:
-    """Check a token answer. Raises ProtocolError naming the field that is missing or wrong."""
+    """Read a token answer. Raises ProtocolError that names the missing or wrong field."""
     kind = answer.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise ProtocolError(_("the sign-in service sent a token of a kind other than Bearer"))
@@ -60,7 +60,7 @@ def read_grant(answer: dict[str, Any]) -> TokenGrant:
 
 
 def lifetime(value: Any) -> int:
-    """`expires_in` as whole seconds: numbers and numeric strings; a short time where it is unusable."""
+    """`expires_in` as whole seconds, from a number or a numeric string; UNKNOWN_LIFETIME for anything else."""
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -71,12 +71,12 @@ def lifetime(value: Any) -> int:
 
 
 def expires_soon(expires_ms: int | None, now: float, margin: float = REFRESH_MARGIN) -> bool:
-    """Whether a token with `expires_ms` (epoch milliseconds) is within `margin` seconds of its end."""
+    """Whether a token expires within `margin` seconds. `expires_ms` is epoch milliseconds, `now` epoch seconds."""
     return expires_ms is None or expires_ms / 1000 - margin <= now
 
 
 def _token(value: Any, field: str) -> Secret:
-    # A line break would end the header it is put into; such a token is refused, never cleaned up.
+    # A line break would end the header that holds the token.
     if (
         not isinstance(value, str)
         or not value

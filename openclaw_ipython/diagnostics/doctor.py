@@ -87,7 +87,7 @@ class Doctor:
         try:
             if self._accounts.credential(provider_id) is not None:
                 return ""
-            reason = self._accounts.obstacle(provider_id)
+            reason = self._accounts.login_problem(provider_id)
         except OpenClawError as error:
             reason = str(error)
         return f"nobody is signed in to {provider_id}" + (f": {reason}" if reason else "")

@@ -26,7 +26,7 @@ from openclaw_ipython.openclaw.model_refs import ModelRef
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
-    from openclaw_ipython.auth.resolve import Credential
+    from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.models.selection import Models
     from openclaw_ipython.runtime.env import Runtime

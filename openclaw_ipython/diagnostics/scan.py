@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from openclaw_ipython.auth.keys import keys_of
+from openclaw_ipython.auth.resolver import provider_keys
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.net.client import HttpClient, HTTPError, read_capped
 from openclaw_ipython.openclaw.masking import masked
@@ -166,7 +166,7 @@ def environment_keys(
     found: dict[str, ScanResult] = {}
     for provider_id in dict.fromkeys([*providers, *config.provider_ids]):
         provider = providers.get(provider_id)
-        for key in keys_of(provider_id, environ, provider.key_variables if provider else ()):
+        for key in provider_keys(provider_id, environ, provider.key_variables if provider else ()):
             detail = f"{mask(key.value.reveal())} · {provider.label if provider else provider_id}"
             command = _command_to_ask(provider_id, provider, config)
             found.setdefault(key.name, ScanResult("key", key.name, detail, command, provider_id))

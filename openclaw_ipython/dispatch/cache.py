@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.resolve import Credential
+from openclaw_ipython.auth.resolver import Credential
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.types import (
     Answering,

@@ -28,7 +28,7 @@ from openclaw_ipython.errors import (
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.cooldown import Reason
-    from openclaw_ipython.auth.resolve import Credential
+    from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.chat.thinking import Family
     from openclaw_ipython.chat.types import ChatEvent, ChatRequest
     from openclaw_ipython.openclaw.model_refs import ModelRef
@@ -239,12 +239,12 @@ def _listed(skipped: Sequence[SkippedRoute], ref: ModelRef | None) -> str:
 
 
 def _cools_down(route: ResolvedRequest) -> bool:
-    return route.credential.rest is not None
+    return route.credential.cooldown is not None
 
 
 def _cooldown_text(route: ResolvedRequest) -> str:
-    rest = route.credential.rest
-    return f"rests for {rest.span} ({rest.why})" if rest else ""
+    cooldown = route.credential.cooldown
+    return f"cooling down for {cooldown.time_left} ({cooldown.why})" if cooldown else ""
 
 
 def _may_succeed(error: OpenClawError, failed: ResolvedRequest, other: ResolvedRequest) -> bool:

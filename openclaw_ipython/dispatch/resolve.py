@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from openclaw_ipython.auth.keys import key_variable
+from openclaw_ipython.auth.resolver import key_variable
 from openclaw_ipython.chat.dialects import shaped
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
@@ -19,7 +19,7 @@ from openclaw_ipython.providers.addresses import wrong_key
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
-    from openclaw_ipython.auth.resolve import Credential
+    from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.chat.types import ChatRequest
     from openclaw_ipython.models.selection import Models, Target
     from openclaw_ipython.openclaw.model_refs import ModelRef
@@ -155,7 +155,7 @@ class RequestResolver:
 
     def _no_login(self, provider_id: str) -> LoginRequired:
         error = self._accounts.qwen_code.login_required(provider_id)
-        why = self._accounts.obstacle(provider_id)
+        why = self._accounts.login_problem(provider_id)
         hint = error.hint
         if provider_id not in self._providers:  # the user's own entry has no sign-in
             hint = _(

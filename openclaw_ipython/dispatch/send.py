@@ -165,9 +165,7 @@ class Sender:
                 token_url=resolved.token_url,
                 client_id=resolved.client_id,
                 http=self._http(),
-                clock=self._runtime.clock,
-                monotonic=self._runtime.monotonic,
-                sleep=self._runtime.sleep,
+                runtime=self._runtime,
                 warn=self._warnings.append,
             )
         return self._sources[home.name]
@@ -179,13 +177,13 @@ class Sender:
             return
         reason, used = cooldown_reason(error), resolved.credential
         if reason is not None and used.has_secret:
-            await self._accounts.standing.failed(used.id, used.provider, reason, self._runtime.sleep)
+            await self._accounts.login_stats.record_failure(used.id, used.provider, reason)
 
     async def _record_success(self, failover: Failover) -> None:
         used = failover.current.credential
         if used.has_secret:
-            await self._accounts.standing.worked(
-                used.id, used.provider, self._runtime.sleep, competes=failover.has_other_logins
+            await self._accounts.login_stats.record_success(
+                used.id, used.provider, one_of_several=failover.has_other_logins
             )
 
 

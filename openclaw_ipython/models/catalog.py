@@ -147,7 +147,7 @@ def _spec(row: Mapping[str, Any], source: Source) -> ModelSpec:
 # -- asking --------------------------------------------------------------------------------
 
 
-class Door(NamedTuple):
+class ModelsEndpoint(NamedTuple):
     """Where a list is asked for, and as whom.
 
     `auth` applies the login, `provider` is None for an entry of the person's own, `wrong_key` says what to do about
@@ -162,7 +162,7 @@ class Door(NamedTuple):
     wrong_key: str = ""
 
 
-async def fetch_models(at: Door, date: str) -> tuple[ModelSpec, ...]:
+async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
     """What the service lists now; local servers are also asked what each model reads.
 
     Raises LoginRequired for a key that is refused, RequestRejected where the service keeps no list, and the
@@ -181,11 +181,11 @@ async def fetch_models(at: Door, date: str) -> tuple[ModelSpec, ...]:
     return known_better(specs, at.provider)
 
 
-async def _listed(at: Door, url: str, date: str) -> tuple[ModelSpec, ...]:
+async def _listed(at: ModelsEndpoint, url: str, date: str) -> tuple[ModelSpec, ...]:
     return read_listing(await _body(at, "GET", url), date)
 
 
-async def _detailed(at: Door, path: str, spec: ModelSpec) -> ModelSpec:
+async def _detailed(at: ModelsEndpoint, path: str, spec: ModelSpec) -> ModelSpec:
     url = _origin(at.base_url) + path
     try:
         return with_details(spec, await _body(at, "POST", url, {"model": spec.id}))
@@ -193,7 +193,7 @@ async def _detailed(at: Door, path: str, spec: ModelSpec) -> ModelSpec:
         return spec
 
 
-async def _body(at: Door, method: str, url: str, question: object = None) -> bytes:
+async def _body(at: ModelsEndpoint, method: str, url: str, question: object = None) -> bytes:
     with translated(at.name):
         headers = {"Accept": "application/json"}
         response = await at.http.send(method, url, headers=headers, json=question, auth=at.auth)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.i18n import _
+
 if TYPE_CHECKING:
     from openclaw_ipython.providers.spec import Provider
 
@@ -19,19 +21,22 @@ _ONE_VENDOR = ("modelstudio", "qwen-token-plan", "qwen-coding-plan")
 def wrong_key(provider: Provider, base_url: str, others: Iterable[Provider]) -> str:
     """What to do about a key that `provider` refused at `base_url`: a key and an address belong together."""
     command = f"%openclaw login --provider {provider.id} --force"
-    sisters = [region.base_url for region in provider.sisters(base_url)]
+    other_urls = [region.base_url for region in provider.other_regions(base_url)]
     if provider.id in _ONE_VENDOR:
-        sisters += [
+        other_urls += [
             region.base_url
             for other in others
             if other.id in _ONE_VENDOR and other.id != provider.id
             for region in other.regions
         ]
-    if not sisters:
-        return f"the key was sent to {base_url}; {command}"
-    return (
-        f"a key belongs to one address. In use: {base_url}; its sisters: {', '.join(sisters)}."
-        f" %openclaw config set models.providers.{provider.id}.baseUrl URL, or {command}"
+    if not other_urls:
+        return _("the key was sent to {url}; {command}", url=base_url, command=command)
+    return _(
+        "a key belongs to one address; in use: {url}; others: {others}. {set_url}, or {command}",
+        url=base_url,
+        others=", ".join(other_urls),
+        set_url=f"%openclaw config set models.providers.{provider.id}.baseUrl URL",
+        command=command,
     )
 
 

@@ -6,8 +6,9 @@ them. Limits are those of the vendor's catalogue; prices are international pay-a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from openclaw_ipython.providers.spec import ModelSpec, Price, Source
 

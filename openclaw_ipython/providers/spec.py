@@ -1,35 +1,33 @@
-"""The Provider value: everything that is known about one service before talking to it. No I/O.
+"""The facts about a provider: its addresses, models, prices and ways to sign in. No I/O.
 
-A fact carries where it is from and when it was looked up (`Source`), so that a reader can tell an old one from a
-wrong one. How a request is shaped for a host is no fact of these tables: that is `chat.dialects`, named here.
-
-The small values are named tuples: a dataclass takes almost a millisecond to define, and the first question would wait
-for all of them.
+A fact has a `Source`, so that a reader can tell an outdated fact from a wrong one. The dialect (`chat.dialects`) of a
+provider decides the form of its requests.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from openclaw_ipython.openclaw.model_refs import ModelRef
-from openclaw_ipython.values import dataclass, field
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.thinking import Family
 
 
-class Source(NamedTuple):
-    """Where a fact is from and when it was looked up: `2026-07` or `2026-07-02`."""
+class Source(Struct, frozen=True):
+    """The origin of a fact, and the date of its look-up: `2026-07` or `2026-07-02`."""
 
     title: str
     date: str
 
 
-class Price(NamedTuple):
-    """US dollars per million tokens. None: not known.
+class Price(Struct, frozen=True):
+    """US dollars per million tokens; None where the price is unknown.
 
-    A prompt of more than `above` tokens costs `above_input` and `above_output` per million instead.
+    For a prompt of more than `above` tokens the prices are `above_input` and `above_output`.
     """
 
     input: float
@@ -42,20 +40,20 @@ class Price(NamedTuple):
     above_output: float | None = None
 
     def cost(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
-        """Dollars for one exchange; `cached_tokens` are those of the input that came from the prompt cache."""
+        """The price of one request in dollars; `cached_tokens` are the input tokens from the prompt cache."""
         into, out = self.input, self.output
         if self.above is not None and input_tokens > self.above:
             into, out = self.above_input or into, self.above_output or out
-        kept = into if self.cache_read is None else self.cache_read
+        cache_price = into if self.cache_read is None else self.cache_read
         cached = min(cached_tokens, input_tokens)
-        return ((input_tokens - cached) * into + cached * kept + output_tokens * out) / 1e6
+        return ((input_tokens - cached) * into + cached * cache_price + output_tokens * out) / 1e6
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """One model as the provider's table has it. Limits in tokens.
+class ModelSpec(Struct, frozen=True):
+    """One model of a provider. Limits in tokens.
 
-    `thinking` says how its thinking is switched (`chat.thinking`); empty means: by the rules for its name.
+    `thinking` is the family that decides how thinking is switched (`chat.thinking`); if it is empty, the family is
+    found by the model's name.
     """
 
     id: str
@@ -69,21 +67,20 @@ class ModelSpec:
     source: Source | None = None
 
 
-class Region(NamedTuple):
-    """One address of a service. A key belongs to one of them."""
+class Region(Struct, frozen=True):
+    """One address of a service. A key is valid in one region."""
 
     id: str
     label: str
     base_url: str
 
 
-@dataclass(frozen=True)
-class DeviceLogin:
-    """Sign-in by device code: where, as whom, and which hosts may get the token.
+class DeviceLogin(Struct, frozen=True):
+    """Sign-in by device code.
 
-    `origin` is the scheme and host of the sign-in service, the paths are below it. `hosts` are the
-    host names (and their subdomains) that links may have and the access token may be sent to. `retired` says, in a
-    sentence, that the service ended this sign-in; empty while it offers it.
+    `origin` is the scheme and host of the sign-in service, the paths are below it. `hosts` are the host names, with
+    their subdomains, that links may have and that the access token may be sent to. `retired` is a sentence that
+    states the end of this sign-in; empty while the service offers it.
     """
 
     origin: str
@@ -95,26 +92,26 @@ class DeviceLogin:
     retired: str = ""
 
 
-class KeyLogin(NamedTuple):
-    """Sign-in by API key: `prefix` is how its keys begin (empty where not known), `page` where one is made."""
+class KeyLogin(Struct, frozen=True):
+    """Sign-in by API key: `prefix` begins all keys (empty if unknown), `page` is the page that creates one."""
 
     prefix: str = ""
     page: str = ""
 
 
-class Quota(NamedTuple):
-    """How many requests a service takes within `seconds`, and where that is from."""
+class Quota(Struct, frozen=True):
+    """The largest number of requests within `seconds`."""
 
     requests: int
     seconds: float
     source: Source
 
 
-class LocalServer(NamedTuple):
+class LocalServer(Struct, frozen=True):
     """A server on this machine that needs no key. Paths are below its origin, not below the base URL.
 
-    `list_path` answers GET with the models and more about each than the completions dialect tells;
-    `detail_path` answers POST `{"model": id}` about one. `start` says what starts it with a model.
+    `list_path` answers GET with the models in more detail than `/models`; `detail_path` answers POST
+    `{"model": id}` with the details of one model. `start` is a sentence on how to start the server with a model.
     """
 
     port: int
@@ -123,18 +120,20 @@ class LocalServer(NamedTuple):
     start: str = ""
 
 
-@dataclass(frozen=True)
-class Provider:
+class Provider(Struct, frozen=True):
     """One service.
 
-    `aliases` are other ids people type for it and files may hold it under, `plugin` OpenClaw's plugin id,
-    `placeholder` what stands in the provider entry's `apiKey` when the key is elsewhere (never sent),
-    `key_variables` the environment variables that may hold a credential, in order, `model_aliases` alias → model id
-    that a first login sets up. `regions` are its addresses, the default one first; `base_url` is that one's.
-    `closed`: it has no models but the listed ones. `dialect` names its manner of speaking (`chat.dialects`); empty
-    is plain OpenAI. `terms` is said once, before a key is saved. `base_url_from` turns what the sign-in returned as
-    `resource_url` into a base URL. `quotas` are its limits that everybody has. `sources` says for each group of facts
-    (`address`, `variables`, `models`, `dialect`, …) where they are from.
+    - `aliases`: other ids that users type and files may hold; `plugin`: the id of OpenClaw's plugin;
+    - `base_url`: the address of the first of its `regions`;
+    - `placeholder`: the `apiKey` of the provider entry when the key is elsewhere; it is never sent;
+    - `key_variables`: the environment variables that may hold a key, in order;
+    - `model_aliases`: alias → model id, set by a first login;
+    - `closed`: the service refuses models that are not in `models`;
+    - `dialect`: a name in `chat.dialects`; empty is plain OpenAI;
+    - `terms`: a sentence about the terms of use, shown before a key is stored;
+    - `base_url_from`: the base URL for the `resource_url` of a sign-in;
+    - `quotas`: the limits that hold for every account;
+    - `sources`: the source of each group of facts (`address`, `variables`, `models`, `dialect`, …).
     """
 
     id: str
@@ -161,15 +160,15 @@ class Provider:
     sources: Mapping[str, Source] = field(default_factory=dict)
 
     def ref(self, model: str) -> ModelRef:
-        """The ref of one of its models."""
+        """The reference to one of its models."""
         return ModelRef(self.id, model)
 
     def model(self, model_id: str) -> ModelSpec | None:
         """One of the listed models."""
         return next((spec for spec in self.models if spec.id == model_id), None)
 
-    def sisters(self, base_url: str) -> tuple[Region, ...]:
-        """Its other addresses than the one in use."""
+    def other_regions(self, base_url: str) -> tuple[Region, ...]:
+        """The regions at other addresses."""
         return tuple(region for region in self.regions if region.base_url != base_url.rstrip("/"))
 
     def entry(self, base_url: str) -> dict[str, Any]:
@@ -189,7 +188,7 @@ def _entry(model: ModelSpec) -> dict[str, Any]:
         "id": model.id,
         "name": model.name,
         "reasoning": model.reasoning,
-        "input": [kind for kind in model.input if kind in {"text", "image"}],  # it knows no other kinds
+        "input": [kind for kind in model.input if kind in {"text", "image"}],  # OpenClaw knows no other kinds
         "cost": dict(zip(("input", "output", "cacheRead", "cacheWrite"), cost, strict=True)),
         "contextWindow": model.context_window,
         "maxTokens": model.max_tokens,

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.auth.cooldown import (
     Backoff,
-    failed,
-    forgiven,
+    after_failure,
+    after_success,
+    cooldown_of,
     has_failures,
     last_change,
-    rest_of,
-    worked,
+    without_failures,
 )
 
 NOW = 1_795_336_674_150
@@ -21,7 +21,7 @@ DAY = 24 * HOUR
 
 
 def test_a_first_rate_limit_writes_what_openclaw_writes():
-    assert failed({}, "rate_limit", NOW, Backoff()) == {
+    assert after_failure({}, "rate_limit", NOW, Backoff()) == {
         "errorCount": 1,
         "failureCounts": {"rate_limit": 1},
         "lastFailureAt": 1_795_336_674_150,
@@ -30,7 +30,7 @@ def test_a_first_rate_limit_writes_what_openclaw_writes():
 
 
 def test_a_first_billing_failure_writes_what_openclaw_writes():
-    assert failed({}, "billing", 1_795_336_721_295, Backoff()) == {
+    assert after_failure({}, "billing", 1_795_336_721_295, Backoff()) == {
         "errorCount": 1,
         "failureCounts": {"billing": 1},
         "lastFailureAt": 1_795_336_721_295,
@@ -45,36 +45,36 @@ def test_a_first_billing_failure_writes_what_openclaw_writes():
 @pytest.mark.parametrize("reason", ["rate_limit", "auth"])
 def test_each_failure_rests_five_times_as_long_up_to_an_hour(before, minutes, reason):
     record = {"errorCount": before, "lastFailureAt": NOW - MINUTE}
-    assert failed(record, reason, NOW, Backoff())["cooldownUntil"] == NOW + minutes * MINUTE
+    assert after_failure(record, reason, NOW, Backoff())["cooldownUntil"] == NOW + minutes * MINUTE
 
 
 @pytest.mark.parametrize(("before", "hours"), [(0, 5), (1, 10), (2, 20), (3, 24), (4, 24), (400, 24)])
 def test_each_billing_failure_rests_twice_as_long_up_to_a_day(before, hours):
     record = {"errorCount": 7, "failureCounts": {"billing": before}, "lastFailureAt": NOW - MINUTE}
-    assert failed(record, "billing", NOW, Backoff())["disabledUntil"] == NOW + hours * HOUR
+    assert after_failure(record, "billing", NOW, Backoff())["disabledUntil"] == NOW + hours * HOUR
 
 
 def test_a_rest_that_goes_on_is_not_made_longer():
-    first = failed({}, "rate_limit", NOW, Backoff())
-    second = failed(first, "rate_limit", NOW + 30_000, Backoff())
+    first = after_failure({}, "rate_limit", NOW, Backoff())
+    second = after_failure(first, "rate_limit", NOW + 30_000, Backoff())
     assert second["cooldownUntil"] == first["cooldownUntil"]
     assert second["errorCount"] == 2
-    paid = failed(second, "billing", NOW + 31_000, Backoff())
-    assert failed(paid, "billing", NOW + HOUR, Backoff())["disabledUntil"] == paid["disabledUntil"]
+    paid = after_failure(second, "billing", NOW + 31_000, Backoff())
+    assert after_failure(paid, "billing", NOW + HOUR, Backoff())["disabledUntil"] == paid["disabledUntil"]
 
 
 def test_counting_starts_anew_after_a_rest_that_is_over():
-    first = failed({"errorCount": 2}, "rate_limit", NOW, Backoff())
+    first = after_failure({"errorCount": 2}, "rate_limit", NOW, Backoff())
     assert first["cooldownUntil"] == NOW + 25 * MINUTE
-    after = failed(first, "rate_limit", NOW + 25 * MINUTE, Backoff())
+    after = after_failure(first, "rate_limit", NOW + 25 * MINUTE, Backoff())
     assert after["errorCount"] == 1
     assert after["failureCounts"] == {"rate_limit": 1}
     assert after["cooldownUntil"] == NOW + 26 * MINUTE
 
 
 def test_while_the_bill_is_unpaid_the_end_of_a_shorter_rest_restarts_nothing():
-    record = failed(failed({}, "rate_limit", NOW, Backoff()), "billing", NOW, Backoff())
-    after = failed(record, "rate_limit", NOW + 2 * MINUTE, Backoff())
+    record = after_failure(after_failure({}, "rate_limit", NOW, Backoff()), "billing", NOW, Backoff())
+    after = after_failure(record, "rate_limit", NOW + 2 * MINUTE, Backoff())
     assert after["errorCount"] == 3
     assert after["disabledUntil"] == record["disabledUntil"]
     assert after["cooldownUntil"] == NOW + 27 * MINUTE
@@ -82,35 +82,35 @@ def test_while_the_bill_is_unpaid_the_end_of_a_shorter_rest_restarts_nothing():
 
 def test_counting_starts_anew_after_a_day_without_failure():
     record = {"errorCount": 3, "failureCounts": {"auth": 3}, "lastFailureAt": NOW - DAY - 1}
-    after = failed(record, "auth", NOW, Backoff())
+    after = after_failure(record, "auth", NOW, Backoff())
     assert after["errorCount"] == 1
     assert after["failureCounts"] == {"auth": 1}
-    assert failed(record | {"lastFailureAt": NOW - DAY}, "auth", NOW, Backoff())["errorCount"] == 4
+    assert after_failure(record | {"lastFailureAt": NOW - DAY}, "auth", NOW, Backoff())["errorCount"] == 4
 
 
 def test_the_longer_of_two_rests_counts_and_says_why():
-    record = failed(failed({}, "rate_limit", NOW, Backoff()), "billing", NOW, Backoff())
-    rest = rest_of(record, NOW + 1000)
-    assert rest is not None
-    assert rest.seconds == 5 * 3600 - 1
-    assert rest.why == "quota or balance used up"
-    assert rest.span == "5 h"
+    record = after_failure(after_failure({}, "rate_limit", NOW, Backoff()), "billing", NOW, Backoff())
+    cooldown = cooldown_of(record, NOW + 1000)
+    assert cooldown is not None
+    assert cooldown.seconds == 5 * 3600 - 1
+    assert cooldown.why == "quota or balance used up"
+    assert cooldown.time_left == "5 h"
 
 
 def test_a_rest_ends_at_its_time():
-    record = failed({}, "auth", NOW, Backoff())
-    rest = rest_of(record, NOW + 15_500)
-    assert rest is not None
-    assert (rest.span, rest.why) == ("45 s", "login not accepted")
-    assert rest_of(record, NOW + MINUTE - 1) is not None
-    assert rest_of(record, NOW + MINUTE) is None
+    record = after_failure({}, "auth", NOW, Backoff())
+    cooldown = cooldown_of(record, NOW + 15_500)
+    assert cooldown is not None
+    assert (cooldown.time_left, cooldown.why) == ("45 s", "login not accepted")
+    assert cooldown_of(record, NOW + MINUTE - 1) is not None
+    assert cooldown_of(record, NOW + MINUTE) is None
 
 
 def test_success_leaves_no_failures_and_foreign_keys():
-    record = failed({"theirs": [1]}, "billing", NOW, Backoff())
-    assert worked(record, NOW + 5) == {"theirs": [1], "errorCount": 0, "lastUsed": NOW + 5}
-    assert not has_failures(worked(record, NOW + 5))
-    assert forgiven(record | {"lastUsed": 7}) == {"theirs": [1], "errorCount": 0, "lastUsed": 7}
+    record = after_failure({"theirs": [1]}, "billing", NOW, Backoff())
+    assert after_success(record, NOW + 5) == {"theirs": [1], "errorCount": 0, "lastUsed": NOW + 5}
+    assert not has_failures(after_success(record, NOW + 5))
+    assert without_failures(record | {"lastUsed": 7}) == {"theirs": [1], "errorCount": 0, "lastUsed": 7}
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_success_leaves_no_failures_and_foreign_keys():
 def test_the_rests_can_be_configured(settings, provider, first, most, window):
     backoff = Backoff.of(settings, provider)
     assert backoff == Backoff(first * HOUR, most * HOUR, window * HOUR)
-    assert failed({}, "billing", NOW, backoff)["disabledUntil"] == NOW + first * HOUR
+    assert after_failure({}, "billing", NOW, backoff)["disabledUntil"] == NOW + first * HOUR
 
 
 junk = st.recursive(
@@ -147,11 +147,11 @@ records = st.dictionaries(
 @given(records, st.sampled_from(["rate_limit", "billing", "auth"]), junk)
 def test_whatever_a_record_holds_the_next_one_is_sound(record, reason, settings):
     now = NOW
-    after = failed(record, reason, now, Backoff.of(settings, "p"))
-    rest = rest_of(after, now)
-    assert rest is not None
-    assert rest.seconds > 0
-    assert rest.span
+    after = after_failure(record, reason, now, Backoff.of(settings, "p"))
+    cooldown = cooldown_of(after, now)
+    assert cooldown is not None
+    assert cooldown.seconds > 0
+    assert cooldown.time_left
     assert after.get("x") == record.get("x") or after["x"] != after["x"]  # or NaN
     assert last_change(after) >= now
-    assert rest_of(worked(after, now), now) is None
+    assert cooldown_of(after_success(after, now), now) is None

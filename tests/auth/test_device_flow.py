@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.auth.device_flow import (
-    BAD_ANSWERS,
-    Answer,
+    BAD_REPLIES,
     DeviceEndpoints,
-    NoAnswer,
+    FormReply,
+    NoReply,
     Pkce,
     Post,
     Show,
@@ -52,21 +52,21 @@ GRANT = {
     "expires_in": 3600,
     "resource_url": "portal.qwen.ai",
 }
-PENDING = Answer(400, b'{"error": "authorization_pending"}')
-SLOW_DOWN = Answer(429, b'{"error": "slow_down"}')
-HTML = Answer(504, b"<html>504 Gateway Time-out</html>")
-NETWORK = NoAnswer(ServiceUnavailable("cannot be reached"))
+PENDING = FormReply(400, b'{"error": "authorization_pending"}')
+SLOW_DOWN = FormReply(429, b'{"error": "slow_down"}')
+HTML = FormReply(504, b"<html>504 Gateway Time-out</html>")
+NETWORK = NoReply(ServiceUnavailable("cannot be reached"))
 
 
-def ok(body: object) -> Answer:
-    return Answer(200, json.dumps(body).encode())
+def ok(body: object) -> FormReply:
+    return FormReply(200, json.dumps(body).encode())
 
 
 class Person:
     """Carries out a flow: answers posts from a list, lets time pass only where the flow waits."""
 
     def __init__(self, *answers, device=DEVICE, at=AT, wall_jump=0.0):
-        self.answers = [device if isinstance(device, (Answer, NoAnswer)) else ok(device), *answers]
+        self.answers = [device if isinstance(device, (FormReply, NoReply)) else ok(device), *answers]
         self.now = 1000.0
         self.waits: list[float] = []
         self.reasons: list[str] = []
@@ -134,7 +134,7 @@ def test_slow_down_adds_five_seconds_for_good():
 
 @pytest.mark.parametrize("status", [400, 429])
 def test_slow_down_counts_with_either_status(status):
-    person = Person(Answer(status, b'{"error": "slow_down"}'), ok(GRANT))
+    person = Person(FormReply(status, b'{"error": "slow_down"}'), ok(GRANT))
     person.run()
     assert person.waits == [2, 7]
 
@@ -184,14 +184,14 @@ def test_pending_with_status_200_is_still_pending():
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (Answer(400, b'{"error": "access_denied"}'), LoginDenied),
-        (Answer(400, b'{"error": "expired_token"}'), LoginExpired),
+        (FormReply(400, b'{"error": "access_denied"}'), LoginDenied),
+        (FormReply(400, b'{"error": "expired_token"}'), LoginExpired),
         (
-            Answer(400, b'{"error": "invalid_client", "error_description": "no such client"}'),
+            FormReply(400, b'{"error": "invalid_client", "error_description": "no such client"}'),
             LoginUnavailable,
         ),
-        (Answer(401, b'{"error": "invalid_grant"}'), LoginUnavailable),
-        (Answer(400, b'{"error": 17}'), LoginUnavailable),
+        (FormReply(401, b'{"error": "invalid_grant"}'), LoginUnavailable),
+        (FormReply(400, b'{"error": 17}'), LoginUnavailable),
     ],
 )
 def test_a_decision_of_the_service_ends_the_login_at_once(answer, error):
@@ -217,13 +217,13 @@ def test_network_errors_are_borne_until_the_code_expires():
 
 
 def test_retry_after_of_a_failing_service_is_honoured():
-    person = Person(Answer(503, b"{}", retry_after=30), ok(GRANT))
+    person = Person(FormReply(503, b"{}", retry_after=30), ok(GRANT))
     person.run()
     assert person.waits == [2, 30]
 
 
 def test_a_login_that_answers_only_web_pages_is_said_to_be_gone():
-    person = Person(*[HTML] * BAD_ANSWERS)
+    person = Person(*[HTML] * BAD_REPLIES)
     with pytest.raises(LoginUnavailable, match="any more"):
         person.run()
 
@@ -236,13 +236,14 @@ def test_single_web_pages_between_good_answers_are_borne():
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"text"', b"{", b"\xff\xfe", b"12", b"[" * 100_000])
 def test_answers_that_are_no_object_are_typed_errors(body):
     with pytest.raises(OpenClawError):
-        Person(*[Answer(200, body)] * BAD_ANSWERS).run()
+        Person(*[FormReply(200, body)] * BAD_REPLIES).run()
 
 
 @pytest.mark.parametrize(
     "device",
     [
-        Answer(404, b"<html>"), Answer(200, b"<html>"), Answer(500, b""), NETWORK, Answer(401, b'{"error": "gone"}'),
+        FormReply(404, b"<html>"), FormReply(200, b"<html>"), FormReply(500, b""), NETWORK,
+        FormReply(401, b'{"error": "gone"}'),
         {**DEVICE, "device_code": None}, {**DEVICE, "device_code": ""}, {**DEVICE, "user_code": 7},
         {k: v for k, v in DEVICE.items() if k != "user_code"},
         {k: v for k, v in DEVICE.items() if k != "verification_uri"},
@@ -359,7 +360,7 @@ fields = st.sampled_from(
     )
 )
 def test_whatever_the_service_answers_the_login_ends_in_tokens_or_a_typed_error(answers):
-    person = Person(*[Answer(status, json.dumps(body).encode()) for status, body in answers])
+    person = Person(*[FormReply(status, json.dumps(body).encode()) for status, body in answers])
     try:
         assert isinstance(person.run(), TokenGrant)
     except OpenClawError:
@@ -404,7 +405,7 @@ def test_a_refresh_without_a_new_refresh_token_keeps_the_old_one():
 def test_a_refused_refresh_says_to_sign_in_again(status):
     with pytest.raises(RefreshRejected) as caught:
         refreshed(
-            Answer(
+            FormReply(
                 status,
                 b'{"error":"invalid_request","error_description":"Invalid refresh token or client_id"}',
             )
@@ -414,7 +415,14 @@ def test_a_refused_refresh_says_to_sign_in_again(status):
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer(400, b"<html>"), Answer(401, b""), HTML, NETWORK, Answer(200, b"[]"), Answer(500, b"{}")],
+    [
+        FormReply(400, b"<html>"),
+        FormReply(401, b""),
+        HTML,
+        NETWORK,
+        FormReply(200, b"[]"),
+        FormReply(500, b"{}"),
+    ],
 )
 def test_a_page_or_a_failing_server_is_no_proof_that_the_token_is_dead(answer):
     with pytest.raises(OpenClawError) as caught:

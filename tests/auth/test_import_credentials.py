@@ -35,11 +35,11 @@ class Place:
         return Client(store=Store(self.home, Runtime(self.environ)), runtime=Runtime(self.environ))
 
     def found(self):
-        return self.client().importing.found(self.folder)
+        return self.client().credential_import.found(self.folder)
 
-    def take_over(self):
+    def import_all(self):
         client = self.client()
-        return client.importing.take_over(client.importing.found(self.folder))
+        return client.credential_import.import_services(client.credential_import.found(self.folder))
 
     def entries(self):
         return json.loads(self.home.config_path.read_text("utf-8"))["models"]["providers"]
@@ -63,7 +63,7 @@ def test_a_key_of_the_environment_is_named_never_copied(place):
     place.qwen(settings(key="sk-an-older-one-0123456789"))
     (service,) = place.found()
     assert (service.provider.id, service.base_url, service.variable) == (PLAN.id, BEIJING, NAME)
-    place.take_over()
+    place.import_all()
     assert place.entries()[PLAN.id]["apiKey"] == f"${{{NAME}}}"
     assert place.entries()[PLAN.id]["baseUrl"] == BEIJING
     assert not place.home.auth_profiles.exists()
@@ -75,7 +75,7 @@ def test_a_key_that_is_only_in_the_settings_is_stored_as_a_login(place):
     (service,) = place.found()
     assert (service.variable, service.source) == ("", str(place.home.qwen_dir / "settings.json"))
     assert service.outcome == "the key is stored as a login"
-    place.take_over()
+    place.import_all()
     assert place.profiles()[f"{PLAN.id}:default"] == {"type": "api_key", "provider": PLAN.id, "key": KEY}
     assert "apiKey" not in place.entries()[PLAN.id]
 
@@ -111,7 +111,7 @@ def test_the_first_env_file_counts_before_the_settings(place, tmp_path, files, w
 
 def test_a_service_that_is_not_known_gets_an_entry_with_its_models(place):
     place.qwen(settings("https://llm.example/v1", "MY_KEY", KEY, ids=("one", "two")))
-    (outcome,) = place.take_over()
+    (outcome,) = place.import_all()
     entry = place.entries()["qwen-code"]
     assert entry["baseUrl"] == "https://llm.example/v1"
     assert [m["id"] for m in entry["models"]] == ["one", "two"]

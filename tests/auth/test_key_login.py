@@ -113,12 +113,12 @@ def test_an_unknown_region_names_the_known_ones(word, hint):
     assert hint in caught.value.hint
 
 
-def test_a_refused_key_names_the_address_in_use_and_its_sisters_tries_none_and_writes_nothing(home):
+def test_a_refused_key_names_the_address_in_use_and_the_others_tries_none_and_writes_nothing(home):
     service = studio()
     desk = Desk(home, service.transport())
     with pytest.raises(LoginRequired) as caught:
         desk.login("modelstudio", "sk-of-another-region-1234")
-    assert f"In use: {SINGAPORE}" in caught.value.hint
+    assert f"in use: {SINGAPORE}" in caught.value.hint
     assert BEIJING in caught.value.hint
     assert "coding-intl.dashscope.aliyuncs.com" in caught.value.hint
     assert len(service.requests) == 1
@@ -126,7 +126,7 @@ def test_a_refused_key_names_the_address_in_use_and_its_sisters_tries_none_and_w
     assert desk.wrote_nothing()
 
 
-def test_a_403_too_names_the_sisters(home):
+def test_a_403_too_names_the_other_addresses(home):
     forbidding = httpx.MockTransport(lambda request: httpx.Response(403, json={"error": {"message": "no"}}))
     desk = Desk(home, forbidding)
     with pytest.raises(Exception) as caught:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.auth.keys import is_live, keys_of
+from openclaw_ipython.auth.resolver import is_live, provider_keys
 
 
 def found(environ, provider="mine", own=()):
-    return [(key.name, key.value.reveal()) for key in keys_of(provider, environ, own)]
+    return [(key.name, key.value.reveal()) for key in provider_keys(provider, environ, own)]
 
 
 def test_without_variables_there_are_no_keys():
@@ -18,9 +18,9 @@ def test_without_variables_there_are_no_keys():
 def test_the_live_key_is_the_only_one():
     environ = {"MINE_API_KEY": "a", "OPENCLAW_LIVE_MINE_KEY": "live", "MINE_API_KEYS": "b,c"}
     assert found(environ) == [("OPENCLAW_LIVE_MINE_KEY", "live")]
-    assert is_live("mine", keys_of("mine", environ))
-    assert not is_live("mine", keys_of("mine", {"MINE_API_KEY": "a"}))
-    assert not is_live("mine", ())
+    assert is_live(provider_keys("mine", environ))
+    assert not is_live(provider_keys("mine", {"MINE_API_KEY": "a"}))
+    assert not is_live(())
 
 
 def test_the_list_comes_first_then_the_main_key_then_the_numbered_ones():
@@ -74,7 +74,7 @@ def test_the_prefix_is_the_id_in_capitals(provider):
 
 
 def test_a_key_cannot_be_printed():
-    assert "sk-hidden" not in repr(keys_of("mine", {"MINE_API_KEY": "sk-hidden"}))
+    assert "sk-hidden" not in repr(provider_keys("mine", {"MINE_API_KEY": "sk-hidden"}))
 
 
 names = st.sampled_from(

@@ -75,7 +75,7 @@ def test_logout_removes_the_login_and_its_mention_and_nothing_else(house):
     before = house.config()
     forgotten = run(house.client.logout("qwen-portal"))
     assert forgotten.profile_id == "qwen-portal:default"
-    assert forgotten.stays == ()
+    assert forgotten.remaining == ()
     assert house.profiles() == {}
     before["auth"]["profiles"] = {}
     assert house.config() == before
@@ -89,7 +89,7 @@ def test_logout_says_what_would_still_be_used_and_deletes_nothing_of_others(hous
     creds = house.home.qwen_dir / "oauth_creds.json"
     creds.parent.mkdir(parents=True)
     creds.write_text("{}")
-    said = "\n".join((run(house.client.logout("qwen-portal"))).stays)
+    said = "\n".join((run(house.client.logout("qwen-portal"))).remaining)
     assert "qwen-portal:work stays" in said
     assert "%openclaw logout --provider qwen-portal --profile work" in said
     assert "QWEN_OAUTH_TOKEN" in said

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, RecentToken
-from openclaw_ipython.auth.tokens import REST_SECONDS, StoredTokens
+from openclaw_ipython.auth.tokens import REPEAT_SECONDS, StoredTokens
 from openclaw_ipython.errors import (
     DocumentError,
     LoginRequired,
@@ -20,6 +20,7 @@ from openclaw_ipython.errors import (
 from openclaw_ipython.net.client import HttpClient
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.token_stores import RefreshPolicy
+from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.sanitize.secrets import Secret
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -110,9 +111,7 @@ class Setting:
             token_url=f"{ORIGIN}/api/v1/oauth2/token",
             client_id="f0304373b74a44d2b584a3fb70ca9e56",
             http=self.http,
-            clock=self.clock,
-            monotonic=self.clock,
-            sleep=self.clock.sleep,
+            runtime=Runtime({}, self.clock, self.clock, self.clock.sleep),
             warn=self.warnings.append,
         )
 
@@ -448,7 +447,7 @@ def test_a_refused_refresh_token_is_not_sent_again_for_a_while(at):
         with pytest.raises(RefreshRejected):
             run(it.tokens.current())
     assert it.refreshes == 1
-    it.clock.now += REST_SECONDS + 1
+    it.clock.now += REPEAT_SECONDS + 1
     with pytest.raises(RefreshRejected):
         run(it.tokens.current())
     assert it.refreshes == 2

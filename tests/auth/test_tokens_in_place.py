@@ -217,13 +217,13 @@ def test_a_sign_in_of_our_own_leaves_it_alone(house, neighbour):
     run(house.login())
     assert neighbour.path.read_bytes() == before
     assert list(house.profiles()) == ["qwen-portal:default"]
-    assert house.client.accounts.signed_in("qwen-portal").id == "qwen-portal:default"
+    assert house.client.accounts.stored_login("qwen-portal").id == "qwen-portal:default"
 
 
 def test_a_login_of_qwen_code_alone_does_not_stand_in_the_way_of_signing_in(house, neighbour):
     house.write_config(ENTRY)
     neighbour.signs_in()
-    assert house.client.accounts.signed_in("qwen-portal") is None
+    assert house.client.accounts.stored_login("qwen-portal") is None
 
 
 # -- where it may go -------------------------------------------------------------------------
@@ -329,7 +329,7 @@ def test_a_401_first_looks_whether_qwen_code_has_another_token(house, neighbour)
 
     async def meanwhile():
         async with client:
-            tokens = client._delivery.tokens(question)
+            tokens = client._sender.tokens(question)
             neighbour.signs_in()
             return await tokens.renewed(await FixedFirst(old).current())
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.resolve import Credential
+from openclaw_ipython.auth.resolver import Credential
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RequestTemplate, Throttle, affects_every_item
 from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, PORTAL, shaped

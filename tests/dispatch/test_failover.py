@@ -384,7 +384,9 @@ def test_a_held_lock_costs_neither_the_answer_nor_the_bookkeeping_of_this_progra
     assert place.home.auth_profiles.read_bytes() == before
     _, told = ask(place, client)
     assert len(told) == 1
-    assert re.fullmatch(r"qwen-portal/coder-model: rests for (59|60) s .*; answered by own/big", told[0])
+    assert re.fullmatch(
+        r"qwen-portal/coder-model: cooling down for (59|60) s .*; answered by own/big", told[0]
+    )
     lock.release()
 
 
@@ -430,7 +432,7 @@ def test_a_resting_default_is_passed_over_before_anything_is_sent(place):
     place.clock.now += 15
     reply, told = ask(place)
     assert reply.model == "own/big"
-    assert told == ["qwen-portal/coder-model: rests for 45 s (too many requests); answered by own/big"]
+    assert told == ["qwen-portal/coder-model: cooling down for 45 s (too many requests); answered by own/big"]
     assert [r.json()["model"] for r in place.asked()] == ["coder-model", "big", "big"]
     place.clock.now += 45
     reply, told = ask(place)
@@ -445,7 +447,7 @@ def test_a_resting_login_is_asked_all_the_same_when_nothing_else_is_there(place)
         ask(place)
     reply, told = ask(place)
     assert reply.model == PORTAL
-    assert told == ["qwen-portal:default rests for 60 s (too many requests); asked all the same"]
+    assert told == ["qwen-portal:default cooling down for 60 s (too many requests); asked all the same"]
 
 
 def test_a_rest_written_by_openclaw_counts(place):
@@ -456,7 +458,7 @@ def test_a_rest_written_by_openclaw_counts(place):
     place.home.auth_profiles.write_text(json.dumps(document), "utf-8")
     _, told = ask(place)
     assert told == [
-        "qwen-portal/coder-model: rests for 120 min (quota or balance used up); answered by own/big"
+        "qwen-portal/coder-model: cooling down for 120 min (quota or balance used up); answered by own/big"
     ]
 
 
@@ -486,7 +488,7 @@ def test_the_next_profile_answers_for_one_that_fails(place):
     assert place.stats()["own:b"]["errorCount"] == 0
     _, told = ask(place)
     assert place.asked()[-1].bearer() == B
-    assert told == ["own:a: rests for 60 s (too many requests); answered with own:b"]
+    assert told == ["own:a: cooling down for 60 s (too many requests); answered with own:b"]
     place.clock.now += 61
     assert ask(place)[1] == []
     assert place.asked()[-1].bearer() == A

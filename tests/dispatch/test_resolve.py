@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.auth.cooldown import Rest
-from openclaw_ipython.auth.resolve import Credential
+from openclaw_ipython.auth.cooldown import Cooldown
+from openclaw_ipython.auth.resolver import Credential
 from openclaw_ipython.chat.types import ChatRequest
 from openclaw_ipython.dispatch.failover import (
     Failover,
@@ -32,12 +32,12 @@ from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.sanitize.secrets import Secret
 
 
-def route(model, login, rest=None):
+def route(model, login, cooldown=None):
     """A question to `p/model` by the profile `p:…` or the key `K…`."""
     if login.startswith("p:"):
-        credential = Credential("p", "profile", StoredProfile(login, "oauth", "p"), rest=rest)
+        credential = Credential("p", "profile", StoredProfile(login, "oauth", "p"), cooldown=cooldown)
     else:
-        credential = Credential("p", f"env: {login}", key=Secret(login), rest=rest)
+        credential = Credential("p", f"env: {login}", key=Secret(login), cooldown=cooldown)
     return ResolvedRequest(ModelRef("p", model), "https://p.example", ChatRequest(model, ()), credential)
 
 
@@ -88,9 +88,14 @@ def test_who_comes_after_a_login(error, expected):
 
 
 def test_a_resting_login_stands_behind_all_that_do_not_rest():
-    rest = Rest(90, "too many requests")
+    cooldown = Cooldown(90, "too many requests")
     question = choose_route(
-        [route("one", "p:a", rest), route("two", "p:b"), route("three", "p:c", rest), route("four", "p:d")]
+        [
+            route("one", "p:a", cooldown),
+            route("two", "p:b"),
+            route("three", "p:c", cooldown),
+            route("four", "p:d"),
+        ]
     )
     assert question.ref.model == "two"
     assert question.requested_model.model == "one"
@@ -102,11 +107,11 @@ def test_a_resting_login_stands_behind_all_that_do_not_rest():
 
 
 def test_where_all_rest_the_first_is_asked():
-    rest = Rest(90, "too many requests")
-    question = choose_route([route("one", "p:a", rest), route("two", "p:b", rest)])
+    cooldown = Cooldown(90, "too many requests")
+    question = choose_route([route("one", "p:a", cooldown), route("two", "p:b", cooldown)])
     assert question.ref.model == "one"
     assert question.skipped == ()
-    assert question.notes == ("p:a rests for 90 s (too many requests); asked all the same",)
+    assert question.notes == ("p:a cooling down for 90 s (too many requests); asked all the same",)
 
 
 ERRORS = (
@@ -121,7 +126,7 @@ ERRORS = (
 ways = st.tuples(
     st.sampled_from("abc"),
     st.sampled_from(["p:1", "p:2", "K1", "K2"]),
-    st.none() | st.builds(Rest, st.floats(1, 9e4), st.just("failures")),
+    st.none() | st.builds(Cooldown, st.floats(1, 9e4), st.just("failures")),
 )
 
 

@@ -7,7 +7,7 @@ import os
 import httpx
 import pytest
 
-from openclaw_ipython.auth.device_flow import Answer, DeviceEndpoints, Pkce, Post, Show, Wait, device_flow
+from openclaw_ipython.auth.device_flow import DeviceEndpoints, FormReply, Pkce, Post, Show, Wait, device_flow
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import LoginUnavailable, OpenClawError, ProtocolError, ServiceError
 from openclaw_ipython.openclaw.store import Store
@@ -25,7 +25,7 @@ GRANT = {"access_token": "a-0001", "refresh_token": "r-0001", "token_type": "Bea
 def carried_out(*answers):
     """Send a flow the answers (dictionaries are 200s); its result, what was shown, and its waits."""
     now, waits, shown = 0.0, [], []
-    left = [Answer(200, json.dumps(a).encode()) if isinstance(a, dict) else a for a in answers]
+    left = [FormReply(200, json.dumps(a).encode()) if isinstance(a, dict) else a for a in answers]
     flow = device_flow(AT, Pkce.make(os.urandom), lambda: now)
     sent = None
     try:
@@ -56,7 +56,7 @@ def test_fields_that_nobody_knows_are_passed_over():
 
 def test_a_429_that_is_no_oauth_is_waited_for_as_long_as_it_says():
     _, _, waits = carried_out(
-        DEVICE, Answer(429, b"", retry_after=30), Answer(429, b'{"error": {"a": 1}}'), GRANT
+        DEVICE, FormReply(429, b"", retry_after=30), FormReply(429, b'{"error": {"a": 1}}'), GRANT
     )
     assert waits == [5, 30, 10]
 
@@ -84,7 +84,7 @@ def test_the_words_of_a_refusal_are_short_without_secrets_and_printable(field):
         {"error": "no_such_thing", field: HOSTILE_WORDS} if field != "message" else {"message": HOSTILE_WORDS}
     )
     with pytest.raises(LoginUnavailable) as caught:
-        carried_out(DEVICE, Answer(400, json.dumps(refusal).encode()))
+        carried_out(DEVICE, FormReply(400, json.dumps(refusal).encode()))
     said = str(caught.value)
     assert len(said) < 300
     assert "abcdef0123" not in said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.auth.logins import MANUAL, KeyKind
+from openclaw_ipython.auth.stored_logins import MANUAL, KeyKind
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.commands.registry import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.login.flow import METHODS, LoginOptions, checked_profile_name, login
@@ -70,7 +70,9 @@ def _login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> 
 def logout(session: Session, *, provider: str | None, profile: str | None) -> View:
     """Sign out: removes the stored login, and says what stays."""
     removed = session.bridge.run(session.client.logout(_provider(session, provider), profile))
-    return MessageView(_("Signed out: {login} is removed", login=removed.profile_id), details=removed.stays)
+    return MessageView(
+        _("Signed out: {login} is removed", login=removed.profile_id), details=removed.remaining
+    )
 
 
 @command("models auth list", PROVIDER, JSON, PLAIN)

@@ -79,7 +79,7 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
                 hint=_("finish or cancel it first"),
             )
         return _follow(session, pending, wait=options.wait)
-    existing = client.accounts.signed_in(provider.id)
+    existing = client.accounts.stored_login(provider.id)
     if existing is not None and not options.force:
         return _already_signed_in(session, existing.id, provider, set_default=options.set_default)
     if not by_device:

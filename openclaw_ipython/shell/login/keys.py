@@ -226,7 +226,7 @@ def import_credentials(session: Session, provider: str | None, *, set_default: b
 
     Raises UsageError where there is nothing to import, or no person to agree.
     """
-    found = session.client.importing.found(Path.cwd())
+    found = session.client.credential_import.found(Path.cwd())
     if provider is not None:
         wanted = session.client.models.checked_provider(provider)
         found = [service for service in found if service.provider.id == wanted]
@@ -236,7 +236,7 @@ def import_credentials(session: Session, provider: str | None, *, set_default: b
     session.show(TableView((_("Found in"), _("Service"), _("Address"), _("Key"), _("What happens")), rows))
     if not yes and not _confirmed(session, len(found)):
         return MessageView(_("Nothing was written"))
-    outcomes = session.client.importing.take_over(found, set_default=set_default)
+    outcomes = session.client.credential_import.import_services(found, set_default=set_default)
     services = ", ".join(outcome.provider for outcome in outcomes)
     written = dict.fromkeys(path for outcome in outcomes for path in outcome.written)
     return MessageView(

@@ -24,7 +24,7 @@ from openclaw_ipython.shell.login.prompts import ending, qr_svg
 from openclaw_ipython.shell.views import duration
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.device_flow import Prompt
+    from openclaw_ipython.auth.device_flow import DevicePrompt
     from openclaw_ipython.providers import Provider
     from openclaw_ipython.shell.login.state import SignInState
 
@@ -247,7 +247,7 @@ class SignInPanel:
             ),
         )
         self._texts = texts
-        self._prompt: Prompt | None = None
+        self._prompt: DevicePrompt | None = None
 
     def update(self, state: SignInState) -> None:
         """Show `state`."""
@@ -260,7 +260,7 @@ class SignInPanel:
             self._time.value = _quiet(_("{time} left", time=duration(state.left)))
             self._status.value = _quiet(state.trouble or _("Waiting for your approval …"))
 
-    def _ask(self, prompt: Prompt) -> None:
+    def _ask(self, prompt: DevicePrompt) -> None:
         self._prompt = prompt
         code, link = html.escape(prompt.user_code), html.escape(prompt.link)
         copy = _COPY.replace("COPIED", _("Copied")).replace("COPY", _("Copy"))

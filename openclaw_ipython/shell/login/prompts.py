@@ -10,7 +10,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.views import duration, written_to
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.device_flow import Prompt
+    from openclaw_ipython.auth.device_flow import DevicePrompt
     from openclaw_ipython.shell.login.state import SignInState
 
 
@@ -78,7 +78,7 @@ def prompt_bundle(state: SignInState) -> dict[str, str]:
     return {"text/plain": text, "text/html": f'<div style="{grey}">{line}</div>'}
 
 
-def qr_text(prompt: Prompt) -> str:
+def qr_text(prompt: DevicePrompt) -> str:
     """The link as a QR code of half-block characters."""
     import segno
 
@@ -87,7 +87,7 @@ def qr_text(prompt: Prompt) -> str:
     return out.getvalue()
 
 
-def qr_svg(prompt: Prompt) -> str:
+def qr_svg(prompt: DevicePrompt) -> str:
     """The link as a QR code in an SVG data URI, dark on white with its quiet zone in every theme."""
     import segno
 

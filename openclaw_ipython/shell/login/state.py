@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.login import Prompted, Waiting
+from openclaw_ipython.auth.flow_runner import Prompted, Waiting
 from openclaw_ipython.auth.sign_in import LoggedIn
 from openclaw_ipython.errors import (
     LoginCancelled,
@@ -32,7 +32,7 @@ from openclaw_ipython.runtime.event_loop import TICK, Bridge, wait
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import LoginOutcome
-    from openclaw_ipython.auth.device_flow import Prompt
+    from openclaw_ipython.auth.device_flow import DevicePrompt
     from openclaw_ipython.client import Client
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class SignInState(Struct, frozen=True):
 
     label: str
     phase: Phase = "asking"
-    prompt: Prompt | None = None
+    prompt: DevicePrompt | None = None
     left: float = 0.0
     trouble: str = ""
     outcome: LoginOutcome | None = None

@@ -99,7 +99,7 @@ def test_a_refused_key_says_why_and_keeps_the_fields_filled_in(service):
     service.run(f"%openclaw login --provider modelstudio --region {service.address}")
     enter(service, other)
     assert service.kernel.settle(lambda: "⚠" in status(service))
-    assert f"In use: {service.address}" in status(service)
+    assert f"in use: {service.address}" in status(service)
     assert "https://dashscope.aliyuncs.com" in status(service)
     assert other not in status(service)
     assert service.files() == {}

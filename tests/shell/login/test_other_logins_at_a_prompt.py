@@ -80,7 +80,7 @@ def test_a_refused_key_is_two_lines_that_name_the_sisters(terminal):
     )
     said = terminal.type("sk-of-somewhere-else-0123456789")
     assert "LoginRequired" in said
-    assert f"In use: {terminal.address}" in said
+    assert f"in use: {terminal.address}" in said
     assert "dashscope-us.aliyuncs.com" in said
     assert "Traceback" not in said
     assert not (terminal.home / ".openclaw").exists()

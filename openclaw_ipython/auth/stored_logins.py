@@ -1,18 +1,19 @@
-"""Changing the stored logins by hand: a pasted key, the order they are tried in, signing out.
+"""Changes of the stored logins by hand: adding a key, setting the order, removing a login.
 
-Reads and writes only through the store; no network, nothing of another tool is touched. Who is used for a
-question is decided in `accounts`.
+Reads and writes only through the store; no network, and no file of another program is changed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from openclaw_ipython.auth.cooldown import rest_of
-from openclaw_ipython.auth.keys import key_variable, keys_of
+from msgspec import Struct
+
+from openclaw_ipython.auth.accounts import login_edits
+from openclaw_ipython.auth.cooldown import cooldown_of
+from openclaw_ipython.auth.resolver import key_variable, provider_keys
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_edit import login_patch, logout_patch
@@ -25,25 +26,24 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
+    from openclaw_ipython.runtime.env import Runtime
     from openclaw_ipython.sanitize.secrets import Secret
 
 KeyKind = Literal["api_key", "token"]
 
-MANUAL = "manual"  # what OpenClaw calls a profile whose key was pasted
-QWEN_CODE = "qwen-cli"  # and the one that is Qwen Code's own login
+MANUAL = "manual"  # OpenClaw's name for a profile with a pasted key
+QWEN_CODE = "qwen-cli"  # and for Qwen Code's own login
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """A login that was removed. `stays` are sentences about what would still be used, or is left alone."""
+class RemovedLogin(Struct, frozen=True):
+    """A login that was removed. `remaining` are sentences about the provider's other credentials."""
 
     profile_id: str
-    stays: tuple[str, ...]
+    remaining: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LoginRow:
-    """One login in a list, in OpenClaw's words. `credential` says what is stored; `expires_at` is epoch ms."""
+class LoginRow(Struct, frozen=True):
+    """One login in a list, in OpenClaw's words. `expires_at` is epoch milliseconds."""
 
     id: str
     provider: str
@@ -54,25 +54,22 @@ class LoginRow:
     expires_at: int | None
 
 
-class Logins:
-    """The stored logins of one home. `clock` is epoch seconds."""
+class StoredLogins:
+    """The stored logins of one home."""
 
-    def __init__(
-        self, store: Store, providers: Providers, environ: Mapping[str, str], clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, store: Store, providers: Providers, runtime: Runtime) -> None:
         self._store = store
         self._providers = providers
-        self._environ = environ
-        self._clock = clock
+        self._runtime = runtime
 
     @property
     def path(self) -> Path:
-        """The file that what is written here goes to."""
+        """The file of the logins that are written here."""
         home = self._store.home
         return home.auth_profiles if self._store.storage == "json" else home.own_profiles
 
     def rows(self, profiles: Sequence[ProfileRow]) -> list[LoginRow]:
-        """The logins that `Accounts.profiles` found, by provider and name."""
+        """The logins of `Accounts.profiles`, sorted by provider and name."""
         snapshot = self._store.load()
         ordered = sorted(profiles, key=lambda row: (row.provider, row.profile_id))
         return [
@@ -81,24 +78,24 @@ class Logins:
         ]
 
     def _row(self, row: ProfileRow, stored: StoredProfile | None, stats: Mapping[str, Any]) -> LoginRow:
-        status = _resting(stats, int(self._clock() * 1000)) or (
+        status = _cooldown_status(stats, int(self._runtime.clock() * 1000)) or (
             "ok" if row.status == "static" else row.status
         )
         account = stored.email if stored else None
         credential = _credential(stored) if stored else row.type
         return LoginRow(row.profile_id, row.provider, row.type, account, credential, status, row.expires_at)
 
-    # -- a key by hand --
+    # -- adding a key --
 
     def add_key(self, provider_id: str, name: str, kind: KeyKind, key: Secret) -> tuple[Path, ...]:
-        """Store a key or token as the profile `provider:name`, with all that a login writes beside it.
+        """Store a key or token as the profile `provider:name`, with the configuration that a login writes.
 
-        Returns the files it is in. Raises UsageError for what cannot be a key, and where a sign-in has that name.
+        Returns the files that were written. Raises UsageError for an impossible key, and for the name of a sign-in.
         """
         check_key(key)
         profile_id = f"{provider_id}:{name}"
-        there = self._store.load().profiles.get(profile_id)
-        if there is not None and there.type == "oauth":
+        existing = self._store.load().profiles.get(profile_id)
+        if existing is not None and existing.type == "oauth":
             raise UsageError(
                 _("{profile_id} is a sign-in; a key needs another name", profile_id=profile_id),
                 hint=_(
@@ -120,37 +117,22 @@ class Logins:
         provider = self._providers.get(provider_id)
 
         def plan(view: ConfigView) -> list[Edit]:
-            if provider is None:  # an entry of the person's own: it stays as it is
+            if provider is None:  # the user's own entry stays as it is
                 return login_patch(
                     view, provider_id=provider_id, entry={}, profile_id=profile_id, mode=kind,
                     aliases={}, model_refs=(), default=None, plugin_id=None,
                 )  # fmt: skip
-            entry = {key: value for key, value in provider.entry(provider.base_url).items() if value != ""}
-            first = not view.default_model and provider.default_model
-            default = str(provider.ref(provider.default_model)) if first else None
-            return login_patch(
-                view,
-                provider_id=provider_id,
-                entry=entry,
-                profile_id=profile_id,
-                mode=kind,
-                aliases={alias: str(provider.ref(model)) for alias, model in provider.model_aliases.items()},
-                model_refs=[str(provider.ref(spec.id)) for spec in provider.models],
-                default=default,
-                plugin_id=provider.plugin or None,
-            )
+            default = "" if view.default_model else provider.default_model
+            entry = provider.entry(provider.base_url)
+            return login_edits(view, provider, entry, profile_id, kind, default=default)
 
         return plan
 
-    # -- signing out --
+    # -- removing a login --
 
-    def forget(self, provider_id: str, name: str | None = None) -> Forgotten:
-        """Remove a stored login and the mention of it in the configuration; both files otherwise stay as they are.
-
-        Without `name` the only one of the provider, or the one called `default`. Raises UsageError when there
-        is none, or several to choose from.
-        """
-        profile_id = self.meant(provider_id, name)
+    def remove(self, provider_id: str, name: str | None = None) -> RemovedLogin:
+        """Remove a stored login and its entry in the configuration. Raises as `find` does."""
+        profile_id = self.find(provider_id, name)
         config = self._store.load().config
         if not self._store.remove_profile(profile_id):
             raise UsageError(
@@ -159,10 +141,13 @@ class Logins:
             )
         if logout_patch(config, profile_id):
             self._store.edit_config(lambda view: logout_patch(view, profile_id))
-        return Forgotten(profile_id, tuple(self._stays(provider_id)))
+        return RemovedLogin(profile_id, tuple(self._remaining(provider_id)))
 
-    def meant(self, provider_id: str, name: str | None) -> str:
-        """The id of the login that `forget` would remove. Raises UsageError."""
+    def find(self, provider_id: str, name: str | None) -> str:
+        """The id of the stored login `name`; without a name, of the provider's only login or the one named default.
+
+        Raises UsageError when there is none, or several to choose from.
+        """
         profiles = self._store.load().profiles
         mine = [key for key, profile in profiles.items() if profile.provider == provider_id]
         if name is not None:
@@ -183,7 +168,7 @@ class Logins:
         if not mine:
             raise UsageError(
                 _("there is no stored login of {provider_id}", provider_id=provider_id),
-                hint="; ".join(self._stays(provider_id)),
+                hint="; ".join(self._remaining(provider_id)),
             )
         if len(mine) > 1 and f"{provider_id}:default" not in mine:
             raise UsageError(
@@ -197,26 +182,35 @@ class Logins:
             )
         return f"{provider_id}:default" if f"{provider_id}:default" in mine else mine[0]
 
-    def _stays(self, provider_id: str) -> list[str]:
-        """What of this provider is still there, a sentence each."""
+    def _remaining(self, provider_id: str) -> list[str]:
+        """The remaining credentials of a provider, a sentence each."""
         snapshot = self._store.load()
-        said = [
-            f"{profile.id} stays; {_logout(provider_id, profile.id.partition(':')[2])} removes it"
+        sentences = [
+            _(
+                "{profile_id} stays; {command} removes it",
+                profile_id=profile.id,
+                command=_logout(provider_id, profile.id.partition(":")[2]),
+            )
             for profile in snapshot.profiles.values()
             if profile.provider == provider_id
         ]
         own = self.key_variables(provider_id)
-        said += [
-            f"{key.name} of the environment stays, and is used"
-            for key in keys_of(provider_id, self._environ, own)
+        sentences += [
+            _("{name} of the environment stays, and is used", name=key.name)
+            for key in provider_keys(provider_id, self._runtime.environ, own)
         ]
         entry = snapshot.config.provider(provider_id)
         if entry is not None and entry.api_key:
-            said.append(f"the key in models.providers.{provider_id} of openclaw.json stays, and is used")
+            sentences.append(
+                _(
+                    "the key in models.providers.{provider_id} of openclaw.json stays, and is used",
+                    provider_id=provider_id,
+                )
+            )
         provider = self._providers.get(provider_id)
         if provider and provider.device_login and (self._store.home.qwen_dir / "oauth_creds.json").exists():
-            said.append("the login of Qwen Code stays; it is its own")
-        return said
+            sentences.append(_("the login of Qwen Code stays"))
+        return sentences
 
     def key_variables(self, provider_id: str) -> tuple[str, ...]:
         """The environment variables that may hold a key of the provider."""
@@ -224,14 +218,14 @@ class Logins:
         own = provider.key_variables if provider else ()
         return tuple(dict.fromkeys([*own, key_variable(provider_id)]))
 
-    # -- the order they are tried in --
+    # -- the order --
 
     def order(self, provider_id: str) -> tuple[str, ...]:
-        """The profiles of a provider in the order the person chose; empty without a choice."""
+        """The user's order of the profiles of a provider; empty if none was set."""
         return tuple(self._store.load().order.get(provider_id, ()))
 
     def set_order(self, provider_id: str, names: Sequence[str]) -> Path:
-        """Choose the order. `names` are profile ids, or what follows the colon in them. Raises UsageError."""
+        """Set the order. `names` are profile ids, or their parts after the colon. Raises UsageError."""
         profiles = self._store.load().profiles
         ids = list(dict.fromkeys(self._profile_id(provider_id, name, profiles) for name in names))
 
@@ -242,7 +236,7 @@ class Logins:
         return self._edit(plan)
 
     def clear_order(self, provider_id: str) -> Path | None:
-        """Forget the chosen order; None where none was chosen."""
+        """Remove the user's order; returns None if none was set."""
         if not self.order(provider_id):
             return None
         return self._edit(lambda document: [Edit(("order", provider_id), REMOVE)])
@@ -277,13 +271,13 @@ class Logins:
 _LIST = "%openclaw models auth list"
 
 
-def _resting(stats: Mapping[str, Any], now: int) -> str:
-    """`cooldown 4 min` or `disabled 5 h` while a login is not tried, after failures; empty otherwise."""
-    rest = rest_of(stats, now)
-    if rest is None:
+def _cooldown_status(stats: Mapping[str, Any], now: int) -> str:
+    """`cooldown 4 min` or `disabled 5 h` for a login that is cooling down after failures; empty otherwise."""
+    cooldown = cooldown_of(stats, now)
+    if cooldown is None:
         return ""
-    disabled = rest_of({"disabledUntil": stats.get("disabledUntil")}, now) is not None
-    return f"{'disabled' if disabled else 'cooldown'} {rest.span}"
+    disabled = cooldown_of({"disabledUntil": stats.get("disabledUntil")}, now) is not None
+    return f"{'disabled' if disabled else 'cooldown'} {cooldown.time_left}"
 
 
 def _credential(profile: StoredProfile) -> str:
@@ -294,25 +288,27 @@ def _credential(profile: StoredProfile) -> str:
 
 
 def check_key(key: Secret) -> None:
-    """Raise UsageError for what cannot be a key: nothing, blanks, a placeholder."""
+    """Raises UsageError for an impossible key: empty text, blanks, a placeholder."""
     fault = _fault(key)
     if fault:
         raise UsageError(_("{fault}; nothing was written", fault=fault))
 
 
 def is_key(key: Secret) -> bool:
-    """Whether it could be a key: no placeholder, and nothing that a header cannot hold."""
+    """Whether the text can be a key: no placeholder, and only characters that a header can hold."""
     return not _fault(key)
 
 
 def _fault(key: Secret) -> str:
-    """What is wrong with a key, in a sentence. Apart, so that no frame of an error holds the text."""
+    """What is wrong with a key, in a sentence. A function of its own, so that no frame of an error holds the text."""
     text = key.reveal()
     if not text:
-        return "nothing was entered"
+        return _("nothing was entered")
     if not (text.isascii() and text.isprintable()) or " " in text:
-        return "a key has no blanks and only ASCII characters"
-    return "this is a placeholder or the name of a variable, not a key" if is_marker(text) else ""
+        return _("a key has no blanks and only ASCII characters")
+    if is_marker(text):
+        return _("this is a placeholder or the name of a variable, not a key")
+    return ""
 
 
 def _logout(provider_id: str, name: str) -> str:

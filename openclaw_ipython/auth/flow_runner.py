@@ -1,14 +1,15 @@
-"""Carries out the steps of a flow with HTTP and a clock: the only I/O of signing in."""
+"""Carries out the steps of a flow with HTTP and a clock."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.auth.device_flow import Answer, Flow, NoAnswer, Post, Prompt, Show, Wait
+from msgspec import Struct
+
+from openclaw_ipython.auth.device_flow import DevicePrompt, Flow, FormReply, NoReply, Post, Show, Wait
 from openclaw_ipython.errors import ServiceUnavailable
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.client import HttpClient, HTTPError, InvalidURL, Response, from_httpx, read_capped
@@ -21,24 +22,21 @@ if TYPE_CHECKING:
 POST_SECONDS = 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Prompted:
-    """Show this to the person now."""
+class Prompted(Struct, frozen=True):
+    """The code and the link to show to the user."""
 
-    prompt: Prompt
+    prompt: DevicePrompt
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The next poll is in `seconds`; `why` says what went wrong with the last one, empty if nothing."""
+class Waiting(Struct, frozen=True):
+    """The next poll is in `seconds`; `why` is the failure of the last one, empty if it had none."""
 
     seconds: float
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """The service said yes."""
+class Granted(Struct, frozen=True):
+    """The service issued tokens."""
 
     grant: TokenGrant
 
@@ -46,21 +44,21 @@ class Granted:
 FlowEvent = Prompted | Waiting | Granted
 
 
-async def carry_out(
+async def run_flow(
     flow: Flow, http: HttpClient, sleep: Callable[[float], Awaitable[None]], name: str
 ) -> AsyncGenerator[FlowEvent, None]:
-    """Perform `flow` and tell what happens. `name` is what the service is called in error texts.
+    """Carry out the steps of `flow` and yield its events. `name` is the service's name in error messages.
 
-    Raises what the flow raises; closing the iterator (or cancelling its task) ends the flow.
+    Raises what the flow raises. Closing the iterator, or cancelling its task, ends the flow.
     """
-    sent: Answer | NoAnswer | None = None
+    result: FormReply | NoReply | None = None
     try:
         while True:
-            step = flow.send(sent)
-            sent = None
+            step = flow.send(result)
+            result = None
             match step:
                 case Post():
-                    sent = await post(step, http, name)
+                    result = await post(step, http, name)
                 case Show(prompt):
                     yield Prompted(prompt)
                 case Wait(seconds, why):
@@ -72,19 +70,19 @@ async def carry_out(
         flow.close()
 
 
-async def post(step: Post, http: HttpClient, name: str) -> Answer | NoAnswer:
-    """Send one form. Secrets are revealed here and nowhere else on the way out."""
+async def post(step: Post, http: HttpClient, name: str) -> FormReply | NoReply:
+    """Send one form. The secrets of a flow are revealed only here."""
     form = {key: value.reveal() if isinstance(value, Secret) else value for key, value in step.form.items()}
     headers = {"Accept": "application/json", "x-request-id": str(uuid.uuid4())}
     try:
         async with aclosing(
             await http.send("POST", step.url, data=form, headers=headers, idle=POST_SECONDS)
         ) as response:
-            return Answer(response.status_code, await read_capped(response), _retry_after(response))
+            return FormReply(response.status_code, await read_capped(response), _retry_after(response))
     except HTTPError as error:
-        return NoAnswer(from_httpx(error, name))
+        return NoReply(from_httpx(error, name))
     except InvalidURL:
-        return NoAnswer(ServiceUnavailable(_("the address of {name} is not a valid URL", name=name)))
+        return NoReply(ServiceUnavailable(_("the address of {name} is not a valid URL", name=name)))
 
 
 def _retry_after(response: Response) -> float | None:
