@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from openclaw_ipython.chat.adapt import adapt
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.dialects import shaped
 from openclaw_ipython.chat.stream import RetryPolicy, stream_chat
 from openclaw_ipython.errors import (
     AuthError,
@@ -162,7 +162,7 @@ class RequestTemplate:
         if plain and known is not None:
             return replace(known, messages=messages)
         base = replace(route.unadapted or route.request, messages=messages, schema=schema)
-        made = shaped(base, route.dialect, route.family).request
+        made = adapt(base, route.dialect, route.family).request
         if (
             plain and made.messages == messages and not made.stream
         ):  # a streamed request depends on its length

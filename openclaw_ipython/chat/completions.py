@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.http_errors import ErrorDetails, error_for, error_in, error_in_text
 from openclaw_ipython.chat.sse import EventDecoder, ServerEvent
-from openclaw_ipython.chat.think_tags import ThinkTags
+from openclaw_ipython.chat.thinking import ThinkTagParser
 from openclaw_ipython.chat.types import (
     ChatEvent,
     ChatRequest,
@@ -99,7 +99,7 @@ class AnswerDecoder:
         self._limit = limit
         self._size = 0
         self._decoder = EventDecoder()
-        self._tags = ThinkTags()
+        self._tags = ThinkTagParser()
 
     def feed(self, chunk: bytes) -> Iterator[ChatEvent]:
         """What `chunk` completes, in order; neighbouring pieces of text that came in it are one.
@@ -192,7 +192,7 @@ def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
             raise ProtocolError(_("the answer has no choices"), hint=hint)
     if not any(isinstance(event, Finished) for event in events):
         events.append(Finished("stop"))  # a document that is whole is complete, whether it says so or not
-    tags = ThinkTags()
+    tags = ThinkTagParser()
     return [said for event in events for said in tags.feed(event)]
 
 

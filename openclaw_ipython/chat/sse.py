@@ -1,9 +1,8 @@
-"""Server-sent events: bytes in, events out, state inside. No I/O, no JSON.
+"""An incremental decoder for server-sent events: bytes in, events out. No I/O, no JSON.
 
-Follows the WHATWG HTML standard, "Server-sent events" §9.2.6 (interpreting an event stream): always
-UTF-8, one BOM dropped, lines end in LF, CR or CRLF and nowhere else, one space after the colon
-dropped, unknown fields ignored, an unfinished last event dropped. Python's `str.splitlines` must
-not enter here: it also splits at U+2028, U+0085 and others, which are data.
+Follows the WHATWG HTML standard, "Server-sent events" §9.2.6 (interpreting an event stream): always UTF-8, one BOM
+dropped, lines end in LF, CR or CRLF and nowhere else, one space after the colon dropped, unknown fields ignored, an
+unfinished last event dropped. `str.splitlines` would not do: it also splits at U+2028, U+0085 and others.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class ServerEvent(NamedTuple):
-    """One event. `comment` is the last comment line inside it: some services put a status there."""
+    """One event. `comment` is the last comment line inside it, where some services put a status."""
 
     data: str
     event: str = ""
@@ -26,18 +25,18 @@ class ServerEvent(NamedTuple):
 
 
 class EventDecoder:
-    """Feed it the bytes as they come; it returns the events they complete.
+    """Decodes an event stream in chunks of any size, in time linear in the bytes.
 
-    `limit` bytes is the most one event may hold; beyond it `feed` raises ProtocolError, so that an
-    endless line cannot fill the memory. The cost is linear in the bytes for any way of cutting them.
+    An event of more than `limit` bytes makes `feed` raise ProtocolError, so that an endless line cannot fill the
+    memory.
     """
 
     def __init__(self, limit: int = EVENT_LIMIT) -> None:
         self._limit = limit
-        self._tail = bytearray()  # the beginning of a line whose end has not come
+        self._tail = bytearray()  # an incomplete line
         self._after_cr = False
         self._first_line = True
-        self._data = bytearray()  # each data line with a line feed behind it, as the standard has it
+        self._data = bytearray()  # every data line ends in a line feed, as in the standard
         self._event = b""
         self._comment = b""
 
@@ -45,7 +44,7 @@ class EventDecoder:
         """The events completed by `chunk`, in order."""
         if self._after_cr and chunk:
             self._after_cr = False
-            if chunk.startswith(b"\n"):  # the other half of a CRLF cut in two
+            if chunk.startswith(b"\n"):  # the second half of a split CRLF
                 chunk = chunk[1:]
         if b"\r" in chunk:
             self._after_cr = chunk.endswith(b"\r")
@@ -83,7 +82,9 @@ class EventDecoder:
         elif name == b"event":
             self._event = value
         elif not name:
-            self._comment = value[:200]  # keep-alives may be endless: only the last one, and not much of it
+            self._comment = value[
+                :200
+            ]  # there may be any number of keep-alives: only the last one, shortened
 
     def _dispatch(self) -> ServerEvent:
         del self._data[-1]

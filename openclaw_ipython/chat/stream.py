@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from openclaw_ipython.chat.adapt import Revision, revise
 from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encoded
-from openclaw_ipython.chat.dialects import PLAIN, Dialect, Mended, mended
+from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after, retryable
 from openclaw_ipython.chat.types import ChatEvent, ChatRequest, Notice, TextDelta
 from openclaw_ipython.errors import (
@@ -89,17 +90,17 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
     ProtocolError; StreamBroken when the answer ended without a finish reason; UsageError when the
     request is no JSON; whatever of ours `auth` raises.
     """
-    better: Mended | None = None
+    revision: Revision | None = None
     for attempt in range(at.retry_policy.retries + 1):
         try:
-            response = await _sent(at, better.request if better else request)
+            response = await _sent(at, revision.request if revision else request)
         except RequestRejected as error:
-            better = None if better else mended(request, error, at.dialect)
-            if better is None:
+            revision = None if revision else revise(request, error, at.dialect)
+            if revision is None:
                 raise
-            if better.note:
-                yield Notice(better.note)
-            response = await _sent(at, better.request)
+            if revision.note:
+                yield Notice(revision.note)
+            response = await _sent(at, revision.request)
         if isinstance(response, Response):
             if attempt:
                 yield Notice(_("sent {count} times", count=attempt + 1))

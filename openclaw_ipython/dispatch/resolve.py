@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from openclaw_ipython.auth.resolver import key_variable
-from openclaw_ipython.chat.dialects import shaped
+from openclaw_ipython.chat.adapt import adapt
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
 from openclaw_ipython.errors import ConfigError, LoginRequired
@@ -123,7 +123,7 @@ class RequestResolver:
         provider = self._providers.get(ref.provider)
         dialect = self._accounts.dialect(ref.provider, base_url)
         family = model.thinking if model else ""
-        adapted = shaped(request, dialect, family)
+        adapted = adapt(request, dialect, family)
         resolved = ResolvedRequest(
             ref,
             checked_base_url(base_url, ref.provider) + "/chat/completions",

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from openclaw_ipython.auth.resolver import Credential
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RequestTemplate, Throttle, affects_every_item
-from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, PORTAL, shaped
+from openclaw_ipython.chat.adapt import adapt
+from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, PORTAL
 from openclaw_ipython.chat.types import ChatRequest, Message, Reply, Usage
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.errors import (
@@ -46,7 +47,7 @@ def question(dialect, model, stream):
 
 
 @given(
-    st.sampled_from([*DIALECTS.values(), PLAIN, PORTAL._replace(marked=True)]),
+    st.sampled_from([*DIALECTS.values(), PLAIN, replace(PORTAL, needs_cache_marks=True)]),
     st.sampled_from(["coder-model", "qwen3.7-plus", "glm-5", "gpt"]),
     st.booleans(),
     st.lists(st.tuples(conversations, st.sampled_from([None, SCHEMA])), min_size=1, max_size=6),
@@ -55,7 +56,7 @@ def test_a_request_of_a_batch_equals_that_of_a_single_question(dialect, model, s
     to = question(dialect, model, stream)
     template = RequestTemplate(to)
     for messages, schema in asks:
-        alone = shaped(
+        alone = adapt(
             replace(to.unadapted, messages=tuple(messages), schema=schema), dialect, to.family
         ).request
         made = template.request(messages, schema)

@@ -72,7 +72,19 @@ def test_the_place_of_a_cut_does_not_matter(text, expected):
     assert fed(*(raw[i : i + 1] for i in range(len(raw)))) == whole
 
 
-def test_the_type_belongs_to_one_event():
+@pytest.mark.parametrize(
+    "before", [b"event: error\n\n", b"event: error\ndata: 1\n\n", b"event: error\nid: 1\n\n"]
+)
+def test_a_blank_line_resets_the_event_type(before):
+    """WHATWG HTML §9.2.6, "dispatch the event": with no data too, both buffers become empty."""
+    assert fed(before + b"data: 2\n\n")[-1] == ServerEvent("2", "")
+
+
+def test_a_blank_line_resets_the_comment():
+    assert fed(b":HTTP_STATUS/429\n\ndata: 1\n\n") == [ServerEvent("1")]
+
+
+def test_the_event_type_belongs_to_one_event():
     events = fed(b"event: error\ndata: 1\n\ndata: 2\n\nevent: a\nevent: b\ndata: 3\n\n")
     assert [(event.event, event.data) for event in events] == [("error", "1"), ("", "2"), ("b", "3")]
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.chat.completions import AnswerDecoder, decode_completion
-from openclaw_ipython.chat.think_tags import ThinkTags
+from openclaw_ipython.chat.thinking import ThinkTagParser
 from openclaw_ipython.chat.types import Finished, ReasoningDelta, TextDelta
 
 
 def told(*events):
-    tags = ThinkTags()
+    tags = ThinkTagParser()
     found = [said for event in (*events, Finished("stop")) for said in tags.feed(event)]
     return (
         "".join(e.text for e in found if isinstance(e, ReasoningDelta)),
@@ -54,17 +54,17 @@ def test_text_without_the_tag_is_not_touched(text, places):
 
 
 def test_blanks_without_end_are_not_kept():
-    tags = ThinkTags()
+    tags = ThinkTagParser()
     blanks = [said for _ in range(2_000) for said in tags.feed(TextDelta(" "))]
     assert "".join(said.text for said in blanks) == " " * 2_000
     for begun in ("<think>", "<think>x</think>"):
-        tags = ThinkTags()
+        tags = ThinkTagParser()
         list(tags.feed(TextDelta(begun + " " * 2_000)))
         assert tags._held == ""
 
 
 def test_plain_text_is_not_held_back():
-    assert list(ThinkTags().feed(TextDelta("H"))) == [TextDelta("H")]
+    assert list(ThinkTagParser().feed(TextDelta("H"))) == [TextDelta("H")]
 
 
 def test_a_server_that_splits_it_off_itself_is_believed():

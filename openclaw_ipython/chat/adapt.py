@@ -1,0 +1,361 @@
+"""Adapts a request to the dialect of a host, and revises it after a refusal. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, structs
+
+from openclaw_ipython.chat.thinking import (
+    LEVELS,
+    SWITCHABLE,
+    Family,
+    ThinkingSyntax,
+    family_of,
+    is_qwen,
+    thinking_fields,
+    unsupported,
+)
+from openclaw_ipython.chat.types import Message
+from openclaw_ipython.errors import OpenClawError, RequestRejected, UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.suggestions import did_you_mean, suggest
+
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.dialects import Dialect
+    from openclaw_ipython.chat.types import ChatRequest
+
+Content = str | Sequence[Mapping[str, Any]]
+
+CACHE_MARK = {"type": "ephemeral"}
+"""The value of `cache_control` in a part: the prompt up to and with this part is cached."""
+
+
+class AdaptedRequest(Struct, frozen=True):
+    """A request in the dialect of its host. `notes` are the differences that the user is told."""
+
+    request: ChatRequest
+    notes: tuple[str, ...] = ()
+
+
+def adapt(request: ChatRequest, dialect: Dialect, family: Family = "") -> AdaptedRequest:
+    """`request` in `dialect`. `family` is the model's thinking family, by default the one of its name.
+
+    Request fields that the user gave stay as they are. Raises UsageError for options that exclude each other.
+    """
+    family = family or family_of(request.model)
+    messages = _messages(request, dialect, family)
+    thinking, notes = _thinking(request, dialect, family)
+    added: dict[str, Any] = {**thinking, **_image_fields(request.model, messages, dialect)}
+    added |= _format(request, dialect, family, {**added, **request.extra})
+    extra = {**added, **request.extra}
+    dropped = _refused_fields(request, dialect)
+    extra = {name: value for name, value in extra.items() if name not in dropped}
+    temperature = clamp_temperature(request.temperature, dialect, family, extra)
+    if temperature != request.temperature:
+        notes = (*notes, _("{model} thinks at a temperature of at least 0.6", model=request.model))
+    adapted = structs.replace(
+        request,
+        messages=messages,
+        temperature=temperature,
+        extra=extra,
+        optional=frozenset(added) - set(request.extra),
+    )
+    notes += tuple(
+        _("{name} was left out: this host does not take it", name=name) for name in sorted(dropped)
+    )
+    return AdaptedRequest(_with_cache_marks(adapted, dialect), notes)
+
+
+def _refused_fields(request: ChatRequest, dialect: Dialect) -> set[str]:
+    dropped = set()
+    if dialect.strict and not request.stream and "stream_options" in request.extra:
+        dropped.add("stream_options")
+    # the vendor behind the gateway refuses it for models that are not Qwen's
+    if dialect.dashscope and not is_qwen(request.model) and "metadata" in request.extra:
+        dropped.add("metadata")
+    return dropped
+
+
+# -- messages ------------------------------------------------------------------------------
+
+
+def _messages(request: ChatRequest, dialect: Dialect, family: Family) -> tuple[Message, ...]:
+    messages = request.messages
+    if dialect.strict or is_qwen(request.model):
+        messages = merge_system_messages(messages)
+        messages = move_tool_images(messages)
+    if family not in {"effort", "deepseek"}:  # only these take their earlier thinking
+        messages = tuple(replace(m, reasoning="") if m.reasoning else m for m in messages)
+    if dialect.dashscope and _ignores_parts(request):
+        messages = tuple(replace(m, content=flatten(m.content)) for m in messages)
+    if dialect.needs_cache_marks:
+        messages = begin_with_marks(messages)
+    return messages
+
+
+def _ignores_parts(request: ChatRequest) -> bool:
+    """Whether the model ignores content in parts, as GLM on DashScope does when there are no tools."""
+    return request.model.lower().startswith("glm") and not request.extra.get("tools")
+
+
+# -- thinking ------------------------------------------------------------------------------
+
+
+def _thinking(
+    request: ChatRequest, dialect: Dialect, family: Family
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    level, given = _level(request.thinking), request.extra
+    if any(name in given for name in ("enable_thinking", "thinking_budget", "reasoning_effort")):
+        return {}, ()  # given in the host's own terms
+    needs_flag = dialect.thinking == "dashscope" and family in SWITCHABLE
+    if level is None:
+        # a model that thinks by default is refused without a stream, and with a tool that must be called
+        return ({"enable_thinking": False} if needs_flag and not _may_think(request) else {}), ()
+    if dialect.thinking == "dashscope" and level != "off" and family not in {"none", "always"}:
+        _check_may_think(request)
+    syntax: ThinkingSyntax = "template" if not dialect.name and is_qwen(request.model) else dialect.thinking
+    note = unsupported(family, level)
+    return dict(thinking_fields(syntax, family, level)), (f"{request.model} {note}",) if note else ()
+
+
+def _level(typed: str | None) -> str | None:
+    if typed is None or typed in LEVELS:
+        return typed
+    near = suggest(typed, LEVELS) or LEVELS
+    raise UsageError(
+        _("thinking cannot be {typed!r}{meant}", typed=typed, meant=did_you_mean(near)),
+        suggestions=near,
+        hint=" · ".join(LEVELS),
+    )
+
+
+def _may_think(request: ChatRequest) -> bool:
+    return request.stream and request.extra.get("tool_choice", "auto") in ("auto", "none", None)
+
+
+def _check_may_think(request: ChatRequest) -> None:
+    if not request.stream:
+        raise UsageError(
+            _("this host thinks only while it streams"), hint=_("leave out --no-stream or --thinking")
+        )
+    if not _may_think(request):
+        raise UsageError(
+            _("a model that thinks cannot be made to call a tool"),
+            hint=_("leave out --thinking or tool_choice"),
+        )
+
+
+def clamp_temperature(
+    temperature: float | None, dialect: Dialect, family: Family, extra: Mapping[str, Any]
+) -> float | None:
+    """The temperature, at least 0.6 for Qwen 3.8 on DashScope while it thinks, which is its default."""
+    thinks = extra.get("enable_thinking") is not False and extra.get("reasoning_effort") != "none"
+    if dialect.dashscope and family == "effort" and thinks and temperature is not None:
+        return max(temperature, 0.6)
+    return temperature
+
+
+# -- the form of the answer ----------------------------------------------------------------
+
+
+def _format(
+    request: ChatRequest, dialect: Dialect, family: Family, fields: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The host's own `response_format` for the schema, which the prompt describes as well.
+
+    Not with thinking on DashScope: most models refuse that, and Qwen 3.8 then answers something else than it thought.
+    Not with tools: a model held to a schema cannot call them.
+    """
+    if request.schema is None or (fields.get("tools") and fields.get("tool_choice") != "none"):
+        return {}
+    if dialect.dashscope and family in {*SWITCHABLE, "always", "kimi"}:
+        thinks = fields.get("enable_thinking") is not False and fields.get("reasoning_effort") != "none"
+        if thinks:
+            return {}
+    if dialect.response_format == "object":
+        return {"response_format": {"type": "json_object"}}
+    return {"response_format": {"type": "json_schema", "json_schema": dict(request.schema)}}
+
+
+# -- images and the prompt cache -----------------------------------------------------------
+
+HIGH_RESOLUTION_MODELS = r"coder-model$|qwen-vl|qwen3-vl-plus|qwen3\.[567]-plus"
+_MIN_CACHED = 4_096  # characters; the cache takes prompts of 1,024 tokens and more
+
+
+def _image_fields(model: str, messages: Sequence[Message], dialect: Dialect) -> dict[str, Any]:
+    """The switch for more pixels per image, for the models that have it and requests with an image."""
+    if not dialect.dashscope or not re.match(HIGH_RESOLUTION_MODELS, model.lower()):
+        return {}
+    has_image = any(
+        part.get("type") == "image_url"
+        for message in messages
+        if not isinstance(message.content, str)
+        for part in message.content
+    )
+    return {"vl_high_resolution_images": True} if has_image else {}
+
+
+def _with_cache_marks(request: ChatRequest, dialect: Dialect) -> ChatRequest:
+    """The request with marks for DashScope's prompt cache, where they can save money.
+
+    Writing to the cache costs 1.25 times the input price, reading from it 0.1 times. So long system messages are
+    marked, and a conversation from its second question on.
+    """
+    if not dialect.dashscope or not request.stream or not is_qwen(request.model):
+        return request
+    messages = list(request.messages)
+    continues = any(m.role == "assistant" for m in messages)
+    if sum(text_length(m.content) for m in messages) < _MIN_CACHED or has_cache_marks(messages):
+        return request
+    marks = (
+        {0}
+        if messages[0].role == "system" and (continues or text_length(messages[0].content) >= _MIN_CACHED)
+        else set()
+    )
+    marks |= {len(messages) - 1} if continues else set()
+    if not marks:
+        return request
+    for at in marks:
+        messages[at] = with_cache_mark(messages[at])
+    return structs.replace(
+        request,
+        messages=tuple(messages),
+        extra=with_tools_marked(request.extra),
+        headers={**request.headers, "X-DashScope-CacheControl": "enable"},
+    )
+
+
+def merge_system_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """One system message, in front, and no role `developer`: Qwen's chat template refuses others."""
+    renamed = [replace(m, role="system") if m.role == "developer" else m for m in messages]
+    system = [m for m in renamed if m.role == "system"]
+    others = [m for m in renamed if m.role != "system"]
+    if not system:
+        return tuple(others)
+    if len(system) == 1:
+        return (system[0], *others)
+    return (replace(system[0], content=_joined([m.content for m in system])), *others)
+
+
+def _joined(contents: Sequence[Content]) -> Content:
+    texts = [content for content in contents if isinstance(content, str)]
+    if len(texts) == len(contents):
+        return "\n\n".join(texts)
+    return [part for content in contents for part in _parts(content)]
+
+
+def _parts(content: Content) -> list[Mapping[str, Any]]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+
+
+def flatten(content: Content) -> Content:
+    """Content whose parts are all text, as one text."""
+    if isinstance(content, str) or any(part.get("type") != "text" for part in content):
+        return content
+    return "\n\n".join(str(part.get("text", "")) for part in content)
+
+
+def move_tool_images(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Images of tool results in a user message after them, since strict servers drop them."""
+    moved: list[Message] = []
+    pending: list[Mapping[str, Any]] = []
+    for message in messages:
+        if message.role != "tool" and pending:
+            moved.append(Message("user", pending))
+            pending = []
+        if message.role == "tool" and not isinstance(message.content, str):
+            images = [part for part in message.content if part.get("type") == "image_url"]
+            texts = [part for part in message.content if part.get("type") != "image_url"]
+            pending += images
+            moved.append(replace(message, content=texts or "(the image follows)") if images else message)
+        else:
+            moved.append(message)
+    return (*moved, Message("user", pending)) if pending else tuple(moved)
+
+
+def text_length(content: Content) -> int:
+    """The number of characters of text in a message."""
+    if isinstance(content, str):
+        return len(content)
+    return sum(len(str(part.get("text", ""))) for part in content)
+
+
+def has_cache_marks(messages: Iterable[Message]) -> bool:
+    """Whether a part is marked for the prompt cache."""
+    return any(
+        "cache_control" in part for m in messages if not isinstance(m.content, str) for part in m.content
+    )
+
+
+def with_cache_mark(message: Message) -> Message:
+    """The message with its last part marked for the prompt cache."""
+    *before, last = _parts(message.content) or [{"type": "text", "text": ""}]
+    return replace(message, content=[*before, {**last, "cache_control": CACHE_MARK}])
+
+
+def with_tools_marked(extra: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Request fields with the last tool marked for the prompt cache."""
+    tools = extra.get("tools")
+    if not isinstance(tools, list) or not tools or not isinstance(tools[-1], Mapping):
+        return extra
+    return {**extra, "tools": [*tools[:-1], {**tools[-1], "cache_control": CACHE_MARK}]}
+
+
+def begin_with_marks(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The messages, beginning with a marked system message, which is empty if there was none."""
+    first, *others = (
+        messages if messages and messages[0].role == "system" else (Message("system", ""), *messages)
+    )
+    return (first if has_cache_marks([first]) else with_cache_mark(first), *others)
+
+
+# -- after a refusal -----------------------------------------------------------------------
+
+# other names of a field in refusals
+_OTHER_NAMES = {"response_format": ("json mode", "json_schema", "json_object", "structured output")}
+
+
+class Revision(Struct, frozen=True):
+    """A request to send instead of a refused one, and a note about the difference, or an empty one."""
+
+    request: ChatRequest
+    note: str
+
+
+def revise(request: ChatRequest, error: OpenClawError, dialect: Dialect) -> Revision | None:
+    """What to send after a refusal that names a field or form; None when it names none.
+
+    Only fields that `adapt` added are changed, never those the user gave.
+    """
+    if not isinstance(error, RequestRejected) or error.status not in {400, 422}:
+        return None
+    text = str(error).lower()
+    added = request.optional & set(request.extra)
+    if "enable_thinking" in text and "enable_thinking" in added:
+        return _with_flag_flipped(request, text)
+    if dialect.name == "portal" and not has_cache_marks(request.messages[:1]) and "bad request" in text:
+        return Revision(structs.replace(request, messages=begin_with_marks(request.messages)), "")
+    refused = {name for name in added if name in text or any(w in text for w in _OTHER_NAMES.get(name, ()))}
+    if not refused:
+        return None
+    left = {name: value for name, value in request.extra.items() if name not in refused}
+    names = ", ".join(sorted(refused))
+    return Revision(
+        structs.replace(request, extra=left), f"asked again without {names}, which the service refuses"
+    )
+
+
+def _with_flag_flipped(request: ChatRequest, text: str) -> Revision | None:
+    """The request with the value of `enable_thinking` that the service asks for."""
+    want = True if re.search(r"must be (set to )?true", text) else None
+    want = False if re.search(r"must be (set to )?false", text) else want
+    if want is None or request.extra.get("enable_thinking") is want:
+        return None
+    others = {n: v for n, v in request.extra.items() if n not in {"thinking_budget", "reasoning_effort"}}
+    note = f"{request.model} answers only {'with' if want else 'without'} thinking"
+    return Revision(structs.replace(request, extra={**others, "enable_thinking": want}), note)
