@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,7 +43,7 @@ def conversation_for(session: Session, options: AskOptions, typed: str) -> Conve
             raise UsageError(_("--no-history is for a question of no conversation"))
         return Conversation()
     if name is None and not options.continue_:
-        return _Fresh(session.recent_questions, cell)
+        return _Fresh(session, cell)
     if name is not None and (not name.strip() or len(name) > LONGEST_NAME or not name.isprintable()):
         raise UsageError(_("the name of a conversation has 1 to {most} characters", most=LONGEST_NAME))
     return _Continued(session, options, cell)
@@ -64,8 +63,9 @@ class Conversation:
 class _Remembered(Conversation):
     """Makes a turn of the question and a complete answer."""
 
-    def __init__(self, recent: RecentQuestions, cell: str) -> None:
-        self._recent = recent
+    def __init__(self, session: Session, cell: str) -> None:
+        self._recent = session.recent_questions
+        self._clock = session.runtime.clock
         self._cell = cell
         self._content: Any = ""
 
@@ -78,7 +78,7 @@ class _Remembered(Conversation):
             from openclaw_ipython.journal.conversations import Turn
 
             self._save(
-                Turn(self._cell, time.time(), reply.model, without_pictures(self._content), str(reply))
+                Turn(self._cell, self._clock(), reply.model, without_pictures(self._content), str(reply))
             )
 
     def _save(self, turn: Turn) -> None:
@@ -94,7 +94,7 @@ class _Continued(_Remembered):
     """The conversation of the given name, else the last one of this notebook."""
 
     def __init__(self, session: Session, options: AskOptions, cell: str) -> None:
-        super().__init__(session.recent_questions, cell)
+        super().__init__(session, cell)
         name = options.chat
         self._tokens_left = _tokens_left(session, options)
         self._notes: list[str] = []
@@ -183,7 +183,7 @@ def cell_of(session: Session, typed: str) -> str:
     number = session.recent_questions.number_in(execution)
     cell = str((parent.get("metadata") or {}).get("cellId") or "")
     if not cell and session.front.kind == "terminal":
-        cell = f"input:{os.getpid()}:{time.time():.3f}"
+        cell = f"input:{os.getpid()}:{session.runtime.clock():.3f}"
     elif not cell:
         cell = f"typed:{hashlib.sha256(typed.encode('utf-8', 'replace')).hexdigest()[:24]}"
     return cell if number == 1 else f"{cell}#{number}"
@@ -191,7 +191,7 @@ def cell_of(session: Session, typed: str) -> str:
 
 def notebook_of(session: Session) -> str:
     """The owner of conversations: the notebook's path, where VS Code or Jupyter tells it, else the working folder."""
-    named = session.shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+    named = session.shell.user_ns.get("__vsc_ipynb_file__") or session.runtime.environ.get("JPY_SESSION_NAME")
     if isinstance(named, str) and named:
         return str(Path.cwd() / named)
     return f"{Path.cwd()}{os.sep}" + ("(terminal)" if session.front.kind == "terminal" else "(notebook)")
@@ -239,7 +239,7 @@ def _tokens_left(session: Session, options: AskOptions) -> int | None:
     """How many tokens the prompt and the turns before it may take beside the answer; None if unknown."""
     models = session.client.models
     try:
-        word = options.model or session.options.default_model
+        word = options.model or session.preferences.default_model
         ref = models.resolve(word) if word else models.default()
         model = models.target(ref).model if ref is not None else None
     except OpenClawError:  # raised again when the question is asked

@@ -47,7 +47,7 @@ def compose_prompt(session: Session, options: AskOptions, text: str) -> CellProm
         options.attach,
         options.cells or "",
         raw=options.raw,
-        limit=session.options.context_limit,
+        limit=session.preferences.context_limit,
         high_resolution=("vl_high_resolution_images", True) in options.param,
     )
     prompt = compose(text, session.notebook, wanted)
@@ -57,7 +57,7 @@ def compose_prompt(session: Session, options: AskOptions, text: str) -> CellProm
 
 def preferred_model(session: Session, prompt: CellPrompt) -> str | None:
     """The model named in `%config`; None without one, and for pictures where that model reads text only."""
-    word: str = session.options.default_model
+    word: str = session.preferences.default_model
     if not word or all(isinstance(message.content, str) for message in prompt.messages):
         return word or None
     models = session.client.models

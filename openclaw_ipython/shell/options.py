@@ -180,7 +180,7 @@ CELL = Spec(
 
 def parse_cell_line(line: str) -> AskOptions:
     """The options of `%%qwen LINE`. Raises UsageError."""
-    given = parse(words(line), CELL)
+    given = dict(parse(words(line), CELL))
     ref = given.pop("ref")
     options = AskOptions(**given)
     if options.model and ref not in (None, options.model):

@@ -1,7 +1,7 @@
-"""Words → parsed values, by a small specification that also feeds help and completion. Pure.
+"""Parse a typed line by a `Spec`, from which help and completion are made as well. Pure.
 
-Mistakes become UsageError, one line with a suggestion. Two ways in: `parse` for commands made of words,
-`parse_prompt` for a line that ends in free text, which is left exactly as typed.
+`parse` is for commands made of words, `parse_prompt` for a line that ends in free text, which is left as typed. A
+mistake raises UsageError with one line and a suggestion.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
+
+from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.suggestions import did_you_mean, suggest
-from openclaw_ipython.values import dataclass
 
 
-@dataclass(frozen=True)
-class Option:
-    """`--name VALUE`, or a flag when `metavar` is empty. `kind` says what completes the value.
+class Option(Struct, frozen=True):
+    """`--name VALUE`, or a flag when `metavar` is empty. `kind` names the values that complete it.
 
-    `repeat`: it may be given several times; the value is a tuple. `convert` may look at the quotes, as for Positional.
+    With `repeat` it may be given several times and its value is a tuple. `convert` is given a `Word`.
     """
 
     names: tuple[str, ...]
@@ -42,11 +42,10 @@ class Option:
         return f"{name}_" if iskeyword(name) else name
 
 
-@dataclass(frozen=True)
-class Positional:
-    """A word by its place. `choices` restricts it, `kind` says what completes it, `rest` takes all that follow.
+class Positional(Struct, frozen=True):
+    """A word by its position. `choices` are the allowed words, `kind` names the values that complete it.
 
-    `convert` is given the word as `words` made it, so that it may look at the quotes.
+    With `rest` it takes all words that follow, and its value is a tuple. `convert` is given a `Word`.
     """
 
     name: str
@@ -58,12 +57,11 @@ class Positional:
     convert: Callable[[str], str] = str
 
 
-@dataclass(frozen=True)
-class Spec:
-    """What one command takes. `name` as typed, e.g. `%openclaw models set`.
+class Spec(Struct, frozen=True):
+    """The arguments of one command. `name` is as typed, e.g. `%openclaw models set`.
 
-    `leftover` is said instead of naming a word too many, where that word may be a secret. `manual` is what to type to
-    read about it, where the usage is too long for a hint.
+    `leftover` is the message for one word too many, where naming it could show a secret. `manual` is the command that
+    explains this one, where the usage is too long for a hint.
     """
 
     name: str
@@ -74,7 +72,7 @@ class Spec:
 
     @property
     def hint(self) -> str:
-        """What helps after a mistake."""
+        """The hint of a UsageError."""
         return self.manual or self.usage
 
     @property
@@ -132,9 +130,9 @@ def identifier(text: str) -> str:
 
 
 def quoted(text: str, separator: str = os.sep) -> str:
-    """A converter for what may name something in the notebook, as in `d["key"]`: quotes inside it stay.
+    """A converter for a name in the notebook or a path, as in `d["key"]`: quotes inside it stay.
 
-    Where folders are separated by backslashes, these stay, too.
+    Where backslashes separate folders, they stay, too.
     """
     typed = str(getattr(text, "typed", text))
     if separator == "\\" and separator in typed and not set(typed) & {"'", '"'}:
@@ -211,69 +209,67 @@ def quotes_kept(word: str) -> str:
     return str(word) if around or not set(typed) & {"'", '"'} else str(typed)
 
 
-def parse(typed: Sequence[str], spec: Spec) -> dict[str, Any]:
-    """The values of `typed`: every option and positional by name, None (or False) where not given."""
-    values = _empty(spec)
+def parse(typed: Sequence[str], spec: Spec) -> Mapping[str, Any]:
+    """The keyword arguments in `typed`: each option and positional of `spec`. Raises UsageError.
+
+    What was not given is None, False for a flag, and empty for what may be repeated.
+    """
+    given = _defaults(spec)
     places = list(spec.positionals)
     rest = list(typed)
     while rest:
         word = rest.pop(0)
         if word.startswith("-") and len(word) > 1 and not _is_number(word):
-            _take_option(word, rest, spec, values)
+            _take_option(word, rest, spec, given)
         elif places and places[0].rest:
-            values[places[0].name] = (*values[places[0].name], places[0].convert(word))
+            given[places[0].name] = (*given[places[0].name], places[0].convert(word))
         elif places:
             place = places.pop(0)
-            values[place.name] = _placed(word, place, spec)
+            given[place.name] = _convert_positional(word, place, spec)
         else:
             raise UsageError(spec.leftover or f"{spec.name}: {word!r} is one word too many", hint=spec.hint)
-    missing = next((p for p in places if p.required and not values[p.name]), None)
+    missing = next((p for p in places if p.required and not given[p.name]), None)
     if missing is not None:
         raise UsageError(
             _("{name} needs {wanted}", name=spec.name, wanted=missing.name.upper()), hint=spec.hint
         )
-    return values
+    return given
 
 
-def parse_prompt(line: str, spec: Spec) -> tuple[dict[str, Any], str]:
-    """Options at the start of `line`, then free text, returned as typed. `--` ends the options."""
-    values = _empty(spec)
+def parse_prompt(line: str, spec: Spec) -> tuple[Mapping[str, Any], str]:
+    """The keyword arguments at the start of `line`, and the text after them as typed. `--` ends the options."""
+    given = _defaults(spec)
     rest = line.strip()
     while rest.startswith("-"):
         word, after = _first_word(rest)
         if word == "--":
-            return values, after
-        option = spec.option(word.partition("=")[0])
-        if option is None:
-            _unknown(word, spec)
+            return given, after
+        option = _option(word.partition("=")[0], spec)
         following: list[str] = []
-        if option is not None and option.metavar and "=" not in word and after:
+        if option.metavar and "=" not in word and after:
             value, after = _first_word(after)
             following = [value]
-        _take_option(word, following, spec, values)
+        _take_option(word, following, spec, given)
         rest = after
-    return values, rest
+    return given, rest
 
 
-def _empty(spec: Spec) -> dict[str, Any]:
-    values: dict[str, Any] = {o.key: () if o.repeat else None if o.metavar else False for o in spec.options}
-    values.update({p.name: () if p.rest else None for p in spec.positionals})
-    return values
+def _defaults(spec: Spec) -> dict[str, Any]:
+    given: dict[str, Any] = {o.key: () if o.repeat else None if o.metavar else False for o in spec.options}
+    return given | {p.name: () if p.rest else None for p in spec.positionals}
 
 
-def _take_option(word: str, rest: list[str], spec: Spec, values: dict[str, Any]) -> None:
+def _take_option(word: str, rest: list[str], spec: Spec, given: dict[str, Any]) -> None:
+    """Put the option `word` into `given`; its value is in the word, or the first of `rest`, which is removed."""
     name, equals, value = word.partition("=")
     if equals and isinstance(word, Word):
         value = Word(value)
         value.typed = word.typed.partition("=")[2]
-    option = spec.option(name)
-    if option is None:
-        _unknown(name, spec)
-        return
+    option = _option(name, spec)
     if not option.metavar:
         if equals:
             raise UsageError(_("{name} takes no value", name=name), hint=spec.hint)
-        values[option.key] = True
+        given[option.key] = True
         return
     if not equals:
         if not rest:
@@ -282,16 +278,19 @@ def _take_option(word: str, rest: list[str], spec: Spec, values: dict[str, Any])
     try:
         converted = option.convert(value)
     except ValueError as error:
-        raise UsageError(f"{name} {value}: {_wanted(error, option)}", hint=spec.hint) from None
-    values[option.key] = (*values[option.key], converted) if option.repeat else converted
+        raise UsageError(f"{name} {value}: {_requirement(error)}", hint=spec.hint) from None
+    given[option.key] = (*given[option.key], converted) if option.repeat else converted
 
 
-def _wanted(error: ValueError, option: Option) -> str:
+def _requirement(error: ValueError) -> str:
     text = str(error)
     return f"must be {text if not text.startswith(('could not', 'invalid')) else 'a number'}"
 
 
-def _unknown(word: str, spec: Spec) -> None:
+def _option(word: str, spec: Spec) -> Option:
+    option = spec.option(word)
+    if option is not None:
+        return option
     near = suggest(word, [name for option in spec.options for name in option.names])
     raise UsageError(
         _("{name} has no option {word}{meant}", name=spec.name, word=word, meant=did_you_mean(near)),
@@ -300,7 +299,7 @@ def _unknown(word: str, spec: Spec) -> None:
     )
 
 
-def _placed(word: str, place: Positional, spec: Spec) -> str:
+def _convert_positional(word: str, place: Positional, spec: Spec) -> str:
     if place.choices and word not in place.choices:
         near = suggest(word, place.choices) or place.choices[:3]
         raise UsageError(f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.hint)

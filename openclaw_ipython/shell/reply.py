@@ -38,7 +38,7 @@ def prepare_request(
 
     `fields` are further request fields.
     """
-    preferences = session.options
+    preferences = session.preferences
     system = options.system or preferences.system or None
     if options.format:
         system = find_format(options.format).system_prompt(system)
@@ -90,7 +90,7 @@ def stream_reply(session: Session, request: ResolvedRequest, renderer: Renderer,
     """Send `request` and show its reply. An error or interrupt binds and shows the part that has arrived."""
     if request.cached_reply is not None:
         renderer = ReplayRenderer(renderer)
-    monotonic = session.monotonic
+    monotonic = session.runtime.monotonic
     collector = Collector(str(request.ref), monotonic())
     renderer.start(str(request.ref))
     with partial_reply_kept(
@@ -106,7 +106,7 @@ def receive(session: Session, request: ResolvedRequest, renderer: Renderer, coll
     """Send `request`; collect and show the events of its answer as they arrive."""
     with session.bridge.batches(lambda: session.client.stream(request), renderer.interval) as batches:
         for batch in batches:
-            now = session.monotonic()
+            now = session.runtime.monotonic()
             for event in batch:
                 collector.add(event, now)
             renderer.update(batch)
@@ -147,15 +147,15 @@ def bind_reply(session: Session, reply: Reply, out: str | None) -> None:
 def render_context(session: Session) -> RenderContext:
     """What renderers are made from in the running cell."""
     in_terminal = session.front.kind == "terminal"
-    renderer = session.options.renderer
+    renderer = session.preferences.renderer
     if renderer == "auto":
         renderer = "plain" if in_terminal else "markdown"
     return RenderContext(
         renderer,
         surface=TerminalSurface(sys.stdout) if in_terminal else JupyterSurface(),
-        monotonic=session.monotonic,
+        monotonic=session.runtime.monotonic,
         put_cells=session.put_cells,
-        footer=session.options.footer,
+        footer=session.preferences.footer,
     )
 
 

@@ -1,17 +1,17 @@
-"""What the magics of one shell share: the client, the bridge, a pending sign-in, the last reply.
+"""The state that the magics of one shell share.
 
-Made at the first use, not at load: importing this module brings httpx and the rest of the house.
+Made at the first use, not at load, as this module imports the client and with it httpx.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.client import Client
+from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.runtime.event_loop import Bridge
 from openclaw_ipython.shell.front_end import FrontEnd, detect
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """One shell's state. `options` is the `OpenClaw` configurable with the person's preferences."""
+    """One shell's state. `preferences` is the `OpenClaw` configurable, as `%config` sets it."""
 
-    def __init__(self, shell: Any, options: Any) -> None:
+    def __init__(self, shell: Any, preferences: Any, runtime: Runtime | None = None) -> None:
         self.shell = shell
-        self.options = options
+        self.preferences = preferences
+        self.runtime = runtime or Runtime(os.environ)
         self.bridge = Bridge()
-        self.monotonic = time.monotonic
         self.sign_in: PendingSignIn | None = None
         self.failure: CellFailure | None = None
-        """The failure that `%openclaw fix` or `explain` was asked about last."""
+        """The failure that `%openclaw fix` or `explain` was last about."""
         self._next_cells: NextCells | None = None
         self._recent_questions: RecentQuestions | None = None
         self._client: Client | None = None
@@ -44,9 +44,9 @@ class Session:
     def client(self) -> Client:
         """The client; a forked child gets its own, since connections are not shared."""
         if self._client is None or self._pid != os.getpid():
-            self._client = Client()
+            self._client = Client(runtime=self.runtime)
             self._pid = os.getpid()
-        self._client.recording.follow(self.options)
+        self._client.recording.follow(self.preferences)
         return self._client
 
     @property
@@ -63,7 +63,7 @@ class Session:
         """The names, cells and failures of this shell."""
         from openclaw_ipython.shell.notebook import NotebookView
 
-        return NotebookView(self.shell, self.options.display_capture)
+        return NotebookView(self.shell, self.preferences.display_capture)
 
     def put_cells(self, cells: Sequence[str]) -> None:
         """Put code into new cells below the running one."""
@@ -75,12 +75,12 @@ class Session:
 
     @property
     def front(self) -> FrontEnd:
-        """The front end as it is for the running cell."""
-        return detect(self.shell, os.environ)
+        """The front end of the running cell."""
+        return detect(self.shell, self.runtime.environ)
 
     @property
     def pending(self) -> PendingSignIn | None:
-        """The sign-in that is going on, if any."""
+        """The pending sign-in, if any."""
         return self.sign_in if self.sign_in is not None and not self.sign_in.ended() else None
 
     def show(self, view: View) -> None:
@@ -95,7 +95,7 @@ class Session:
         display(view)
 
     def close(self) -> None:
-        """Stop what runs and close what is open."""
+        """Cancel a pending sign-in, and close the client and the event loop."""
         if self._next_cells is not None:
             self._next_cells.forget()
         if self.sign_in is not None:

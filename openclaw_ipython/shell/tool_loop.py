@@ -141,9 +141,9 @@ class CellToolLoop:
             renderer.update([TextDelta("\n\n")])  # a new paragraph, no continuation of the reply before
         else:
             renderer.start(str(request.ref))
-        self._collector = Collector(str(request.ref), session.monotonic())
+        self._collector = Collector(str(request.ref), session.runtime.monotonic())
         receive(session, request, renderer, self._collector)
-        reply = self._collector.reply(session.monotonic())
+        reply = self._collector.reply(session.runtime.monotonic())
         self._replies.append(reply)
         self._collector = None
         return reply
@@ -167,7 +167,7 @@ class CellToolLoop:
             return error.reply
         replies = list(self._replies)
         if self._collector is not None:
-            replies.append(self._collector.reply(self._session.monotonic()))
+            replies.append(self._collector.reply(self._session.runtime.monotonic()))
         return merge_replies(replies or [Reply()], finish_reason=finish_reason_of(error))
 
     def _allowed(self, planned: PlannedCall) -> bool:

@@ -114,7 +114,7 @@ def doctor(session: Session, *, json: bool, probe: bool) -> View:
 @command("debug", Positional("state", "on or off", choices=("on", "off")))
 def debug(session: Session, *, state: str) -> View:
     """Full tracebacks, and the steps taken in the log (never bodies or secrets)."""
-    session.options.debug = state == "on"
+    session.preferences.debug = state == "on"
     return MessageView(f"Debugging is {state}")
 
 

@@ -162,7 +162,7 @@ def _snippet(content: Any) -> str:
 @command("cache status", JSON)
 def cache_status(session: Session, *, json: bool) -> View:
     """Whether answers are kept, where, and how many there are."""
-    recorder, options = session.client.recorder, session.options
+    recorder, options = session.client.recorder, session.preferences
     kept = recorder.answers.size()
     path = recorder.options.cache_file or recorder.journal.path
     if json:
@@ -185,7 +185,7 @@ def cache_status(session: Session, *, json: bool) -> View:
 )
 def cache_on(session: Session, *, file: str | None) -> View:
     """Answer a request that was answered before from the cache, in this kernel; nothing is sent."""
-    options = session.options
+    options = session.preferences
     if file:
         before = options.cache_file
         # Absolute: the notebook may change its working directory.
@@ -210,7 +210,7 @@ def cache_on(session: Session, *, file: str | None) -> View:
 @command("cache off")
 def cache_off(session: Session) -> View:
     """Send every request again; what is kept stays."""
-    session.options.cache = False
+    session.preferences.cache = False
     return MessageView(_("The cache is off"))
 
 

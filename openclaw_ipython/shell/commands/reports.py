@@ -228,10 +228,10 @@ def tokens(number: int | None) -> str:
 
 def probes(session: Session) -> dict[str, Any]:
     """`auth.probes` of `models status --json`, with OpenClaw's field names. Sends one tiny question per login."""
-    started = session.monotonic()
+    started = session.runtime.monotonic()
     rows = session.bridge.run(session.client.probe())
     return {
-        "durationMs": round((session.monotonic() - started) * 1000),
+        "durationMs": round((session.runtime.monotonic() - started) * 1000),
         "totalTargets": len(rows),
         "options": {"timeoutMs": int(SECONDS * 1000), "maxTokens": MAX_TOKENS},
         "results": to_builtins(rows),

@@ -107,7 +107,7 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
         provider.id,
         set_default=options.set_default,
         profile=profile,
-        monotonic=session.monotonic,
+        monotonic=session.runtime.monotonic,
     )
     session.sign_in = sign_in
     if options.open:
