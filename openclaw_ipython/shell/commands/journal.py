@@ -162,17 +162,17 @@ def _snippet(content: Any) -> str:
 @command("cache status", JSON)
 def cache_status(session: Session, *, json: bool) -> View:
     """Whether answers are kept, where, and how many there are."""
-    recorder, options = session.client.recorder, session.preferences
+    recorder, preferences = session.client.recorder, session.preferences
     kept = recorder.answers.size()
     path = recorder.options.cache_file or recorder.journal.path
     if json:
         return as_json(
-            {"on": options.cache, "file": str(path), "answers": kept.answers, "characters": kept.characters}
+            {"on": preferences.cache, "file": str(path), "answers": kept.answers, "characters": kept.characters}
         )
     return FactsView(
         _("Cache"),
         [
-            (_("state"), _("on") if options.cache else _("off; --cache turns it on for one question")),
+            (_("state"), _("on") if preferences.cache else _("off; --cache turns it on for one question")),
             (_("answers"), f"{kept.answers:,} ({math.ceil(kept.characters / 1000):,} kB)"),
             (_("file"), _place(path, recorder.options.cache_file)),
         ],
@@ -185,17 +185,17 @@ def cache_status(session: Session, *, json: bool) -> View:
 )
 def cache_on(session: Session, *, file: str | None) -> View:
     """Answer a request that was answered before from the cache, in this kernel; nothing is sent."""
-    options = session.preferences
+    preferences = session.preferences
     if file:
-        before = options.cache_file
+        before = preferences.cache_file
         # Absolute: the notebook may change its working directory.
-        options.cache_file = str(Path(file).expanduser().absolute())
+        preferences.cache_file = str(Path(file).expanduser().absolute())
         try:
             session.client.recorder.answers.check()
         except OpenClawError:
-            options.cache_file = before
+            preferences.cache_file = before
             raise
-    options.cache = True
+    preferences.cache = True
     recorder = session.client.recorder  # follows the options
     if recorder.options.cache_file is None and not recorder.options.journal:
         return MessageView(
