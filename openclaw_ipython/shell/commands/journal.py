@@ -167,7 +167,12 @@ def cache_status(session: Session, *, json: bool) -> View:
     path = recorder.options.cache_file or recorder.journal.path
     if json:
         return as_json(
-            {"on": preferences.cache, "file": str(path), "answers": kept.answers, "characters": kept.characters}
+            {
+                "on": preferences.cache,
+                "file": str(path),
+                "answers": kept.answers,
+                "characters": kept.characters,
+            }
         )
     return FactsView(
         _("Cache"),
