@@ -1,7 +1,7 @@
-"""What OpenClaw's configuration says, for reading: tolerant of anything a person may have typed.
+"""OpenClaw's configuration for reading, tolerant of anything that may be typed in it.
 
-Pure. A value of the wrong type reads as absent and is never an error: OpenClaw itself checks the file, and a
-notebook should work as far as it can. Writing is in `patches`.
+Pure. A value of the wrong type reads as absent and is never an error: OpenClaw itself checks the file, and a notebook
+works as far as it can. Writing is in `config_edit`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from openclaw_ipython.openclaw.json5.parse import member_at
 from openclaw_ipython.sanitize.secrets import Secret
 
 _REFERENCE = r"\$?\$\{([A-Z_][A-Z0-9_]*)\}"
@@ -25,7 +26,7 @@ _VARIABLE_NAME = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)"
 
 
 def is_marker(value: str | Secret) -> bool:
-    """Whether an `apiKey` is a placeholder that is never sent: `qwen-oauth`, `oauth:…`, a variable's name."""
+    """Whether an `apiKey` is a placeholder, which is never sent: `qwen-oauth`, `oauth:…`, the name of a variable."""
     text = value.reveal() if isinstance(value, Secret) else value
     return text in _MARKERS or text.startswith("oauth:") or re.fullmatch(_VARIABLE_NAME, text) is not None
 
@@ -42,14 +43,14 @@ def resolve_references(text: str, environ: Mapping[str, str]) -> str:
 
 
 def has_reference(text: str) -> bool:
-    """Whether `text` takes something from the environment."""
+    """Whether `text` has a `${NAME}` in it."""
     return any(not match[0].startswith("$$") for match in re.finditer(_REFERENCE, text))
 
 
 class ModelEntry(Struct, frozen=True):
-    """One model as listed under a provider. What the entry does not say is empty or None.
+    """One model as listed under a provider. What the entry lacks is empty or None.
 
-    `cost` is what a million tokens cost in US dollars: read, written, read from the prompt cache.
+    `cost` is the price of a million tokens in US dollars: input, output, input from the prompt cache.
     """
 
     id: str
@@ -64,10 +65,9 @@ class ModelEntry(Struct, frozen=True):
 class ProviderEntry(Struct, frozen=True):
     """One entry of `models.providers`.
 
-    `api_key` is a key that may be sent, or None. `key_marker` is what stands there instead of a key:
-    `qwen-oauth`, the name of a variable, a `${NAME}` that is not set. `key_ref` is a reference to a secret that
-    is not in the environment, to be looked up elsewhere. `context_window` and `max_tokens` are for models that
-    say nothing themselves.
+    `api_key` is a key that may be sent, or None. `key_marker` is the placeholder in its place: `qwen-oauth`, the
+    name of a variable, a `${NAME}` that is not set. `key_ref` is a reference to a secret that is not in the
+    environment. `context_window` and `max_tokens` are for models without values of their own.
     """
 
     id: str
@@ -102,28 +102,23 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def _refers(self) -> bool:
-        """Whether there is any reference: most files have none, and every question looks at them a dozen times."""
+        """Whether there is any reference: most files have none, and every question reads a dozen values."""
         return any("${" in text for text in _texts_in(self.config))
 
     def raw(self, path: tuple[str, ...]) -> Any:
         """The value at a path as it is typed; None where there is none."""
-        value: Any = self.config
-        for key in path:
-            if not isinstance(value, Mapping):
-                return None
-            value = value.get(key)
-        return value
+        return member_at(self.config, path)
 
     # -- models ----------------------------------------------------------------------------
 
     @property
     def default_model(self) -> str | None:
-        """The model that answers when none is named: `agents.defaults.model`, a text or `{primary}`."""
+        """The model used when none is named: `agents.defaults.model`, a string or `{primary}`."""
         return self._primary("model")
 
     @property
     def fallbacks(self) -> tuple[str, ...]:
-        """The models to turn to when the default fails, in order."""
+        """The models tried when the default fails, in order."""
         return self._texts(("agents", "defaults", "model", "fallbacks"))
 
     @property
@@ -133,7 +128,7 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
 
     @property
     def image_fallbacks(self) -> tuple[str, ...]:
-        """The models to turn to when the image model fails, in order."""
+        """The models tried when the image model fails, in order."""
         return self._texts(("agents", "defaults", "imageModel", "fallbacks"))
 
     @property
@@ -143,7 +138,7 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
 
     @property
     def aliases(self) -> dict[str, str]:
-        """Alias → ref. Case as typed; if two models claim one name, the first has it."""
+        """Alias → ref. Case as typed; of two models with one alias, the first counts."""
         found: dict[str, str] = {}
         for ref, entry in self._mapping(("agents", "defaults", "models")).items():
             alias = _text(entry.get("alias")) if isinstance(entry, Mapping) else None
@@ -155,7 +150,7 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
 
     @property
     def models_mode(self) -> str:
-        """`merge` or `replace`: whether built-in models fill up the configured ones."""
+        """`merge` or `replace`: whether built-in models are added to the configured ones."""
         return "replace" if self.get(("models", "mode")) == "replace" else "merge"
 
     @property
@@ -184,7 +179,7 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
 
     @property
     def says_sqlite(self) -> bool:
-        """Whether a release wrote this that keeps credentials in SQLite (June 2026 and later)."""
+        """Whether a release that keeps credentials in SQLite wrote this (June 2026 and later)."""
         if self.raw(("meta", "migrations")) is not None or self.raw(("agents", "entries")) is not None:
             return True
         version = self.raw(("meta", "lastTouchedVersion"))
@@ -194,16 +189,16 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
     # -- sign-in and plugins ---------------------------------------------------------------
 
     def plugin_enabled(self, plugin_id: str) -> bool | None:
-        """`plugins.entries.<id>.enabled`, None where nothing is written."""
+        """`plugins.entries.<id>.enabled`, None where it is not set."""
         enabled = self.get(("plugins", "entries", plugin_id, "enabled"))
         return enabled if isinstance(enabled, bool) else None
 
     def auth_order(self, provider_id: str) -> tuple[str, ...]:
-        """The profiles of a provider in the order the person wants them tried; empty without a wish."""
+        """The profiles of a provider in the order they are to be tried; empty where none is set."""
         return self._texts(("auth", "order", provider_id))
 
     def configured_profiles(self, provider_id: str) -> dict[str, str]:
-        """Profile id → mode for the provider's entries of `auth.profiles`; mode '' where none is given."""
+        """Profile id → mode for the provider's entries of `auth.profiles`; mode '' where it is not set."""
         return {
             profile_id: _text(entry.get("mode")) or ""
             for profile_id, entry in self._mapping(("auth", "profiles")).items()
@@ -235,7 +230,7 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
 
 
 def _texts_in(value: Any) -> Iterator[str]:
-    """All texts in a value, however deep, that `${NAME}` may stand in."""
+    """All strings in a value, however deep."""
     left = [value]
     while left:
         value = left.pop()
@@ -266,10 +261,9 @@ def _provider(provider_id: str, entry: Mapping[str, Any], environ: Mapping[str, 
 def merged_entry(
     config: ConfigView, catalog: Mapping[str, ProviderEntry], provider_id: str
 ) -> ProviderEntry | None:
-    """A provider as the configuration and OpenClaw's derived catalog (`models.json`) have it together.
+    """A provider's entry in the configuration, completed from OpenClaw's derived catalog (`models.json`).
 
-    The configuration wins wherever it says something; the catalog adds what is only there, unless `models.mode` is
-    `replace`.
+    The configuration wins; with `models.mode` `replace` the catalog adds nothing.
     """
     entry = config.provider(provider_id)
     derived = next((e for key, e in catalog.items() if key.lower() == provider_id.lower()), None)
@@ -288,12 +282,12 @@ def merged_entry(
 
 
 def _foreign_reference(value: Any) -> Mapping[str, Any] | None:
-    """A `{source, provider, id}` that a look into the environment does not answer."""
+    """A `{source, provider, id}` whose source is not the environment."""
     return value if isinstance(value, Mapping) and value.get("source") != "env" else None
 
 
 def _key(value: Any, environ: Mapping[str, str]) -> tuple[Secret | None, str | None]:
-    """The key that may be sent, and the marker that stands for it."""
+    """The key that may be sent, and the marker in its place."""
     if isinstance(value, Mapping):  # {source, provider, id}: only variables can be looked up here
         name = _text(value.get("id")) if value.get("source") == "env" else None
         return _variable(name, environ), name or "secretref-managed"
@@ -337,11 +331,13 @@ def _model(model_id: str, entry: Mapping[str, Any]) -> ModelEntry:
 
 
 def _cost(value: Any) -> tuple[float, float, float | None] | None:
-    """A model's prices; all of them zero is what OpenClaw writes where it knows none."""
+    """A model's prices; OpenClaw writes zeros where it knows none."""
     if not isinstance(value, Mapping):
         return None
-    into, out, kept = (_price(value.get(name)) for name in ("input", "output", "cacheRead"))
-    return (into, out, kept) if into is not None and out is not None and (into or out) else None
+    input_, output, cached = (_price(value.get(name)) for name in ("input", "output", "cacheRead"))
+    if input_ is None or output is None or not (input_ or output):
+        return None
+    return input_, output, cached
 
 
 def _price(value: Any) -> float | None:

@@ -1,7 +1,7 @@
-"""Reading and replacing small text files so that nobody ever meets half of one.
+"""Reading and replacing small text files, so that no reader ever meets half of one.
 
-The only file of this room that touches the disk for documents. It does not know what the text means. Every call
-to the system goes through a `FileSystem`, so that a test can let any of them fail.
+The only module of the package that reads and writes documents on the disk; it does not know what the text means. Every
+call of the operating system goes through a `FileSystem`, so that a test can make any of them fail.
 """
 
 from __future__ import annotations
@@ -24,12 +24,18 @@ from openclaw_ipython.i18n import _
 MAX_BYTES = 16 * 1024 * 1024
 """No configuration is larger; a bigger file is something else."""
 
-_LITTER_AGE = 3600.0  # seconds; no write takes that long
-_REPLACE_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds; a reader on Windows holds a file for moments
+_LEFTOVER_AGE = 3600.0  # seconds; no write takes that long
+_REPLACE_PAUSES = (
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+)  # seconds; on Windows a file cannot be replaced while it is read
 
 
 class Stamp(NamedTuple):
-    """What tells whether a file is still the one that was read: time in ns, bytes, inode."""
+    """Identifies one state of a file: modification time in nanoseconds, size in bytes, inode."""
 
     mtime_ns: int
     size: int
@@ -41,15 +47,15 @@ class _Any(Enum):
 
 
 ANY: Final = _Any.ANY
-"""As `expect`: replace whatever is there."""
+"""As `expect`: replace the file in whatever state it is."""
 
 
 class FileChanged(Exception):
-    """Somebody wrote the file between our reading and our writing. Nothing was written: merge again."""
+    """Another program wrote the file between reading and writing it. Nothing was written: merge again."""
 
 
 class FileSystem:
-    """The calls to the operating system that this room makes, one method each."""
+    """The calls of the operating system that this package makes, one method each."""
 
     replace_is_busy_while_read = os.name == "nt"
     """Whether replacing fails while another process has the file open."""
@@ -67,27 +73,27 @@ class FileSystem:
         return os.read(descriptor, size)
 
     def write(self, descriptor: int, data: memoryview) -> int:
-        """How many bytes were taken."""
+        """The number of bytes written."""
         return os.write(descriptor, data)
 
     def fsync(self, descriptor: int) -> None:
-        """Wait until the disk has it."""
+        """Wait until the data is on the disk."""
         os.fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
-        """Let go of a descriptor."""
+        """Close a descriptor."""
         os.close(descriptor)
 
     def fstat(self, descriptor: int) -> os.stat_result:
-        """What is known of an open file."""
+        """The status of an open file."""
         return os.fstat(descriptor)
 
     def stat(self, path: Path) -> os.stat_result:
-        """What is known of the file behind a path."""
+        """The status of the file at a path, links followed."""
         return path.stat()
 
     def lstat(self, path: Path) -> os.stat_result:
-        """What is known of the path itself, link or not."""
+        """The status of the path itself, which may be a link."""
         return path.lstat()
 
     def realpath(self, path: Path) -> Path:
@@ -95,7 +101,7 @@ class FileSystem:
         return path.resolve()
 
     def replace(self, source: Path, target: Path) -> None:
-        """Rename over whatever is there, at once."""
+        """Rename over an existing file, atomically."""
         source.replace(target)
 
     def rename(self, source: Path, target: Path) -> None:
@@ -115,7 +121,7 @@ class FileSystem:
         path.rmdir()
 
     def set_mtime(self, path: Path, mtime_ns: int) -> None:
-        """Say when a file was changed."""
+        """Set the modification time of a file."""
         os.utime(path, ns=(mtime_ns, mtime_ns))
 
     def mkdir(self, path: Path) -> None:
@@ -137,7 +143,7 @@ class FileSystem:
             os.close(descriptor)
 
     def pause(self, seconds: float) -> None:
-        """Wait for somebody else to finish."""
+        """Wait for another program to finish."""
         time.sleep(seconds)
 
 
@@ -152,7 +158,7 @@ def read_text(path: Path, *, fs: FileSystem = OS) -> tuple[str, Stamp] | None:
 
     Raises `DocumentError` for what is not a readable UTF-8 file of at most `MAX_BYTES`.
     """
-    with _explained(path, "read"):
+    with _explain_errors(path, "read"):
         try:
             descriptor = fs.open_to_read(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -160,7 +166,7 @@ def read_text(path: Path, *, fs: FileSystem = OS) -> tuple[str, Stamp] | None:
         try:
             status = fs.fstat(descriptor)
             _check_readable(path, status)
-            data = _read_all(descriptor, fs)
+            data = read_at_most(descriptor, MAX_BYTES, fs)
         finally:
             fs.close(descriptor)
     if len(data) > MAX_BYTES:
@@ -170,8 +176,8 @@ def read_text(path: Path, *, fs: FileSystem = OS) -> tuple[str, Stamp] | None:
 
 
 def stamp_of(path: Path, *, fs: FileSystem = OS) -> Stamp | None:
-    """The stamp of a file without reading it; None if it is not there."""
-    with _explained(path, "read"):
+    """The stamp of a file, which is not read; None if it is missing."""
+    with _explain_errors(path, "read"):
         try:
             return _stamp(fs.stat(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -191,10 +197,11 @@ def _check_readable(path: Path, status: os.stat_result) -> None:
         raise _too_large(path)
 
 
-def _read_all(descriptor: int, fs: FileSystem) -> bytes:
+def read_at_most(descriptor: int, limit: int, fs: FileSystem) -> bytes:
+    """The content of an open file; of a longer one, somewhat more than `limit` bytes."""
     chunks: list[bytes] = []
     size = 0
-    while size <= MAX_BYTES and (chunk := fs.read(descriptor, 1 << 20)):
+    while size <= limit and (chunk := fs.read(descriptor, 1 << 20)):
         chunks.append(chunk)
         size += len(chunk)
     return b"".join(chunks)
@@ -227,14 +234,14 @@ def _too_large(path: Path) -> DocumentError:
 def write_atomically(
     path: Path, text: str, *, expect: Stamp | _Any | None = ANY, fs: FileSystem = OS
 ) -> Stamp:
-    """Make `text` the content of `path`, at once and for its owner alone; the new stamp.
+    """Make `text` the content of `path`, atomically, readable by its owner alone; the new stamp.
 
-    Whoever reads meets the old or the new content, whole, whatever fails or is killed in between. Missing
-    folders are made (mode 700); the file has mode 600 from its creation on. A symbolic link is written
-    through if link and target are ours.
+    Readers get the old or the new content, complete, whatever fails or is killed in between. Missing folders are
+    made (mode 700); the file has mode 600 from its creation on. A symbolic link is written through if link and
+    target belong to this user.
 
-    `expect` is the stamp the caller's merge is based on (None: there was no file); if the file is another one
-    by now, `FileChanged` is raised and nothing written. Raises `DocumentError` if it cannot be written.
+    `expect` is the stamp of the text that `text` is based on (None: there was no file); if the file has another
+    one by now, `FileChanged` is raised and nothing written. Raises `DocumentError` if it cannot be written.
     """
     try:
         data = text.encode("utf-8")
@@ -242,10 +249,10 @@ def write_atomically(
         data = None
     if data is None:
         raise DocumentError(_("{path} would hold half characters", path=path), path=path)
-    with _explained(path, "written"):
-        target = _behind_links(path, fs)
+    with _explain_errors(path, "written"):
+        target = _link_target(path, fs)
         make_folder(target.parent, fs=fs)
-        return _swap(target, data, expect, fs)
+        return _replace(target, data, expect, fs)
 
 
 def make_folder(path: Path, *, fs: FileSystem = OS) -> None:
@@ -261,12 +268,13 @@ def make_folder(path: Path, *, fs: FileSystem = OS) -> None:
             pass
 
 
-def _swap(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSystem) -> Stamp:
+def _replace(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSystem) -> Stamp:
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     descriptor = fs.open_new(temporary)
     try:
         try:
-            _write_all(descriptor, data, fs)
+            write_all(descriptor, data, fs)
+            fs.fsync(descriptor)
             new = _stamp(fs.fstat(descriptor))
         finally:
             fs.close(descriptor)
@@ -274,17 +282,17 @@ def _swap(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSystem
             raise FileChanged
         _rename_over(temporary, target, fs)
     except BaseException:
-        _forget(temporary, fs)
+        _discard(temporary, fs)
         raise
-    _settle(target, new, fs)
+    _finish(target, new, fs)
     return new
 
 
-def _write_all(descriptor: int, data: bytes, fs: FileSystem) -> None:
+def write_all(descriptor: int, data: bytes, fs: FileSystem) -> None:
+    """Write `data` to the end."""
     rest = memoryview(data)
     while rest:
         rest = rest[fs.write(descriptor, rest) :]
-    fs.fsync(descriptor)
 
 
 def _rename_over(source: Path, target: Path, fs: FileSystem) -> None:
@@ -296,33 +304,33 @@ def _rename_over(source: Path, target: Path, fs: FileSystem) -> None:
     return fs.replace(source, target)
 
 
-def _settle(target: Path, new: Stamp, fs: FileSystem) -> None:
-    """After the rename: it has happened, so nothing that fails here may be reported as a failure."""
+def _finish(target: Path, new: Stamp, fs: FileSystem) -> None:
+    """After the rename the new content is there: what fails here is not reported as a failure."""
     try:
         fs.sync_folder(target.parent)
-        _sweep(target, new, fs)
+        _remove_leftovers(target, new, fs)
     except OSError:
         pass
 
 
-def _sweep(target: Path, new: Stamp, fs: FileSystem) -> None:
-    """Remove what writers that were killed long ago left behind. The file system's clock is compared with itself."""
+def _remove_leftovers(target: Path, new: Stamp, fs: FileSystem) -> None:
+    """Remove the temporary files of writers that were killed. Both times are of the file system's clock."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.tmp")
     for name in fs.listdir(target.parent):
         if pattern.fullmatch(name):
-            litter = target.with_name(name)
-            if new.mtime_ns - fs.lstat(litter).st_mtime_ns > _LITTER_AGE * 1e9:
-                fs.unlink(litter)
+            leftover = target.with_name(name)
+            if new.mtime_ns - fs.lstat(leftover).st_mtime_ns > _LEFTOVER_AGE * 1e9:
+                fs.unlink(leftover)
 
 
-def _forget(temporary: Path, fs: FileSystem) -> None:
+def _discard(temporary: Path, fs: FileSystem) -> None:
     try:
         fs.unlink(temporary)
     except OSError:
         pass
 
 
-def _behind_links(path: Path, fs: FileSystem) -> Path:
+def _link_target(path: Path, fs: FileSystem) -> Path:
     try:
         status = fs.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -370,8 +378,8 @@ _REASONS = {
 
 
 @contextmanager
-def _explained(path: Path, what: str) -> Iterator[None]:
-    """Turn an `OSError` into one sentence; the cause is kept, without the frames that hold the text."""
+def _explain_errors(path: Path, what: str) -> Iterator[None]:
+    """Turn an `OSError` into a DocumentError; the cause is kept, without the frames that hold the text."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
-"""One setting by its path, as people type it: `models.providers."a.b".baseUrl`, `agents.list[0]`, `a["b.c"]`.
+"""Paths of settings as they are typed: `models.providers."a.b".baseUrl`, `agents.list[0]`, `a["b.c"]`.
 
-Pure: text → segments, segments → the keys of a document, keys → text. What a setting means is not known here.
+Pure: text → segments, segments → the keys of a document, keys → text. The meaning of settings is not known here.
 """
 
 from __future__ import annotations
@@ -17,28 +17,25 @@ from openclaw_ipython.i18n import _
 Keys = tuple[str, ...]
 
 MISSING: Final = object()
-"""What `value_at` returns where there is nothing; None is a value."""
+"""The result of `value_at` where there is nothing; None is a value."""
 
 _QUOTED = r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"""
-_SEGMENT = re.compile(
-    rf"""\[\s*(?P<inside>{_QUOTED}|[^\]"']+?)\s*\]|(?P<quoted>{_QUOTED})|(?P<bare>[^.\[\]"']+)""",
-    re.DOTALL,
-)
-_PLAIN = re.compile(r"""[^.\[\]"'\\\s]+""")
-_INDEX = re.compile(r"0|[1-9]\d{0,8}", re.ASCII)
+_SEGMENT = rf"""(?s)\[\s*(?P<inside>{_QUOTED}|[^\]"']+?)\s*\]|(?P<quoted>{_QUOTED})|(?P<bare>[^.\[\]"']+)"""
+_PLAIN = r"""[^.\[\]"'\\\s]+"""
+_INDEX = r"0|[1-9][0-9]{0,8}"
 _MOST_SEGMENTS = 32
 _HINT = 'write it like models.providers."a.b".baseUrl'
 
 
 class Segment(Struct, frozen=True):
-    """A part of a path. `bare` ones, typed without quotes, may belong together: `qwen3.7` is one key with a dot."""
+    """A part of a path. `bare`: typed without quotes, so `qwen3.7` may be two keys or one with a dot."""
 
     text: str
     bare: bool = True
 
 
 def parse_path(text: str) -> tuple[Segment, ...]:
-    """The segments of a path as typed. Raises UsageError for what is none."""
+    """The segments of a path as it is typed. Raises UsageError for a malformed one."""
     found: list[Segment] = []
     at = 0
     while at < len(text):
@@ -46,7 +43,7 @@ def parse_path(text: str) -> tuple[Segment, ...]:
             at += 1
         elif found and text[at] != "[":
             raise _malformed(text)
-        match = _SEGMENT.match(text, at)
+        match = re.compile(_SEGMENT).match(text, at)
         if match is None:
             raise _malformed(text)
         found.append(_segment(match))
@@ -56,13 +53,13 @@ def parse_path(text: str) -> tuple[Segment, ...]:
     return tuple(found)
 
 
-def locate(document: Any, segments: Sequence[Segment]) -> Keys:
-    """The keys of `document` that the segments mean.
+def keys_of(document: Any, segments: Sequence[Segment]) -> Keys:
+    """The keys of `document` that the segments name.
 
     Bare segments are joined where the document has a key with dots in it and no other reading fits better.
-    What the document does not have is taken segment by segment, ready to be created.
+    Of keys that the document lacks, each segment is one.
     """
-    return _fit(document, tuple(segments))[1]
+    return _best_match(document, tuple(segments))[1]
 
 
 def value_at(document: Any, keys: Sequence[str]) -> Any:
@@ -76,7 +73,7 @@ def value_at(document: Any, keys: Sequence[str]) -> Any:
 
 def path_text(keys: Sequence[str]) -> str:
     """The path as it is typed; keys with dots, blanks or brackets in quotes."""
-    return ".".join(key if _PLAIN.fullmatch(key) else _quoted(key) for key in keys)
+    return ".".join(key if re.fullmatch(_PLAIN, key) else _quoted(key) for key in keys)
 
 
 def paths_in(document: Any, limit: int = 2000) -> list[str]:
@@ -105,23 +102,23 @@ def _segment(match: re.Match[str]) -> Segment:
     return Segment(text, bare=False)
 
 
-def _fit(value: Any, segments: tuple[Segment, ...]) -> tuple[int, Keys]:
-    """How many segments stay without a key of the document, and the keys of the reading with the fewest."""
+def _best_match(value: Any, segments: tuple[Segment, ...]) -> tuple[int, Keys]:
+    """The keys that leave the fewest segments without a key of the document, after the number of those."""
     if not segments:
         return 0, ()
     best = len(segments), tuple(segment.text for segment in segments)
-    for size in range(1, _run(segments) + 1):
+    for size in range(1, _leading_bare(segments) + 1):
         key = ".".join(segment.text for segment in segments[:size])
         child = _child(value, key)
         if child is not MISSING:
-            left, keys = _fit(child, segments[size:])
+            left, keys = _best_match(child, segments[size:])
             if left < best[0]:
                 best = left, (key, *keys)
     return best
 
 
-def _run(segments: tuple[Segment, ...]) -> int:
-    """How many segments at the start may be one key."""
+def _leading_bare(segments: tuple[Segment, ...]) -> int:
+    """How many leading segments may be one key, at least one."""
     size = 0
     while size < len(segments) and segments[size].bare:
         size += 1
@@ -131,7 +128,7 @@ def _run(segments: tuple[Segment, ...]) -> int:
 def _child(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         return value.get(key, MISSING)
-    if isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
+    if isinstance(value, list) and re.fullmatch(_INDEX, key) and int(key) < len(value):
         return value[int(key)]
     return MISSING
 

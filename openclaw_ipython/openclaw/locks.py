@@ -27,7 +27,7 @@ from msgspec import Struct
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.files import OS, FileSystem, make_folder
+from openclaw_ipython.openclaw.files import OS, FileSystem, make_folder, write_all
 
 if TYPE_CHECKING:
     from openclaw_ipython.runtime.env import Runtime
@@ -186,9 +186,7 @@ class LockFile(ABC):
             return False
         try:
             try:
-                rest = memoryview(content)
-                while rest:
-                    rest = rest[self._fs.write(descriptor, rest) :]
+                write_all(descriptor, content, self._fs)
                 inode = self._fs.fstat(descriptor).st_ino
             finally:
                 self._fs.close(descriptor)

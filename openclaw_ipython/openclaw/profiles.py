@@ -1,7 +1,7 @@
-"""The credentials in `auth-profiles.json`: one person's login per profile, most of them other people's.
+"""The credentials in `auth-profiles.json`: one login per profile, most of them for other services than ours.
 
-Pure: parsed JSON in, values and edits out. Reading is tolerant per profile; a change touches one profile and
-keeps every key it does not know. Tokens are `Secret`s from the moment they are read.
+Pure: parsed JSON in, values and edits out. A profile that cannot be read does not hide the others; a change touches one
+profile and keeps every key it does not know. Tokens are `Secret`s from the moment they are read.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, member_at
 from openclaw_ipython.sanitize.secrets import Secret
 
 TYPES = ("oauth", "api_key", "token")
@@ -24,8 +24,8 @@ _OLD_NAMES = {"mode": "type", "apiKey": "key"}
 class StoredProfile(Struct, frozen=True):
     """One stored login. `expires` is epoch milliseconds.
 
-    `oauth` has `access` and mostly `refresh`; `api_key` has `key`, `token` has `token`, or either is a
-    reference to a variable, which stays in the record as it is. `extra` is what else the record holds.
+    `oauth` has `access` and mostly `refresh`; `api_key` has `key` and `token` has `token`, or either has a
+    reference to a variable, which stays in `extra`: everything else that the record holds.
     """
 
     id: str
@@ -43,7 +43,7 @@ class StoredProfile(Struct, frozen=True):
         return f"StoredProfile({self.id!r}, {self.type!r}, {self.provider!r}, expires={self.expires})"
 
     def secret(self, environ: Mapping[str, str]) -> Secret | None:
-        """What would be sent: access token, token or key; a reference is looked up in the environment."""
+        """What requests send: access token, token or key; a reference is looked up in the environment."""
         stored = self.access or self.token or self.key
         if stored:
             return stored
@@ -55,10 +55,10 @@ class StoredProfile(Struct, frozen=True):
 
 
 class Profiles(Struct, frozen=True):
-    """What one credentials file says. `problems` are sentences about profiles that had to be left out.
+    """The content of a credentials file. `problems` are messages about profiles that had to be left out.
 
-    `order` is provider → profile ids as the person wants them tried; `stats` is OpenClaw's bookkeeping of
-    failures and cooldowns, per profile, as it stands.
+    `order` is provider → profile ids in the order they are to be tried; `stats` are OpenClaw's records of failures
+    and cooldowns, per profile, as they are written.
     """
 
     profiles: Mapping[str, StoredProfile] = {}
@@ -67,14 +67,14 @@ class Profiles(Struct, frozen=True):
     problems: tuple[str, ...] = ()
 
     def over(self, base: Profiles) -> Profiles:
-        """These and those of `base`, where these have the say. The problems of neither."""
+        """These and those of `base`; of two with one id, these. Problems are left out."""
         return Profiles(
             {**base.profiles, **self.profiles}, {**base.order, **self.order}, {**base.stats, **self.stats}
         )
 
 
 def read_profiles(document: Any) -> Profiles:
-    """The profiles of a parsed file. Those with wrong types are problems; the others count."""
+    """The profiles of a parsed file. Profiles with values of the wrong type are problems."""
     if not isinstance(document, Mapping):
         return Profiles(problems=("it is not an object",))
     entries = document.get("profiles")
@@ -90,11 +90,11 @@ def read_profiles(document: Any) -> Profiles:
 
 
 def profile_edits(document: Any, profile_id: str, profile: StoredProfile) -> list[Edit]:
-    """The edits that store a profile: its own keys are set, credentials it no longer has go, others stay."""
+    """The edits that store a profile: its keys are set, credentials it no longer has are removed, other keys stay."""
     version = [] if isinstance(document, Mapping) and "version" in document else [Edit(("version",), 1)]
     path = ("profiles", profile_id)
     record = _record(profile)
-    old = _at(document, path)
+    old = member_at(document, path)
     if not isinstance(old, Mapping):
         return [*version, Edit(path, record)]
     gone = [key for key in old if key not in record and (key in _KNOWN or key in _OLD_NAMES)]
@@ -106,17 +106,17 @@ def profile_edits(document: Any, profile_id: str, profile: StoredProfile) -> lis
 
 
 def removal_edits(document: Any, profile_id: str) -> list[Edit]:
-    """The edits that remove a profile and the bookkeeping about it; the order a person chose stays."""
-    if _at(document, ("profiles", profile_id)) is None:
+    """The edits that remove a profile and its statistics; the order chosen by the user stays."""
+    if member_at(document, ("profiles", profile_id)) is None:
         return []
-    last_good = _at(document, ("lastGood",))
+    last_good = member_at(document, ("lastGood",))
     pointing = (
         [key for key, value in last_good.items() if value == profile_id]
         if isinstance(last_good, Mapping)
         else []
     )
     edits = [Edit(("profiles", profile_id), REMOVE), *(Edit(("lastGood", key), REMOVE) for key in pointing)]
-    if _at(document, ("usageStats", profile_id)) is not None:
+    if member_at(document, ("usageStats", profile_id)) is not None:
         edits.append(Edit(("usageStats", profile_id), REMOVE))
     return edits
 
@@ -139,7 +139,7 @@ def _profile(profile_id: str, record: Any) -> StoredProfile | str:
             return f"{key} is not a text"
     if not values.get("provider"):
         return "it names no provider"
-    if "expires" in values and not _is_time(values["expires"]):
+    if "expires" in values and not is_time(values["expires"]):
         return "expires is not a time"
     if not _has_credential(values):
         return "it holds no credential"
@@ -161,8 +161,8 @@ def _has_credential(values: Mapping[str, Any]) -> bool:
     return bool(values.get(name)) or isinstance(values.get(_REFERENCES[values["type"]]), Mapping)
 
 
-def _is_time(value: Any) -> bool:
-    """Milliseconds since 1970 that a program can calculate with."""
+def is_time(value: Any) -> bool:
+    """Whether `value` is a time in milliseconds since the epoch."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return 0 <= value < 2**63  # which neither infinity nor "not a number" is
@@ -195,9 +195,3 @@ def _stats(value: Any) -> dict[str, Mapping[str, Any]]:
     if not isinstance(value, Mapping):
         return {}
     return {profile_id: stats for profile_id, stats in value.items() if isinstance(stats, Mapping)}
-
-
-def _at(document: Any, path: tuple[str, ...]) -> Any:
-    for key in path:
-        document = document.get(key) if isinstance(document, Mapping) else None
-    return document

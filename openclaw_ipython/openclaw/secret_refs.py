@@ -1,7 +1,7 @@
-"""References to secrets: `{source, provider, id}` instead of a key, as OpenClaw's configuration and logins may have.
+"""References to secrets: `{source, provider, id}` in place of a key, in OpenClaw's configuration and logins.
 
-`env` is looked up, `file` is read (whole, or by a JSON pointer, RFC 6901), `exec` is not run here: a notebook starts
-no programs by itself. What is resolved stays in memory and is never written back.
+`env` is looked up, `file` is read (as a whole, or by a JSON pointer, RFC 6901), `exec` is refused: a notebook starts no
+programs by itself. A resolved secret stays in memory and is never written back.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.files import OS, FileSystem
+from openclaw_ipython.openclaw.files import OS, FileSystem, read_at_most
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ _ARRAY_INDEX = r"0|[1-9][0-9]{0,8}"
 
 
 def variable_of(text: str) -> str | None:
-    """The variable that a text of the form `$NAME` or `${NAME}` stands for; None for any other text."""
+    """The name in a text of the form `$NAME` or `${NAME}`; None for any other text."""
     match = re.fullmatch(_VARIABLE, text.strip())
     return (match[1] or match[2]) if match else None
 
 
 class SecretRefs:
-    """Looks references up. `user_home` is what `~` stands for in the path of a file."""
+    """Resolves references. `user_home` is what `~` stands for in the path of a file."""
 
     def __init__(
         self, config: ConfigView, environ: Mapping[str, str], user_home: Path, fs: FileSystem = OS
@@ -47,7 +47,7 @@ class SecretRefs:
         self._fs = fs
 
     def resolve(self, reference: Mapping[str, Any]) -> Secret:
-        """The secret. Raises ConfigError that says in one sentence why there is none."""
+        """The secret. Raises ConfigError where there is none."""
         source, name = reference.get("source"), reference.get("id")
         if not isinstance(name, str) or not name.strip():
             raise ConfigError(_("a secret reference names no id"))
@@ -65,7 +65,7 @@ class SecretRefs:
         raise ConfigError(_("a secret reference is of an unknown kind"))
 
     def _settings(self, source: str, reference: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The entry of `secrets.providers` that a reference means, empty when there is none."""
+        """The entry of `secrets.providers` for a reference, empty when there is none."""
         name = reference.get("provider") or self._config.get(("secrets", "defaults", source)) or "default"
         entry = self._config.get(("secrets", "providers", str(name)))
         return entry if isinstance(entry, Mapping) and entry.get("source") in (None, source) else {}
@@ -104,7 +104,7 @@ class SecretRefs:
         return path
 
     def _text(self, path: Path, settings: Mapping[str, Any]) -> Secret:
-        """The content of a file that only its owner can read."""
+        """The content of a file, which only its owner may be able to read."""
         try:
             descriptor = self._fs.open_to_read(path)
             try:
@@ -134,9 +134,7 @@ def _limit(settings: Mapping[str, Any]) -> int:
 
 
 def _read(fs: FileSystem, descriptor: int, limit: int, path: Path) -> bytes:
-    data = b""
-    while len(data) <= limit and (piece := fs.read(descriptor, limit + 1 - len(data))):
-        data += piece
+    data = read_at_most(descriptor, limit, fs)
     if len(data) > limit:
         raise ConfigError(_("the secret file {path} is too large", path=path))
     return data
@@ -151,7 +149,7 @@ def _parsed(text: str, path: Path) -> Any:
 
 
 def _at(value: Any, pointer: str) -> Any:
-    """What a JSON pointer leads to (RFC 6901 §4), None where there is nothing."""
+    """The value a JSON pointer refers to (RFC 6901 §4), None where there is none."""
     if not pointer.startswith("/"):
         return None
     for part in pointer[1:].split("/"):

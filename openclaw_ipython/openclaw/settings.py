@@ -1,13 +1,15 @@
-"""`config get|set|unset`: one setting of `openclaw.json` by its path.
+"""`config get|set|unset`: one setting of `openclaw.json` by its path, secrets masked.
 
-What is shown is what is typed in the file (`${NAME}` stays), with secrets masked. What is written goes
-through the store; no file is touched here. Keys that OpenClaw does not know are not created: it refuses such
-a file as a whole.
+What is shown is what the file has (`${NAME}` stays). A value is a secret by the name it stands under (`apiKey`,
+`botToken`, `password`) or by its own form; references (`${NAME}`) and placeholders (`qwen-oauth`, the name of a
+variable) are none. Changes go through the store. Keys that OpenClaw does not know are not created: it refuses a file
+that has one.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,30 +18,48 @@ from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.config_view import is_marker
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, Json5Error, parse
 from openclaw_ipython.openclaw.keypaths import (
     MISSING,
     Keys,
-    locate,
+    keys_of,
     parse_path,
     path_text,
     paths_in,
     value_at,
 )
-from openclaw_ipython.openclaw.masking import holds_secret, masked
+from openclaw_ipython.sanitize.secrets import mask, redact
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.store import Store
 
-# What every release from February 2026 on takes at the top of its configuration.
+# The top-level keys that every release since February 2026 accepts.
 TOP_LEVEL = frozenset({
     "$include", "$schema", "acp", "agents", "approvals", "audio", "auth", "bindings", "broadcast", "browser",
     "canvasHost", "channels", "cli", "commands", "cron", "diagnostics", "discovery", "env", "gateway", "hooks",
     "logging", "media", "memory", "messages", "meta", "models", "nodeHost", "plugins", "secrets", "session",
     "skills", "talk", "tools", "ui", "update", "web", "wizard",
 })  # fmt: skip
+
+
+HIDDEN = "…"
+
+_ENDINGS = (
+    "key", "keys", "token", "password", "passwd", "passphrase", "secret", "authorization", "cookie",
+    "credential", "credentials",
+)  # fmt: skip
+_EXACT = frozenset({"pass", "bearer"})
+_HARMLESS = ("sessionkey", "publickey", "statekey", "appliedkeys", "allowedkeys")
+_NEVER_SHOWN = (
+    "password",
+    "passwd",
+    "passphrase",
+    "pass",
+)  # often short, so a part of it gives too much away
+_REFERENCE = r"\$\{[A-Z_][A-Z0-9_]*\}|\$[A-Z][A-Z0-9_]*"
 
 
 class Setting(Struct, frozen=True):
@@ -50,7 +70,7 @@ class Setting(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """A change that was made, and the file it is in."""
+    """A change, and the file it was written to."""
 
     setting: Setting
     file: Path
@@ -63,21 +83,21 @@ class Settings:
         self._store = store
 
     def get(self, path: str) -> Setting:
-        """What the file says at `path`. Raises UsageError when there is nothing."""
+        """The setting at `path`. Raises UsageError where there is none."""
         document = self._document()
         keys = self._existing(document, path)
         return Setting(path_text(keys), masked(value_at(document, keys), _name(keys)))
 
     def set(self, path: str, text: str, *, as_text: bool = False) -> Written:
-        """Write a setting. `text` is read as JSON5 (`true`, `8192`, `{a: 1}`) where it is that, else as text.
+        """Write a setting. `text` is read as JSON5 (`true`, `8192`, `{a: 1}`), and as a string where it is not.
 
         Raises UsageError for a secret, for a key OpenClaw does not know, and for a part of a list.
         """
         value = text if as_text else _value(text)
         segments = parse_path(path)
-        keys = locate(self._document(), segments)
+        keys = keys_of(self._document(), segments)
         if holds_secret(value, _name(keys)):
-            raise _never_on_the_line(keys)
+            raise _secret_in_a_cell(keys)
 
         def plan(view: ConfigView) -> list[Edit]:
             _check_place(view.config, keys)
@@ -86,7 +106,7 @@ class Settings:
         return Written(Setting(path_text(keys), value), self._store.edit_config(plan))
 
     def unset(self, path: str) -> Written:
-        """Take a setting out of the file. Raises UsageError when it is not there."""
+        """Remove a setting from the file. Raises UsageError where there is none."""
         keys = self._existing(self._document(), path)
 
         def plan(view: ConfigView) -> list[Edit]:
@@ -96,14 +116,14 @@ class Settings:
         return Written(Setting(path_text(keys), None), self._store.edit_config(plan))
 
     def paths(self) -> list[str]:
-        """Every path there is, and the top-level ones there may be: for completion."""
+        """The paths in the file and the top-level names OpenClaw knows: for completion."""
         return list(dict.fromkeys([*paths_in(self._document()), *sorted(TOP_LEVEL)]))
 
     def _document(self) -> Mapping[str, Any]:
         return self._store.load().config.config
 
     def _existing(self, document: Mapping[str, Any], path: str) -> Keys:
-        keys = locate(document, parse_path(path))
+        keys = keys_of(document, parse_path(path))
         if value_at(document, keys) is MISSING:
             near = suggest(path_text(keys), paths_in(document))
             raise UsageError(
@@ -113,8 +133,51 @@ class Settings:
         return keys
 
 
+# -- masking -------------------------------------------------------------------------------
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what stands under `name` is a secret."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    if plain.endswith(_HARMLESS):
+        return False
+    return plain in _EXACT or plain.endswith(_ENDINGS)
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """`value`, which stands under `name`, for display: secrets are shortened to their ends or hidden."""
+    if isinstance(value, Mapping):
+        return {key: masked(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, name) for item in value]
+    if isinstance(value, str):
+        return _mask_text(value, name)
+    hidden = not isinstance(value, bool) and isinstance(value, int | float) and _is_never_mask_text(name)
+    return HIDDEN if hidden else value
+
+
+def holds_secret(value: Any, name: str = "") -> bool:
+    """Whether a value that stands under `name` is, or contains, a secret."""
+    return bool(masked(value, name) != value)
+
+
+def _mask_text(text: str, name: str) -> str:
+    if not text or re.fullmatch(_REFERENCE, text) or is_marker(text):
+        return text
+    if not is_secret_name(name):
+        return redact(text)
+    return HIDDEN if _is_never_mask_text(name) else mask(text)
+
+
+def _is_never_mask_text(name: str) -> bool:
+    return re.sub(r"[^a-z]", "", name.lower()).endswith(_NEVER_SHOWN)
+
+
+# -- parts ---------------------------------------------------------------------------------
+
+
 def _name(keys: Keys) -> str:
-    """The name a value stands under: list positions are none."""
+    """The name of a value: the last key that is no position in a list."""
     return next((key for key in reversed(keys) if not key.isdigit()), "")
 
 
@@ -145,19 +208,19 @@ def _check_place(document: Mapping[str, Any], keys: Keys) -> None:
             suggestions=near,
         )
     for size in range(1, len(keys)):
-        around = value_at(document, keys[:size])
-        if isinstance(around, list):
+        parent = value_at(document, keys[:size])
+        if isinstance(parent, list):
             raise UsageError(
                 _("{path} is a list, which is set as a whole", path=path_text(keys[:size])),
                 hint=f"%openclaw config set {path_text(keys[:size])} '[…]'",
             )
-        if around is not MISSING and not isinstance(around, Mapping):
+        if parent is not MISSING and not isinstance(parent, Mapping):
             raise UsageError(
                 _("{path} is a single value and has no settings below it", path=path_text(keys[:size]))
             )
 
 
-def _never_on_the_line(keys: Keys) -> UsageError:
+def _secret_in_a_cell(keys: Keys) -> UsageError:
     return UsageError(
         _(
             "{path}: a key or password typed on the line stays in the history of the notebook, so it is not written",

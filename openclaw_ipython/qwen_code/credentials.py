@@ -19,7 +19,7 @@ from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, Stamp, write_atomically
 from openclaw_ipython.openclaw.json5.parse import Edit, Json5Error
 from openclaw_ipython.openclaw.locks import ExistingLock, LockFile
-from openclaw_ipython.openclaw.profiles import StoredProfile
+from openclaw_ipython.openclaw.profiles import StoredProfile, is_time
 from openclaw_ipython.openclaw.reading import FileReader, syntax_error
 from openclaw_ipython.openclaw.token_stores import RefreshPolicy
 from openclaw_ipython.sanitize.secrets import Secret
@@ -70,9 +70,9 @@ class QwenCodeFile:
         return QwenCodeLock(self.path, self._runtime, fs=self._fs)
 
     def read(self) -> StoredProfile | None:
-        """The login as it stands now, None if there is no file.
+        """The login as it is stored now, None if there is no file.
 
-        `extra` has `resource_url` and what else the file holds. Raises DocumentError for a file that is no login.
+        `extra` has `resource_url` and everything else in the file. Raises DocumentError for a file that is no login.
         """
         found = self._read()
         if isinstance(found, DocumentError):
@@ -80,9 +80,9 @@ class QwenCodeFile:
         return found
 
     def write(self, profile: StoredProfile) -> None:
-        """Write renewed tokens; every other key of the file stays. The caller holds `lock()`.
+        """Write refreshed tokens; every other key of the file stays. The caller holds `lock()`.
 
-        A file that vanished meanwhile is written anew. Raises DocumentError or StoreBusy where that is not
+        A file that was removed meanwhile is written anew. Raises DocumentError or StoreBusy where that is not
         possible; the file is then as it was.
         """
         failure: DocumentError | StoreBusy | None
@@ -136,12 +136,12 @@ class QwenCodeFile:
         return None
 
     def _date(self, new: Stamp, old: Stamp | None) -> None:
-        """Let a running Qwen Code see that the file is a newer one, whatever the clocks say."""
+        """Give the file a later time than before, whatever the clocks say: Qwen Code reads it again only then."""
         if old is None or new.mtime_ns >= old.mtime_ns + _NEWER_NS:
             return
         try:
             self._fs.set_mtime(self.path, old.mtime_ns + _NEWER_NS)
-        except OSError:  # it then finds out by a 401, and refreshes by itself
+        except OSError:  # its next request is refused, and it refreshes by itself
             pass
 
 
@@ -155,7 +155,7 @@ class QwenCodeLock(LockFile):
         super().__init__(path, path.with_name("oauth_creds.lock"), runtime, fs=fs)
 
     def content(self) -> bytes:
-        """A UUID, by which the holder knows its own lock."""
+        """A UUID, by which its owner recognises the lock."""
         return str(uuid.uuid4()).encode()
 
     def is_stale(self, found: ExistingLock) -> bool:
@@ -176,7 +176,7 @@ class QwenCodeLock(LockFile):
 
 
 def _profile(record: Any) -> StoredProfile | str:
-    """The login in a parsed file, or what is wrong with it."""
+    """The login in a parsed file, or why it holds none."""
     if not isinstance(record, Mapping):
         return "it is not an object"
     kind = record.get("token_type")
@@ -185,7 +185,7 @@ def _profile(record: Any) -> StoredProfile | str:
     for key in ("access_token", "refresh_token"):
         if not _is_token(record.get(key)):
             return f"{key} is missing or is no token"
-    if not _is_time(record.get("expiry_date")):
+    if not is_time(record.get("expiry_date")):
         return "expiry_date is missing or is not a time"
     return StoredProfile(
         id=PROFILE_ID,
@@ -199,7 +199,7 @@ def _profile(record: Any) -> StoredProfile | str:
 
 
 def _record(profile: StoredProfile, *, with_extra: bool) -> dict[str, Any]:
-    """What the file has to say. Qwen Code ignores one without `token_type`."""
+    """The record to write. Qwen Code ignores one without `token_type`."""
     record: dict[str, Any] = {
         "access_token": profile.access.reveal() if profile.access else "",
         "refresh_token": profile.refresh.reveal() if profile.refresh else "",
@@ -211,7 +211,7 @@ def _record(profile: StoredProfile, *, with_extra: bool) -> dict[str, Any]:
 
 
 def _is_token(value: Any) -> bool:
-    """Something that can stand in a header: a line break would end it."""
+    """Whether `value` can be sent in a header, which a line break would end."""
     return (
         isinstance(value, str)
         and value.isascii()
@@ -219,12 +219,6 @@ def _is_token(value: Any) -> bool:
         and bool(value)
         and " " not in value
     )
-
-
-def _is_time(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return 0 <= value < 2**63  # which neither infinity nor "not a number" is
 
 
 def _no_login(path: Path, why: str) -> DocumentError:

@@ -523,3 +523,8 @@ def _set(target: dict, path: list[str], value: object) -> None:
     for key in path[:-1]:
         target = target.setdefault(key, {})
     target[path[-1]] = value
+
+
+def test_no_representation_shows_a_value():
+    for shown in (Edit(("a",), "sk-secret"), parse('{a: "sk-secret"}'), read('{a: "sk-secret"}')):
+        assert "sk-secret" not in repr(shown)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.openclaw.keypaths import (
     MISSING,
-    locate,
+    keys_of,
     parse_path,
     path_text,
     paths_in,
@@ -43,7 +43,7 @@ DOCUMENT = {
     ],
 )
 def test_a_path_means_these_keys(typed, keys):
-    assert locate(DOCUMENT, parse_path(typed)) == keys
+    assert keys_of(DOCUMENT, parse_path(typed)) == keys
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_what_is_no_path_is_refused(typed):
 
 def test_two_readings_of_a_path_go_to_the_one_that_exists():
     document = {"a": {"b": {"here": 1}}, "a.b": {"there": 2}}
-    assert locate(document, parse_path("a.b.here")) == ("a", "b", "here")
-    assert locate(document, parse_path("a.b.there")) == ("a.b", "there")
-    assert locate(document, parse_path("a.b")) == ("a", "b")
-    assert locate(document, parse_path('"a.b"')) == ("a.b",)
+    assert keys_of(document, parse_path("a.b.here")) == ("a", "b", "here")
+    assert keys_of(document, parse_path("a.b.there")) == ("a.b", "there")
+    assert keys_of(document, parse_path("a.b")) == ("a", "b")
+    assert keys_of(document, parse_path('"a.b"')) == ("a.b",)
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def members(value, keys=()):
 @given(DOCUMENTS)
 def test_the_text_of_a_path_leads_back_to_its_keys(document):
     for keys in members(document):
-        assert locate(document, parse_path(path_text(keys))) == keys
+        assert keys_of(document, parse_path(path_text(keys))) == keys
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_a_path_or_a_usage_error(text):
     try:
-        assert locate({}, parse_path(text))
+        assert keys_of({}, parse_path(text))
     except UsageError:
         pass

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -79,6 +79,15 @@ def parse(text: str) -> Document:
 def dotted(path: Sequence[str]) -> str:
     """A path as people write it: `models.providers.qwen-portal`."""
     return ".".join(path)
+
+
+def member_at(value: Any, path: Sequence[str]) -> Any:
+    """The value at a path of keys; None where there is none."""
+    for key in path:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key)
+    return value
 
 
 def same(left: Any, right: Any) -> bool:
