@@ -28,8 +28,8 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.secrets import Secret, redact
+from openclaw_ipython.sanitize.text import visible
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEFAULT_INTERVAL = 5.0  # RFC 8628 §3.2: when `interval` is missing

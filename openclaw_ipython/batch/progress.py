@@ -13,7 +13,7 @@ from html import escape
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.results import Tally

@@ -27,7 +27,7 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.errors import OpenClawError, ProtocolError, StreamBroken, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.characters import paired
+from openclaw_ipython.sanitize.text import paired
 
 if TYPE_CHECKING:
     from openclaw_ipython.sanitize.secrets import Secret

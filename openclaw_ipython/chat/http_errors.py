@@ -27,8 +27,8 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.secrets import Secret, redact
+from openclaw_ipython.sanitize.text import visible
 
 EXCERPT = 300
 _YEAR = 366 * 86400

@@ -242,7 +242,7 @@ class Reply(str):
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from openclaw_ipython.sanitize.markdown import safe_markdown
-        from openclaw_ipython.sanitize.terminal import safe_text
+        from openclaw_ipython.sanitize.text import safe_text
 
         text = str(self)
         if self.parsed is not None and text.lstrip()[:1] in ("{", "[") and "```" not in text:

@@ -18,7 +18,7 @@ from openclaw_ipython.errors import ProtocolError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.providers.guesses import guessed
 from openclaw_ipython.providers.spec import ModelSpec, Price, Provider, Source
-from openclaw_ipython.sanitize.characters import visible
+from openclaw_ipython.sanitize.text import visible
 
 MOST = 5_000
 """Models of one list that are looked at."""

@@ -8,23 +8,23 @@ belongs here: where and how often it is shown is decided elsewhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from openclaw_ipython.patterns import pattern
-from openclaw_ipython.sanitize.characters import visible
+from msgspec import Struct
+
 from openclaw_ipython.sanitize.html import html_code, preformatted
-from openclaw_ipython.values import dataclass
+from openclaw_ipython.sanitize.text import visible
 
 MAX_LENGTH = 400_000
 """Characters; a longer text in one piece is shown as plain text."""
 
 # One line of words between single spaces: letters of any script that has no other meaning here, and the marks of
 # ordinary prose. The first words of most answers are that, and are shown before the parser has been imported.
-_PLAIN_WORDS = pattern(r"[^\W\d_](?:[^\W_]|[,;?'()%，。] ?|\.(?= |$)| (?! ))*(?<! )")
+_PLAIN_WORDS = r"[^\W\d_](?:[^\W_]|[,;?'()%，。] ?|\.(?= |$)| (?! ))*(?<! )"
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(Struct, frozen=True):
     """A top-level block: its kind (markdown-it's token type), first line (from 0) and safe Markdown."""
 
     kind: str
@@ -47,7 +47,7 @@ def safe_blocks(text: str, *, growing: bool = False) -> list[Block]:
     """
     if len(text) > MAX_LENGTH:
         return [plain_block(text)]
-    if _PLAIN_WORDS.fullmatch(words := text.rstrip(" \n")):
+    if re.fullmatch(_PLAIN_WORDS, words := text.rstrip(" \n")):
         return [Block("paragraph_open", 0, words)]
     try:
         return list(_read(text, growing))
@@ -72,5 +72,5 @@ def _read(text: str, growing: bool) -> Iterator[Block]:
     from openclaw_ipython.sanitize.markdown_writer import Writer
 
     for block in Writer(tokens(text), growing=growing).blocks():
-        if block.markdown:
-            yield block
+        if block[-1]:
+            yield Block(*block)

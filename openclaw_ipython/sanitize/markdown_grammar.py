@@ -1,6 +1,6 @@
 r"""The Markdown that models write: CommonMark, tables, strikethrough, and math between dollars or TeX brackets.
 
-The one module that imports markdown-it; `safe.markdown` imports it on first use. It only reads: what may be
+The one module that imports markdown-it; `sanitize.markdown` imports it on first use. It only reads: what may be
 shown, and how, is decided where tokens are written out again.
 """
 
@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
-from openclaw_ipython.patterns import pattern
-from openclaw_ipython.sanitize.formulas import CLOSERS
+CLOSERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
+"""How a formula is opened in text, and what closes it."""
 
 MAX_NESTING = 48
 MAX_COLUMNS = 200
@@ -23,12 +23,10 @@ MAX_BRACKETS = 3000
 MAX_FORMULA = 4000
 MAX_FORMULA_LINES = 200
 
-_NEXT_DOLLAR = pattern(r"[^$\\]*(?:\\.[^$\\]*)*\$", re.S)
-_ENVIRONMENT = pattern(
-    r"\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|cases|split)\*?)\}"
-)
-_TEX_SIGN = pattern(r"[\\^_={}]")
-_WORD = pattern(r"[ \n][A-Za-z]{2}")
+_NEXT_DOLLAR = r"(?s)[^$\\]*(?:\\.[^$\\]*)*\$"
+_ENVIRONMENT = r"\\begin\{((?:equation|align|alignat|gather|multline|eqnarray|flalign|cases|split)\*?)\}"
+_TEX_SIGN = r"[\\^_={}]"
+_WORD = r"[ \n][A-Za-z]{2}"
 
 
 class TooComplex(Exception):
@@ -134,7 +132,7 @@ def _dollar_end(text: str, start: int, limit: int) -> int:
     before = text[start - 2 : start - 1]
     if start >= limit or text[start].isspace() or before == "$" or _is_ascii_alnum(before):
         return -1
-    match = _NEXT_DOLLAR.match(text, start, limit)
+    match = re.compile(_NEXT_DOLLAR).match(text, start, limit)
     if match is None:
         return -1
     end = match.end() - 1
@@ -144,7 +142,7 @@ def _dollar_end(text: str, start: int, limit: int) -> int:
 
 
 def _is_about_money(text: str) -> bool:
-    return text[0].isdigit() and _TEX_SIGN.search(text) is None and _WORD.search(text) is not None
+    return text[0].isdigit() and re.search(_TEX_SIGN, text) is None and re.search(_WORD, text) is not None
 
 
 def _is_ascii_alnum(char: str) -> bool:
@@ -182,7 +180,7 @@ def _block_delimiters(line: str) -> tuple[str, str]:
         return "$$", "$$"
     if line.startswith(r"\["):
         return r"\[", r"\]"
-    if environment := _ENVIRONMENT.match(line):
+    if environment := re.match(_ENVIRONMENT, line):
         return environment[0], rf"\end{{{environment[1]}}}"
     return "", ""
 
@@ -196,3 +194,66 @@ def _block_end(state: StateBlock, line: int, end_line: int, rest: str, closer: s
             return line, False
         rest = state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
     return line + 1, rest.index(closer) == len(rest.rstrip()) - len(closer)
+
+
+# -- which formulas may be typeset ----------------------------------------------------------
+#
+# TeX is a programming language and its web typesetters have commands that link, style and load. A formula also passes
+# two readers that disagree: some front ends take math out before they read Markdown (JupyterLab, nbconvert), others
+# afterwards or never. So what leaves here means the same, or nothing, to both.
+
+MAX_FORMULA_LENGTH = 10_000
+MAX_BRACES = 60
+
+# Commands that act outside their formula: links, HTML attributes, styles, files, other extensions,
+# definitions (a later formula could be built from them), references (ids of the page), raw characters.
+# The lists of MathJax (ui/safe, html, action, bbox, require, newcommand, mathtools) and of KaTeX ("trust").
+_DENIED = r"""(?x)\\(?:
+        href|url|nolinkurl|hyperref|class|cssId|style|data|html\w*|mmlToken|bbox|toggle|mathtip|texttip|tooltip
+      | require|include\w*|input|import|special|write\w*|read|openin|openout|catcode|immediate
+      | unicode|char|symbol|csname|endcsname|expandafter|noexpand|futurelet|string|detokenize|scantokens
+      | [gex]?def|let|global|long|outer|new(?!line(?![A-Za-z]))\w*|(?:re|provide)new\w*|provide\w*|Declare\w*|New\w*
+      | define\w*|mathtoolsset|\w*tagform|setOptions|label|ref|eqref|autoref|pageref|cref|Cref|cite\w*
+    )(?![A-Za-z])"""
+_LABEL = r"\\label\s*\{[^{}]*\}"  # means nothing here, and is an error when painted a second time
+_COMMENT = r"(?<!\\)((?:\\\\)*)%[^\n]*"
+_ESCAPE_OR_BRACE = r"(?s)\\.|[{}$]"
+_REFUSED = r"(?i)`|://|www\.|(?<!\\)\$|\\\\\$|\\\Z"
+_SHIELDED = (
+    (r"<", r"\\lt "),
+    (r">", r"\\gt "),
+    (r"&(?=[#\w])", "& "),  # would be an entity to a Markdown reader
+    (r"!(?=\[)", "! "),
+    (r"\](?=[(\[:])", "] "),  # a link, or the definition of one
+    (r"\\\\(?=[{}$(\[])", r"\\\\ "),  # readers differ on what the second backslash belongs to
+    (r"@@", "@ @"),  # how JupyterLab marks where a formula was
+)
+_BAR = r"\\\||(?<!\\)\|"
+
+
+def safe_formula(tex: str, *, in_table: bool = False) -> str | None:
+    r"""The formula `tex`, without its delimiters, as one line that may stand between dollars; None if it may not.
+
+    `<` and `>` become `\lt` and `\gt`, comments go, `|` becomes `\vert` where it would end a table cell.
+    None means: show it as code.
+    """
+    if len(tex) > MAX_FORMULA_LENGTH:
+        return None
+    tex = re.sub(_LABEL, "", re.sub(_COMMENT, r"\1", tex))
+    for sign, replacement in _SHIELDED:
+        tex = re.sub(sign, replacement, tex)
+    if in_table:
+        tex = re.sub(_BAR, lambda match: r"\Vert " if len(match[0]) > 1 else r"\vert ", tex)
+    tex = " ".join(tex.split())
+    if not tex or re.search(_REFUSED, tex) or not _balanced(tex):
+        return None
+    return None if re.search(_DENIED, tex) else tex
+
+
+def _balanced(tex: str) -> bool:
+    depth = 0
+    for match in re.finditer(_ESCAPE_OR_BRACE, tex):
+        depth += {"{": 1, "}": -1}.get(match[0], 0)
+        if not 0 <= depth <= MAX_BRACES:
+            return False
+    return depth == 0

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn
-
-from openclaw_ipython.patterns import pattern
 
 
 class Secret:
@@ -50,18 +49,18 @@ class Secret:
         return self
 
 
-_BEARER = pattern(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}")
-_NAMED = pattern(
+_BEARER = r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"
+_NAMED = (
     r"(?i)([\"']?(?:access_token|refresh_token|id_token|device_code|code_verifier|api[_-]?key|authorization|"
     r"password|secret)[\"']?\s*[:=]\s*[\"']?)[^\s\"',;&}]{4,}"
 )
-_KEY_SHAPED = pattern(r"\b(?:sk|fw|pk|hf|gsk|xai|ms)[-_][A-Za-z0-9_-]{12,}")
+_KEY_SHAPED = r"\b(?:sk|fw|pk|hf|gsk|xai|ms)[-_][A-Za-z0-9_-]{12,}"
 # Each run of a token's characters is looked at once, from its beginning: linear also for hostile text.
-_JWT = pattern(
+_JWT = (
     r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{4})([A-Za-z0-9_-]*?)"
     r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{4,}+(?:\.[A-Za-z0-9_-]*)?"
 )
-_URL_PASSWORD = pattern(r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@]+@")
+_URL_USER = r"(?i)\b([a-z][a-z0-9+.-]{0,30}://)[^\s/@]+@"
 
 
 def redact(text: str, *known: Secret) -> str:
@@ -73,11 +72,11 @@ def redact(text: str, *known: Secret) -> str:
         value = secret.reveal()
         if len(value) >= 4:
             text = text.replace(value, "…")
-    text = _BEARER.sub(r"\1 …", text)
-    text = _NAMED.sub(r"\1…", text)
-    text = _KEY_SHAPED.sub("…", text)
-    text = _JWT.sub(r"\1…", text)
-    return _URL_PASSWORD.sub(r"\1…@", text)
+    text = re.sub(_BEARER, r"\1 …", text)
+    text = re.sub(_NAMED, r"\1…", text)
+    text = re.sub(_KEY_SHAPED, "…", text)
+    text = re.sub(_JWT, r"\1…", text)
+    return re.sub(_URL_USER, r"\1…@", text)
 
 
 def mask(value: str) -> str:

@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 from openclaw_ipython.chat import token_estimate
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.views import View
 
 if TYPE_CHECKING:

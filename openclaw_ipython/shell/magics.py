@@ -233,7 +233,7 @@ def unload(shell: Any) -> None:
 
 def _lines(error: OpenClawError) -> list[str]:
     from openclaw_ipython.i18n import _
-    from openclaw_ipython.sanitize.terminal import safe_text
+    from openclaw_ipython.sanitize.text import safe_text
 
     # messages of libraries and servers may have several lines
     first = f"{type(error).__name__}: {' '.join(safe_text(str(error)).split())}"

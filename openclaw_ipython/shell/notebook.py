@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.context.names import Cell, CellFailure
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.display_capture import PICTURES, running_cell
 
 if TYPE_CHECKING:

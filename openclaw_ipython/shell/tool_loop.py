@@ -15,7 +15,7 @@ from openclaw_ipython.chat.types import Reply, TextDelta, ToolResult
 from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.reply import finish_reason_of, partial_reply_kept, prepare_request, receive
 from openclaw_ipython.structured.loop import (
     CallOutcome,

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text
 
 _GREY = "color: var(--jp-ui-font-color2, #777)"
 _CODE = "font-family: var(--jp-code-font-family, monospace)"

@@ -6,7 +6,7 @@ import pytest
 from hostile import HOSTILE
 from lab import find_chromium
 
-from openclaw_ipython.sanitize.frames import framed
+from openclaw_ipython.sanitize.html import framed
 
 pytestmark = [
     pytest.mark.browser,

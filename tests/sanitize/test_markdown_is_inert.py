@@ -11,9 +11,9 @@ from hostile import HOSTILE
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openclaw_ipython.sanitize.characters import visible
-from openclaw_ipython.sanitize.formulas import safe_formula
 from openclaw_ipython.sanitize.markdown import safe_markdown
+from openclaw_ipython.sanitize.markdown_grammar import safe_formula
+from openclaw_ipython.sanitize.text import visible
 
 _LOAD_OR_LINK = re.compile(
     r"\\(href|url|class|cssId|style|data|mmlToken|bbox|html\w+|require|unicode|def|let|newcommand)\b"

@@ -1,5 +1,6 @@
 """The short way for plain words says exactly what the parser says."""
 
+import re
 import string
 
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ WORDS = st.text(
 @settings(max_examples=2000, deadline=None)
 @given(WORDS)
 def test_what_takes_the_short_way_is_what_the_parser_says(text):
-    if _PLAIN_WORDS.fullmatch(text.rstrip(" \n")):
+    if re.fullmatch(_PLAIN_WORDS, text.rstrip(" \n")):
         assert safe_blocks(text) == list(_read(text, growing=False))
 
 
@@ -27,7 +28,7 @@ def test_the_first_words_of_an_answer_take_the_short_way():
         "Ja, das stimmt",
         "你好，世界",
     ):
-        assert _PLAIN_WORDS.fullmatch(text), text
+        assert re.fullmatch(_PLAIN_WORDS, text), text
 
 
 def test_nothing_that_could_be_markup_takes_it():
@@ -45,7 +46,7 @@ def test_nothing_that_could_be_markup_takes_it():
         "a&b",
         "a$b",
     ):
-        assert not _PLAIN_WORDS.fullmatch(text), text
+        assert not re.fullmatch(_PLAIN_WORDS, text), text
 
 
 def test_the_short_way_needs_no_parser():
@@ -65,5 +66,5 @@ def test_a_long_text_is_looked_at_in_linear_time():
     import time
 
     started = time.process_time()
-    _PLAIN_WORDS.fullmatch("a " * 100_000 + "*")
+    re.fullmatch(_PLAIN_WORDS, "a " * 100_000 + "*")
     assert time.process_time() - started < 1

@@ -158,7 +158,7 @@ class Page(HTMLParser):
     handle_decl = unknown_decl = handle_pi = handle_comment
 
     def _attribute(self, tag: str, name: str, value: str) -> None:
-        from openclaw_ipython.sanitize.links import safe_link
+        from openclaw_ipython.sanitize.html import safe_link
 
         if (tag, name) == ("a", "href"):
             self.links.append(value)

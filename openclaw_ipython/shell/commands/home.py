@@ -6,7 +6,7 @@ from json import dumps
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.commands import reports
 from openclaw_ipython.shell.commands.registry import COMMANDS, JSON, command, find, group
 from openclaw_ipython.shell.parser import Option, Positional, Spec, quotes_kept

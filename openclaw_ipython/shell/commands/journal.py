@@ -11,10 +11,9 @@ from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.conversations import as_json as exported_json
 from openclaw_ipython.journal.conversations import as_markdown, text_of
-from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code, preformatted
 from openclaw_ipython.sanitize.markdown import safe_markdown
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.conversation import notebook_of, store_of
 from openclaw_ipython.shell.parser import Option, Positional

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.chat.types import Reply, code_blocks
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import html_text
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.renderer import RendererWrapper
 from openclaw_ipython.shell.render.status import mark_text
 

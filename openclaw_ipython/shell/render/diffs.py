@@ -5,9 +5,8 @@ from __future__ import annotations
 import difflib
 
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text, visible
 
 MAX_LINES = 60
 """Lines that are shown; the rest is counted."""

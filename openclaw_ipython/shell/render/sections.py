@@ -10,9 +10,8 @@ import re
 
 from msgspec import Struct
 
-from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.markdown import Block, plain_block, safe_blocks
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text, visible
 
 SOFT_LIMIT = 4_000
 """Characters of Markdown an output may have before it is closed at the next end of a block."""

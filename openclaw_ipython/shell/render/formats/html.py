@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from openclaw_ipython.chat.types import code_blocks
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.frames import framed
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.html import framed
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.buffered import FormattedReply, buffered
 from openclaw_ipython.shell.render.formats import Format
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.markdown import safe_markdown
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.buffered import FormattedReply, buffered
 from openclaw_ipython.shell.render.formats import Format
 from openclaw_ipython.shell.render.status import mark_text

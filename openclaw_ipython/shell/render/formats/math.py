@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from openclaw_ipython.chat.types import code_blocks
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.formulas import CLOSERS, MAX_LENGTH
 from openclaw_ipython.sanitize.markdown import safe_markdown
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.markdown_grammar import CLOSERS, MAX_FORMULA_LENGTH
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.buffered import FormattedReply, buffered
 from openclaw_ipython.shell.render.formats import Format
 
@@ -26,7 +26,7 @@ def format_math(reply: Reply) -> FormattedReply:
     if blocks and (blocks[0][0] in _LANGUAGES or text.startswith(("```", "~~~"))):
         text = blocks[0][1].strip()
     tex = _bare(text)
-    if tex is None or len(tex) > MAX_LENGTH:
+    if tex is None or len(tex) > MAX_FORMULA_LENGTH:
         return FormattedReply(
             note=_("not a single formula")
         )  # Markdown knows how to show words with formulas among them

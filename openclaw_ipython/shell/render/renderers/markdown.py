@@ -15,10 +15,9 @@ from openclaw_ipython.chat.types import (
     ToolResult,
 )
 from openclaw_ipython.runtime.interrupts import held
-from openclaw_ipython.sanitize.characters import visible
 from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
-from openclaw_ipython.sanitize.terminal import safe_text
+from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.render.sections import Piece, Sections
 from openclaw_ipython.shell.render.status import Progress, call_text, footer_text, mark_text, result_text
 from openclaw_ipython.shell.render.surfaces import JupyterSurface

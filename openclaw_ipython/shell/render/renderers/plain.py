@@ -15,7 +15,7 @@ from openclaw_ipython.chat.types import (
     ToolCall,
     ToolResult,
 )
-from openclaw_ipython.sanitize.terminal import TerminalFilter, safe_text
+from openclaw_ipython.sanitize.text import TerminalFilter, safe_text
 from openclaw_ipython.shell.render.status import (
     Progress,
     call_text,

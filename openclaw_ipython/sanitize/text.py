@@ -1,16 +1,55 @@
-"""Text from elsewhere on its way to a terminal: no byte of it may drive the terminal.
+"""Text from elsewhere: its hidden characters written out, and no byte of it able to drive a terminal.
 
-Escape sequences move the cursor, rewrite what stands on the screen, set the clipboard (OSC 52) or hide an
-address behind a link (OSC 8). They are taken out whole (ECMA-48 §5 and §8, xterm's control sequences).
+Trojan-source reordering (bidi controls), text hidden in zero-width or tag characters and stray control bytes all rely
+on the reader not seeing them. Escape sequences move the cursor, rewrite what stands on the screen, set the clipboard
+(OSC 52) or hide an address behind a link (OSC 8); they are taken out whole (ECMA-48 §5 and §8, xterm's control
+sequences).
 """
 
 from __future__ import annotations
 
-from openclaw_ipython.patterns import pattern
-from openclaw_ipython.sanitize.characters import HIDDEN, SURROGATES, paired, visible
+import re
 
-_PLAIN = pattern(rf"[^{HIDDEN}{SURROGATES}]+")
-_CONTROL = pattern(r"[\x00-\x1f\x7f-\x9f]")
+# C0 without tab and newline, DEL, C1, soft hyphen, grapheme joiner, Arabic letter mark, fillers, bidi
+# marks, embeddings, overrides and isolates, zero-width space, word joiner and the invisible operators,
+# line and paragraph separators, BOM, interlinear annotations, tags, supplementary variation selectors.
+# ZWJ, ZWNJ and the emoji variation selectors stay: Persian, Indic scripts and emoji are spelt with them.
+HIDDEN = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+SURROGATES = "\ud800-\udfff"
+
+_HIDDEN = f"[{HIDDEN}]"
+_SURROGATE = f"[{SURROGATES}]"
+
+
+def visible(text: str) -> str:
+    """`text` with every hidden character written as `⟨U+202E⟩` and lone surrogates as U+FFFD.
+
+    Newlines keep their number and order (CR LF becomes LF), so line numbers stay valid.
+    """
+    if "\r\n" in text:
+        text = text.replace("\r\n", "\n")
+    return re.sub(_HIDDEN, _written_out, paired(text))
+
+
+def paired(text: str) -> str:
+    """`text` with surrogate pairs joined and lone surrogates replaced, so that it can be encoded."""
+    if text.isascii() or re.search(_SURROGATE, text) is None:
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _written_out(match: re.Match[str]) -> str:
+    return f"⟨U+{ord(match[0]):04X}⟩"
+
+
+# -- terminals ------------------------------------------------------------------------------
+
+_PLAIN = rf"[^{HIDDEN}{SURROGATES}]+"
+_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 
 # States of the reader of sequences. A sequence never goes past a newline: a stray introducer in an answer
 # hides the rest of its line at most.
@@ -33,7 +72,7 @@ class TerminalFilter:
     def feed(self, text: str) -> str:
         """What of `text` may be written now."""
         text, self._high = self._high + text, ""
-        if self._state == _TEXT and _PLAIN.fullmatch(text):
+        if self._state == _TEXT and re.fullmatch(_PLAIN, text):
             return text
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, self._high = text[:-1], text[-1]
@@ -47,9 +86,10 @@ class TerminalFilter:
 
     def _kept(self, text: str) -> list[str]:
         kept: list[str] = []
+        plain_run = re.compile(_PLAIN).match
         at = 0
         while at < len(text):
-            if self._state == _TEXT and (plain := _PLAIN.match(text, at)):
+            if self._state == _TEXT and (plain := plain_run(text, at)):
                 kept.append(plain[0])
                 at = plain.end()
                 continue
@@ -106,10 +146,10 @@ class TerminalFilter:
             self._state = _STRING
         else:
             self._state = _TEXT
-        return char == "\t" or _CONTROL.match(char) is None
+        return char == "\t" or re.match(_CONTROL, char) is None
 
 
 def safe_text(text: str) -> str:
     """`text` as a terminal may show it: for names, error texts and other short things from elsewhere."""
-    whole = TerminalFilter()
-    return whole.feed(text) + whole.close()
+    terminal = TerminalFilter()
+    return terminal.feed(text) + terminal.close()

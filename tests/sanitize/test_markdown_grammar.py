@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.sanitize.formulas import safe_formula
+from openclaw_ipython.sanitize.markdown_grammar import safe_formula
 
 
 @pytest.mark.parametrize(
