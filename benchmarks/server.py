@@ -16,8 +16,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cache
+
+from msgspec.structs import replace
 
 from benchmarks import texts
 from openclaw_ipython.practice import Portal

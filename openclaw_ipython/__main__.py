@@ -1,4 +1,4 @@
-"""`python -m openclaw_ipython` is the command line."""
+"""`python -m openclaw_ipython` runs the command line."""
 
 from openclaw_ipython.cli import main
 

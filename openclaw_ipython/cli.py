@@ -1,4 +1,4 @@
-"""The command line: `openclaw-ipython portal` starts the practice portal. Parses, prints, waits; no logic."""
+"""The command line: `openclaw-ipython portal` starts the practice portal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DEFAULT_PORT = 8642
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line and return its exit status; `argv` is without the program's name."""
+    """Run the command line and return the exit status. `argv` excludes the name of the program."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.command is None:
@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="openclaw-ipython",
-        description="Beside the notebook: try the extension without an account.",
+        description="Try the extension without an account.",
         epilog="In the notebook: %load_ext openclaw_ipython, then %openclaw help.",
     )
     parser.add_argument("--version", action="version", version=f"openclaw-ipython {__version__}")
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds between pieces (default %(default)s)",
     )
     portal.add_argument(
-        "--approve-after", type=_count, metavar="N", help="approve every sign-in by itself after N polls"
+        "--approve-after", type=_count, metavar="N", help="approve every sign-in automatically after N polls"
     )
     portal.add_argument(
         "--token-lifetime", type=_seconds, metavar="S", help="seconds until an access token expires"
@@ -117,7 +117,7 @@ def _greeting(url: str) -> str:
 
 
 def _wait() -> None:
-    """Until Ctrl-C. In slices, because Windows does not interrupt a long wait on every Python."""
+    """Wait for Ctrl-C, a second at a time: on Windows some Pythons do not interrupt a longer wait."""
     try:
         while True:
             time.sleep(1)

@@ -1,7 +1,7 @@
-"""`make demo`: the quickstart notebook against the practice portal, in a home that is thrown away afterwards.
+"""`make demo`: the quickstart notebook with the practice portal, in a temporary home.
 
-With --headless the notebook runs in a kernel without a browser; every cell is printed with its answer, and
-the one act of a person, pressing *Approve*, is done by this script.
+With --headless the notebook runs in a kernel without a browser: every cell is printed with its outputs, and this script
+presses *Approve* on the sign-in page.
 """
 
 import argparse
@@ -38,11 +38,11 @@ def main() -> int:
         notebook = work / "notebooks" / options.notebook
         if options.headless:
             return headless(notebook, environ, origin)
-        return lab(notebook, environ, origin, open_browser=not options.no_browser)
+        return jupyterlab(notebook, environ, origin, open_browser=not options.no_browser)
 
 
 def environment(work: Path, origin: str) -> dict[str, str]:
-    """A home of its own for OpenClaw and for Jupyter, and the practice portal as the place to sign in."""
+    """Environment variables for a temporary home of OpenClaw and Jupyter, with sign-in at the practice portal."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("OPENCLAW_", "QWEN_"))}
     environ |= {
         "OPENCLAW_HOME": str(work / "home"),
@@ -56,13 +56,13 @@ def environment(work: Path, origin: str) -> dict[str, str]:
         "PYTHONWARNINGS": "ignore",
     }
     (work / "home").mkdir()
-    quiet = work / "lab-settings" / "@jupyterlab" / "apputils-extension"
-    quiet.mkdir(parents=True)
-    (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}', "utf-8")
+    settings = work / "lab-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}', "utf-8")
     return environ
 
 
-def lab(notebook: Path, environ: dict[str, str], origin: str, *, open_browser: bool) -> int:
+def jupyterlab(notebook: Path, environ: dict[str, str], origin: str, *, open_browser: bool) -> int:
     print(
         f"Practice portal at {origin} (not a model, no account needed). JupyterLab opens; Ctrl-C ends the demo."
     )
@@ -111,10 +111,10 @@ def headless(notebook: Path, environ: dict[str, str], origin: str) -> int:
 
 
 def execute(client, source: str, origin: str) -> tuple[list[str], bool]:
-    """Run one cell as a front end with a person would; its outputs as plain text, in their last state."""
+    """Run one cell as a front end does. Returns the last state of its outputs as text, and whether it succeeded."""
     message_id = client.execute(source, allow_stdin=True)
     shown: dict[str, str] = {}
-    elsewhere: list[str] = []
+    updated_elsewhere: list[str] = []
     ok = True
     while True:
         message = client.get_iopub_msg(timeout=120)
@@ -124,7 +124,7 @@ def execute(client, source: str, origin: str) -> tuple[list[str], bool]:
         if kind == "status" and content["execution_state"] == "idle":
             break
         if kind == "update_display_data" and content["transient"]["display_id"] not in shown:
-            elsewhere.append(content["data"].get("text/plain", ""))
+            updated_elsewhere.append(content["data"].get("text/plain", ""))
             continue
         key = str(content.get("transient", {}).get("display_id") or len(shown))
         if kind == "stream":
@@ -132,20 +132,20 @@ def execute(client, source: str, origin: str) -> tuple[list[str], bool]:
         elif kind in {"display_data", "update_display_data"}:
             shown[key] = content["data"].get("text/plain", "")
         elif kind == "execute_result":
-            shown[key] = as_said(content["data"]["text/plain"])
+            shown[key] = plain_result(content["data"]["text/plain"])
         elif kind == "error":
             shown[key] = "\n".join(content["traceback"])
             ok = False
     client.get_shell_msg(timeout=120)
     texts = list(shown.values())
-    texts += [f"(the sign-in above now says: {text})" for text in elsewhere]
+    texts += [f"(the sign-in above now says: {text})" for text in updated_elsewhere]
     if press_approve("\n".join(texts), origin):
         texts.append("(here the demo opened that page and pressed Approve)")
     return texts, ok
 
 
-def as_said(result: str) -> str:
-    """The text of a result; of a string, such as a reply, without its quotes."""
+def plain_result(result: str) -> str:
+    """The text of a result; a string, such as a reply, without its quotes."""
     try:
         return str(ast.literal_eval(result))
     except (SyntaxError, ValueError):
@@ -153,7 +153,7 @@ def as_said(result: str) -> str:
 
 
 def press_approve(text: str, origin: str) -> bool:
-    """What a person would do: open the page that the cell names, and press its button."""
+    """Open the sign-in page that a cell names, and press *Approve*."""
     link = re.search(re.escape(origin) + r"/authorize\?\S+", text)
     if link is None:
         return False

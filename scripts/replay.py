@@ -1,7 +1,7 @@
-"""Record `notebooks/replay.ipynb` anew: the answers into `replay-cache.sqlite` beside it, its outputs into itself.
+"""Record `notebooks/replay.ipynb` again: its answers into `replay-cache.sqlite`, its outputs into the notebook.
 
-The notebook runs twice: first with the practice portal, which answers; then with the answers alone, in another home
-without a login. The outputs of the second run are what every run after it has to look like.
+The notebook runs twice: first with the practice portal, then with the cached answers only, in another home without a
+login. The outputs of the second run are those that every later run must have.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ CACHE = NOTEBOOK.with_name("replay-cache.sqlite")
 
 
 async def sign_in(environ: dict[str, str], portal: Portal) -> None:
-    async def at_once(_: float) -> None:
+    async def no_wait(_: float) -> None:
         await asyncio.sleep(0)
 
     store = Store(locate(environ, None, Path.exists), Runtime(environ))
-    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
+    async with Client(store=store, runtime=Runtime(environ, sleep=no_wait)) as client:
         async for event in client.login():
             if hasattr(event, "prompt"):
                 portal.approve(event.prompt.user_code)
@@ -45,7 +45,7 @@ def run(home: Path, environ: dict[str, str]) -> nbformat.NotebookNode:
 
 def main() -> None:
     CACHE.unlink(missing_ok=True)
-    portal = Portal(pace=0.03)  # so that the times look like times
+    portal = Portal(pace=0.03)  # for plausible durations
     with tempfile.TemporaryDirectory() as folder, portal.serve() as origin:
         environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
         asyncio.run(sign_in({"OPENCLAW_HOME": folder, **environ}, portal))
@@ -53,8 +53,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         notebook = run(Path(folder), {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": "http://127.0.0.1:9"})
     for cell in notebook.cells:
-        cell.metadata.pop("execution", None)  # when it ran
-    notebook.metadata.pop("language_info", None)  # which release of Python it was
+        cell.metadata.pop("execution", None)  # timestamps
+    notebook.metadata.pop("language_info", None)  # the Python version
     nbformat.write(notebook, NOTEBOOK)
     sys.stdout.write(f"{NOTEBOOK} and {CACHE} written\n")
 

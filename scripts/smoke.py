@@ -1,4 +1,4 @@
-"""The installed package, outside any checkout: load the extension in IPython, sign in, ask, look at the answer."""
+"""Test the installed package outside a checkout: load the extension in IPython, sign in, ask, check the answer."""
 
 import os
 import sys
@@ -22,9 +22,9 @@ def main() -> int:
 
         package = Path(openclaw_ipython.__file__).parent
         assert "site-packages" in package.parts, package
-        quiet = Config()
-        quiet.HistoryManager.enabled = False  # it would outlive the folder
-        shell = InteractiveShell.instance(config=quiet)
+        config = Config()
+        config.HistoryManager.enabled = False  # its thread would outlive the folder
+        shell = InteractiveShell.instance(config=config)
         shell.run_line_magic("load_ext", "openclaw_ipython")
         sign_in(shell, origin)
         shell.run_cell_magic("qwen", "-o answer", "Does the wheel work?")
@@ -35,7 +35,7 @@ def main() -> int:
 
 
 def sign_in(shell, origin: str) -> None:
-    """Sign in as in a terminal, with a thread in the part of the person at the approval page."""
+    """Sign in as in a terminal; a thread presses *Approve* on the approval page."""
     import re
     import threading
     import time
@@ -43,25 +43,25 @@ def sign_in(shell, origin: str) -> None:
     import urllib.request
 
     out = sys.stdout
-    shown: list[str] = []
+    written: list[str] = []
 
     class Tee:
         def write(self, text: str) -> int:
-            shown.append(text)
+            written.append(text)
             return out.write(text)
 
         def flush(self) -> None:
             out.flush()
 
-    def person() -> None:
-        while not (link := re.search(re.escape(origin) + r"/authorize\?\S+", "".join(shown))):
+    def approve() -> None:
+        while not (link := re.search(re.escape(origin) + r"/authorize\?\S+", "".join(written))):
             time.sleep(0.05)
         page = urllib.request.urlopen(link.group(0)).read().decode()
         fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
         body = urllib.parse.urlencode({**fields, "decision": "approve"}).encode()
         urllib.request.urlopen(f"{origin}/authorize", body).read()
 
-    threading.Thread(target=person, daemon=True).start()
+    threading.Thread(target=approve, daemon=True).start()
     sys.stdout = Tee()  # type: ignore[assignment]
     try:
         shell.run_line_magic("openclaw", "login")

@@ -132,9 +132,8 @@ def _page(prompt: ChatPrompt) -> str:
 def _report(prompt: ChatPrompt) -> str:
     if _WANTS_TOUR.search(prompt.text):
         return f"{DISCLAIMER} {TOUR}"
-    table = (
-        None if _FAILED_CELL.search(prompt.text) else find_table(prompt.text)
-    )  # the lines of a traceback have commas
+    failed_cell = _FAILED_CELL.search(prompt.text) is not None  # tracebacks have commas
+    table = None if failed_cell else find_table(prompt.text)
     parts = [f"{DISCLAIMER} This is what I received:", "\n".join(_received(prompt)), _beginning(prompt.text)]
     if table is not None:
         rows = _counted(len(table.rows), "row")
@@ -189,8 +188,8 @@ def _code(text: str, table: CsvTable | None) -> str:
     if table is not None:
         return "Code for such a table:\n\n" + _fenced("python", _table_code(table))
     if given is not None and re.search(r"\b(repair|fix)\b", text, re.I):
-        kept = "# the practice portal cannot repair code; this is the cell as it came\n" + given.group(2)
-        return _fenced("python", kept)
+        unchanged = "# the practice portal cannot repair code; this is the cell as it came\n" + given.group(2)
+        return _fenced("python", unchanged)
     words = text.split()[:8]
     return "Code that runs, about your own words:\n\n" + _fenced(
         "python", f"words = {words!r}\nprint(len(words), max(words, key=len))"
@@ -208,7 +207,7 @@ def _table_code(table: CsvTable) -> str:
     )
 
 
-# -- functions and JSON----------------------------------------------------------------------
+# -- functions and JSON ----------------------------------------------------------------
 
 
 def _calls(prompt: ChatPrompt) -> Iterator[Call]:
@@ -238,8 +237,8 @@ def _mentioned(text: str, by_name: Mapping[str, Any]) -> list[str]:
 
 
 def _about_results(prompt: ChatPrompt) -> str:
-    said = [f"`{name}` returned:\n\n{_fenced('text', result)}" for name, result in prompt.tool_results]
-    return "\n\n".join([f"{DISCLAIMER} I only pass on what your functions said.", *said]) + "\n"
+    quoted = [f"`{name}` returned:\n\n{_fenced('text', result)}" for name, result in prompt.tool_results]
+    return "\n\n".join([f"{DISCLAIMER} I only pass on what your functions said.", *quoted]) + "\n"
 
 
 def _json(prompt: ChatPrompt) -> str:

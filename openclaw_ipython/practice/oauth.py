@@ -69,7 +69,7 @@ def _number_or(value: object, *, least: float, most: float, otherwise: float) ->
 
 
 class DeviceAuthorization(Struct):
-    """One device authorization (RFC 8628), from the device code to its use. Its repr shows no codes or tokens."""
+    """One device authorization (RFC 8628), from the device code to its use. Its repr shows no secret."""
 
     user_code: str
     client_name: str
@@ -109,7 +109,7 @@ class AuthorizationServer:
         lifetime = _number_or(self._settings.expires_in, least=0.0, most=_DAY, otherwise=900.0)
         authorization = DeviceAuthorization(
             user_code=self._user_code(),
-            client_name=client_name[:80] or "a program without a name",
+            client_name=client_name[:80] or "an unnamed program",
             scopes=tuple(form["scope"].split()),
             device_code=self._random("practice-device"),
             code_challenge=form["code_challenge"],
@@ -129,7 +129,7 @@ class AuthorizationServer:
         optional = {"expires_in": self._settings.expires_in, "interval": self._settings.interval}
         return reply | {name: value for name, value in optional.items() if value is not None}
 
-    # -- the approval page -------------------------------------------------------------------------
+    # -- the approval page -----------------------------------------------------------------
 
     def find(self, user_code: str) -> DeviceAuthorization | None:
         """The latest authorization with this user code, in any case, with or without the dash."""
@@ -164,7 +164,7 @@ class AuthorizationServer:
     # -- the token request (RFC 8628 §3.4, RFC 6749 §6) ------------------------------------
 
     def token(self, form: Mapping[str, str], *, origin: str) -> HttpResponse:
-        """Completion a token request, for a device code or a refresh token."""
+        """Answer a token request, for a device code or a refresh token."""
         match form.get("grant_type", ""):
             case "":
                 return oauth_error(400, "invalid_request", "grant_type is missing")
@@ -173,7 +173,7 @@ class AuthorizationServer:
             case grant if grant == DEVICE_GRANT:
                 return self._device_token(form, origin)
             case _:
-                return oauth_error(400, "unsupported_grant_type", "no such grant type here")
+                return oauth_error(400, "unsupported_grant_type", "unknown grant_type")
 
     def _device_token(self, form: Mapping[str, str], origin: str) -> HttpResponse:
         authorization = self._by_device_code.get(form.get("device_code", ""))
@@ -211,17 +211,17 @@ class AuthorizationServer:
                 authorization.decision = "used"
                 return json_response(200, self.issue(origin))
             case "denied":
-                return oauth_error(400, "access_denied", "the person said no")
+                return oauth_error(400, "access_denied", "the user denied the sign-in")
             case "expired":
                 return oauth_error(400, "expired_token", "the code was not confirmed in time")
             case _:
-                return oauth_error(400, "authorization_pending", "nobody has answered yet")
+                return oauth_error(400, "authorization_pending", "the sign-in is pending")
 
     def _refresh_token(self, form: Mapping[str, str], origin: str) -> HttpResponse:
         token = form.get("refresh_token", "")
         if form.get("client_id") != CLIENT_ID or token not in self._refresh:
             return oauth_error(400, "invalid_request", "Invalid refresh token or client_id")
-        self._refresh.remove(token)  # single use: the reply carries its successor
+        self._refresh.remove(token)  # single use: the response has the next one
         return json_response(200, self.issue(origin))
 
     # -- tokens ----------------------------------------------------------------------------

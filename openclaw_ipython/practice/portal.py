@@ -232,7 +232,7 @@ class Portal(PortalScript):
         try:
             body = request.json()
         except ValueError:
-            raise RequestRefused("HttpRequest body format invalid") from None
+            raise RequestRefused("Request body format invalid") from None
         model = check(body, self._models)
         if self._demands_cache_control and not _opens_with_cache_control(body):
             raise RequestRefused("bad request")

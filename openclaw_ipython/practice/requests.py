@@ -69,7 +69,7 @@ class ChatPrompt(Struct, frozen=True):
 def check(body: object, models: Mapping[str, Model]) -> Model:
     """The model of a request. Raises `RequestRefused` for a request that the service refuses."""
     if not isinstance(body, dict):
-        raise RequestRefused("HttpRequest body format invalid")
+        raise RequestRefused("Request body format invalid")
     model = _model(body.get("model"), models)
     messages = _messages(body.get("messages"))
     _check_order(messages)

@@ -99,6 +99,7 @@ def test_valid_requests_are_accepted(ask, fields):
 def test_a_body_that_is_not_a_json_object_is_refused(ask, body):
     reply = ask.raw_chat(body)
     assert (reply.status, reply.error["code"]) == (400, "invalid_parameter_error")
+    assert reply.error["message"] == "Request body format invalid"
 
 
 def test_an_unknown_model_is_not_found(ask):
