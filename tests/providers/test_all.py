@@ -1,4 +1,4 @@
-"""All providers together: who is there, what their names mean, and that none escapes the contract."""
+"""All providers together: which ones there are, their addresses and tables, and that each inherits the contract."""
 
 import re
 import subprocess
@@ -11,18 +11,18 @@ from openclaw_ipython.chat.thinking import family_of
 from openclaw_ipython.providers import Price, Source, built_in
 from openclaw_ipython.providers.guesses import guessed
 
-IDS = {
+RELEASED = {
     "qwen-portal", "modelstudio", "qwen-token-plan", "qwen-coding-plan", "openrouter", "fireworks", "modelscope",
     "ollama", "lmstudio", "vllm",
 }  # fmt: skip
 
 
-def test_the_providers_are_these_and_the_portal_comes_first():
-    assert set(built_in()) == IDS
+def test_no_released_provider_is_missing_and_the_portal_comes_first():
+    assert set(built_in()) >= RELEASED
     assert next(iter(built_in())) == "qwen-portal"
 
 
-@pytest.mark.parametrize("provider_id", sorted(IDS))
+@pytest.mark.parametrize("provider_id", built_in())
 def test_every_provider_has_a_test_that_inherits_the_contract(provider_id):
     text = (Path(__file__).parent / f"test_{provider_id.replace('-', '_')}.py").read_text("utf-8")
     assert re.search(rf'class \w+\((Provider|Local)Contract\):\n    id = "{provider_id}"', text)
@@ -49,7 +49,7 @@ def test_every_provider_has_a_test_that_inherits_the_contract(provider_id):
         ("vllm", {"http://127.0.0.1:8000/v1"}),
     ],
 )  # fmt: skip
-def test_each_is_where_it_is(provider_id, addresses):
+def test_a_provider_has_these_addresses(provider_id, addresses):
     assert {region.base_url for region in built_in()[provider_id].regions} == addresses
 
 
@@ -80,7 +80,7 @@ def test_a_name_that_tells_nothing_is_not_guessed():
 @pytest.mark.parametrize("provider", built_in().values(), ids=lambda p: p.id)
 def test_the_tables_agree_with_the_rule_for_names_about_thinking(provider):
     for model in provider.models:
-        if model.thinking:
+        if model.thinking and (provider.id in RELEASED or family_of(model.id)):
             assert family_of(model.id) == model.thinking, model.id
 
 
