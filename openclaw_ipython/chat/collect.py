@@ -1,4 +1,4 @@
-"""Events → Reply: the one place where a stream is put together. Pure; linear in the answer."""
+"""Collects the events of an answer into a Reply, in time linear in the answer. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from openclaw_ipython.chat.types import (
 
 
 class _Call(NamedTuple):
-    """A tool call so far: its name and its arguments in pieces. Some services repeat the name in every piece."""
+    """The pieces of a tool call so far. Some services repeat the name in every piece."""
 
     id: str
     names: dict[str, None]
@@ -28,7 +28,7 @@ class _Call(NamedTuple):
 
 
 class Collector:
-    """Add events as they come; `reply()` is what they amount to so far."""
+    """Collects events; `reply` is the reply so far. `started` is the time of the request."""
 
     def __init__(self, model: str, started: float) -> None:
         self._model = model
@@ -43,7 +43,7 @@ class Collector:
         self._took: Timed | None = None
 
     def add(self, event: ChatEvent, now: float) -> None:
-        """Take one event in. `now` is of the same clock as `started`."""
+        """Add one event. `now` is from the same clock as `started`."""
         match event:
             case TextDelta(text):
                 if self._first_text is None:
@@ -65,7 +65,7 @@ class Collector:
                 pass
 
     def reply(self, now: float, finish_reason: str = "") -> Reply:
-        """The reply so far; `finish_reason` says why it stops where the service did not."""
+        """The reply so far; `finish_reason` overrides the service's."""
         return Reply(
             "".join(self._text),
             reasoning="".join(self._reasoning),
@@ -78,7 +78,7 @@ class Collector:
         )
 
     def _add_call(self, piece: ToolCallDelta) -> None:
-        """Join by index; a new id on a known index starts another call, as some services number them all 0."""
+        """Pieces are joined by index; a new id starts another call, since some services number all calls 0."""
         call = self._latest.get((piece.index, piece.id))
         if call is None:
             call = _Call(piece.id, {}, [])

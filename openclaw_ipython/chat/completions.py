@@ -1,8 +1,8 @@
-"""The OpenAI-completions dialect: request → body, event → ChatEvents. Pure.
+"""The OpenAI completions API: requests to JSON bodies, stream events to ChatEvents. Pure.
 
-Shapes as the Qwen services send them (Model Studio, "OpenAI compatible"; observed streams): usage in
-a last chunk with no choices, `reasoning_content` or `reasoning` beside `content`, tool calls in
-fragments whose later pieces have empty ids, errors in the middle of a 200.
+Forms of the Qwen services (Model Studio, "OpenAI compatible"; observed streams): usage in a last chunk without
+choices, `reasoning_content` or `reasoning` beside `content`, tool calls in fragments whose later pieces have empty
+ids, errors in the middle of a response with status 200.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 DONE = "[DONE]"
 ANSWER_LIMIT = 64 * 1024 * 1024
-_PIECE_OF_CALL = 100  # characters that even an empty piece of a tool call counts as: each of them is kept
+_MIN_CALL_SIZE = 100  # characters that a piece of a tool call counts as at least, since every piece is stored
 _Text = TextDelta | ReasoningDelta
 
 
@@ -55,8 +55,8 @@ def encode(request: ChatRequest) -> dict[str, Any]:
     return body
 
 
-def encoded(request: ChatRequest) -> bytes:
-    """The same as bytes; half a surrogate pair becomes U+FFFD. Raises UsageError for what JSON cannot hold."""
+def encode_bytes(request: ChatRequest) -> bytes:
+    """The body as bytes. A lone surrogate becomes U+FFFD. Raises UsageError for values that JSON does not have."""
     try:
         text = json.dumps(encode(request), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
@@ -71,7 +71,7 @@ def _message(message: Message) -> dict[str, Any]:
     if message.tool_call_id:
         turn["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
-        turn["content"] = turn["content"] or None  # what the service's own client sends beside calls
+        turn["content"] = turn["content"] or None  # as the service's own client sends it
         turn["tool_calls"] = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in message.tool_calls
@@ -84,11 +84,10 @@ def _content(content: Any) -> Any:
 
 
 class AnswerDecoder:
-    """A streamed answer: its bytes in, ChatEvents out.
+    """Decodes the bytes of a streamed answer into ChatEvents.
 
-    `finished` says that the service gave its reason to stop, `done` that `[DONE]` came (what follows is
-    not looked at), `events` how many events with data there were. `known` are the secrets of the request, in
-    case an error repeats them.
+    `finished`: a finish reason has come. `done`: `[DONE]` has come; what follows it is ignored. `events` counts the
+    events with data. `known` are the secrets of the request, which are redacted in error messages.
     """
 
     def __init__(self, *known: Secret, limit: int = ANSWER_LIMIT) -> None:
@@ -102,10 +101,10 @@ class AnswerDecoder:
         self._tags = ThinkTagParser()
 
     def feed(self, chunk: bytes) -> Iterator[ChatEvent]:
-        """What `chunk` completes, in order; neighbouring pieces of text that came in it are one.
+        """The events completed by `chunk`, in order; adjacent pieces of text are joined.
 
-        What comes before a damaged event is still given. Raises what `decode_event` raises; StreamBroken when more
-        than `limit` characters were said.
+        Events before a malformed one are yielded first. Raises what `decode_event` raises; StreamBroken when the
+        answer has more than `limit` characters.
         """
         return joined(self._each(chunk))
 
@@ -118,16 +117,16 @@ class AnswerDecoder:
             if data == DONE:
                 self.done = True
                 return
-            for came in decode_event(event, *self._known):
-                self._count(came)
-                yield from self._tags.feed(came)
+            for decoded in decode_event(event, *self._known):
+                self._count(decoded)
+                yield from self._tags.feed(decoded)
 
-    def _count(self, said: ChatEvent) -> None:
-        match said:
+    def _count(self, event: ChatEvent) -> None:
+        match event:
             case TextDelta(text) | ReasoningDelta(text):
                 self._size += len(text)
             case ToolCallDelta(_, call_id, name, arguments):
-                self._size += _PIECE_OF_CALL + len(call_id) + len(name) + len(arguments)
+                self._size += _MIN_CALL_SIZE + len(call_id) + len(name) + len(arguments)
             case Finished():
                 self.finished = True
         if self._size > self._limit:
@@ -137,10 +136,10 @@ class AnswerDecoder:
 
 
 def joined(events: Iterator[ChatEvent]) -> Iterator[ChatEvent]:
-    """`events` with neighbours of the same kind of text as one; what came before an error is given first.
+    """`events` with adjacent texts of the same kind joined. Events before an error are yielded first.
 
-    Each event costs some three hundred bytes until it is shown, and a step of every generator on the way: a fast
-    service sends hundreds at once, of a few characters each.
+    An event takes some 300 bytes until it is shown, and one step of every generator on the way; a fast service sends
+    hundreds at once, of a few characters each.
     """
     kind: type[_Text] = TextDelta
     texts: list[str] = []
@@ -164,26 +163,26 @@ def joined(events: Iterator[ChatEvent]) -> Iterator[ChatEvent]:
 
 
 def decode_event(event: ServerEvent, *known: Secret) -> list[ChatEvent]:
-    """What one stream event says. Raises our typed error where it reports a failure or is no JSON object."""
+    """The ChatEvents of one stream event. Raises the error it reports, ProtocolError if it is no JSON object."""
     parsed = _parse(event.data)
     if event.event == "error" or "choices" not in parsed or "error" in parsed:
-        failure = error_in(parsed, *known)
-        if failure is None and event.event == "error":
-            failure = ErrorDetails("the service reported an error without a reason")
-        if failure is not None:
-            raise error_for(_status_in(event.comment), failure)
+        details = error_in(parsed, *known)
+        if details is None and event.event == "error":
+            details = ErrorDetails("the service reported an error without a reason")
+        if details is not None:
+            raise error_for(_status_in(event.comment), details)
     return _chunk_events(parsed, "delta", known)
 
 
 def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
-    """What a whole JSON answer says, as the same events a stream would have brought.
+    """The events of an answer that is one JSON document, as a stream would have brought them.
 
-    Raises the error it reports, ProtocolError when it is no completion.
+    Raises the error it reports, ProtocolError if it is no completion.
     """
     parsed = _parse(body.decode("utf-8-sig", "replace"))
-    failure = error_in(parsed, *known)
-    if failure is not None:
-        raise error_for(None, failure)
+    details = error_in(parsed, *known)
+    if details is not None:
+        raise error_for(None, details)
     match parsed.get("choices"):
         case [{"message": dict()}, *_]:
             events = _chunk_events(parsed, "message", known)
@@ -191,9 +190,9 @@ def decode_completion(body: bytes, *known: Secret) -> list[ChatEvent]:
             hint = _("check the base URL with %openclaw models status")
             raise ProtocolError(_("the answer has no choices"), hint=hint)
     if not any(isinstance(event, Finished) for event in events):
-        events.append(Finished("stop"))  # a document that is whole is complete, whether it says so or not
+        events.append(Finished("stop"))  # a whole document is complete, with or without a reason
     tags = ThinkTagParser()
-    return [said for event in events for said in tags.feed(event)]
+    return [parsed_event for event in events for parsed_event in tags.feed(event)]
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -220,7 +219,7 @@ def _chunk_events(chunk: Mapping[str, Any], part: str, known: tuple[Secret, ...]
 def _choice_events(choice: Mapping[str, Any], part: str, known: tuple[Secret, ...]) -> Iterator[ChatEvent]:
     finish = _text(choice.get("finish_reason"))
     delta = _object(choice.get(part))
-    if finish == "error_finish":  # the text of this chunk is the reason, not part of the answer
+    if finish == "error_finish":  # the text of this chunk is an error message
         raise error_for(None, error_in_text(delta.get("content"), *known))
     reasoning = _text(delta.get("reasoning_content")) or _text(delta.get("reasoning"))
     if reasoning:
@@ -237,7 +236,7 @@ def _choice_events(choice: Mapping[str, Any], part: str, known: tuple[Secret, ..
 
 
 def _joined(content: Any) -> str:
-    """The text of a message: a string, or (some servers) a list of parts."""
+    """The text of a message, which some servers send as a list of parts."""
     if isinstance(content, list):
         return "".join(_text(part.get("text")) for part in content if isinstance(part, dict))
     return _text(content)
@@ -255,7 +254,7 @@ def _tool_call(call: Mapping[str, Any], position: int) -> ToolCallDelta:
 
 
 def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """The token counts, from whichever place the service keeps them in."""
+    """The token counts, from the fields of any of the services."""
     prompt = _object(usage.get("prompt_tokens_details"))
     completion = _object(usage.get("completion_tokens_details"))
     return Usage(
@@ -275,7 +274,7 @@ def _count(value: Any) -> int | None:
 
 
 def _text(value: Any) -> str:
-    """A string as it can be printed and stored: JSON may name half a surrogate pair."""
+    """A string that can be printed and stored: JSON may hold lone surrogates."""
     return paired(value) if isinstance(value, str) else ""
 
 

@@ -1,8 +1,8 @@
-"""What a refusal means: status, headers and body of an error answer → one of our errors. Pure.
+"""Error responses: status, headers and body to one of the package's errors. Pure.
 
-The table follows the error bodies of the Qwen services (Model Studio help, "error-code") and the
-OpenAI form. Bodies come as `{"error": {…}}`, as DashScope's flat `{"code", "message", "request_id"}`,
-as `{"error": "text"}`, as HTML of a gateway, or not at all.
+Follows the error bodies of the Qwen services (Model Studio help, "error-code") and the OpenAI form. A body is
+`{"error": {…}}`, DashScope's flat `{"code", "message", "request_id"}`, `{"error": "text"}`, HTML of a gateway, or
+empty.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _CODE_FIRST = r"([A-Za-z][\w.]{2,60}):"
 
 
 class ErrorDetails(Struct, frozen=True):
-    """An error answer taken apart: what the service said of itself, without secrets and shortened."""
+    """What the service says about an error, shortened and without secrets."""
 
     message: str = ""
     code: str = ""
@@ -53,9 +53,9 @@ class ErrorDetails(Struct, frozen=True):
 
 
 def parse_error_body(body: bytes, headers: Mapping[str, str], *known: Secret) -> ErrorDetails:
-    """What an error body says, whichever of its shapes it has. Never raises.
+    """The details in an error body of any form. Never raises.
 
-    `known` are the secrets of the request, in case the service repeats them.
+    `known` are the secrets of the request, which are redacted.
     """
     request_id = headers.get("x-request-id", "")
     text = body.decode("utf-8-sig", "replace").strip()
@@ -72,7 +72,7 @@ def parse_error_body(body: bytes, headers: Mapping[str, str], *known: Secret) ->
 
 
 def error_in(parsed: Any, *known: Secret, request_id: str = "") -> ErrorDetails | None:
-    """The failure inside a parsed body or stream event; None when it holds none."""
+    """The error in a parsed body or stream event; None when there is none."""
     if not isinstance(parsed, dict):
         return None
     request_id = _word(parsed.get("request_id") or request_id, known)
@@ -88,7 +88,7 @@ def error_in(parsed: Any, *known: Secret, request_id: str = "") -> ErrorDetails 
     ret = parsed.get("ret")
     if isinstance(ret, list) and ret:  # the gateway's own refusal, {"ret": ["FAIL_SYS_…"]}
         return ErrorDetails(_excerpt(" ".join(map(str, ret[:5])), known), _word(ret[0], known), request_id)
-    if "choices" not in parsed and "detail" in parsed:  # what a FastAPI server says of itself
+    if "choices" not in parsed and "detail" in parsed:  # the form of FastAPI servers
         return ErrorDetails(_excerpt(_detail(parsed["detail"]), known), request_id=request_id)
     return ErrorDetails(_excerpt(error, known), request_id=request_id) if error else None
 
@@ -99,24 +99,24 @@ def _detail(detail: Any) -> str:
 
 
 def error_in_text(text: object, *known: Secret) -> ErrorDetails:
-    """The failure told in the text of a last chunk, `Throttling: slow down`."""
-    said = _excerpt(text, known)
-    code = re.match(_CODE_FIRST, said)
-    return ErrorDetails(said or _("the service gave up"), code[1] if code else "")
+    """The error in the text of a last chunk, such as `Throttling: slow down`."""
+    message = _excerpt(text, known)
+    code = re.match(_CODE_FIRST, message)
+    return ErrorDetails(message or _("the service gave up"), code[1] if code else "")
 
 
 def error_for(
-    status: int | None, failure: ErrorDetails, *, retry_after: float | None = None
+    status: int | None, details: ErrorDetails, *, retry_after: float | None = None
 ) -> OpenClawError:
-    """The error for a refusal. `status` is None for one that came inside an answer."""
-    code = failure.code.lower()
-    about: dict[str, Any] = {"status": status, "code": failure.code, "request_id": failure.request_id}
-    said = failure.message or failure.code or _("no reason given")
-    if failure.html and status not in {401, 429}:
+    """The error to raise. `status` is None when it came inside an answer."""
+    code = details.code.lower()
+    about: dict[str, Any] = {"status": status, "code": details.code, "request_id": details.request_id}
+    text = details.message or details.code or _("no reason given")
+    if details.html and status not in {401, 429}:
         return _page(status, about)
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
         return LoginRequired(
-            _("the service does not accept the login: {said}", said=said),
+            _("the service does not accept the login: {said}", said=text),
             hint="%openclaw login --force",
             **about,
         )
@@ -124,62 +124,62 @@ def error_for(
         hint = _(
             "in the service's console, switch off 'free tier only' to go on with paid use, or use another model"
         )
-        return QuotaExceeded(_("the free quota is used up: {said}", said=said), hint=hint, **about)
-    if _out_of_quota(status, failure):
+        return QuotaExceeded(_("the free quota is used up: {said}", said=text), hint=hint, **about)
+    if _out_of_quota(status, details):
         hint = _("wait for its reset, or a minute if tokens a minute are meant, or use another model")
-        return QuotaExceeded(_("the quota is used up: {said}", said=said), hint=hint, **about)
-    if code == "arrearage" or status == 402 or re.search(_OVERDUE, failure.message):
-        return QuotaExceeded(_("the account has an unpaid bill or no balance: {said}", said=said), **about)
+        return QuotaExceeded(_("the quota is used up: {said}", said=text), hint=hint, **about)
+    if code == "arrearage" or status == 402 or re.search(_OVERDUE, details.message):
+        return QuotaExceeded(_("the account has an unpaid bill or no balance: {said}", said=text), **about)
     if _throttled(status, code):
         hint = _later(retry_after, _("wait a moment, then run the cell again"))
         return RateLimited(
-            _("too many requests: {said}", said=said), retry_after=retry_after, hint=hint, **about
+            _("too many requests: {said}", said=text), retry_after=retry_after, hint=hint, **about
         )
     if code in {"data_inspection_failed", "datainspectionfailed"}:
-        return RequestRejected(_("the service's content filter stopped this: {said}", said=said), **about)
-    if re.search(_PLAN_ONLY, failure.message):
+        return RequestRejected(_("the service's content filter stopped this: {said}", said=text), **about)
+    if re.search(_PLAN_ONLY, details.message):
         hint = _("use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio")
         return RequestRejected(
-            _("this plan serves only the programs its vendor lists: {said}", said=said), hint=hint, **about
+            _("this plan serves only the programs its vendor lists: {said}", said=text), hint=hint, **about
         )
     if code in {"access_denied", "accessdenied", "model.accessdenied"}:
         hint = _("the key has no right to this model: %openclaw models list shows the others")
         return RequestRejected(
-            _("the service refused{number}: {said}", number=_in_brackets(status), said=said),
+            _("the service refused{number}: {said}", number=_in_brackets(status), said=text),
             hint=hint,
             **about,
         )
     if (
         status == 404
         or code == "model_not_found"
-        or (status == 400 and re.search(_NO_SUCH_MODEL, failure.message))
+        or (status == 400 and re.search(_NO_SUCH_MODEL, details.message))
     ):
-        return RequestRejected(_("not found: {said}", said=said), hint="%openclaw models list", **about)
+        return RequestRejected(_("not found: {said}", said=text), hint="%openclaw models list", **about)
     if _broken(status, code):
         hint = _later(retry_after, _("try again later"))
         return ServiceUnavailable(
-            _("the service failed{number}: {said}", number=_in_brackets(status), said=said),
+            _("the service failed{number}: {said}", number=_in_brackets(status), said=text),
             hint=hint,
             **about,
         )
     return RequestRejected(
-        _("the service refused{number}: {said}", number=_in_brackets(status), said=said), **about
+        _("the service refused{number}: {said}", number=_in_brackets(status), said=text), **about
     )
 
 
-def retryable(status: int, failure: ErrorDetails) -> bool:
-    """Whether the same request may be sent again: 408, 409, 429 that is no quota, 5xx."""
+def retryable(status: int, details: ErrorDetails) -> bool:
+    """Whether the request may be sent again: after 408, 409, 5xx, and 429 unless a quota is used up."""
     if status == 429:
-        passing = isinstance(error_for(status, failure), RateLimited)
-        return passing and "allocationquota" not in failure.code.lower()  # refilled by the minute
+        temporary = isinstance(error_for(status, details), RateLimited)
+        return temporary and "allocationquota" not in details.code.lower()  # refilled by the minute
     return status in {408, 409} or status >= 500
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait by `retry-after-ms` or `Retry-After` (RFC 9110 §10.2.3: seconds or a date).
 
-    None when absent or absurd (zero, negative, not finite, more than a year away).
-    `now` is seconds since the epoch, for the date form.
+    None when absent or out of range (not positive, not finite, a year or more).
+    `now` is seconds since the epoch.
     """
     seconds = _number(headers.get("retry-after-ms"), 0.001)
     if seconds is None:
@@ -202,7 +202,7 @@ def _number(value: str | None, scale: float) -> float | None:
 def _until(date: str, now: float) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
-    except (ValueError, TypeError, IndexError, OverflowError):  # whatever its versions raise for nonsense
+    except (ValueError, TypeError, IndexError, OverflowError):  # depends on the version of Python
         return None
     if moment.tzinfo is None:  # the asctime form of RFC 9110 §5.6.7, which is in UTC
         moment = moment.replace(tzinfo=UTC)
@@ -215,11 +215,11 @@ def _throttled(status: int | None, code: str) -> bool:
     )
 
 
-def _out_of_quota(status: int | None, failure: ErrorDetails) -> bool:
-    code = failure.code.lower()
+def _out_of_quota(status: int | None, details: ErrorDetails) -> bool:
+    code = details.code.lower()
     if code in {"allocationquota.freetieronly", "insufficient_quota"}:
         return True
-    return _throttled(status, code) and re.search(_QUOTA, failure.message) is not None
+    return _throttled(status, code) and re.search(_QUOTA, details.message) is not None
 
 
 def _broken(status: int | None, code: str) -> bool:
@@ -254,7 +254,7 @@ def _later(seconds: float | None, otherwise: str) -> str:
 
 
 def _excerpt(value: object, known: tuple[Secret, ...]) -> str:
-    # cut before the patterns run: a hostile text must not keep them busy
+    # shortened before the patterns run, so that a hostile text cannot slow them down
     words = str(value or "")[: 8 * EXCERPT].split()
     text = visible(redact(" ".join(words), *known))
     return text if len(text) <= EXCERPT else text[:EXCERPT] + "…"

@@ -1,7 +1,6 @@
-"""One streaming HTTP exchange with a completions endpoint: sent, retried where allowed, always closed.
+"""Sends one request to a completions endpoint and streams the answer; retries where that is safe.
 
-Yields ChatEvents and raises our errors. Nothing is retried once anything of the answer was yielded:
-it may have been paid for and partly read.
+Nothing is retried once anything of the answer was yielded: it may be paid for and partly read.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from openclaw_ipython.chat.adapt import Revision, revise
-from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encoded
+from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encode_bytes
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after, retryable
 from openclaw_ipython.chat.types import ChatEvent, ChatRequest, Notice, TextDelta
@@ -84,23 +83,23 @@ class ChatEndpoint(Struct, frozen=True):
 
 
 async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
-    """Send `request` and yield what comes, until it is finished.
+    """Send `request` and yield the events of the answer. The response is always closed.
 
     Raises LoginRequired, RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
-    ProtocolError; StreamBroken when the answer ended without a finish reason; UsageError when the
-    request is no JSON; whatever of ours `auth` raises.
+    ProtocolError; StreamBroken when the answer ends without a finish reason; UsageError when the
+    request cannot be written as JSON; the errors of `auth`.
     """
     revision: Revision | None = None
     for attempt in range(at.retry_policy.retries + 1):
         try:
-            response = await _sent(at, revision.request if revision else request)
+            response = await _send(at, revision.request if revision else request)
         except RequestRejected as error:
             revision = None if revision else revise(request, error, at.dialect)
             if revision is None:
                 raise
             if revision.note:
                 yield Notice(revision.note)
-            response = await _sent(at, revision.request)
+            response = await _send(at, revision.request)
         if isinstance(response, Response):
             if attempt:
                 yield Notice(_("sent {count} times", count=attempt + 1))
@@ -133,11 +132,11 @@ def _wait(at: ChatEndpoint, attempt: int, asked: float | None) -> float:
     return float(at.retry_policy.first_wait * 2**attempt * (1 + at.runtime.random()))
 
 
-async def _sent(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable:
-    """An open response that promises an answer; whoever gets it closes it."""
+async def _send(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable:
+    """An open, successful response, which the caller closes, or an error that may be retried."""
     with translated(at.name):
         try:
-            response = await _opened(at, request)
+            response = await _open(at, request)
         except HTTPError as error:
             if not undelivered(error):
                 raise
@@ -145,16 +144,16 @@ async def _sent(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable
         if response.is_success:
             return response
         try:
-            return await _refusal(at, response)
+            return await _failed(at, response)
         finally:
             await response.aclose()
 
 
-async def _opened(at: ChatEndpoint, request: ChatRequest) -> Response:
+async def _open(at: ChatEndpoint, request: ChatRequest) -> Response:
     return await at.http.send(
         "POST",
         at.url,
-        content=encoded(request),
+        content=encode_bytes(request),
         headers={
             **request.headers,
             "Accept": "text/event-stream" if request.stream else "application/json",
@@ -165,8 +164,8 @@ async def _opened(at: ChatEndpoint, request: ChatRequest) -> Response:
     )
 
 
-async def _refusal(at: ChatEndpoint, response: Response) -> _Retryable:
-    """An error answer: raised when final, returned when it may be tried again."""
+async def _failed(at: ChatEndpoint, response: Response) -> _Retryable:
+    """The error of a response: returned if it may be retried, else raised."""
     status = response.status_code
     if response.is_redirect or 300 <= status < 400:
         raise ProtocolError(
@@ -180,24 +179,24 @@ async def _refusal(at: ChatEndpoint, response: Response) -> _Retryable:
     try:
         body = await read_capped(response)
     except HTTPError:
-        body = b""  # the status alone says enough
-    failure = parse_error_body(body, response.headers, _login_of(response))
+        body = b""  # the status is enough
+    details = parse_error_body(body, response.headers, _token_of(response))
     wait = retry_after(response.headers, at.runtime.clock())
-    error = error_for(status, failure, retry_after=wait)
+    error = error_for(status, details, retry_after=wait)
     if at.refused_key_hint and isinstance(error, LoginRequired):
         error.hint = at.refused_key_hint
-    if not retryable(status, failure):
+    if not retryable(status, details):
         raise error
     return _Retryable(error, wait)
 
 
-def _login_of(response: Response) -> Secret:
-    """The token that was sent, so that an error text repeating it can be redacted."""
+def _token_of(response: Response) -> Secret:
+    """The token that was sent, to redact it in error messages."""
     return Secret(response.request.headers.get("authorization", "").partition(" ")[2])
 
 
 def _answer(at: ChatEndpoint, response: Response) -> AsyncGenerator[ChatEvent, None]:
-    """A 200 by what it claims to be: a document, a web page, or else a stream."""
+    """The events of a successful response, by its content type: a document, a web page, or else a stream."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in {"text/html", "application/xhtml+xml"}:
         return _document(at, response, html=True)
@@ -209,48 +208,50 @@ def _answer(at: ChatEndpoint, response: Response) -> AsyncGenerator[ChatEvent, N
 async def _document(
     at: ChatEndpoint, response: Response, *, html: bool = False
 ) -> AsyncGenerator[ChatEvent, None]:
-    login = _login_of(response)
+    token = _token_of(response)
     try:
         body = await read_capped(response, BODY_LIMIT if html else ANSWER_LIMIT)
     except HTTPError as error:
-        raise _broken_off(at, error) from None
+        raise _connection_error(at, error) from None
     if html:
-        raise error_for(response.status_code, parse_error_body(body, response.headers, login))
-    for event in decode_completion(body, login):
+        raise error_for(response.status_code, parse_error_body(body, response.headers, token))
+    for event in decode_completion(body, token):
         yield event
 
 
 async def _events(at: ChatEndpoint, response: Response, *, labelled: bool) -> AsyncGenerator[ChatEvent, None]:
-    answer = AnswerDecoder(_login_of(response))
-    heard = at.runtime.monotonic()
+    answer = AnswerDecoder(_token_of(response))
+    last_data = at.runtime.monotonic()
     async with aclosing(body_pieces(response)) as pieces:
         try:
             while not answer.done:
                 piece = await (
-                    _soon(pieces, at.retry_policy.usage_timeout) if answer.finished else anext(pieces, None)
+                    _next_within(pieces, at.retry_policy.usage_timeout)
+                    if answer.finished
+                    else anext(pieces, None)
                 )
                 if piece is None:
                     break
                 before = answer.events
-                for said in answer.feed(piece):
-                    yield said
+                for event in answer.feed(piece):
+                    yield event
                 if answer.events > before:
-                    heard = at.runtime.monotonic()  # after the reader had its time with what was said
-                elif at.runtime.monotonic() - heard > (
+                    last_data = at.runtime.monotonic()  # without the time the caller took for the events
+                elif at.runtime.monotonic() - last_data > (
                     at.retry_policy.usage_timeout if answer.finished else at.retry_policy.idle_timeout
                 ):
-                    raise _silent(at)
+                    raise _idle_error(at)
         except (HTTPError, StreamBroken) as error:
             if not answer.finished:
-                raise _broken_off(at, error) from None
+                raise _connection_error(at, error) from None
         if answer.done and answer.finished:
-            await _let_end(pieces, at.retry_policy.drain_timeout)
+            await _drain(pieces, at.retry_policy.drain_timeout)
     if not answer.finished:
         raise _unfinished(at, started=labelled or answer.events > 0)
 
 
-async def _soon(pieces: AsyncGenerator[bytes, None], within: float) -> bytes | None:
-    """The next piece; None at the end, and when it did not come `within` seconds."""
+async def _next_within(pieces: AsyncGenerator[bytes, None], within: float) -> bytes | None:
+    """The next piece; None at the end or after `within` seconds."""
     try:
         async with asyncio.timeout(within):
             return await anext(pieces, None)
@@ -258,23 +259,23 @@ async def _soon(pieces: AsyncGenerator[bytes, None], within: float) -> bytes | N
         return None
 
 
-async def _let_end(pieces: AsyncGenerator[bytes, None], within: float) -> None:
-    """After `[DONE]`: the end of the body makes the connection free for the next request."""
+async def _drain(pieces: AsyncGenerator[bytes, None], within: float) -> None:
+    """Read the end of the body after `[DONE]`, which frees the connection for the next request."""
     try:
         async with asyncio.timeout(within):
             for _ in range(8):
                 if await anext(pieces, None) is None:
                     return
     except (TimeoutError, HTTPError):
-        pass  # then it is closed instead
+        pass  # the connection is closed instead
 
 
-def _broken_off(at: ChatEndpoint, error: HTTPError | StreamBroken) -> OpenClawError:
+def _connection_error(at: ChatEndpoint, error: HTTPError | StreamBroken) -> OpenClawError:
     match error:
         case StreamBroken():
             return error
         case ReadTimeout():
-            return _silent(at)
+            return _idle_error(at)
         case DecodingError():
             return from_httpx(error, at.name)
         case _:
@@ -288,7 +289,7 @@ def _unfinished(at: ChatEndpoint, *, started: bool) -> OpenClawError:
     return ProtocolError(_("{name} answered something that is not a stream", name=at.name), hint=hint)
 
 
-def _silent(at: ChatEndpoint) -> StreamBroken:
+def _idle_error(at: ChatEndpoint) -> StreamBroken:
     return StreamBroken(
         _("the answer stopped coming: no data for {idle:g} s", idle=at.retry_policy.idle_timeout),
         hint=_("run the cell again"),

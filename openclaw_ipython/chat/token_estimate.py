@@ -1,4 +1,4 @@
-"""How many tokens something is, about: nobody but the service can count them. Pure."""
+"""Estimates of token counts; only the service knows the exact ones. Pure."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Message
 
 PICTURE = 1_200
-"""Tokens of a picture of the usual size (Qwen-VL: one for 28 by 28 pixels)."""
+"""Tokens of a picture of common size (Qwen-VL: one for 28 by 28 pixels)."""
 
 _PER_MESSAGE = 4  # role and separators
-_LETTERS, _SIGNS = 4.0, 1.5  # characters of a token: in Latin script; in Chinese, Japanese, Korean
+_LETTERS, _SIGNS = 4.0, 1.5  # characters per token: ASCII; other scripts (Chinese, Japanese, Korean)
 
 
 def of_text(text: str) -> int:
-    """About how many tokens a text is."""
+    """The estimated tokens of a text."""
     latin = len(text.encode("ascii", "ignore"))
     return round(latin / _LETTERS + (len(text) - latin) / _SIGNS)
 
 
 def of_messages(messages: Iterable[Message]) -> int:
-    """About how many tokens messages are; every picture counts as one of the usual size."""
+    """The estimated tokens of messages; every picture counts as `PICTURE`."""
     return sum(_PER_MESSAGE + of_content(message.content) for message in messages)
 
 
 def of_content(content: str | Iterable[Mapping[str, Any]]) -> int:
-    """About how many tokens the content of a message is."""
+    """The estimated tokens of the content of a message."""
     if isinstance(content, str):
         return of_text(content)
     return sum(

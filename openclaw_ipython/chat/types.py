@@ -1,4 +1,4 @@
-"""The values of a conversation: what is asked, what arrives, what is kept. Frozen, no I/O."""
+"""The values of a conversation: messages and requests, the events of an answer, the reply. Pure."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from msgspec import Struct, field
 
 @dataclass(frozen=True)
 class Message:
-    """One turn. `content` is text, or a sequence of content parts as the completions API has them.
+    """One message. `content` is text, or a sequence of content parts of the completions API.
 
-    `reasoning` is the thinking of an assistant's turn, for the models that want it back. `tool_calls` are what an
-    assistant's turn wants called; each is followed by a turn of the role `tool` whose `tool_call_id` is its id.
+    `reasoning` is the thinking in an assistant's message, for models that take it back. `tool_calls` are the calls in
+    an assistant's message; each is followed by a message of the role `tool` with its id as `tool_call_id`.
     """
 
     role: str
@@ -26,14 +26,13 @@ class Message:
 
 
 class ChatRequest(Struct, frozen=True):
-    """One question to one model. `model` is the id as the service knows it, not a `provider/model` ref.
+    """One request to one model. `model` is the service's id, not a `provider/model` ref.
 
-    `max_tokens` limits the answer; None leaves a choice to the service. `extra` holds further
-    request fields, sent as they are. `thinking` is what was asked for (`off`, `on`, `low`, `medium`, `high`, None
-    for nothing); the host's dialect makes fields of it. `headers` are further request headers; `optional` names
-    the fields of `extra` that nobody asked for in so many words, which may be left out where a host refuses them.
-    `schema` is what the answer has to fit, `{"name": …, "schema": a JSON schema}`; the dialect makes of it what the
-    host takes. Functions on offer are the field `tools` of `extra`.
+    `max_tokens` limits the answer. None leaves a choice to the service. `extra` are further request fields, sent
+    unchanged, `tools` among them; `headers` are further request headers. `thinking` is a level (`off`, `on`, `low`,
+    `medium`, `high`) and `schema` what the answer has to fit (`{"name": …, "schema": a JSON schema}`): `adapt` turns
+    both into fields of the host. `optional` are the fields of `extra` that `adapt` added, which may be left out when
+    the host refuses them.
     """
 
     model: str
@@ -51,9 +50,9 @@ class ChatRequest(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one exchange as the service counted them; None where it did not say.
+    """The service's counts of tokens; None for a count it did not report.
 
-    `cost` is what they cost in US dollars by the prices known here, None where there are none.
+    `cost` is their price in US dollars, None if the price is not known.
     """
 
     input_tokens: int | None = None
@@ -65,7 +64,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A function the model wants called. `arguments` is the JSON text as it came."""
+    """A function call by the model. `arguments` is its JSON text, unchecked."""
 
     id: str
     name: str
@@ -77,10 +76,10 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something the reader should know while waiting or afterwards: a retry, a refreshed login.
+    """Something the user should know: a retry, a refreshed login.
 
-    `seconds` is how long is waited now, None when nothing is waited for. A notice with `seconds`
-    is shown with a countdown and goes away; one without goes to the footer.
+    With `seconds`, the length of a wait that begins now, it is shown as a countdown and then removed; without, it is
+    shown in the footer.
     """
 
     text: str
@@ -89,7 +88,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Answering:
-    """Another model answers than the one that was asked first. `model` is its ref, `provider/model`.
+    """Another model answers than the first one. `model` is its ref, `provider/model`.
 
     Comes before anything of the answer.
     """
@@ -99,7 +98,7 @@ class Answering:
 
 @dataclass(frozen=True)
 class Timed:
-    """How long an answer took where it was given, which counts instead of when it is heard: it may be a kept one."""
+    """The times of an answer, in seconds. They replace the measured ones: the answer may come from the cache."""
 
     seconds: float
     first_text: float | None
@@ -112,7 +111,7 @@ class TextDelta:
     text: str
 
     def __init__(self, text: str) -> None:
-        self.__dict__["text"] = text  # as quick as can be: an answer has thousands of them
+        self.__dict__["text"] = text  # faster than the generated method: an answer has thousands of them
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,7 @@ class ReasoningDelta:
 
 @dataclass(frozen=True)
 class ToolCallDelta:
-    """A piece of a tool call; pieces of one call share `index`."""
+    """A piece of a tool call. The pieces of one call have the same `index`."""
 
     index: int
     id: str
@@ -137,24 +136,24 @@ class ToolCallDelta:
 
 @dataclass(frozen=True)
 class UsageReport:
-    """The service's count of tokens."""
+    """The service's token counts."""
 
     usage: Usage
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The service said why it stopped: `stop`, `length`, `tool_calls`, `content_filter`, …"""
+    """The service's reason for stopping: `stop`, `length`, `tool_calls`, `content_filter`, …"""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class ToolResult:
-    """A function was called, or was not: `text` is what the model is told about it.
+    """The result of a tool call: `text` is what the model gets.
 
-    Comes after the `ToolCall` itself, which stands in the stream once its arguments are complete. `failed` says that
-    `text` is about an error: the function raised, does not exist, or was not allowed to run.
+    Comes after its `ToolCall`. With `failed`, `text` describes an error: the function raised, does not exist, or was
+    not allowed to run.
     """
 
     call: ToolCall
@@ -164,7 +163,7 @@ class ToolResult:
 
 @dataclass(frozen=True)
 class Answered:
-    """The end of an answer that took several rounds (tools, a schema): all of it."""
+    """The complete reply, after an answer in several rounds (tools, a schema)."""
 
     reply: Reply
 
@@ -194,11 +193,11 @@ def code_blocks(text: str) -> list[tuple[str, str]]:
 
 
 class Reply(str):
-    """The answer, a plain `str` with what is known about it.
+    """The answer, a `str` with attributes.
 
-    `reasoning` is the model's thinking, `usage` the token counts (or None), `model` the ref that
-    answered, `finish_reason` why it stopped ("stop" is a complete answer, "interrupted" and
-    "ended early" are not), `seconds` the whole time, `first_text` the seconds to the first text.
+    `reasoning` is the model's thinking, `usage` the token counts (or None), `model` the ref that answered,
+    `finish_reason` why it stopped ("stop" is a complete answer, "interrupted" and "ended early" are not), `parsed` the
+    object that fits the schema, `seconds` the whole time, `first_text` the seconds to the first text.
     """
 
     reasoning: str
@@ -223,7 +222,7 @@ class Reply(str):
         seconds: float = 0.0,
         first_text: float | None = None,
     ) -> Self:
-        """A `str` takes its value here; the keywords become attributes."""
+        """The value of a `str` is set here; the keywords become attributes."""
         self = super().__new__(cls, text)
         self.reasoning = reasoning
         self.usage = usage

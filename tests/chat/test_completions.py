@@ -12,7 +12,7 @@ from openclaw_ipython.chat.completions import (
     decode_completion,
     decode_event,
     encode,
-    encoded,
+    encode_bytes,
     read_usage,
 )
 from openclaw_ipython.chat.sse import ServerEvent
@@ -70,7 +70,7 @@ def test_content_parts_are_sent_in_order():
 
 
 def test_text_is_sent_as_utf8_and_always_encodable():
-    body = encoded(ChatRequest("m", (Message("user", "你好 \ud83d \ud83d\ude00"),)))
+    body = encode_bytes(ChatRequest("m", (Message("user", "你好 \ud83d \ud83d\ude00"),)))
     assert "你好".encode() in body
     assert json.loads(body)["messages"][0]["content"] == "你好 \ufffd 😀"
 
@@ -78,7 +78,7 @@ def test_text_is_sent_as_utf8_and_always_encodable():
 @pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}, b"bytes"])
 def test_what_json_cannot_hold_is_the_askers_mistake(value):
     with pytest.raises(UsageError, match="JSON"):
-        encoded(ChatRequest("m", HELLO, extra={"x": value}))
+        encode_bytes(ChatRequest("m", HELLO, extra={"x": value}))
 
 
 # -- streams ---------------------------------------------------------------------------------
