@@ -26,7 +26,7 @@ Role = Literal["folder", "file", "lock", "leftover"]
 
 QWEN_LOCK_SECONDS = 40.0  # above the age at which any release of Qwen Code ignores a lock
 LEFTOVER_SECONDS = 3600.0  # no write takes that long
-_AHEAD_SECONDS = 300.0
+_CLOCK_TOLERANCE = 300.0  # seconds
 _LEFTOVER = r"\.[^/]+\.[0-9a-f]{16}\.tmp|[^/]+\.tmp(\.[^/]+)?|[^/]+\.lock\.(takeover|stale\..+|[0-9a-f]{16})"
 
 
@@ -69,13 +69,8 @@ def check_files(facts: Sequence[FileFact], now: float, *, windows: bool) -> Iter
     """The findings about files. On Windows permissions are not checked."""
     for fact in facts:
         if fact.broken:
-            yield Finding(
-                "link",
-                "error",
-                f"the link leads nowhere: {fact.link}",
-                str(fact.path),
-                _remove(fact, windows),
-            )
+            what = f"the target of the link does not exist: {fact.link}"
+            yield Finding("link", "error", what, str(fact.path), _remove(fact, windows))
         elif fact.role == "lock":
             yield from _check_lock(fact, now, windows)
         elif fact.role == "leftover":
@@ -87,24 +82,22 @@ def check_files(facts: Sequence[FileFact], now: float, *, windows: bool) -> Iter
 def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     where = str(fact.path)
     if fact.is_folder != (fact.role == "folder"):
-        what = "it is a folder where a file belongs" if fact.is_folder else "it is no folder"
-        yield Finding(
-            "kind", "error", what, where, shell_line("move" if windows else "mv -i", fact.path) + " …"
-        )
+        what = "it is a folder, not a file" if fact.is_folder else "it is not a folder"
+        fix = shell_line("move" if windows else "mv -i", fact.path) + " …"
+        yield Finding("kind", "error", what, where, fix)
         return
-    if fact.mtime > now + _AHEAD_SECONDS and fact.role == "file":
+    if fact.mtime > now + _CLOCK_TOLERANCE and fact.role == "file":
         hours = (fact.mtime - now) / 3600
-        what = f"it was written {hours:.1f} h from now: is the clock of this machine right?"
+        what = f"its time stamp is {hours:.1f} h in the future: is the clock of this machine right?"
         yield Finding("clock", "warning", what, where, "!date /t" if windows else "!date")
     if windows:
         return
     if not fact.mine:
-        yield Finding(
-            "owner", "warning", "it belongs to another user", where, shell_line("ls -ld", fact.path)
-        )
+        fix = shell_line("ls -ld", fact.path)
+        yield Finding("owner", "warning", "it belongs to another user", where, fix)
     elif fact.mode & 0o077:
         wanted = "700" if fact.is_folder else "600"
-        what = f"others on this machine may open it (mode {fact.mode:03o})"
+        what = f"other users of this machine may open it (mode {fact.mode:03o})"
         yield Finding("mode", "warning", what, where, shell_line(f"chmod {wanted}", fact.path))
     if fact.link:
         yield Finding("link", "note", f"it is a link to {fact.link}", where, "")
@@ -113,16 +106,16 @@ def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
 def _check_lock(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     where, age = str(fact.path), now - fact.mtime
     if fact.is_folder:
-        what = "the lock is a folder, which no program takes over: logins cannot be changed"
+        what = "the lock is a folder, which no program removes: logins cannot be changed"
         yield Finding("lock", "error", what, where, shell_line("rmdir", fact.path))
     elif age > (QWEN_LOCK_SECONDS if fact.path.name == "oauth_creds.lock" else STALE_SECONDS):
-        what = f"a lock of {int(age)} s ago was left behind; the next program that needs it takes it over"
+        what = f"a lock of {int(age)} s ago was left behind; the next program that needs it replaces it"
         yield Finding("lock", "warning", what, where, _remove(fact, windows))
 
 
 def _check_leftover(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     if now - fact.mtime > LEFTOVER_SECONDS and not fact.is_folder:
-        what = "a write that was cut short left this behind"
+        what = "an interrupted write left it behind"
         yield Finding("leftover", "warning", what, str(fact.path), _remove(fact, windows))
 
 

@@ -141,13 +141,10 @@ def model_ids(body: bytes) -> tuple[str, ...] | None:
 
 
 def _server(address: ServerAddress, models: tuple[str, ...], usable: bool) -> ScanResult:
-    detail = _listed(models) if models else "no model is loaded there"
-    ready = usable and models
-    command = (
-        f"%%qwen {address.provider}/{models[0]}"
-        if ready
-        else f"%openclaw login --provider {address.provider}"
-    )
+    detail = _listed(models) if models else "it has no model"
+    command = f"%openclaw login --provider {address.provider}"
+    if usable and models:
+        command = f"%%qwen {address.provider}/{models[0]}"
     return ScanResult("local server", address.base_url, detail, command, address.provider, models)
 
 
@@ -176,9 +173,9 @@ def environment_keys(
 def _command_to_ask(provider_id: str, provider: Provider | None, config: ConfigView) -> str:
     entry = config.provider(provider_id)
     model = provider.default_model if provider else entry.models[0].id if entry and entry.models else ""
-    return (
-        f"%%qwen {provider_id}/{model}" if model else f"%openclaw models list --all --provider {provider_id}"
-    )
+    if model:
+        return f"%%qwen {provider_id}/{model}"
+    return f"%openclaw models list --all --provider {provider_id}"
 
 
 # -- other programs ------------------------------------------------------------------------

@@ -266,7 +266,7 @@ def test_scan_prints_what_is_there_and_sends_no_login(signed_in):
 @pytest.mark.skipif(sys.platform == "win32", reason="about permissions")
 def test_doctor_names_what_is_wrong_and_says_in_one_line_that_all_is_fine(signed_in):
     cell = signed_in.run("%openclaw doctor")
-    assert cell.text.strip().splitlines()[0] == "Everything is fine"
+    assert cell.text.strip().splitlines()[0] == "No problem was found"
     assert printed(signed_in, "%openclaw doctor --json")["ok"] is True
     (signed_in.state / "openclaw.json").chmod(0o644)
     before = signed_in.files()

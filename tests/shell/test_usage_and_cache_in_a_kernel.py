@@ -197,7 +197,7 @@ def test_a_journal_that_cannot_be_used_costs_no_question(spending):
     assert not spending.run("%openclaw").ename
     cell = spending.run("%openclaw usage")
     assert cell.ename == "DocumentError"
-    assert "it is a folder where a file belongs" in spending.run("%openclaw doctor").text
+    assert "it is a folder, not a file" in spending.run("%openclaw doctor").text
 
 
 def test_a_damaged_journal_is_set_aside_with_a_word_in_a_footer(spending):

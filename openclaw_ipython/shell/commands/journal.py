@@ -162,22 +162,22 @@ def _snippet(content: Any) -> str:
 def cache_status(session: Session, *, json: bool) -> View:
     """Whether answers are kept, where, and how many there are."""
     recorder, preferences = session.client.recorder, session.preferences
-    kept = recorder.answers.size()
+    size = recorder.answers.size()
     path = recorder.options.cache_file or recorder.journal.path
     if json:
         return as_json(
             {
                 "on": preferences.cache,
                 "file": str(path),
-                "answers": kept.answers,
-                "characters": kept.characters,
+                "answers": size.answers,
+                "characters": size.characters,
             }
         )
     return FactsView(
         _("Cache"),
         [
             (_("state"), _("on") if preferences.cache else _("off; --cache turns it on for one question")),
-            (_("answers"), f"{kept.answers:,} ({math.ceil(kept.characters / 1000):,} kB)"),
+            (_("answers"), f"{size.answers:,} ({math.ceil(size.characters / 1000):,} kB)"),
             (_("file"), _place(path, recorder.options.cache_file)),
         ],
     )

@@ -36,10 +36,10 @@ def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
         (_("account"), _account(session, report)),
         (_("model"), report["resolvedDefault"] or _("none chosen yet")),
         (_("images"), _image_model(session) or _("no image model yet: %openclaw models set-image")),
+        (_("today"), today(session)),
     ]
-    facts.append((_("today"), today(session)))
-    asking = [("%%qwen", _("ask: the cell is the prompt"))]
-    return FactsView(f"openclaw-ipython {__version__}", facts, [*asking, *commands])
+    ask = ("%%qwen", _("ask: the cell is the prompt"))
+    return FactsView(f"openclaw-ipython {__version__}", facts, [ask, *commands])
 
 
 def _image_model(session: Session) -> str:
@@ -57,16 +57,16 @@ def _account(session: Session, report: dict[str, Any]) -> str:
     profiles = report["auth"]["oauth"]["profiles"]
     if profiles:
         return ", ".join(f"{p['profileId']} ({p['status']})" for p in profiles)
-    kinds = [p for p in report["auth"]["providers"] if p["effective"]["kind"] != "missing"]
-    return ", ".join(f"{p['provider']} ({p['effective']['detail']})" for p in kinds) or _("not signed in")
+    usable = [p for p in report["auth"]["providers"] if p["effective"]["kind"] != "missing"]
+    return ", ".join(f"{p['provider']} ({p['effective']['detail']})" for p in usable) or _("not signed in")
 
 
 def status(session: Session) -> dict[str, Any]:
     """`models status` as a JSON object."""
     models, accounts = session.client.models, session.client.accounts
     default, image = models.default(), models.image_default()
-    spare = (*models.fallbacks(), *models.image_fallbacks())
-    used = {ref.provider for ref in (default, image, *spare) if ref}
+    fallbacks = (*models.fallbacks(), *models.image_fallbacks())
+    used = {ref.provider for ref in (default, image, *fallbacks) if ref}
     rows = accounts.profiles()
     shown = sorted(used | {row.provider for row in rows})
     providers = [_provider_status(session, provider, rows) for provider in shown]
@@ -112,11 +112,8 @@ def _provider_status(session: Session, provider: str, rows: Sequence[ProfileRow]
     elif credential is not None:
         kind, detail = ("env" if credential.source.startswith("env") else "key"), credential.source
     labels = [row.profile_id for row in rows if row.provider == provider]
-    return {
-        "provider": provider,
-        "effective": {"kind": kind, "detail": detail},
-        "profiles": {"labels": labels},
-    }
+    effective = {"kind": kind, "detail": detail}
+    return {"provider": provider, "effective": effective, "profiles": {"labels": labels}}
 
 
 def status_view(report: dict[str, Any]) -> View:
@@ -137,10 +134,8 @@ def status_view(report: dict[str, Any]) -> View:
         (_("config"), short(Path(report["configPath"]))),
         (_("logins"), short(Path(auth["storePath"]))),
     ]
-    commands = (
-        [("%openclaw login", _("sign in"))] if auth["missingProvidersInUse"] or not auth["providers"] else []
-    )
-    return FactsView(_("Models"), facts, commands)
+    needs_login = auth["missingProvidersInUse"] or not auth["providers"]
+    return FactsView(_("Models"), facts, [("%openclaw login", _("sign in"))] if needs_login else [])
 
 
 def _profile_line(profile: dict[str, Any]) -> str:
@@ -148,12 +143,10 @@ def _profile_line(profile: dict[str, Any]) -> str:
     words = [profile["type"], profile["status"]]
     if profile["source"] == QwenCode.source:
         words.append(QwenCode.source)
-    if left is not None:
-        words.append(
-            _("token valid for {time}", time=duration(left / 1000))
-            if left > 0
-            else _("token due for renewal")
-        )
+    if left is not None and left > 0:
+        words.append(_("token valid for {time}", time=duration(left / 1000)))
+    elif left is not None:
+        words.append(_("token due for renewal"))
     return " · ".join(words)
 
 
@@ -183,14 +176,14 @@ def model_rows(session: Session, *, everything: bool, provider: str | None) -> l
     """`models list` as JSON objects."""
     client = session.client
     rows = client.models.rows(everything=everything, provider=provider)
-    able = {row.ref.provider: client.accounts.credential(row.ref.provider) is not None for row in rows}
+    has_login = {row.ref.provider: client.accounts.credential(row.ref.provider) is not None for row in rows}
     return [
         {
             "key": str(row.ref),
             "name": row.name,
             "input": "+".join(row.input),
             "contextWindow": row.context_window or None,
-            "available": able[row.ref.provider] and not row.missing,
+            "available": has_login[row.ref.provider] and not row.missing,
             "tags": list(row.tags),
             "missing": row.missing,
         }
@@ -228,10 +221,11 @@ def tokens(number: int | None) -> str:
 
 def probes(session: Session) -> dict[str, Any]:
     """`auth.probes` of `models status --json`, with OpenClaw's field names. Sends one tiny question per login."""
-    started = session.runtime.monotonic()
+    monotonic = session.client.runtime.monotonic
+    started = monotonic()
     rows = session.bridge.run(session.client.probe())
     return {
-        "durationMs": round((session.runtime.monotonic() - started) * 1000),
+        "durationMs": round((monotonic() - started) * 1000),
         "totalTargets": len(rows),
         "options": {"timeoutMs": int(SECONDS * 1000), "maxTokens": MAX_TOKENS},
         "results": to_builtins(rows),
@@ -250,9 +244,8 @@ def probes_view(report: dict[str, Any]) -> View:
         )
         for row in report["results"]
     ]
-    return TableView(
-        ("Login", "Model", "Result", "Time", "Error"), rows, "there is no login to try", "%openclaw login"
-    )
+    headings = ("Login", "Model", "Result", "Time", "Error")
+    return TableView(headings, rows, "there is no login to try", "%openclaw login")
 
 
 def scan(found: Sequence[ScanResult]) -> dict[str, Any]:
@@ -275,9 +268,9 @@ def findings(found: Sequence[Finding]) -> dict[str, Any]:
 def findings_view(found: Sequence[Finding]) -> View:
     """The check-up as a table, or one line when all is fine."""
     if all(row.severity == "note" for row in found):
-        return MessageView("Everything is fine", details=tuple(map(_note, found)))
+        return MessageView("No problem was found", details=tuple(map(_note, found)))
     rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
-    return TableView(("", "Where", "What", "To mend it"), rows)
+    return TableView(("", "Where", "What", "To repair it"), rows)
 
 
 def _note(row: Finding) -> str:

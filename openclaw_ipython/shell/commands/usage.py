@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from openclaw_ipython.dispatch.recorder import DAY, period_text
 from openclaw_ipython.errors import UsageError
@@ -80,9 +81,7 @@ def gather(session: Session, days: int, by: GroupBy) -> UsageReport:
 def midnight(now: float, days: int = 0) -> float:
     """The beginning of the day that was `days` before `now`, by this machine's clock. Epoch seconds."""
     day = datetime.fromtimestamp(now).date() - timedelta(days=days)
-    return datetime.combine(
-        day, time()
-    ).timestamp()  # naive: with the offset of that day, summer or winter time
+    return datetime.combine(day, time()).timestamp()  # naive: that day's own offset, summer or winter
 
 
 def today(session: Session) -> str:
@@ -117,12 +116,9 @@ def as_table(usage: UsageReport) -> View:
     for limit in usage.limits:
         name = _("limit of {provider}, {span}", provider=limit.provider, span=period_text(limit.seconds))
         rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 7])
-    blank = [at for at in range(len(headings)) if at > 1 and not any(row[at] for row in rows)]
-    return TableView(
-        _without(headings, blank),
-        [_without(row, blank) for row in rows],
-        _("nothing was asked in the last {days} days", days=usage.days),
-    )
+    columns = enumerate(zip(headings, *rows, strict=True))
+    first, *others = zip(*(c for at, c in columns if at < 2 or any(c[1:])), strict=True)
+    return TableView(first, others, _("nothing was asked in the last {days} days", days=usage.days))
 
 
 def as_data(usage: UsageReport) -> dict[str, Any]:
@@ -132,10 +128,7 @@ def as_data(usage: UsageReport) -> dict[str, Any]:
         "by": usage.by,
         "rows": [one._asdict() for one in usage.rows],
         "total": {key: value for key, value in usage.total._asdict().items() if key != "name"},
-        "limits": [
-            {"provider": x.provider, "requests": x.requests, "seconds": x.seconds, "used": x.used}
-            for x in usage.limits
-        ],
+        "limits": [asdict(limit) for limit in usage.limits],
     }
 
 
@@ -158,10 +151,6 @@ def _cost(one: UsageSum) -> str:
     if one.cost is None:
         return ""
     return money(one.cost) + ("+" if one.priced < one.requests - one.errors - one.interrupted else "")
-
-
-def _without(row: Sequence[str], places: Sequence[int]) -> list[str]:
-    return [cell for at, cell in enumerate(row) if at not in places]
 
 
 def _used(session: Session, provider: str, quota: Quota) -> int:

@@ -102,12 +102,7 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
     if not session.front.attended and not options.wait:
         raise _unattended(provider.key_variables)
     sign_in = PendingSignIn(
-        client,
-        session.bridge,
-        provider.id,
-        set_default=options.set_default,
-        profile=profile,
-        monotonic=session.runtime.monotonic,
+        client, session.bridge, provider.id, set_default=options.set_default, profile=profile
     )
     session.sign_in = sign_in
     if options.open:

@@ -70,7 +70,7 @@ Observer = Callable[[SignInState], None]
 
 
 class PendingSignIn:
-    """A sign-in by device code. `start` begins it. `monotonic` gives seconds."""
+    """A sign-in by device code. `start` begins it."""
 
     def __init__(
         self,
@@ -80,14 +80,13 @@ class PendingSignIn:
         *,
         set_default: bool,
         profile: str,
-        monotonic: Callable[[], float],
     ) -> None:
         self.provider = provider
         self._client = client
         self._bridge = bridge
         self._set_default = set_default
         self._profile = profile
-        self._monotonic = monotonic
+        self._monotonic = client.runtime.monotonic
         self._deadline = 0.0
         self._observers: list[Observer] = []
         self._ended = threading.Event()
