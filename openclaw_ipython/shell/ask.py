@@ -49,7 +49,7 @@ def show_dry_run(session: Session, options: AskOptions, prompt: CellPrompt, rend
         request = first_request(session, options, prompt, renderer)
     else:
         request = prepare_request(session, options, prompt, renderer)
-    session.show(dry_run(request, prompt.pictures))
+    session.show(dry_run(request, prompt.images))
 
 
 def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:

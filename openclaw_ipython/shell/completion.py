@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+import glob
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
 from openclaw_ipython.chat.thinking import LEVELS
+from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell import naming
 from openclaw_ipython.shell.commands import journal, longest, next_words
 from openclaw_ipython.shell.login.flow import METHODS
 from openclaw_ipython.shell.options import CELL, LINE
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
 
 if TYPE_CHECKING:
+    from openclaw_ipython.shell.notebook import NotebookView
     from openclaw_ipython.shell.parser import Option, Spec
     from openclaw_ipython.shell.session import Session
 
 _FIXED = {"method": METHODS, "thinking": LEVELS, "format": FORMATS, "by": ("day", "model", "provider")}
+# Kinds of values that are in the notebook: a variable; a variable or file; functions; a class or schema.
+_NOTEBOOK_KINDS = frozenset({"name", "source", "function", "schema"})
+
+_OPEN_BRACE = r"\{([^\W\d]?[\w.]*)$"
+_MAX_FILES = 200
 
 
 def matches(session: Session, before: str) -> SimpleMatcherResult:
     """The completions for IPython; `before` is the line up to the cursor."""
-    if before.lstrip().startswith("%qwen ") and naming.open_brace(before) is not None:
+    if before.lstrip().startswith("%qwen ") and _open_brace(before) is not None:
         return references(session, before)
     return _result(*candidates(session, before))
 
@@ -42,8 +52,8 @@ def _result(fragment: str, found: Sequence[str]) -> SimpleMatcherResult:
 
 def references(session: Session, before: str) -> SimpleMatcherResult:
     """The completions within the body of a `%%qwen` cell: the names that fit an open brace."""
-    fragment = naming.open_brace(before)
-    found = naming.variables(session.notebook, fragment, modules=False) if fragment is not None else []
+    fragment = _open_brace(before)
+    found = _variables(session.notebook, fragment, modules=False) if fragment is not None else []
     return _result(fragment or "", [word for word in found if word.startswith(fragment or "")])
 
 
@@ -118,8 +128,8 @@ def _bare(spec: Spec, typed: Iterable[str]) -> list[str]:
 
 
 def _values(session: Session, option: Option | None, fragment: str) -> list[str]:
-    if option is not None and option.kind in naming.KINDS:
-        return naming.names(session.notebook, option.kind, fragment)
+    if option is not None and option.kind in _NOTEBOOK_KINDS:
+        return _notebook_names(session.notebook, option.kind, fragment)
     return _named(session, option.kind) if option is not None else []
 
 
@@ -154,3 +164,67 @@ def _named(session: Session, kind: str) -> list[str]:
     except OpenClawError:
         pass
     return []
+
+
+def _open_brace(before: str) -> str | None:
+    """The part of a reference typed after an open brace at the end of `before`; None without one."""
+    match = re.search(_OPEN_BRACE, before)
+    return match[1] if match else None
+
+
+def _notebook_names(notebook: NotebookView, kind: str, fragment: str) -> list[str]:
+    """The words that `fragment` may become, for one of the kinds in the notebook."""
+    if kind == "source":
+        return [*_variables(notebook, fragment), *_files(fragment)]
+    if kind == "function":  # several, with commas between them
+        done, comma, last = fragment.rpartition(",")
+        return [f"{done}{comma}{name}" for name in _variables(notebook, last, _may_be_called)]
+    if kind == "schema":
+        return _variables(notebook, fragment, lambda value: isinstance(value, (type, dict, ModuleType)))
+    return _variables(notebook, fragment)
+
+
+def _may_be_called(value: Any) -> bool:
+    return callable(value) or isinstance(value, ModuleType)  # its functions can be named
+
+
+def _variables(
+    notebook: NotebookView,
+    fragment: str,
+    fits: Callable[[Any], bool] = lambda value: True,
+    *,
+    modules: bool = True,
+) -> list[str]:
+    """The variables of the notebook, or after a dot the attributes of a value, without methods.
+
+    `modules`: also of a module.
+    """
+    owner, dot, _rest = fragment.rpartition(".")
+    if not dot:
+        everything = notebook.variables()
+        return [name for name in notebook.own_names() if fits(everything[name])]
+    try:
+        value = look_up(owner, notebook, modules=modules)
+        listed = dir(value)
+    except (BrokenReference, KeyError):
+        return []
+    except Exception:  # an odd `__dir__`
+        return []
+    kind = type(value)
+    return [
+        f"{owner}.{name}"
+        for name in listed
+        if not name.startswith("_")
+        and not callable(getattr(kind, name, None))  # looked up on the type: runs nothing
+    ]
+
+
+def _files(fragment: str) -> list[str]:
+    """Files and folders whose path begins with `fragment`."""
+    if not fragment:
+        return []
+    home = str(Path("~").expanduser()) if fragment.startswith("~") else ""
+    pattern = home + fragment[1:] if home else fragment
+    found = sorted(glob.glob(glob.escape(pattern) + "*"))[:_MAX_FILES]  # noqa: PTH207 - keeps the path as it was typed
+    found = [f"{name}/" if Path(name).is_dir() else name for name in found]
+    return [f"~{name[len(home) :]}" for name in found] if home else found

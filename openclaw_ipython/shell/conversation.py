@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LONGEST_NAME = 80
 
 _UNFINISHED = frozenset({"interrupted", "ended early", "content_filter", ""})
-_PICTURE = "[a picture was here:"  # for the model, in place of the picture
+_IMAGE_MARK = "[a picture was here:"  # for the model, in place of the picture
 _MARGIN = 0.9  # of the context window that is left, as token counts are estimates
 
 
@@ -78,7 +78,7 @@ class _Remembered(Conversation):
             from openclaw_ipython.journal.conversations import Turn
 
             self._save(
-                Turn(self._cell, self._clock(), reply.model, without_pictures(self._content), str(reply))
+                Turn(self._cell, self._clock(), reply.model, without_images(self._content), str(reply))
             )
 
     def _save(self, turn: Turn) -> None:
@@ -124,7 +124,7 @@ class _Continued(_Remembered):
         if left_out:
             notes.append(_("too long for the model: left out the oldest turns ({count})", count=left_out))
         before = self._before[left_out:]
-        if count := sum(pictures_in(turn.prompt) for turn in before):
+        if count := sum(images_in(turn.prompt) for turn in before):
             notes.append(_("pictures of earlier turns, not sent again: {count}", count=count))
         return replace(prompt, content=[*as_messages(before), *asked], notes=(*prompt.notes, *notes))
 
@@ -150,7 +150,7 @@ def is_a_turn(reply: Reply) -> bool:
     return bool(reply) and reply.finish_reason not in _UNFINISHED
 
 
-def without_pictures(content: Any) -> Any:
+def without_images(content: Any) -> Any:
     """`content` as it is saved: a picture that was sent as data is only mentioned, one at an address stays."""
     if isinstance(content, str):
         return content
@@ -159,17 +159,17 @@ def without_pictures(content: Any) -> Any:
         url = str((part.get("image_url") or {}).get("url", "")) if part.get("type") == "image_url" else ""
         if url.startswith("data:"):
             kind = url[5:].partition(";")[0] or "image"
-            parts.append({"type": "text", "text": f"{_PICTURE} {kind}, {len(url) * 3 // 4} bytes]"})
+            parts.append({"type": "text", "text": f"{_IMAGE_MARK} {kind}, {len(url) * 3 // 4} bytes]"})
         else:
             parts.append(dict(part))
     return parts
 
 
-def pictures_in(content: Any) -> int:
+def images_in(content: Any) -> int:
     """How many pictures of a saved content are only mentioned."""
     if isinstance(content, str):
         return 0
-    return sum(str(part.get("text", "")).startswith(_PICTURE) for part in content)
+    return sum(str(part.get("text", "")).startswith(_IMAGE_MARK) for part in content)
 
 
 def cell_of(session: Session, typed: str) -> str:

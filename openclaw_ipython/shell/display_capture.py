@@ -1,6 +1,6 @@
 """A copy of what the cells of a kernel display, which the kernel itself does not keep.
 
-For each output since the extension was loaded: its last state, as text and as pictures, of the newest cells, up to a
+For each output since the extension was loaded: its last state, as text and as images, of the newest cells, up to a
 limit.
 """
 
@@ -14,7 +14,7 @@ LIMIT = 4 * 1024 * 1024
 TEXT_LIMIT = 64 * 1024
 """Characters of one output's text that are bundle, from its beginning."""
 
-PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 
 
 class DisplayCapture:
@@ -50,9 +50,9 @@ class DisplayCapture:
         if display_id:
             self._places[display_id] = number
         bundle = {
-            kind: text if kind in PICTURES else text[:TEXT_LIMIT]
+            kind: text if kind in IMAGE_TYPES else text[:TEXT_LIMIT]
             for kind, text in content["data"].items()
-            if kind in ("text/plain", *PICTURES) and isinstance(text, str)
+            if kind in ("text/plain", *IMAGE_TYPES) and isinstance(text, str)
         }
         self._size += _size(bundle) - _size(cell.get(key, {}))
         cell[key] = bundle

@@ -47,13 +47,13 @@ class DryRun(View, frozen=True):
         return f"<div>{facts}{messages}</div>"
 
 
-def dry_run(request: ResolvedRequest, pictures: Sequence[EncodedImage]) -> DryRun:
-    """What `request` would send. `pictures` are those of its last message."""
-    known = {picture.url: picture for picture in pictures}
+def dry_run(request: ResolvedRequest, images: Sequence[EncodedImage]) -> DryRun:
+    """What `request` would send. `images` are those of its last message."""
+    known = {image.url: image for image in images}
     chat = request.request
     messages = [(message.role, "\n".join(_shown(message, known))) for message in chat.messages]
     about = token_estimate.of_messages(chat.messages)
-    about += sum(picture.tokens - token_estimate.PICTURE for picture in pictures)
+    about += sum(image.tokens - token_estimate.PICTURE for image in images)
     facts = [
         _("Nothing was sent."),
         _(
@@ -81,8 +81,8 @@ def _shown(message: Message, known: Mapping[str, EncodedImage]) -> Iterator[str]
                 text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text) - _SHOWN:,} more characters)"
             )
         else:
-            picture = known.get(part.get("image_url", {}).get("url", ""))
-            yield f"[{picture.note if picture else part.get('type')}]"
+            image = known.get(part.get("image_url", {}).get("url", ""))
+            yield f"[{image.note if image else part.get('type')}]"
 
 
 def _fields(request: ResolvedRequest) -> dict[str, Any]:

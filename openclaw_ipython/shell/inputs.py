@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class CellPrompt(Struct, frozen=True):
-    """What a cell asks. `notes` are for the footer, `pictures` are the pictures of its last message."""
+    """What a cell asks. `notes` are for the footer, `images` are those of its last message."""
 
     content: Prompt
     notes: tuple[str, ...] = ()
-    pictures: tuple[EncodedImage, ...] = ()
+    images: tuple[EncodedImage, ...] = ()
 
     @property
     def messages(self) -> list[Message]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.context.names import Cell, CellFailure
 from openclaw_ipython.sanitize.text import safe_text
-from openclaw_ipython.shell.display_capture import PICTURES, running_cell
+from openclaw_ipython.shell.display_capture import IMAGE_TYPES, running_cell
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -72,17 +72,17 @@ class NotebookView:
         return Cell(number, self.inputs[number], self._output(number))
 
     def images(self, number: int) -> list[tuple[str, bytes]]:
-        """The pictures that cell `number` displayed, in order: MIME type and bytes."""
+        """The images that cell `number` displayed, in order: MIME type and bytes."""
         found = []
         for bundle in self._displays(number):
-            for kind in PICTURES:
+            for kind in IMAGE_TYPES:
                 if kind in bundle and (data := _bytes(bundle[kind])):
                     found.append((kind, data))
                     break
         return found
 
     def last_images(self) -> list[tuple[str, bytes]]:
-        """The pictures of the latest cell that displayed any."""
+        """The images of the latest cell that displayed any."""
         for number in range(self.running, 0, -1):
             if found := self.images(number):
                 return found
@@ -149,7 +149,7 @@ def _final_text(text: str) -> str:
 
 
 def _bytes(data: Any) -> bytes:
-    """A picture in a MIME bundle: bytes in the process, base64 on the wire."""
+    """An image in a MIME bundle: bytes in the process, base64 on the wire."""
     if isinstance(data, bytes):
         return data
     try:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.chat.types import Reply, code_blocks
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.html import html_code
+from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.ask import ask_prompt
 from openclaw_ipython.shell.inputs import CellPrompt
 from openclaw_ipython.shell.options import AskOptions
 from openclaw_ipython.shell.render.code_cells import PYTHON, flagged, warning
-from openclaw_ipython.shell.render.diffs import diff_bundle
 from openclaw_ipython.shell.render.renderer import RendererWrapper
 from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.status import mark_text
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
 
 _FIX = r"\s*%openclaw\s+(?:fix|explain)\b"
+MAX_LINES = 60
+"""Lines that are shown; the rest is counted."""
+
+_CONTEXT_LINES = 2  # unchanged lines around a change
+_COLOURS = {"+": "rgba(46,160,67,.22)", "-": "rgba(248,81,73,.22)"}
+_GREY = "opacity:.65"
 
 
 def failure_in(session: Session) -> CellFailure | MessageView:
@@ -106,3 +114,35 @@ def repaired_cell(answer: str) -> str:
     blocks = code_blocks(answer)
     python = [code for language, code in blocks if language in PYTHON]
     return max(python or [code for language, code in blocks if not language], key=len, default="").strip("\n")
+
+
+def changes(before: str, after: str) -> list[str]:
+    """The lines of a unified diff without its headings; where parts were left out between two changes, a `…`."""
+    lines = list(
+        difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=_CONTEXT_LINES)
+    )[3:]
+    return ["…" if line.startswith("@@ ") else line for line in lines]
+
+
+def diff_bundle(before: str, after: str) -> dict[str, str] | None:
+    """The changes as display data; None where there are none."""
+    lines = changes(visible(before), visible(after))
+    if not lines:
+        return None
+    if len(lines) > MAX_LINES:
+        lines = [*lines[:MAX_LINES], _("… and {count} more lines", count=len(lines) - MAX_LINES)]
+    title = _("What changes:")
+    rows = "".join(
+        f'<div style="{_style(line)};white-space:pre-wrap">{html_code(line) or " "}</div>' for line in lines
+    )
+    return {
+        "text/html": (
+            f'<div>{html_code(title)}</div><pre style="line-height:1.35;margin:4px 0"><code>{rows}</code></pre>'
+        ),
+        "text/plain": safe_text("\n".join([title, *lines])),
+    }
+
+
+def _style(line: str) -> str:
+    colour = _COLOURS.get(line[:1])
+    return f"background:{colour}" if colour else _GREY

@@ -9,10 +9,10 @@ from openclaw_ipython.chat.types import Message, Reply
 from openclaw_ipython.journal.conversations import Turn
 from openclaw_ipython.shell.conversation import (
     as_messages,
+    images_in,
     is_a_turn,
-    pictures_in,
     turns_to_leave_out,
-    without_pictures,
+    without_images,
 )
 
 TEXT = {"type": "text", "text": "What is this?"}
@@ -25,17 +25,17 @@ def turn(prompt="Why?", answer="Because.") -> Turn:
 
 
 def test_a_text_is_kept_as_it_is():
-    assert without_pictures("data:image/png;base64,AAAA") == "data:image/png;base64,AAAA"
+    assert without_images("data:image/png;base64,AAAA") == "data:image/png;base64,AAAA"
 
 
 def test_a_picture_that_was_sent_along_is_mentioned_and_one_at_an_address_stays():
-    kept = without_pictures([TEXT, NEAR, FAR])
+    kept = without_images([TEXT, NEAR, FAR])
     assert kept[0] == TEXT
     assert kept[1]["type"] == "text"
     assert kept[1]["text"].startswith("[a picture was here: image/png, 3")
     assert kept[2] == FAR
-    assert pictures_in(kept) == 1
-    assert pictures_in("[a picture was here: in words]") == 0
+    assert images_in(kept) == 1
+    assert images_in("[a picture was here: in words]") == 0
 
 
 @pytest.mark.parametrize(

@@ -82,12 +82,12 @@ class BufferedMarkdownRenderer(MarkdownRenderer):
         text = "".join(pieces)
         pieces.clear()
         if text.strip():
-            self._progress.answering()
+            self._status_line.answering()
             self._end_thinking()
             self._since = self._monotonic() if self._since is None else self._since
 
     def _paint_status(self, status: str) -> None:
-        if self._since is not None and not self._progress.is_thinking and not self._progress.pause():
+        if self._since is not None and not self._status_line.is_thinking and not self._status_line.pause():
             seconds = int(self._monotonic() - self._since)
             status = _("writing… {seconds} s", seconds=seconds) if seconds else _("writing…")
         super()._paint_status(status)

@@ -20,7 +20,7 @@ _MARKS = {
 }
 
 
-class Progress:
+class StatusLine:
     """The state of an answer while no text arrives. `monotonic` gives monotonic seconds."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:

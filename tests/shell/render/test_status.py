@@ -1,7 +1,7 @@
 import pytest
 
 from openclaw_ipython.chat.types import Notice, Reply, Usage
-from openclaw_ipython.shell.render.status import Progress, call_text, duration, footer_text
+from openclaw_ipython.shell.render.status import StatusLine, call_text, duration, footer_text
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_long_tool_call_is_shortened():
 
 def test_a_pause_counts_down_to_one_and_is_over():
     now = [0.0]
-    progress = Progress(lambda: now[0])
+    progress = StatusLine(lambda: now[0])
     progress.notice(Notice("busy", seconds=2.0))
     lines = []
     for now[0] in (0.0, 1.0, 1.5, 2.0):
@@ -46,14 +46,14 @@ def test_a_pause_counts_down_to_one_and_is_over():
 
 
 def test_text_ends_a_pause():
-    progress = Progress(lambda: 0.0)
+    progress = StatusLine(lambda: 0.0)
     progress.notice(Notice("busy", seconds=60.0))
     progress.answering()
     assert progress.pause() == ""
 
 
 def test_a_notice_without_seconds_is_a_note():
-    progress = Progress(lambda: 0.0)
+    progress = StatusLine(lambda: 0.0)
     progress.notice(Notice("retried once"))
     assert progress.notes == ["retried once"]
     assert progress.status() == ""

@@ -19,7 +19,7 @@ from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
 from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.render.sections import Piece, Sections
-from openclaw_ipython.shell.render.status import Progress, call_text, footer_text, mark_text, result_text
+from openclaw_ipython.shell.render.status import StatusLine, call_text, footer_text, mark_text, result_text
 from openclaw_ipython.shell.render.surfaces import JupyterSurface
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class MarkdownRenderer:
         self._surface = surface
         self._footer = footer
         self._monotonic = monotonic
-        self._progress = Progress(monotonic)
+        self._status_line = StatusLine(monotonic)
         self._sections = Sections()
         self._called: dict[str, Handle | None] = {}  # call id → its output
         self._reasoning: list[str] = []
@@ -54,7 +54,7 @@ class MarkdownRenderer:
 
     def start(self, label: str) -> None:
         """Start the clock; nothing is shown yet."""
-        self._progress = Progress(self._monotonic)
+        self._status_line = StatusLine(self._monotonic)
 
     def update(self, events: Sequence[ChatEvent]) -> None:
         """Send one message for the growing section, and one more when a section closes."""
@@ -79,7 +79,7 @@ class MarkdownRenderer:
         self._end_thinking()
         self._end_calls(reply)
         self._end_section(at_once=reply.finish_reason == "interrupted")
-        line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
+        line = footer_text(reply, [*self._status_line.notes, *notes]) if self._footer else mark_text(reply)
         if line or self._last is not None:  # a status line must not stay
             self._show(_footer_bundle(line, mark_text(reply)))
         self._last = None
@@ -96,10 +96,10 @@ class MarkdownRenderer:
         if isinstance(event, ReasoningDelta) and event.text:
             self._has_reasoning = True
             self._end_section()
-            self._progress.think()
+            self._status_line.think()
             self._reasoning.append(event.text)
         elif isinstance(event, Notice):
-            self._progress.notice(event)
+            self._status_line.notice(event)
         elif isinstance(event, ToolCall):
             self._take_call(event)
         elif isinstance(event, ToolResult):
@@ -126,7 +126,7 @@ class MarkdownRenderer:
         if not text or (not self._has_text and not text.strip()):
             return  # some models send blank lines between thinking and answer
         self._has_text = True
-        self._progress.answering()
+        self._status_line.answering()
         self._end_thinking()
         for start in range(0, len(text), _SLICE):
             self._sections.add(text[start : start + _SLICE])
@@ -151,10 +151,12 @@ class MarkdownRenderer:
             self._last = None
         if growing is not None:
             self._show_piece(growing)
-        self._paint_status(self._progress.status() if growing is None else self._progress.pause())
+        self._paint_status(self._status_line.status() if growing is None else self._status_line.pause())
 
     def _paint_status(self, status: str) -> None:
-        if not status or (self._has_text and not self._progress.is_thinking and not self._progress.pause()):
+        if not status or (
+            self._has_text and not self._status_line.is_thinking and not self._status_line.pause()
+        ):
             return
         if not self._is_status:
             self._end_section()
@@ -170,7 +172,7 @@ class MarkdownRenderer:
     def _end_thinking(self) -> None:
         if not self._reasoning:
             return
-        seconds = self._progress.thought()
+        seconds = self._status_line.thought()
         thoughts = "".join(self._reasoning).strip("\n")
         self._reasoning.clear()
         self._show_piece(_folded_thinking(thoughts, seconds))

@@ -17,7 +17,7 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.sanitize.text import TerminalFilter, safe_text
 from openclaw_ipython.shell.render.status import (
-    Progress,
+    StatusLine,
     call_text,
     duration,
     footer_text,
@@ -50,7 +50,7 @@ class PlainRenderer:
         self._surface = surface
         self._footer = footer
         self._monotonic = monotonic
-        self._progress = Progress(monotonic)
+        self._status_line = StatusLine(monotonic)
         self._show_reasoning = show_reasoning
         self._filter = TerminalFilter()
         self._at_line_start = True
@@ -58,7 +58,7 @@ class PlainRenderer:
 
     def start(self, label: str) -> None:
         """Start the clock."""
-        self._progress = Progress(self._monotonic)
+        self._status_line = StatusLine(self._monotonic)
 
     def update(self, events: Sequence[ChatEvent]) -> None:
         """Write the new text with one call."""
@@ -85,7 +85,7 @@ class PlainRenderer:
         self._write("".join(pieces))
         for call in () if self._called else reply.tool_calls:
             self._write_line(call_text(call.name, call.arguments))
-        line = footer_text(reply, [*self._progress.notes, *notes]) if self._footer else mark_text(reply)
+        line = footer_text(reply, [*self._status_line.notes, *notes]) if self._footer else mark_text(reply)
         self._write_line(f"({line})" if line else "")
 
     def cancel(self) -> None:
@@ -100,13 +100,13 @@ class PlainRenderer:
             yield self._filter.feed(event.text)
         elif isinstance(event, ReasoningDelta) and event.text:
             self._has_reasoning = True
-            if not self._progress.is_thinking:
-                self._progress.think()
+            if not self._status_line.is_thinking:
+                self._status_line.think()
                 yield "thinking…\n" if self._show_reasoning else "thinking… "
             if self._show_reasoning:
                 yield self._filter.feed(event.text)
         elif isinstance(event, Notice):
-            self._progress.notice(event)
+            self._status_line.notice(event)
             if event.seconds is not None:
                 yield f"({safe_text(event.text)}, {duration(event.seconds)})\n"
 
@@ -118,9 +118,9 @@ class PlainRenderer:
             self._write_line(f"  {result_text(event.text, failed=event.failed)}")
 
     def _end_thinking(self) -> Iterator[str]:
-        if self._progress.is_thinking:
+        if self._status_line.is_thinking:
             yield self._filter.close() + ("\n" if self._show_reasoning else "")
-            yield f"{self._progress.thought()}\n\n"
+            yield f"{self._status_line.thought()}\n\n"
 
     def _write_line(self, line: str) -> None:
         """Write `line` on a line of its own; an empty one only ends an unfinished line."""
