@@ -150,21 +150,21 @@ def _composed(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, r
     if not attach and (raw or "{" not in prompt):
         return prompt
     from openclaw_ipython.context.blocks import TextBudget
-    from openclaw_ipython.context.names import Namespace
+    from openclaw_ipython.context.names import Notebook
     from openclaw_ipython.context.prompt import attach as attachment
     from openclaw_ipython.context.references import expand
 
     budget = TextBudget()
-    text = prompt if raw else expand(prompt, Namespace(names), budget).text
+    text = prompt if raw else expand(prompt, Notebook(names), budget).text
     blocks = []
     for number, value in enumerate(attach, 1):
         if isinstance(value, str | os.PathLike):
-            blocks.append(attachment(os.fspath(value), Namespace({}), budget).block)
+            blocks.append(attachment(os.fspath(value), Notebook({}), budget).block)
             continue
         called = next(
             (n for n, v in names.items() if v is value and not n.startswith("_")), f"value_{number}"
         )
-        blocks.append(attachment(called, Namespace({called: value}), budget).block)
+        blocks.append(attachment(called, Notebook({called: value}), budget).block)
     return "\n\n".join([*blocks, text])
 
 

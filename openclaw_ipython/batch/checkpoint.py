@@ -13,7 +13,7 @@ from openclaw_ipython.dispatch.cache import cache_key, decode_reply, store
 if TYPE_CHECKING:
     from openclaw_ipython.batch.plan import Item, Plan
     from openclaw_ipython.dispatch.failover import ResolvedRequest
-    from openclaw_ipython.journal.cache import AnswerCache
+    from openclaw_ipython.journal.answer_cache import AnswerCache
     from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.structured.loop import ModelRequest
 

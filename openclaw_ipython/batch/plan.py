@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field, structs
 
 from openclaw_ipython.chat.types import Message
-from openclaw_ipython.context.prompt_types import Prompt
 from openclaw_ipython.structured.loop import ModelRequest, ToolLoop, tool_loop
 
 if TYPE_CHECKING:
@@ -44,7 +43,9 @@ class Plan(Struct, frozen=True, eq=False):
         text = self.prompt.fill(row.names)
         content: Any = text
         if self.images is not None:
-            content = Prompt(text, text, self.images(row)).content
+            from openclaw_ipython.context.image_encoding import message_content
+
+            content = message_content(text, self.images(row))
         turn = (Message("user", content),)
         return (Message("system", self.system), *turn) if self.system else turn
 

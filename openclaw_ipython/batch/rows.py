@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from openclaw_ipython.context.names import BrokenReference, Namespace, is_reference, look_up
+from openclaw_ipython.context.names import BrokenReference, Notebook, is_reference, look_up
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 
@@ -140,7 +140,7 @@ def _value(reference: str, names: Mapping[str, Any]) -> str | None:
     if not is_reference(reference):
         return None
     try:
-        return _text(look_up(reference, Namespace(names)))
+        return _text(look_up(reference, Notebook(names)))
     except (KeyError, IndexError, BrokenReference):
         return None
 
@@ -148,6 +148,6 @@ def _value(reference: str, names: Mapping[str, Any]) -> str | None:
 def _text(value: Any) -> str:
     if isinstance(value, str):  # never shortened: the service decides what is too long
         return str(value)
-    from openclaw_ipython.context.text import value_text
+    from openclaw_ipython.context.value_text import value_text
 
     return value_text(value, VALUE_LIMIT).text

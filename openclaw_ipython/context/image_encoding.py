@@ -9,7 +9,7 @@ import base64
 import importlib.util
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -161,6 +161,14 @@ def scaled_size(size: tuple[int, int], limits: ImageLimits) -> tuple[int, int]:
 def size_text(size: int) -> str:
     """A number of bytes for people."""
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+
+
+def message_content(text: str, images: Sequence[EncodedImage]) -> str | Sequence[Mapping[str, Any]]:
+    """The content of a message: text, or with images the content parts of the completions API."""
+    if not images:
+        return text
+    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": image.url}} for image in images]
+    return [*parts, {"type": "text", "text": text}]
 
 
 # -- inside ----------------------------------------------------------------------------------

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from openclaw_ipython.context import image_encoding
-from openclaw_ipython.context.files import existing_path, read_bytes
+from openclaw_ipython.context.file_reading import existing_path, read_bytes
 from openclaw_ipython.context.image_encoding import MAX_IMAGES, EncodedImage, ImageLimits, from_url
 from openclaw_ipython.context.names import (
     BrokenReference,
-    Namespace,
     Notebook,
     is_reference,
     look_up,
@@ -50,7 +49,7 @@ def load_images(words: Sequence[str], notebook: Notebook, limits: ImageLimits) -
 def images_of(values: Sequence[Any], limits: ImageLimits) -> list[EncodedImage]:
     """The images of values that a program passes. Raises UsageError."""
     words = [f"image[{at}]" for at in range(len(values))]
-    return load_images(words, Namespace({"image": list(values)}), limits)
+    return load_images(words, Notebook({"image": list(values)}), limits)
 
 
 def _named(word: str, notebook: Notebook, limits: ImageLimits) -> list[EncodedImage]:

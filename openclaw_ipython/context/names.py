@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from types import BuiltinFunctionType, MethodWrapperType, ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from msgspec import Struct
 
@@ -48,59 +48,40 @@ class CellFailure(Struct, frozen=True):
     line: int | None = None
 
 
-class Notebook(Protocol):
-    """The contents of a notebook: the interface to IPython."""
+class Notebook:
+    """The contents of a notebook: the interface to IPython. This one has variables and no cells, as programs do."""
+
+    def __init__(self, variables: Mapping[str, Any]) -> None:
+        self._variables = variables
 
     @property
     def inputs(self) -> Sequence[str]:
         """The sources of the cells by number. There is no cell 0; the last one is running."""
+        return ("",)
 
     @property
     def results(self) -> Mapping[int, Any]:
         """The results of cells by number."""
+        return {}
 
     def variables(self) -> Mapping[str, Any]:
         """The variables that a reference may begin with."""
-
-    def cell(self, number: int) -> Cell:
-        """An earlier cell. Raises KeyError."""
-
-    def images(self, number: int) -> Sequence[tuple[str, bytes]]:
-        """The images that a cell displayed: MIME type and bytes."""
-
-    def last_images(self) -> Sequence[tuple[str, bytes]]:
-        """The images of the latest cell that displayed any."""
-
-    def last_failure(self) -> CellFailure | None:
-        """The last exception that ended a cell."""
-
-
-class Namespace:
-    """A Notebook with variables and no cells, for programs."""
-
-    def __init__(self, variables: Mapping[str, Any]) -> None:
-        self._variables = variables
-        self.inputs: Sequence[str] = ("",)
-        self.results: Mapping[int, Any] = {}
-
-    def variables(self) -> Mapping[str, Any]:
-        """All variables."""
         return self._variables
 
     def cell(self, number: int) -> Cell:
-        """Raises KeyError."""
+        """An earlier cell. Raises KeyError."""
         raise KeyError(number)
 
     def images(self, number: int) -> Sequence[tuple[str, bytes]]:
-        """No images."""
+        """The images that a cell displayed: MIME type and bytes."""
         return ()
 
     def last_images(self) -> Sequence[tuple[str, bytes]]:
-        """No images."""
+        """The images of the latest cell that displayed any."""
         return ()
 
     def last_failure(self) -> CellFailure | None:
-        """None."""
+        """The last exception that ended a cell."""
         return None
 
 

@@ -5,19 +5,18 @@ The typed text is last because models weigh the end of a prompt most.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.context.blocks import TextBudget, character_count, fenced, with_omission
-from openclaw_ipython.context.files import existing_path, read_text
+from openclaw_ipython.context.blocks import DEFAULT_LIMIT, TextBudget, character_count, fenced, with_omission
+from openclaw_ipython.context.file_reading import existing_path, read_text
 from openclaw_ipython.context.names import BrokenReference, is_reference, look_up, unknown_name
-from openclaw_ipython.context.prompt_types import Prompt, PromptOptions
 from openclaw_ipython.context.references import ExpandedText, expand
-from openclaw_ipython.context.text import ValueText, value_text
+from openclaw_ipython.context.value_text import ValueText, value_text
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 
@@ -26,6 +25,40 @@ if TYPE_CHECKING:
     from openclaw_ipython.context.names import Cell, Notebook
 
 _WORTH_A_LENGTH = 200  # characters: the footer shows the length of longer texts
+
+
+class PromptOptions(Struct, frozen=True):
+    """What is added to a question: the words after `--image`, `--attach` and `--cells`.
+
+    `raw`: braces are not references. `limit`: characters of added text. `high_resolution`: the model is told to read
+    images in high resolution.
+    """
+
+    images: Sequence[str] = ()
+    attach: Sequence[str] = ()
+    cells: str = ""
+    raw: bool = False
+    limit: int = DEFAULT_LIMIT
+    high_resolution: bool = False
+
+
+class Prompt(Struct, frozen=True):
+    """A composed question. `text` is all of it but the images; `typed` is the text as typed.
+
+    `notes` are sentences for the footer: what was inserted, attached, scaled and truncated.
+    """
+
+    text: str
+    typed: str
+    images: tuple[EncodedImage, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> str | Sequence[Mapping[str, Any]]:
+        """The content of the message."""
+        from openclaw_ipython.context.image_encoding import message_content
+
+        return message_content(self.text, self.images)
 
 
 def compose(typed: str, notebook: Notebook, options: PromptOptions) -> Prompt:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from openclaw_ipython.context.names import REFERENCE, BrokenReference, look_up
-from openclaw_ipython.context.text import value_text
+from openclaw_ipython.context.value_text import value_text
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.blocks import TextBudget

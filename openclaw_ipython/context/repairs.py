@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import Struct
 
 from openclaw_ipython.context.blocks import fenced, omission
-from openclaw_ipython.context.text import traceback_text, value_text
+from openclaw_ipython.context.value_text import traceback_text, value_text
 from openclaw_ipython.i18n import CHINESE
 from openclaw_ipython.sanitize.secrets import redact
 

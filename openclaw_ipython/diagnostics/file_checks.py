@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
-from openclaw_ipython.journal.schema import MIGRATIONS, ForeignDatabase, version_of
+from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, version_of
 from openclaw_ipython.openclaw.locks import STALE_SECONDS
 
 if TYPE_CHECKING:

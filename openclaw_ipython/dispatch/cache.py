@@ -34,12 +34,12 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.cache import key_of
+from openclaw_ipython.journal.answer_cache import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from openclaw_ipython.journal.cache import AnswerCache
+    from openclaw_ipython.journal.answer_cache import AnswerCache
     from openclaw_ipython.openclaw.model_refs import ModelRef
 
 _NOT_IN_KEY = frozenset({"model", "stream", "headers", "optional"})

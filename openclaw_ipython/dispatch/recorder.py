@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import ChatEvent, ChatRequest
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.dispatch.resolve import RequestResolver
-    from openclaw_ipython.journal.cache import AnswerCache
+    from openclaw_ipython.journal.answer_cache import AnswerCache
     from openclaw_ipython.journal.journal import Journal
     from openclaw_ipython.journal.writer import WriteBehindQueue
     from openclaw_ipython.providers import Providers

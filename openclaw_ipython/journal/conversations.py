@@ -128,54 +128,12 @@ def _put(
     connection.execute("DELETE FROM turns WHERE id <= (SELECT max(id) FROM turns) - ?", (max_turns,))
 
 
-class MemoryConversations:
-    """The interface of Conversations, in memory: for a journal that is off or cannot be used."""
+def memory_conversations() -> Conversations:
+    """Conversations that are lost when the process ends."""
+    from openclaw_ipython.journal.database import MemoryDatabase
+    from openclaw_ipython.journal.writer import BestEffortStore
 
-    def __init__(self) -> None:
-        self._turns: dict[tuple[str, str], list[Turn]] = {}
-
-    def turns(self, notebook: str, name: str) -> list[Turn]:
-        """The turns of a conversation in order."""
-        return list(self._turns.get((notebook, name), ()))
-
-    def latest(self, notebook: str) -> str | None:
-        """The conversation with the latest turn."""
-        return next((name for place, name in reversed(self._turns) if place == notebook), None)
-
-    def of_cell(self, notebook: str, cell: str) -> str | None:
-        """The conversation with the latest turn of a cell."""
-        found = (
-            name
-            for (place, name), turns in reversed(self._turns.items())
-            if place == notebook and any(turn.cell == cell for turn in turns)
-        )
-        return next(found, None)
-
-    def next_name(self, notebook: str) -> str:
-        """The next number, as the name of a new conversation."""
-        numbers = [int(name) for place, name in self._turns if place == notebook and name.isdecimal()]
-        return str(1 + max(numbers, default=0))
-
-    def save(self, notebook: str, name: str, *turns: Turn) -> bool:
-        """Add turns, or replace those of the same cells. False: nothing was written."""
-        by_cell = {turn.cell: turn for turn in self._turns.pop((notebook, name), ())}
-        by_cell.update((turn.cell, turn) for turn in turns)
-        self._turns[notebook, name] = list(by_cell.values())  # the last key is the latest conversation
-        return False
-
-    def summaries(self, notebook: str | None = None) -> list[ConversationSummary]:
-        """The conversations of a notebook (None: of all), the latest first."""
-        found = [
-            ConversationSummary(place, name, len(turns), max(turn.at for turn in turns), turns[0].prompt)
-            for (place, name), turns in self._turns.items()
-            if notebook in (None, place)
-        ]
-        return found[::-1]
-
-    def clear(self, notebook: str, name: str | None = None) -> int:
-        """Delete a conversation (None: all of the notebook). Returns the number of turns."""
-        keys = [key for key in self._turns if key[0] == notebook and name in (None, key[1])]
-        return sum(len(self._turns.pop(key)) for key in keys)
+    return Conversations(BestEffortStore(MemoryDatabase()))
 
 
 # -- export ------------------------------------------------------------------------------

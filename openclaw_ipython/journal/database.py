@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.schema import MIGRATIONS, ForeignDatabase, migrate
+from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, migrate
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -269,6 +269,28 @@ class Database:
         return DocumentError(
             _("{path} cannot be used: {reason}", path=self.path, reason=reason), path=self.path, hint=hint
         )
+
+
+class MemoryDatabase(Database):
+    """A database in memory, for a journal that is off or cannot be used."""
+
+    def __init__(self) -> None:
+        super().__init__(Path(":memory:"))
+        self._memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        migrate(self._memory)
+
+    def read(self, work: Work[T], default: T) -> T:
+        """The result of `work`."""
+        with self._own_lock():
+            return work(self._memory)
+
+    def write(self, work: Work[T]) -> T:
+        """Run `work`."""
+        with self._own_lock():
+            return work(self._memory)
+
+    def shrink(self) -> None:
+        """Nothing: there is no file."""
 
 
 def _create(path: Path, mode: int) -> None:

@@ -39,43 +39,28 @@ class Jobs:
     def __init__(
         self, store: BestEffortStore, clock: Callable[[], float], max_results: int = MAX_RESULTS
     ) -> None:
-        self._store = store
+        self.store = store
+        self.queue: WriteBehindQueue[_ItemResult] = WriteBehindQueue(self._write)
         self._max_results = max_results
         self._clock = clock
-        self._queue: WriteBehindQueue[_ItemResult] = WriteBehindQueue(self._write)
         self._until_pruned = 0
 
     def open(self, key: str) -> Job:
         """The job with that key, which may be new. Reads and writes nothing yet."""
         return Job(self, key)
 
-    def add(self, result: _ItemResult) -> None:
-        """Queue one result to be written."""
-        self._queue.add(result)
-
     def flush(self) -> None:
         """Return when every stored result is in the file."""
-        self._queue.flush()
-
-    def results(self, key: str) -> dict[str, Any]:
-        """Item → result; nothing if the journal cannot be read."""
-        self.flush()
-        rows: list[tuple[str, str]] = self._store.read(lambda c: _results(c, key), [])
-        return {item: json.loads(result) for item, result in rows}
-
-    def delete(self, key: str) -> None:
-        """Delete all results of a job."""
-        self.flush()
-        self._store.write(lambda c: c.execute("DELETE FROM results WHERE job = ?", (key,)))
+        self.queue.flush()
 
     def _write(self, results: list[_ItemResult]) -> None:
         now = self._clock()
-        if not self._store.write(lambda c: _insert(c, results, now)):
+        if not self.store.write(lambda c: _insert(c, results, now)):
             return
         self._until_pruned -= len(results)
         if self._until_pruned <= 0:
             self._until_pruned = _PRUNE_INTERVAL
-            self._store.write(lambda c: _prune(c, now, self._max_results))
+            self.store.write(lambda c: _prune(c, now, self._max_results))
 
 
 class Job:
@@ -86,15 +71,17 @@ class Job:
         self.key = key
 
     def results(self) -> dict[str, Any]:
-        """Item → result, of this process and of earlier ones."""
-        return self._jobs.results(self.key)
+        """Item → result, of this process and of earlier ones; nothing if the journal cannot be read."""
+        self.flush()
+        rows: list[tuple[str, str]] = self._jobs.store.read(lambda c: _results(c, self.key), [])
+        return {item: json.loads(result) for item, result in rows}
 
     def store(self, item: str, result: Any) -> None:
         """Store the result of an item, any JSON value. Returns at once; a second result replaces the first.
 
         Raises TypeError or ValueError if the value has no JSON form.
         """
-        self._jobs.add(_ItemResult(self.key, item, json.dumps(result, ensure_ascii=False)))
+        self._jobs.queue.add(_ItemResult(self.key, item, json.dumps(result, ensure_ascii=False)))
 
     def flush(self) -> None:
         """Return when every stored result is in the file, where it survives a killed process."""
@@ -102,7 +89,8 @@ class Job:
 
     def delete(self) -> None:
         """Delete all results, so that the job starts from the beginning next time."""
-        self._jobs.delete(self.key)
+        self.flush()
+        self._jobs.store.write(lambda c: c.execute("DELETE FROM results WHERE job = ?", (self.key,)))
 
 
 def _results(connection: sqlite3.Connection, key: str) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.journal.cache import AnswerCache
+from openclaw_ipython.journal.answer_cache import AnswerCache
 from openclaw_ipython.journal.conversations import Conversations
 from openclaw_ipython.journal.database import Database
 from openclaw_ipython.journal.jobs import Jobs

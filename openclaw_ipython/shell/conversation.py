@@ -22,7 +22,7 @@ from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
-    from openclaw_ipython.journal.conversations import Conversations, MemoryConversations, Turn
+    from openclaw_ipython.journal.conversations import Conversations, Turn
     from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.options import AskOptions
     from openclaw_ipython.shell.recent_questions import RecentQuestions
@@ -197,7 +197,7 @@ def notebook_of(session: Session) -> str:
     return f"{Path.cwd()}{os.sep}" + ("(terminal)" if session.front.kind == "terminal" else "(notebook)")
 
 
-def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations | MemoryConversations, str]:
+def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations, str]:
     """The store of conversations, and, where they are only in memory, the reason."""
     why = ""
     if session.client.recording.journal:
@@ -212,15 +212,13 @@ def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations
             return journal.conversations, ""
     recent = session.recent_questions
     if recent.unwritten is None:
-        from openclaw_ipython.journal.conversations import MemoryConversations
+        from openclaw_ipython.journal.conversations import memory_conversations
 
-        recent.unwritten = MemoryConversations()
+        recent.unwritten = memory_conversations()
     return recent.unwritten, why or _("the journal is off")
 
 
-def _replace_first_turns(
-    recent: RecentQuestions, store: Conversations | MemoryConversations, notebook: str
-) -> None:
+def _replace_first_turns(recent: RecentQuestions, store: Conversations, notebook: str) -> None:
     """Save fresh questions that were asked again after they had begun a conversation."""
     for cell, turn in list(recent.turns.items()):
         if name := _begun_by(store, notebook, cell):
@@ -229,7 +227,7 @@ def _replace_first_turns(
                 del recent.turns[cell]
 
 
-def _begun_by(store: Conversations | MemoryConversations, notebook: str, cell: str) -> str | None:
+def _begun_by(store: Conversations, notebook: str, cell: str) -> str | None:
     """The conversation that a cell's question is the first of."""
     name = store.of_cell(notebook, cell)
     return name if name is not None and store.turns(notebook, name)[0].cell == cell else None

@@ -39,8 +39,7 @@ def compose_prompt(session: Session, options: AskOptions, text: str) -> CellProm
     named = options.image or options.attach or options.cells
     if not named and (options.raw or "{" not in text):
         return CellPrompt(text)
-    from openclaw_ipython.context.prompt import compose
-    from openclaw_ipython.context.prompt_types import PromptOptions
+    from openclaw_ipython.context.prompt import PromptOptions, compose
 
     wanted = PromptOptions(
         options.image,

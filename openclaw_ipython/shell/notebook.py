@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.context.names import Cell, CellFailure
+from openclaw_ipython.context.names import Cell, CellFailure, Notebook
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.display_capture import IMAGE_TYPES, running_cell
 
@@ -25,7 +25,7 @@ _RESULT = r"_{1,3}|_\d+"
 _EMPTY_LINES = r"\A(?:[ \t]*\n)+"
 
 
-class NotebookView:
+class NotebookView(Notebook):
     """One shell's names, cells and failures. `capture` has what its cells displayed."""
 
     def __init__(self, shell: Any, capture: DisplayCapture | None = None) -> None:

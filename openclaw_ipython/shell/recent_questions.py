@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from openclaw_ipython.journal.conversations import MemoryConversations, Turn
+    from openclaw_ipython.journal.conversations import Conversations, Turn
 
 LIMIT = 50
 """How many questions are remembered, in case one is continued or begins a conversation."""
@@ -18,7 +18,7 @@ class RecentQuestions:
         self.turns: dict[str, Turn] = {}
         self.latest: str | None = None
         """The cell of the last question, where that belongs to no conversation."""
-        self.unwritten: MemoryConversations | None = None
+        self.unwritten: Conversations | None = None
         """The conversations of this kernel while the journal cannot be written."""
         self._execution: Any = None
         self._count = 0

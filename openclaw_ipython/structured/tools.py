@@ -236,7 +236,7 @@ def _numpy_value(value: Any) -> Any:
 
 def _readable(value: Any) -> str:
     """A table as CSV if it is short enough; anything else as it would be inserted into a prompt."""
-    from openclaw_ipython.context.text import value_text
+    from openclaw_ipython.context.value_text import value_text
 
     written = {"pandas": "to_csv", "polars": "write_csv"}.get(type(value).__module__.partition(".")[0], "")
     if callable(to_csv := getattr(value, written, None) if written else None):

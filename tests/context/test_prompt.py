@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from openclaw_ipython.context.blocks import TextBudget
-from openclaw_ipython.context.prompt import attach, cell_numbers, cells_text, compose
-from openclaw_ipython.context.prompt_types import PromptOptions
+from openclaw_ipython.context.prompt import PromptOptions, attach, cell_numbers, cells_text, compose
 from openclaw_ipython.errors import UsageError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.context.blocks import TextBudget
-from openclaw_ipython.context.names import Namespace, look_up
+from openclaw_ipython.context.names import Notebook, look_up
 from openclaw_ipython.context.references import expand
 
 VARIABLES = {
@@ -25,7 +25,7 @@ VARIABLES = {
 
 
 def expanded(text, names=VARIABLES, limit=100_000):
-    return expand(text, Namespace(names), TextBudget(limit))
+    return expand(text, Notebook(names), TextBudget(limit))
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_any_text_is_accepted(text):
 
 def test_modules_are_found_only_when_asked_for():
     assert expanded("{json.decoder} {json.dumps}").text == "{json.decoder} {json.dumps}"
-    assert look_up("json.dumps", Namespace(VARIABLES), modules=True) is json.dumps
+    assert look_up("json.dumps", Notebook(VARIABLES), modules=True) is json.dumps
     with pytest.raises(KeyError):
-        look_up("json.dumps", Namespace(VARIABLES))
+        look_up("json.dumps", Notebook(VARIABLES))
     with pytest.raises(KeyError):
-        look_up("holder.inner", Namespace({"holder": SimpleNamespace(inner=json)}))
+        look_up("holder.inner", Notebook({"holder": SimpleNamespace(inner=json)}))

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.journal.conversations import (
     Conversations,
-    MemoryConversations,
     Turn,
     as_json,
     as_markdown,
+    memory_conversations,
 )
 from openclaw_ipython.journal.writer import BestEffortStore
 
@@ -24,7 +24,7 @@ def turn(cell: str, at: float = 0.0, answer: str = "") -> Turn:
 
 @pytest.fixture(params=["written", "in memory"])
 def store(request, journal):
-    return journal.conversations if request.param == "written" else MemoryConversations()
+    return journal.conversations if request.param == "written" else memory_conversations()
 
 
 def cells(store, name="1", notebook=HERE) -> list[str]:
@@ -123,7 +123,7 @@ def test_conversations_in_memory_behave_as_in_the_journal(tmp_path_factory, step
     from openclaw_ipython.journal.journal import Journal
 
     journal = Journal(tmp_path_factory.mktemp("journal") / "journal.sqlite")
-    written, remembered = journal.conversations, MemoryConversations()
+    written, remembered = journal.conversations, memory_conversations()
     for at, (cell, name, answer) in enumerate(steps):
         for store in (written, remembered):
             store.save(HERE, name, Turn(cell, float(at), "p/m", "?", answer))

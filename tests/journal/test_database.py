@@ -12,7 +12,7 @@ import pytest
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.journal.database import Database, is_remote
-from openclaw_ipython.journal.schema import APPLICATION_ID, MIGRATIONS, migrate
+from openclaw_ipython.journal.migrations import APPLICATION_ID, MIGRATIONS, migrate
 
 FIRST = Path(__file__).parent / "version-1.sqlite"
 

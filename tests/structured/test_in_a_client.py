@@ -204,7 +204,7 @@ def test_a_question_that_is_ready_takes_no_schema_any_more(house):
     async def work(client):
         return await client.ask(client.resolve("go"), schema=Point)
 
-    with pytest.raises(UsageError, match="made ready"):
+    with pytest.raises(UsageError, match="a resolved request takes no schema"):
         run(house, work)
 
 

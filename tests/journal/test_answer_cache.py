@@ -1,6 +1,6 @@
 """The answer cache in the journal and in a portable file."""
 
-from openclaw_ipython.journal.cache import AnswerCache
+from openclaw_ipython.journal.answer_cache import AnswerCache
 from openclaw_ipython.journal.journal import Journal, portable_cache
 from openclaw_ipython.journal.writer import BestEffortStore
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.context.names import CellFailure
-from openclaw_ipython.context.text import value_text
+from openclaw_ipython.context.value_text import value_text
 
 LIMIT = 100_000
 
@@ -189,7 +189,7 @@ def test_frames_of_this_package_and_of_ipython_are_left_out():
     with pytest.raises(ZeroDivisionError) as caught:
         names["f"]()
     assert "interactiveshell" not in text(caught.value)
-    assert "test_text" in text(caught.value)
+    assert "test_value_text" in text(caught.value)
 
 
 def test_a_deep_recursion_is_shortened():
