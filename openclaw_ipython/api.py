@@ -18,7 +18,7 @@ from weakref import WeakSet
 
 from openclaw_ipython.client import Client
 from openclaw_ipython.dispatch.resolve import messages_of
-from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.runtime.event_loop import LoopThread
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -122,7 +122,7 @@ class _Line:
             )
             return await self._client.ask(resolved)
 
-        return self._shared.bridge.run(answer())
+        return self._shared.loop_thread.run(answer())
 
 
 def _in_rounds(line: _Line, messages: Sequence[Message], schema: Any, tools: Functions) -> Reply:
@@ -188,8 +188,8 @@ class _Shared:
 
     def __init__(self) -> None:
         self.pid = os.getpid()
-        self.bridge = Bridge()
-        self.bridge.loop()  # started here, under the lock of whoever made this
+        self.loop_thread = LoopThread()
+        self.loop_thread.loop()  # started here, under the lock of whoever made this
         self.client = Client()
         self.guests: WeakSet[Client] = WeakSet()
 
@@ -198,10 +198,10 @@ class _Shared:
             # The process ends, whatever is wrong with a connection; and no new thread may be had any more.
             for client in (self.client, *self.guests):
                 with contextlib.suppress(Exception):
-                    self.bridge.run(client.aclose())
+                    self.loop_thread.run(client.aclose())
                 with contextlib.suppress(Exception):
                     client.recorder.close()
-            self.bridge.close()
+            self.loop_thread.close()
 
 
 class _Process:

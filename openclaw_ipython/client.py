@@ -30,7 +30,7 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.catalog import Catalogue
 from openclaw_ipython.models.selection import Models
-from openclaw_ipython.net.client import HttpClient, Transport
+from openclaw_ipython.net.http import HttpClient, Transport
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.paths import Home, current_home
 from openclaw_ipython.openclaw.store import Store

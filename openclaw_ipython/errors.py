@@ -1,11 +1,9 @@
-"""Every error this package raises on purpose. A leaf: it imports nothing.
-
-Each family answers one question of the person in front of the cell: *what can I do now?*
+"""Every error that this package raises on purpose, by what repairs it.
 
     OpenClawError                 .hint   the command or act that repairs it
     ├── ConfigError               fix the file
     │   ├── DocumentError         .path .line    a file that cannot be read or written safely
-    │   ├── StoreBusy             .path          somebody else holds the lock
+    │   ├── StoreBusy             .path          another program holds the lock
     │   ├── UnknownModel          .suggestions
     │   └── UnknownProvider       .suggestions
     ├── AuthError                 sign in
@@ -44,18 +42,17 @@ class OpenClawError(Exception):
 
     @property
     def hint(self) -> str:
-        """What to type or do; a traceback of Python ends with it too. Empty where there is nothing to say."""
+        """What to type or do, empty if nothing; the last line of a Python traceback, too."""
         return self._hint
 
     @hint.setter
     def hint(self, hint: str) -> None:
         self._hint = hint
-        # For whoever sees it in a traceback: a script, a cell that calls `ask`.
         self.__notes__ = [f"→ {hint}"] if hint else []
 
 
-class _Answered(OpenClawError):
-    """An error that may be a service's answer."""
+class _ServiceAnswer(OpenClawError):
+    """An error that may be the answer of a service."""
 
     def __init__(
         self,
@@ -122,7 +119,7 @@ class AuthError(OpenClawError):
     """Signing in is what helps."""
 
 
-class LoginRequired(_Answered, AuthError):
+class LoginRequired(_ServiceAnswer, AuthError):
     """There is no usable login for the provider.
 
     Where the service said so, `status`, `code` and `request_id` are as in ServiceError; else None and empty.
@@ -160,7 +157,7 @@ class CheckFailed(AuthError):
 # -- wait or report ------------------------------------------------------------------------
 
 
-class ServiceError(_Answered):
+class ServiceError(_ServiceAnswer):
     """The other side failed or refused.
 
     `status` is the HTTP status or None, `code` the service's own error code, `request_id` what to
@@ -216,7 +213,7 @@ class SchemaMismatch(ServiceError):
 
 
 class TooManyRounds(ServiceError):
-    """The model goes on calling functions instead of answering. `reply` is what it said so far."""
+    """The model goes on calling functions instead of answering. `reply` is its text so far."""
 
     def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)

@@ -1,9 +1,9 @@
-"""The language that people read: English sentences in the code, other languages from gettext catalogues.
+"""Translation of messages: English sentences in the code, other languages from gettext catalogues.
 
-The sentences of a catalogue are the templates themselves (`locale/LANGUAGE/LC_MESSAGES/openclaw_ipython.po`; the
-`.mo` beside it is what is read). A process speaks English until somebody calls `set_language`: the magics do, so that
-a program that uses only the client has English errors in its log. Nothing is decided by what is said here, and
-names of commands, errors, files and statuses are not translated.
+The keys of a catalogue are the English templates (`locale/LANGUAGE/LC_MESSAGES/openclaw_ipython.po`; the
+`.mo` beside it is what is read). Messages are English until
+`set_language` is called: the magics do so, while a program that uses only the client has English errors in its log.
+No decision depends on a message. Names of commands, errors, files and statuses are not translated.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ _ = translate  # the name that gettext and its tools know
 
 
 def N_(template: str) -> str:  # noqa: N802 - the name that gettext and its tools know
-    """`template` itself: marks a sentence that is written in one place and said, with `translate`, in another."""
+    """`template` itself: marks a sentence that is passed to `translate` elsewhere."""
     return template
 
 
 def set_language(language: str) -> None:
-    """Say everything from now on in `language` (`en` or `zh_CN`), in all threads of this process."""
+    """Translate from now on to `language` (`en` or `zh_CN`), in all threads of this process."""
     global _language  # noqa: PLW0603 - one reader per process; a widget's clicks come from outside any cell
     _language = language
 
 
 def language() -> str:
-    """The language that is spoken now."""
+    """The language of messages now."""
     return _language
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from openclaw_ipython.errors import AuthError, OpenClawError
-from openclaw_ipython.net.client import Auth, Request, Response, discard
+from openclaw_ipython.net.http import Auth, Request, Response, discard
 from openclaw_ipython.sanitize.secrets import Secret
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from openclaw_ipython.auth.device_flow import DevicePrompt, Flow, FormReply, NoReply, Post, Show, Wait
 from openclaw_ipython.errors import ServiceUnavailable
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.client import HttpClient, HTTPError, InvalidURL, Response, from_httpx, read_capped
+from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, Response, from_httpx, read_capped
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from openclaw_ipython.providers.addresses import wrong_key
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
     from openclaw_ipython.auth.resolver import Credential
-    from openclaw_ipython.net.client import HttpClient
+    from openclaw_ipython.net.http import HttpClient
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
     from openclaw_ipython.runtime.env import Runtime

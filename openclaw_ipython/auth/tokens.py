@@ -30,7 +30,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
-    from openclaw_ipython.net.client import HttpClient
+    from openclaw_ipython.net.http import HttpClient
     from openclaw_ipython.openclaw.locks import Lock
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.token_stores import TokenStore

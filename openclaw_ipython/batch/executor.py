@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.chat.types import ChatRequest, Reply
     from openclaw_ipython.dispatch.failover import ResolvedRequest
-    from openclaw_ipython.runtime.event_loop import Bridge
+    from openclaw_ipython.runtime.event_loop import LoopThread
     from openclaw_ipython.sanitize.secrets import Secret
 
 MAX_WORKER_FAILURES = 2
@@ -52,7 +52,7 @@ class Executor(Protocol):
 
 
 class ExecutorRunner:
-    """Runs a batch on an executor. The client belongs to the event loop of `bridge`.
+    """Runs a batch on an executor. The client belongs to the event loop of `loop_thread`.
 
     `workers` is the number of chunks in flight, `size` the number of items, None if unknown.
     """
@@ -62,14 +62,14 @@ class ExecutorRunner:
         batch: BatchRun,
         limits: Limits,
         *,
-        bridge: Bridge,
+        loop_thread: LoopThread,
         executor: Executor,
         workers: int,
         size: int | None,
     ) -> None:
         self._batch = batch
         self._client = batch.client
-        self._bridge = bridge
+        self._loop_thread = loop_thread
         self._executor = executor
         self._workers = max(1, min(workers, limits.concurrency))
         self._limits = limits.share(self._workers)
@@ -168,9 +168,9 @@ class ExecutorRunner:
     def _login(self, route: ResolvedRequest) -> Secret:
         """A current token that the service has not refused."""
         source = self._client.tokens(route)
-        token = self._bridge.run(source.current())
+        token = self._loop_thread.run(source.current())
         if token in self._refused_logins:
-            renewed = self._bridge.run(source.renewed(token))
+            renewed = self._loop_thread.run(source.renewed(token))
             if renewed is None:
                 raise LoginRequired(
                     _("the service does not accept the login of {name}", name=route.credential.label),
@@ -206,7 +206,7 @@ class ExecutorRunner:
     def _answered(self, item: Item, reply: Reply, sent: _SentChunk) -> None:
         self._batch.record(sent.route, sent.at, reply.seconds, "ok", reply)
         if not self._route.success_recorded and self._route.current is sent.route:
-            self._bridge.run(self._route.record_success())
+            self._loop_thread.run(self._route.record_success())
         self._refusals_in_a_row = 0
         item.sent = True
         if self._batch.cache is not None:
@@ -240,7 +240,7 @@ class ExecutorRunner:
             self._refusals_in_a_row += 1
             if self._refusals_in_a_row < _MAX_LOGINS:
                 return
-        if not self._bridge.run(self._route.change(error)):
+        if not self._loop_thread.run(self._route.change(error)):
             raise self._route.failover.final_error(error)
         self._refusals_in_a_row = 0
 

@@ -25,7 +25,7 @@ from openclaw_ipython.batch.run import BatchRun, CircuitBreaker
 from openclaw_ipython.client import Client
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.runtime.event_loop import LoopThread
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.executor import Executor
@@ -122,12 +122,12 @@ def _default_client() -> Client:
     return client
 
 
-def _close(bridge: Bridge, client: Client) -> None:
+def _close(loop_thread: LoopThread, client: Client) -> None:
     """Close connections and thread, without waiting for an event loop that the caller's generator blocks."""
     with suppress(KeyboardInterrupt, RuntimeError, TimeoutError):
-        bridge.submit(client.aclose()).result(_CLOSE_TIMEOUT)
+        loop_thread.submit(client.aclose()).result(_CLOSE_TIMEOUT)
     with suppress(KeyboardInterrupt):
-        bridge.close()
+        loop_thread.close()
 
 
 def _terms_notes(client: Client, route: ResolvedRequest) -> list[str]:
@@ -212,9 +212,9 @@ class _MapCall(Struct, eq=False):
             self.plan.prompt.check(first.names)
         complete = False
         with ExitStack() as stack:  # whatever is raised: finished items are stored, and the network is closed
-            bridge = Bridge()
+            loop_thread = LoopThread()
             client = self.client.sibling(retry_policy=RETRY_POLICY)
-            stack.callback(_close, bridge, client)
+            stack.callback(_close, loop_thread, client)
             cache = self._cache(client)
             route, login_error = self._resolve(client, Item(self.plan, first).request, cache)
             job = client.recorder.journal.jobs.open(self.plan.key(route)) if self._resumable(client) else None
@@ -237,9 +237,9 @@ class _MapCall(Struct, eq=False):
             )
             try:
                 finished = (
-                    self._run_locally(batch, bridge)
+                    self._run_locally(batch, loop_thread)
                     if executor is None
-                    else self._run_on_executor(batch, bridge, executor, workers)
+                    else self._run_on_executor(batch, loop_thread, executor, workers)
                 )
                 with closing(finished):
                     for some in finished:
@@ -289,25 +289,25 @@ class _MapCall(Struct, eq=False):
             return _("{done:,} answered", done=done)
         return _("{done:,} answered; the same call resumes from there", done=done)
 
-    def _run_locally(self, batch: BatchRun, bridge: Bridge) -> Generator[list[Finished], None, None]:
+    def _run_locally(self, batch: BatchRun, loop_thread: LoopThread) -> Generator[list[Finished], None, None]:
         runtime = batch.client.runtime
         limiter = RateLimiter(self.limits, runtime.monotonic(), runtime.random)
         self.pause = lambda: limiter.pause(runtime.monotonic())
         try:
-            with bridge.batches(LocalRunner(batch, limiter).results, _PROGRESS_INTERVAL) as finished:
+            with loop_thread.batches(LocalRunner(batch, limiter).results, _PROGRESS_INTERVAL) as finished:
                 yield from finished
         except CallerExit as exit_:
             raise exit_.exception from None
 
     def _run_on_executor(
-        self, batch: BatchRun, bridge: Bridge, executor: Executor, workers: int | None
+        self, batch: BatchRun, loop_thread: LoopThread, executor: Executor, workers: int | None
     ) -> Generator[list[Finished], None, None]:
         from openclaw_ipython.batch.executor import ExecutorRunner, workers_of
 
         runner = ExecutorRunner(
             batch,
             self.limits,
-            bridge=bridge,
+            loop_thread=loop_thread,
             executor=executor,
             workers=workers or workers_of(executor),
             size=self.source.size,

@@ -17,9 +17,9 @@ from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.chat.stream import ChatEndpoint
 from openclaw_ipython.errors import LoginRequired, OpenClawError
-from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.runtime.env import Runtime
-from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
@@ -102,11 +102,11 @@ class ChunkResult(Struct, frozen=True, eq=False):
 
 def run_chunk(chunk: Chunk) -> ChunkResult:
     """Send the requests of a chunk. An executor calls this in a process or thread of its own."""
-    bridge = Bridge()  # the worker's thread may have a running event loop
+    loop_thread = LoopThread()  # the worker's thread may have a running event loop
     try:
-        return bridge.run(_run_chunk(chunk))
+        return loop_thread.run(_run_chunk(chunk))
     finally:
-        bridge.close()
+        loop_thread.close()
 
 
 async def _run_chunk(chunk: Chunk) -> ChunkResult:

@@ -27,7 +27,7 @@ from openclaw_ipython.errors import (
     StreamBroken,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.client import (
+from openclaw_ipython.net.http import (
     BODY_LIMIT,
     Auth,
     DecodingError,

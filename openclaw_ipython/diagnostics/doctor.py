@@ -18,7 +18,7 @@ from openclaw_ipython.diagnostics.file_checks import check_files, check_journal,
 from openclaw_ipython.diagnostics.findings import Finding, unreadable, worst_first
 from openclaw_ipython.diagnostics.login_checks import LoginFacts, check_logins
 from openclaw_ipython.errors import DocumentError, OpenClawError
-from openclaw_ipython.net.client import HttpClient, HTTPError, InvalidURL
+from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from openclaw_ipython.auth.resolver import provider_keys
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.net.client import HttpClient, HTTPError, read_capped
+from openclaw_ipython.net.http import HttpClient, HTTPError, read_capped
 from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.openclaw.settings import masked
 from openclaw_ipython.providers.addresses import provider_at

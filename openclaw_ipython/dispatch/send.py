@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.chat.types import Usage
-    from openclaw_ipython.net.client import HttpClient
+    from openclaw_ipython.net.http import HttpClient
     from openclaw_ipython.runtime.env import Runtime
 
 

@@ -17,7 +17,7 @@ from openclaw_ipython.chat.http_errors import error_for, parse_error_body
 from openclaw_ipython.errors import DocumentError, LoginRequired, OpenClawError, ProtocolError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.listing import known_better, read_listing, with_details
-from openclaw_ipython.net.client import Auth, HttpClient, read_capped, translated
+from openclaw_ipython.net.http import Auth, HttpClient, read_capped, translated
 from openclaw_ipython.openclaw.files import FileChanged, Stamp, read_text, stamp_of, write_atomically
 from openclaw_ipython.providers import ModelSpec, Price, Provider, Source
 from openclaw_ipython.sanitize.secrets import Secret

@@ -37,7 +37,7 @@ from openclaw_ipython.practice.requests import ChatPrompt, RequestRefused, check
 from openclaw_ipython.practice.script import EVENT_STREAM, GATEWAY_PAGE, PortalScript, ScriptedReply
 
 if TYPE_CHECKING:
-    from openclaw_ipython.net.client import Transport
+    from openclaw_ipython.net.http import Transport
     from openclaw_ipython.practice.server import PortalServer
 
 _UNCACHED = {"cache-control": "no-cache"}

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
-from openclaw_ipython.net.client import ByteStream, ReadTimeout, RemoteProtocolError, Transport
-from openclaw_ipython.net.client import Request as ClientRequest
-from openclaw_ipython.net.client import Response as ClientResponse
+from openclaw_ipython.net.http import ByteStream, ReadTimeout, RemoteProtocolError, Transport
+from openclaw_ipython.net.http import Request as ClientRequest
+from openclaw_ipython.net.http import Response as ClientResponse
 from openclaw_ipython.practice.http_types import (
     NO_RESPONSE,
     Cut,

@@ -1,10 +1,10 @@
-"""One background event loop for the network, reached from ordinary code on the cell's thread.
+"""A background event loop for the network, called from ordinary code on the thread of the cell.
 
-Magics are plain functions called while the kernel's own loop runs, so the network lives on a private loop
-in a daemon thread. Two rules make it sound: network on the bridge's loop, painting on the caller's
-thread (a stray thread paints under the wrong cell); and leaving a `batches` block, for whatever reason,
-cancels its task, which closes the connection. An interrupt may hit between any two steps of the cell's thread,
-so whether work begins and whether it is over is decided on the loop's thread, where none hits.
+Magics are plain functions called while the kernel's own loop runs, so the network has a loop of its own in a daemon
+thread. Output is written on the caller's thread only, since output of another thread appears under the wrong cell.
+Leaving a `batches` block, for whatever reason, cancels its task, which closes the connection. An interrupt may come
+between any two steps of the cell's thread, so whether work begins and whether it is over is decided on the loop's
+thread, where none comes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from typing import Any, Generic, Self, TypeVar
 
 T = TypeVar("T")
 
-TICK = 0.2  # seconds; the longest wait without telling that time has passed
+TICK = 0.2  # seconds; the longest time without a batch, empty if nothing has come
 _CLOSING = 2.0
-_EARLY = 0.05  # seconds; the first time this is told, since then there is time to prepare for what will come
-_MOMENT = 0.002  # seconds after the first item in which a short answer ends, to be shown in one go
+_EARLY = 0.05  # seconds until the first, when the caller has time to prepare for what will come
+_MOMENT = 0.002  # seconds after the first item in which a short answer ends, and is one batch
 _SLICE = 0.04  # seconds; on Windows an interrupt is seen between two waits only
 
 
@@ -39,8 +39,8 @@ def wait(event: threading.Event, seconds: float) -> bool:
     return event.wait(max(seconds, 0.0))
 
 
-class Bridge:
-    """The loop and its thread. Started at the first use, and again after a fork."""
+class LoopThread:
+    """An event loop and its thread, started at the first use and again after a fork."""
 
     def __init__(self) -> None:
         # By process: a forked child has this object but not the thread. No lock: an interrupt, or a fork, while it
@@ -86,8 +86,8 @@ class Bridge:
             thread.start()
             return self._running.setdefault(pid, (loop, thread))[0]
         finally:
-            kept, _ = self._running.get(pid, (None, None))
-            if kept is not loop:  # another thread was quicker, or an interrupt came
+            used, _ = self._running.get(pid, (None, None))
+            if used is not loop:  # another thread was quicker, or an interrupt came
                 loop.call_soon_threadsafe(loop.stop)
 
 
@@ -116,8 +116,10 @@ class Batches(Generic[T]):
     error is raised after its last items. Leaving the block cancels the work.
     """
 
-    def __init__(self, bridge: Bridge, make: Callable[[], AsyncGenerator[T, None]], interval: float) -> None:
-        self._bridge = bridge
+    def __init__(
+        self, loop_thread: LoopThread, make: Callable[[], AsyncGenerator[T, None]], interval: float
+    ) -> None:
+        self._loop_thread = loop_thread
         self._make = make
         self._interval = interval
         self._items: deque[T] = deque()
@@ -138,12 +140,12 @@ class Batches(Generic[T]):
 
     def __iter__(self) -> Iterator[list[T]]:
         """To be called once."""
-        self._loop = self._bridge.loop()
+        self._loop = self._loop_thread.loop()
         self._loop.call_soon_threadsafe(self._begin)
-        patience, has_begun = _EARLY, False
+        timeout, has_begun = _EARLY, False
         try:
             while True:
-                came, patience = wait(self._some, patience), TICK
+                came, timeout = wait(self._some, timeout), TICK
                 if came and not has_begun:
                     has_begun = True
                     wait(self._over, _MOMENT)

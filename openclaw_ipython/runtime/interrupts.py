@@ -1,7 +1,7 @@
-"""Interrupts held for a moment, where a step must be done and known to be done, or not done at all.
+"""Interrupts delayed for a moment, around a step that must be done completely or not at all.
 
 Python raises KeyboardInterrupt between any two instructions of the main thread: also between an output that is shown
-and the line that remembers which one it is. What must not enter: anything that waits.
+and the line that remembers which one it is. Nothing inside such a step may wait.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def held(longest: float = LONGEST) -> Iterator[None]:
         yield
         return
     came: list[tuple[int, Any]] = []
-    over = threading.Lock()  # taken by whoever is first: the end of the block, or of the time
+    over = threading.Lock()  # taken by what comes first: the end of the block, or of the time
 
     def again() -> None:
         if over.acquire(blocking=False):
@@ -53,7 +53,7 @@ def held(longest: float = LONGEST) -> Iterator[None]:
 
 
 def _interrupt() -> None:
-    """As if the person had pressed again: wakes the main thread also from a call that waits, where that is possible."""
+    """Raise the interrupt again: wakes the main thread also from a call that waits, where that is possible."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:

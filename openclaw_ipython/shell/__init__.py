@@ -1,1 +1,1 @@
-"""What IPython and people see: magics, views, renderers, the sign-in panel, and the bridge to the network's loop."""
+"""What IPython and people see: magics, views, renderers, the sign-in panel, and the thread of the network."""

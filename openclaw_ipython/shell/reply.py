@@ -104,7 +104,7 @@ def stream_reply(session: Session, request: ResolvedRequest, renderer: Renderer,
 
 def receive(session: Session, request: ResolvedRequest, renderer: Renderer, collector: Collector) -> None:
     """Send `request`; collect and show the events of its answer as they arrive."""
-    with session.bridge.batches(lambda: session.client.stream(request), renderer.interval) as batches:
+    with session.loop_thread.batches(lambda: session.client.stream(request), renderer.interval) as batches:
         for batch in batches:
             now = session.runtime.monotonic()
             for event in batch:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.client import Client
 from openclaw_ipython.runtime.env import Runtime
-from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.shell.front_end import FrontEnd, detect
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Session:
         self.shell = shell
         self.preferences = preferences
         self.runtime = runtime or Runtime(os.environ)
-        self.bridge = Bridge()
+        self.loop_thread = LoopThread()
         self.sign_in: PendingSignIn | None = None
         self.failure: CellFailure | None = None
         """The failure that `%openclaw fix` or `explain` was last about."""
@@ -103,7 +103,7 @@ class Session:
         client, self._client = self._client, None
         if client is not None and self._pid == os.getpid():
             try:
-                self.bridge.run(client.aclose())
+                self.loop_thread.run(client.aclose())
             except RuntimeError:  # the loop is gone already
                 pass
-        self.bridge.close()
+        self.loop_thread.close()

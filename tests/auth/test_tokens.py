@@ -17,7 +17,7 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StoreBusy,
 )
-from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.token_stores import RefreshPolicy
 from openclaw_ipython.runtime.env import Runtime

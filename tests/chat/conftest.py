@@ -10,7 +10,7 @@ import pytest
 from openclaw_ipython.chat.stream import ChatEndpoint, RetryPolicy, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message, TextDelta
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.runtime.env import Runtime
 
 QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))

@@ -18,7 +18,7 @@ from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.stream import ChatEndpoint, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message
 from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError, ServiceError, StreamBroken
-from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.sanitize.secrets import Secret
 

@@ -36,7 +36,7 @@ from openclaw_ipython.errors import (
     StreamBroken,
     UsageError,
 )
-from openclaw_ipython.net.client import USER_AGENT, HttpClient
+from openclaw_ipython.net.http import USER_AGENT, HttpClient
 from openclaw_ipython.sanitize.secrets import Secret
 
 QUOTA = {"error": {"code": "insufficient_quota", "message": "Free allocated quota exceeded."}}

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.diagnostics.file_checks import FileFact, check_files, inspect_files
 from openclaw_ipython.providers import built_in
-from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.shell.commands import dispatch, find
 from openclaw_ipython.shell.front_end import FrontEnd
 from openclaw_ipython.shell.parser import words
@@ -295,7 +295,7 @@ def test_the_command_it_names_mends_it(signed_in, broken, path):
 
     class Session:
         client = signed_in.client
-        bridge = Bridge()
+        loop_thread = LoopThread()
         front = FrontEnd("notebook", True, "a test")
 
     broken(signed_in)
@@ -303,7 +303,7 @@ def test_the_command_it_names_mends_it(signed_in, broken, path):
         f for f in faults(signed_in) if find(words(f.fix.removeprefix("%openclaw ")))[0].words == path
     ]
     dispatch(Session(), words(finding.fix.removeprefix("%openclaw ")))
-    Session.bridge.close()
+    Session.loop_thread.close()
     assert finding not in faults(signed_in)
 
 

@@ -20,7 +20,7 @@ from openclaw_ipython.diagnostics.scan import (
 from openclaw_ipython.diagnostics.scan import (
     scan as scan_all,
 )
-from openclaw_ipython.net.client import HttpClient
+from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers, built_in
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from raw_server import CHUNKED, OK, always, once, request, reset, served
 
-from openclaw_ipython.net.client import REQUESTS_PER_CLIENT, HttpClient, body_pieces, undelivered
+from openclaw_ipython.net.http import REQUESTS_PER_CLIENT, HttpClient, body_pieces, undelivered
 from openclaw_ipython.practice import Portal
 
 

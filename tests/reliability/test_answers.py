@@ -14,8 +14,8 @@ from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.http_errors import ErrorDetails, error_for
 from openclaw_ipython.chat.types import Reply, TextDelta
 from openclaw_ipython.errors import LoginRequired, ProtocolError
-from openclaw_ipython.net.client import BODY_LIMIT, HttpClient, discard
-from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.net.http import BODY_LIMIT, HttpClient, discard
+from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 
@@ -223,16 +223,16 @@ def test_a_display_that_is_stuck_does_not_hold_the_stream_and_misses_nothing():
             yield TextDelta(f"{count} ")
         over.set()
 
-    bridge, surface = Bridge(), StuckOnce(over)
+    loop_thread, surface = LoopThread(), StuckOnce(over)
     renderer, collector = MarkdownRenderer(surface, lambda: 0.0), Collector("m", 0.0)
     renderer.start("m")
-    with bridge.batches(stream, 0.0) as batches:
+    with loop_thread.batches(stream, 0.0) as batches:
         for batch in batches:
             for event in batch:
                 collector.add(event, 0.0)
             renderer.update(batch)
     renderer.finish(collector.reply(0.0, "stop"))
-    bridge.close()
+    loop_thread.close()
     shown = " ".join(output["text/plain"] for output in surface.outputs)
     assert [word for word in shown.split() if word.isdigit()][:10_000] == [str(n) for n in range(10_000)]
     assert surface.messages < 40
@@ -254,11 +254,11 @@ def test_an_interrupted_answer_that_was_not_shown_yet_is_not_painted_piece_by_pi
 
 def test_many_threads_ask_by_one_client_at_the_same_time(house):
     asyncio.run(house.login())
-    client, bridge, answers = house.another(), Bridge(), []
+    client, loop_thread, answers = house.another(), LoopThread(), []
 
     def ask(number):
         for turn in range(5):
-            said = bridge.run(client.ask(f"thread {number}, turn {turn}"))
+            said = loop_thread.run(client.ask(f"thread {number}, turn {turn}"))
             answers.append((number, turn, str(said)))
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(16)]
@@ -266,9 +266,9 @@ def test_many_threads_ask_by_one_client_at_the_same_time(house):
         thread.start()
     for thread in threads:
         thread.join(60)
-    bridge.run(client.aclose())
+    loop_thread.run(client.aclose())
     assert len([thread for thread in threading.enumerate() if thread.name == "openclaw"]) == 1
-    bridge.close()
+    loop_thread.close()
     assert sorted((number, turn) for number, turn, _ in answers) == [
         (n, t) for n in range(16) for t in range(5)
     ]

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 import openclaw_ipython
-from openclaw_ipython.runtime.event_loop import Bridge
+from openclaw_ipython.runtime.event_loop import LoopThread
 
 pytestmark = pytest.mark.slow
 
@@ -38,14 +38,14 @@ async def endless(log):
         log.append("closed")
 
 
-def a_stream(bridge, log):
-    with bridge.batches(lambda: endless(log), 0.0) as batches:
+def a_stream(loop_thread, log):
+    with loop_thread.batches(lambda: endless(log), 0.0) as batches:
         for count, _ in enumerate(batches):
             if count == 2:
                 break
 
 
-def a_result(bridge, log):
+def a_result(loop_thread, log):
     async def work():
         log.append("open")
         try:
@@ -53,7 +53,7 @@ def a_result(bridge, log):
         finally:
             log.append("closed")
 
-    bridge.run(work())
+    loop_thread.run(work())
 
 
 @pytest.mark.filterwarnings(
@@ -62,20 +62,20 @@ def a_result(bridge, log):
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")  # one that was never begun says so
 @pytest.mark.parametrize("act", [a_stream, a_result])
 @pytest.mark.parametrize("first_use", [True, False])
-def test_an_interrupt_at_any_step_of_the_bridge_ends_the_work_and_leaves_it_usable(act, first_use):
+def test_an_interrupt_at_any_step_of_the_wait_ends_the_work_and_leaves_it_usable(act, first_use):
     interrupted = 0
     for at in range(1, 2000):
-        bridge, log = Bridge(), []
+        loop_thread, log = LoopThread(), []
         if not first_use:
-            assert bridge.run(running()) == 0
+            assert loop_thread.run(running()) == 0
         interrupt = Interrupting(at, [PACKAGE / "runtime" / "event_loop.py"])
         try:
-            interrupt(lambda: act(bridge, log))  # noqa: B023 - called at once
+            interrupt(lambda: act(loop_thread, log))  # noqa: B023 - called at once
         except KeyboardInterrupt:
             interrupted += 1
-        assert bridge.run(running()) == 0, interrupt.place
+        assert loop_thread.run(running()) == 0, interrupt.place
         assert log.count("open") == log.count("closed"), interrupt.place
-        bridge.close()
+        loop_thread.close()
         if not interrupt.fired:
             break
     assert interrupted > 15
@@ -119,7 +119,7 @@ def on_the_cells_thread():
 @pytest.mark.filterwarnings("ignore:coroutine:RuntimeWarning")
 def test_an_interrupt_at_any_step_of_a_question_ends_it_and_the_next_one_is_answered(shell, house):
     portal, files = house.portal, on_the_cells_thread()
-    bridge = shell._openclaw_ipython.session.bridge
+    loop_thread = shell._openclaw_ipython.session.loop_thread
     outcomes = set()
     for at in range(1, 20_000):
         portal._plans.clear()
@@ -133,7 +133,7 @@ def test_an_interrupt_at_any_step_of_a_question_ends_it_and_the_next_one_is_answ
         except KeyboardInterrupt as error:
             assert error._render_traceback_() == ["interrupted"], interrupt.place
             outcomes.add("interrupted")
-        assert bridge.run(running()) == 0, interrupt.place
+        assert loop_thread.run(running()) == 0, interrupt.place
         reply = shell.user_ns.get("_qwen", "")
         assert ANSWER.startswith(reply), interrupt.place
         if reply and reply.finish_reason == "interrupted":

@@ -111,7 +111,7 @@ def test_link_and_code_are_gone_from_every_output_and_widget_once_it_is_over(not
 def test_the_panel_shows_code_link_qr_and_time(notebook):
     cell = notebook.run("%openclaw login")
     code = code_in(cell)
-    for _ in range(50):  # the panel is filled in by the bridge, a moment after the cell is back
+    for _ in range(50):  # the panel is filled in by another thread, a moment after the cell is back
         shown = notebook.run(
             "from ipywidgets.widgets.widget import _instances\n"
             "print([(getattr(w, 'value', ''), getattr(w, 'description', '')) for w in _instances.values()])"

@@ -15,7 +15,7 @@ LEFT = """
 import asyncio, threading, os as _os
 def _left():
     session = get_ipython()._openclaw_ipython.session
-    loop = session.bridge.loop()
+    loop = session.loop_thread.loop()
     async def tasks():
         here = asyncio.current_task()
         for _ in range(200):

@@ -69,7 +69,7 @@ def _login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> 
 )
 def logout(session: Session, *, provider: str | None, profile: str | None) -> View:
     """Sign out: removes the stored login, and says what stays."""
-    removed = session.bridge.run(session.client.logout(_provider(session, provider), profile))
+    removed = session.loop_thread.run(session.client.logout(_provider(session, provider), profile))
     return MessageView(
         _("Signed out: {login} is removed", login=removed.profile_id), details=removed.remaining
     )

@@ -107,7 +107,7 @@ def _restart(session: Session) -> list[str]:
 @command("doctor", JSON, Option(("--probe",), "also ask the services whether they can be reached"))
 def doctor(session: Session, *, json: bool, probe: bool) -> View:
     """Look for what is wrong with files, logins and settings; each finding with the command that repairs it."""
-    found = session.bridge.run(session.client.doctor.examine(probe=probe))
+    found = session.loop_thread.run(session.client.doctor.examine(probe=probe))
     return as_json(reports.findings(found)) if json else reports.findings_view(found)
 
 

@@ -85,12 +85,12 @@ def _refresh(session: Session, provider: str | None, *, quiet: bool) -> None:
     """
     client = session.client
     if provider is not None:
-        session.bridge.run(client.refresh_models(provider))
+        session.loop_thread.run(client.refresh_models(provider))
         return
     refreshed, failed = [], []
     for name in client.models.to_refresh():
         try:
-            models = session.bridge.run(client.refresh_models(name)).models
+            models = session.loop_thread.run(client.refresh_models(name)).models
         except OpenClawError as error:
             failed.append(f"{name}: {error}")
         else:
@@ -226,5 +226,5 @@ def _changed(session: Session, path: Path, *, images: bool) -> View:
 @command("models scan", JSON)
 def models_scan(session: Session, *, json: bool) -> View:
     """What could answer from here: local servers, keys, other programs' logins; with a command for each."""
-    found = session.bridge.run(session.client.scan())
+    found = session.loop_thread.run(session.client.scan())
     return as_json(reports.scan(found)) if json else reports.scan_view(found)

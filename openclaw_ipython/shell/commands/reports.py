@@ -223,7 +223,7 @@ def probes(session: Session) -> dict[str, Any]:
     """`auth.probes` of `models status --json`, with OpenClaw's field names. Sends one tiny question per login."""
     monotonic = session.client.runtime.monotonic
     started = monotonic()
-    rows = session.bridge.run(session.client.probe())
+    rows = session.loop_thread.run(session.client.probe())
     return {
         "durationMs": round((monotonic() - started) * 1000),
         "totalTargets": len(rows),

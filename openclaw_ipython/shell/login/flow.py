@@ -102,7 +102,7 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
     if not session.front.attended and not options.wait:
         raise _unattended(provider.key_variables)
     sign_in = PendingSignIn(
-        client, session.bridge, provider.id, set_default=options.set_default, profile=profile
+        client, session.loop_thread, provider.id, set_default=options.set_default, profile=profile
     )
     session.sign_in = sign_in
     if options.open:
@@ -265,6 +265,6 @@ def _page_opener(session: Session) -> Observer:
         if state.prompt is not None and not opened:
             opened.append(state.prompt.link)
             # In a thread: a browser may take seconds to start, and a failure does no harm.
-            session.bridge.submit(asyncio.to_thread(webbrowser.open, state.prompt.link))
+            session.loop_thread.submit(asyncio.to_thread(webbrowser.open, state.prompt.link))
 
     return open_page

@@ -56,7 +56,7 @@ def sign_in_by_key(
         )
     else:
         _show_terms(session, provider)
-    outcome = session.bridge.run(
+    outcome = session.loop_thread.run(
         client.login_with_key(provider.id, key, region=address, profile=profile, set_default=set_default)
     )
     return outcome_view(provider, outcome)
@@ -66,7 +66,7 @@ def set_up_local_server(
     session: Session, provider: Provider, region: str | None, *, set_default: bool
 ) -> View:
     """Set up a server on this machine with the models it has."""
-    outcome = session.bridge.run(
+    outcome = session.loop_thread.run(
         session.client.login_locally(provider.id, region=region, set_default=set_default)
     )
     found = [row.ref.model for row in session.client.models.rows(provider=provider.id)]
@@ -207,7 +207,7 @@ def key_form(
                 show(SaveResult(view.message, view.details, succeeded=True))
                 on_saved(view.message)
 
-        session.bridge.submit(work())
+        session.loop_thread.submit(work())
 
     return KeyForm(products, chosen.id if chosen else products[0].id, current, save)
 

@@ -1,7 +1,7 @@
-"""A sign-in by device code in progress: it runs on the bridge, and can be waited for and cancelled.
+"""A sign-in by device code in progress: it runs on the network's event loop, and can be waited for and cancelled.
 
 Nothing is displayed here: observers (the panel, its plain-text copy, a blocked terminal) are called with every new
-state, on the bridge's thread, one after another.
+state, on the thread of the event loop, one after another.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from openclaw_ipython.errors import (
     ServiceError,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.runtime.event_loop import TICK, Bridge, wait
+from openclaw_ipython.runtime.event_loop import TICK, LoopThread, wait
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import LoginOutcome
@@ -75,7 +75,7 @@ class PendingSignIn:
     def __init__(
         self,
         client: Client,
-        bridge: Bridge,
+        loop_thread: LoopThread,
         provider: str,
         *,
         set_default: bool,
@@ -83,7 +83,7 @@ class PendingSignIn:
     ) -> None:
         self.provider = provider
         self._client = client
-        self._bridge = bridge
+        self._loop_thread = loop_thread
         self._set_default = set_default
         self._profile = profile
         self._monotonic = client.runtime.monotonic
@@ -95,18 +95,18 @@ class PendingSignIn:
         self.state = SignInState(client.provider(provider).label)
 
     def start(self) -> None:
-        """Ask the service for a code; the rest follows on the bridge."""
-        self._work = self._bridge.submit(self._run())
+        """Ask the service for a code; the rest follows on the event loop."""
+        self._work = self._loop_thread.submit(self._run())
         self._work.add_done_callback(self._end)  # also when cancelled before it ran
 
     def observe(self, observer: Observer) -> None:
-        """Call `observer` with the state now and at every change, on the bridge's thread."""
+        """Call `observer` with the state now and at every change, on the thread of the event loop."""
 
         async def add() -> None:
             self._observers.append(observer)
             observer(self.state)
 
-        self._bridge.submit(add())
+        self._loop_thread.submit(add())
 
     def cancel(self) -> None:
         """Signal the end. Safe in a widget's click handler, on any thread."""
@@ -120,7 +120,7 @@ class PendingSignIn:
             self._update(phase="cancelled", prompt=None, error=None, replaced_by=message)
             self.cancel()
 
-        self._bridge.submit(end())
+        self._loop_thread.submit(end())
 
     def answered(self, seconds: float) -> bool:
         """Whether the service has answered (with a code, or with a refusal), after waiting for up to `seconds`."""

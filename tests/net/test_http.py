@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from openclaw_ipython.errors import OpenClawError, ProtocolError, ServiceError, ServiceUnavailable
-from openclaw_ipython.net.client import (
+from openclaw_ipython.net.http import (
     BODY_LIMIT,
     USER_AGENT,
     HttpClient,
@@ -177,7 +177,7 @@ def test_cookies_are_not_kept():
 
 GET = """
     import asyncio, sys
-    from openclaw_ipython.net.client import HttpClient, translated
+    from openclaw_ipython.net.http import HttpClient, translated
     async def get():
         async with HttpClient() as http:
             for url in sys.argv[1:]:
