@@ -65,12 +65,15 @@ def ok(body: object) -> FormReply:
 class Person:
     """Carries out a flow: answers posts from a list, lets time pass only where the flow waits."""
 
-    def __init__(self, *answers, device=DEVICE, at=AT, wall_jump=0.0):
+    def __init__(self, *answers, device=DEVICE, at=AT, oversleep=0.0, post_seconds=0.0):
         self.answers = [device if isinstance(device, (FormReply, NoReply)) else ok(device), *answers]
         self.now = 1000.0
+        self.post_seconds = post_seconds
+        self.oversleep = oversleep  # seconds that each wait takes longer than asked for
         self.waits: list[float] = []
         self.reasons: list[str] = []
         self.posts: list[Post] = []
+        self.posted_at: list[float] = []
         self.prompts = []
         self.flow = device_flow(at, PKCE, lambda: self.now)
 
@@ -81,6 +84,8 @@ class Person:
                 match self.flow.send(sent):
                     case Post() as post:
                         self.posts.append(post)
+                        self.posted_at.append(self.now)
+                        self.now += self.post_seconds
                         sent = self.answers.pop(0) if self.answers else PENDING
                     case Show(prompt):
                         self.prompts.append(prompt)
@@ -89,7 +94,7 @@ class Person:
                         assert seconds > 0 or self.now > 0
                         self.waits.append(seconds)
                         self.reasons.append(why)
-                        self.now += seconds
+                        self.now += seconds + self.oversleep
                         sent = None
         except StopIteration as done:
             return done.value
@@ -105,6 +110,35 @@ def test_a_login_goes_from_code_to_tokens():
     assert person.prompts[0].user_code == "ABCD-EFGH"
     assert person.prompts[0].link == DEVICE["verification_uri_complete"]
     assert person.waits == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("oversleep", "polls"),
+    [(0.0, 4), (0.5, 3), (1.0, 3), (100.0, 0)],  # the last: the machine was suspended
+    ids=["on time", "late", "later", "suspended"],
+)
+def test_no_poll_is_sent_at_or_after_the_end_of_the_code(oversleep, polls):
+    person = Person(device=DEVICE | {"expires_in": 10, "interval": 2}, oversleep=oversleep)
+    with pytest.raises(LoginExpired):
+        person.run()
+    device, *polled_at = person.posted_at
+    assert len(polled_at) == polls
+    assert all(at < device + 10 for at in polled_at)
+
+
+def test_the_last_wait_ends_with_the_code():
+    person = Person(device=DEVICE | {"expires_in": 10, "interval": 7})
+    with pytest.raises(LoginExpired):
+        person.run()
+    assert person.waits == [7, 3]
+
+
+@pytest.mark.parametrize("post_seconds", [3, 5], ids=["at the end of the code", "after it"])
+def test_nothing_is_waited_for_once_a_slow_poll_has_outlived_the_code(post_seconds):
+    person = Person(device=DEVICE | {"expires_in": 10, "interval": 2}, post_seconds=post_seconds)
+    with pytest.raises(LoginExpired):
+        person.run()
+    assert person.waits == [2, 2]
 
 
 def test_the_proof_key_is_s256_and_the_verifier_is_only_sent_to_the_token_endpoint():
