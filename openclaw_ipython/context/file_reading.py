@@ -63,7 +63,7 @@ def read_text(path: Path, limit: int) -> TextFile:
     if "\0" in text:
         raise UsageError(
             _("{path} is not a text file", path=path),
-            hint=_("a picture goes along with --image {path}", path=path),
+            hint=_("send an image with --image {path}", path=path),
         )
     total = len(text) if len(data) == size else round(len(text) * size / len(data))
     return TextFile(text[:limit], total, _LANGUAGES.get(path.suffix.lower(), ""))
@@ -73,7 +73,7 @@ def read_bytes(path: Path) -> bytes:
     """A whole file. Raises UsageError if it cannot be read or is larger than MAX_IMAGE_BYTES."""
     data, size = _read(path, MAX_IMAGE_BYTES)
     if size > MAX_IMAGE_BYTES:
-        raise UsageError(_("{path} is too large to be a picture", path=path))
+        raise UsageError(_("{path} is too large for an image", path=path))
     return data
 
 

@@ -84,9 +84,9 @@ def from_url(url: str) -> EncodedImage:
     """An image on the web, which the service fetches. Raises UsageError for an address that is not https."""
     parts = urlsplit(url)
     if parts.scheme != "https" or not parts.hostname:
-        raise UsageError(_("{url}: only https addresses of pictures are passed on", url=url))
+        raise UsageError(_("{url}: only https addresses of images are sent", url=url))
     return EncodedImage(
-        parts.path.rpartition("/")[2] or parts.hostname, url, _("picture at {host}", host=parts.hostname)
+        parts.path.rpartition("/")[2] or parts.hostname, url, _("image at {host}", host=parts.hostname)
     )
 
 
@@ -196,7 +196,7 @@ def _open(name: str, data: bytes) -> tuple[Image, tuple[int, int]]:
         raise
     except Exception as error:  # decoders raise many types of errors for damaged data
         why = "" if isinstance(error, UnidentifiedImageError) else f" ({type(error).__name__})"
-        raise UsageError(_("{name} is not a picture that can be read{why}", name=name, why=why)) from None
+        raise UsageError(_("{name} is not an image that can be read{why}", name=name, why=why)) from None
     return image, size
 
 

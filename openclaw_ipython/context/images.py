@@ -42,7 +42,7 @@ def load_images(words: Sequence[str], notebook: Notebook, limits: ImageLimits) -
         for image in _named(word, notebook, limits):
             found.setdefault(image.url, image)
             if len(found) > MAX_IMAGES:
-                raise UsageError(_("a question takes at most {count} pictures", count=MAX_IMAGES))
+                raise UsageError(_("a question takes at most {count} images", count=MAX_IMAGES))
     return list(found.values())
 
 
@@ -63,7 +63,7 @@ def _named(word: str, notebook: Notebook, limits: ImageLimits) -> list[EncodedIm
             pass
         except BrokenReference as error:
             if path is None:  # `fig.png` may be a file while there is a variable `fig`
-                raise UsageError(_("{word} leads nowhere ({why})", word=word, why=error)) from None
+                raise UsageError(_("{word} has no value ({why})", word=word, why=error)) from None
     if path is not None:
         return [image_encoding.from_bytes(path.name, read_bytes(path), limits)]
     raise unknown_name(word, notebook)
@@ -81,13 +81,11 @@ def _from_notebook(word: str, notebook: Notebook, limits: ImageLimits) -> list[E
     except KeyError:
         if not displayed:
             if number:
-                raise UsageError(
-                    _("{word}: that cell returned and displayed no picture", word=word)
-                ) from None
+                raise UsageError(_("{word}: that cell returned and displayed no image", word=word)) from None
             raise
     except NotAnImage as what:
         if not displayed:
-            raise UsageError(_("{word} is no picture ({what})", word=word, what=what)) from None
+            raise UsageError(_("{word} is not an image ({what})", word=word, what=what)) from None
     else:
         return found
     names = [word if len(displayed) == 1 else f"{word} ({at})" for at in range(1, len(displayed) + 1)]
@@ -105,7 +103,7 @@ def _read(name: str, value: Any, limits: ImageLimits) -> list[EncodedImage]:
         raise
     except Exception as error:
         why = f" ({type(error).__name__})"
-        raise UsageError(_("{name} is not a picture that can be read{why}", name=name, why=why)) from None
+        raise UsageError(_("{name} is not an image that can be read{why}", name=name, why=why)) from None
 
 
 def _from_value(name: str, value: Any, limits: ImageLimits, depth: int) -> Iterator[EncodedImage]:
@@ -211,7 +209,7 @@ def _plotly_png(figure: Any) -> bytes:
     except Exception as error:  # Kaleido or its browser is missing
         missing = "kaleido" in str(error).lower() or isinstance(error, ImportError)
         raise UsageError(
-            _("plotly needs Kaleido to draw a picture")
+            _("plotly needs Kaleido to draw an image")
             if missing
             else _("plotly could not draw the figure: {why}", why=type(error).__name__),
             hint="pip install kaleido",

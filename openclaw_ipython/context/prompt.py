@@ -129,7 +129,7 @@ def attach(word: str, notebook: Notebook, budget: TextBudget) -> Attachment:
             pass
         except BrokenReference as error:
             if path is None:  # `data.csv` may be a file while there is a variable `data`
-                raise UsageError(_("{word} leads nowhere ({why})", word=word, why=error)) from None
+                raise UsageError(_("{word} has no value ({why})", word=word, why=error)) from None
         else:
             if isinstance(value, ModuleType):
                 raise UsageError(_("{word} is a module; name something in it", word=word))

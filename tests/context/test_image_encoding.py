@@ -153,12 +153,12 @@ def bomb():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "is not a picture that can be read"),
-        (b"not a picture", "is not a picture that can be read"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture that can be read"),
-        (file(Image.new("RGB", (400, 400), "red"))[:120], "is not a picture that can be read"),
-        (file(noise((200, 200)), "JPEG")[:300], "is not a picture that can be read"),
-        (file(Image.new("RGB", (40, 40)), "EPS"), "is not a picture that can be read"),
+        (b"", "is not an image that can be read"),
+        (b"not a picture", "is not an image that can be read"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not an image that can be read"),
+        (file(Image.new("RGB", (400, 400), "red"))[:120], "is not an image that can be read"),
+        (file(noise((200, 200)), "JPEG")[:300], "is not an image that can be read"),
+        (file(Image.new("RGB", (40, 40)), "EPS"), "is not an image that can be read"),
         (bomb(), "is too large to be opened safely"),
     ],
 )
@@ -180,7 +180,7 @@ def test_the_warning_of_pillow_about_large_images_is_not_shown(recwarn):
 def test_an_https_address_is_sent_as_it_is():
     image = from_url("https://example.org/a/cat.png?size=2")
     assert (image.url, image.name) == ("https://example.org/a/cat.png?size=2", "cat.png")
-    assert image.note == "picture at example.org"
+    assert image.note == "image at example.org"
 
 
 @pytest.mark.parametrize("url", ["http://example.org/x.png", "https://", "ftp://example.org/x.png", ""])

@@ -151,7 +151,7 @@ def test_the_same_image_is_sent_once(notebook):
 
 def test_more_than_twenty_images_are_refused(notebook):
     held = notebook(many=[png(colour=(n, 0, 0)) for n in range(21)])
-    with pytest.raises(UsageError, match="at most 20 pictures"):
+    with pytest.raises(UsageError, match="at most 20 images"):
         load_images(["many"], held, STANDARD)
 
 
@@ -179,24 +179,24 @@ PLOTLY = go.Figure(go.Scatter(y=[1, 2]))
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        (pd.DataFrame({"a": [1]}), "p is no picture (DataFrame)"),
-        (3, "p is no picture (int)"),
-        (None, "p is no picture (NoneType)"),
-        ([], "p is no picture (list)"),
-        ([1, "x"], "p is no picture (list)"),
-        ([[[[png()]]]], "p is no picture (list)"),
+        (pd.DataFrame({"a": [1]}), "p is not an image (DataFrame)"),
+        (3, "p is not an image (int)"),
+        (None, "p is not an image (NoneType)"),
+        ([], "p is not an image (list)"),
+        ([1, "x"], "p is not an image (list)"),
+        ([[[[png()]]]], "p is not an image (list)"),
         (np.zeros(5), "an array of shape (5,)"),
         (np.zeros((2, 5, 5, 3)), "an array of shape (2, 5, 5, 3)"),
         (np.zeros((5, 5, 2)), "an array of shape (5, 5, 2)"),
         (np.array(["a"]), "an array of shape (1,)"),
         (np.zeros((0, 5)), "an array of shape (0, 5)"),
         (np.broadcast_to(np.uint8(0), (100_000, 100_000)), "too large"),
-        (b"no picture", "is not a picture that can be read"),
+        (b"no picture", "is not an image that can be read"),
         ("no such file.png", "names no file"),
         ("http://example.org/x.png", "only https"),
         (Shown(url="http://example.org/x.png"), "only https"),
-        (png, "p is no picture (function)"),
-        (Drawing, "p is no picture (type)"),
+        (png, "p is not an image (function)"),
+        (Drawing, "p is not an image (type)"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
@@ -230,7 +230,7 @@ class Raising:
     ids=["cut short", "closed", "raising", "in a list"],
 )
 def test_an_image_object_that_cannot_be_read_is_an_error(notebook, value):
-    with pytest.raises(UsageError, match="p is not a picture that can be read"):
+    with pytest.raises(UsageError, match="p is not an image that can be read"):
         load_images(["p"], notebook(p=value), STANDARD)
 
 
@@ -286,10 +286,10 @@ def test_a_plotly_figure_is_drawn_by_plotly(notebook):
     ("word", "said"),
     [
         ("figg", "did you mean fig?"),
-        ("nothing.png", "is no variable and no file"),
-        ("fig.nope", "leads nowhere (AttributeError)"),
-        ("Out[9]", "returned and displayed no picture"),
-        ("_", "is no variable and no file"),
+        ("nothing.png", "is neither a variable nor a file"),
+        ("fig.nope", "has no value (AttributeError)"),
+        ("Out[9]", "returned and displayed no image"),
+        ("_", "is neither a variable nor a file"),
         (".", "is a folder"),
         ("http://example.org/x.png", "only https"),
     ],

@@ -158,17 +158,17 @@ def test_attachments_share_the_limit(notebook):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("nothing.txt", "is no variable and no file"),
+        ("nothing.txt", "is neither a variable nor a file"),
         ("penguin", "did you mean penguins?"),
-        ("penguins.nope", "leads nowhere (AttributeError)"),
+        ("penguins.nope", "has no value (AttributeError)"),
         ("picture.png", "is not a text file"),
         ("latin.txt", "is not text in UTF-8"),
         ("os", "os is a module; name something in it"),
-        ("", "is no variable and no file"),
+        ("", "is neither a variable nor a file"),
         ("inner", "is a folder"),
-        ("x" * 5_000, "is no variable and no file"),
-        ("a\0b", "is no variable and no file"),
-        ("~nobody-has-this-name/x", "is no variable and no file"),
+        ("x" * 5_000, "is neither a variable nor a file"),
+        ("a\0b", "is neither a variable nor a file"),
+        ("~nobody-has-this-name/x", "is neither a variable nor a file"),
     ],
 )
 def test_a_word_that_cannot_be_attached_is_an_error_of_one_line(folder, notebook, word, message):

@@ -157,7 +157,7 @@ def test_a_file_an_address_and_several_pictures_go_along_in_order(asked):
     )
     assert content[1]["image_url"]["url"] == "https://example.org/cat.png"
     assert pictures([content[0], *content[2:]]) == [("PNG", (90, 60)), ("PNG", (20, 20)), ("PNG", (30, 30))]
-    assert "picture at example.org" in footer
+    assert "image at example.org" in footer
     assert "not fetched" in cell.text
 
 
@@ -191,18 +191,18 @@ def test_pictures_go_to_the_image_model_and_the_footer_says_so(asked):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ("-i missing.png", "missing.png is no variable and no file"),
-        ("-i figg", "figg is no variable and no file · did you mean fig, Figure?"),
-        ("-i table", "table is no picture (DataFrame)"),
-        ("-i odd", "odd is no picture (Odd)"),
-        ("-i bad.png", "bad.png is not a picture that can be read"),
-        ("-i np.zeros((9,9))", "is no variable and no file"),
+        ("-i missing.png", "missing.png is neither a variable nor a file"),
+        ("-i figg", "figg is neither a variable nor a file · did you mean fig, Figure?"),
+        ("-i table", "table is not an image (DataFrame)"),
+        ("-i odd", "odd is not an image (Odd)"),
+        ("-i bad.png", "bad.png is not an image that can be read"),
+        ("-i np.zeros((9,9))", "is neither a variable nor a file"),
         ("-i http://example.org/x.png", "only https addresses"),
-        ("-i [raw]*30", "is no variable and no file"),
-        ("-a missing.txt", "missing.txt is no variable and no file"),
+        ("-i [raw]*30", "is neither a variable nor a file"),
+        ("-a missing.txt", "missing.txt is neither a variable nor a file"),
         ("-a tabel", "did you mean table?"),
         ("-a bad.png", "bad.png is not a text file"),
-        ("-a table.nope", "table.nope leads nowhere (AttributeError)"),
+        ("-a table.nope", "table.nope has no value (AttributeError)"),
         ("--cells 9999", "there are no such cells yet"),
         ("--cells some", "--cells some: must be 3, 2-5, -4 (the last four) or all"),
         ("-p nonsense", "-p nonsense: must be KEY=VALUE"),
@@ -349,5 +349,5 @@ def test_what_was_displayed_is_forgotten_when_the_extension_is_unloaded(asked):
     asked.notebook.run("display(Image(raw))")
     asked.notebook.run("%unload_ext openclaw_ipython\n%load_ext openclaw_ipython")
     number = asked.notebook.value("len(In) - 1") - 2
-    assert "returned and displayed no picture" in refused(asked(f"%%qwen -i Out[{number}]\nwhat?")[1])
+    assert "returned and displayed no image" in refused(asked(f"%%qwen -i Out[{number}]\nwhat?")[1])
     assert asked.notebook.value("len(get_ipython().display_pub._hooks)") == 1
