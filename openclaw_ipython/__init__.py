@@ -12,7 +12,7 @@ from openclaw_ipython._version import __version__
 
 if TYPE_CHECKING:
     from openclaw_ipython.api import ask
-    from openclaw_ipython.batch import map as map  # noqa: A004 - its name for people: oc.map
+    from openclaw_ipython.batch import map as map  # noqa: A004 - used as oc.map
     from openclaw_ipython.chat.types import (
         Answered,
         Answering,
@@ -61,9 +61,9 @@ __all__ = [
 
 _NAMES = sorted(
     [*__all__, "map"]
-)  # which `from openclaw_ipython import *` must not put over Python's own `map`
+)  # `map` is not in `__all__`, so that a star import does not replace the built-in
 
-_HOMES = {"Client": "client", "ask": "api", "map": "batch"} | dict.fromkeys(
+_MODULES = {"Client": "client", "ask": "api", "map": "batch"} | dict.fromkeys(
     ("AuthError", "ConfigError", "OpenClawError", "ServiceError", "UsageError"), "errors"
 )
 
@@ -73,7 +73,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'chat.types')}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'chat.types')}"), name)
 
 
 def __dir__() -> list[str]:
@@ -88,7 +88,7 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def unload_ipython_extension(shell: Any) -> None:
-    """`%unload_ext openclaw_ipython`: takes everything back that loading and using it left in the shell."""
+    """`%unload_ext openclaw_ipython`: removes everything that loading and using it added to the shell."""
     from openclaw_ipython.shell.magics import unload
 
     unload(shell)

@@ -1,7 +1,7 @@
-"""`oc.ask`: a question from ordinary code, in a notebook or a script, answered when the call returns.
+"""`oc.ask`: the synchronous API, for notebooks and scripts.
 
-One client and one background loop for all calls of a process, made at the first: so it works in a running loop, from
-several threads, and after a fork. The client itself is async; whoever can await uses `Client`.
+All calls of a process share one client and one background event loop, so `ask` works inside a running loop, from
+several threads and after a fork. Async code uses `Client`.
 """
 
 from __future__ import annotations
@@ -54,24 +54,23 @@ def ask(
         reply = oc.ask("What stands out in {table}?", images=[figure])
         label = oc.ask("Label: {text}", schema=Label).parsed
 
-    `{name}`, `{name.attribute}`, `{name["key"]}` and `{name[0]}` in the prompt are replaced by what they name where
-    `ask` is called; any other brace stays, and so does everything with `raw=True`, and in Messages. A text of somebody
-    else belongs behind a name, not into the prompt itself: it could name variables of yours.
+    `{name}`, `{name.attribute}`, `{name["key"]}` and `{name[0]}` in the prompt are replaced by the values they have
+    where `ask` is called. Other braces stay, and so does every brace with `raw=True` and in Messages. Pass untrusted
+    text by such a name; as part of the prompt itself it could refer to your variables.
 
     `model` is an alias or `provider/model`, by default OpenClaw's default model with its fallbacks. `thinking` is
     `off`, `on`, `low`, `medium` or `high`. `images` are files, `https` addresses, bytes, figures, arrays, PIL images;
-    `attach` are text files, and values of any kind: of a table its columns, first rows and a summary.
+    `attach` are text files and values of any kind; a table is attached as its columns, first rows and a summary.
     `schema` is a pydantic model, dataclass, TypedDict, `list[…]` of those, or a JSON schema: the answer has to fit it
-    (asked for once more where it does not), and `.parsed` is the object. `tools` are functions the model may call, as
-    often as it likes and without further question: on this thread, coroutines on the loop of the notebook. `extra`
-    are further request fields. With `cache=True` the answer to the same question is the one given before, if there is
-    one. `timeout` is the longest wait for one answer of the model, in seconds. `client` is one of your own, used by
-    nobody else meanwhile.
+    (it is asked for once more if it does not), and `.parsed` is the object. `tools` are functions the model may call
+    without confirmation: they run on this thread, coroutines on the notebook's event loop. `extra` are further request
+    fields. With `cache=True` an equal request gets the answer it got before. `timeout` limits one answer of the model,
+    in seconds. `client` is a client of your own that nothing else uses at the same time.
 
-    Raises the typed errors of `openclaw_ipython.errors`: UsageError, ConfigError, AuthError, ServiceError and theirs.
+    Raises the errors of `openclaw_ipython.errors`: UsageError, ConfigError, AuthError, ServiceError and subclasses.
     """
     if isinstance(prompt, str):
-        prompt = _composed(prompt, attach, _names_of_caller(), raw=raw)
+        prompt = _compose(prompt, attach, _caller_names(), raw=raw)
     messages = messages_of(prompt, images)
     options: dict[str, Any] = {
         "model": model,
@@ -83,25 +82,25 @@ def ask(
         "cache": cache,
         "timeout": timeout,
     }
-    line = _Line(client, options, extra or {})
+    call = _Call(client, options, extra or {})
     if schema is None and not tools:
-        return line.ask(messages)
-    return _in_rounds(line, messages, schema, tools)
+        return call.ask(messages)
+    return _run_tool_loop(call, messages, schema, tools)
 
 
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
-"""What has a frame of its own up to Python 3.11, and is a part of the function it stands in all the same."""
+"""Code that has its own frame up to Python 3.11, though it sees the names of the function around it."""
 
 
-class _Line:
-    """One call's way to the model, and its options."""
+class _Call:
+    """One call of `ask`: its client and options."""
 
     def __init__(self, client: Client | None, options: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
         self._shared = _PROCESS.shared()
         self._client = client or self._shared.client
         if client is not None:
             self._shared.guests.add(client)
-        if client is None:
+        else:
             self._client.recording.follow_notebook()
         self._options = options
         self._extra = extra
@@ -112,11 +111,11 @@ class _Line:
         fields: Mapping[str, Any] | None = None,
         answer_schema: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """One question and its answer."""
+        """Send one request and return its reply."""
         extra = {**self._extra, **(fields or {})}
 
         async def answer() -> Reply:
-            # Made ready on the loop too, where nothing else of the client runs at the same time.
+            # resolved on the loop too, where nothing else of the client runs at the same time
             resolved = self._client.resolve(
                 messages, extra=extra, answer_schema=answer_schema, **self._options
             )
@@ -125,28 +124,28 @@ class _Line:
         return self._shared.loop_thread.run(answer())
 
 
-def _in_rounds(line: _Line, messages: Sequence[Message], schema: Any, tools: Functions) -> Reply:
+def _run_tool_loop(call: _Call, messages: Sequence[Message], schema: Any, tools: Functions) -> Reply:
     from openclaw_ipython.structured.loop import tool_loop
     from openclaw_ipython.structured.runner import CallRunner, notebook_loop, run_loop
 
     loop = tool_loop(messages, schema, tools)
     with CallRunner(notebook_loop()) as runner:
 
-        def put(step: ModelRequest) -> Reply:
-            return line.ask(step.messages, step.fields, step.schema)
+        def send(step: ModelRequest) -> Reply:
+            return call.ask(step.messages, step.fields, step.schema)
 
         def run(step: ToolRun) -> list[CallOutcome]:
             outcomes = dict(runner.run(step.calls))
             return [outcomes[at] for at in range(len(step.calls))]
 
-        return run_loop(loop, put, run)
+        return run_loop(loop, send, run)
 
 
 # -- the prompt ----------------------------------------------------------------------------
 
 
-def _composed(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, raw: bool) -> str:
-    """`prompt` with what its references name, and before it what is attached."""
+def _compose(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, raw: bool) -> str:
+    """The attachments, then `prompt` with its references replaced."""
     if not attach and (raw or "{" not in prompt):
         return prompt
     from openclaw_ipython.context.blocks import TextBudget
@@ -168,8 +167,8 @@ def _composed(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, r
     return "\n\n".join([*blocks, text])
 
 
-def _names_of_caller() -> Mapping[str, Any]:
-    """What the code that called `ask` can see by name, its own first; a notebook's cell sees the notebook."""
+def _caller_names() -> Mapping[str, Any]:
+    """The variables that the caller of `ask` sees, local ones first."""
     frame: FrameType | None = sys._getframe(2)
     scopes: list[dict[str, Any]] = []
     while frame is not None:
@@ -180,22 +179,22 @@ def _names_of_caller() -> Mapping[str, Any]:
     return ChainMap(*scopes)
 
 
-# -- what a process shares -----------------------------------------------------------------
+# -- shared by the process -----------------------------------------------------------------
 
 
 class _Shared:
-    """A client, and the loop it lives in; so do the clients that were handed in."""
+    """The client and its event loop, which also runs the clients passed to `ask`."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.loop_thread = LoopThread()
-        self.loop_thread.loop()  # started here, under the lock of whoever made this
+        self.loop_thread.loop()  # started here, under the lock of `_Process`
         self.client = Client()
         self.guests: WeakSet[Client] = WeakSet()
 
     def close(self) -> None:
         if self.pid == os.getpid():
-            # The process ends, whatever is wrong with a connection; and no new thread may be had any more.
+            # at exit no error may stop the rest, and no thread can be started any more
             for client in (self.client, *self.guests):
                 with contextlib.suppress(Exception):
                     self.loop_thread.run(client.aclose())
@@ -205,13 +204,13 @@ class _Shared:
 
 
 class _Process:
-    """What this process shares; a child begins anew, since connections and threads do not survive a fork."""
+    """The `_Shared` of this process; a forked child makes its own, as it has neither connections nor threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._shared: _Shared | None = None
         if hasattr(os, "register_at_fork"):  # another thread may have held the lock at that moment
-            os.register_at_fork(after_in_child=self._begin_anew)
+            os.register_at_fork(after_in_child=self._reset)
         atexit.register(self.close)
 
     def shared(self) -> _Shared:
@@ -226,7 +225,7 @@ class _Process:
         if shared is not None:
             shared.close()
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._shared = None
 
@@ -235,5 +234,5 @@ _PROCESS = _Process()
 
 
 def close() -> None:
-    """Close what `ask` keeps open between calls, a given client's connections too; the next call opens new ones."""
+    """Close the connections that `ask` keeps open, those of given clients too; the next call opens new ones."""
     _PROCESS.close()

@@ -248,7 +248,7 @@ class Client:
         SchemaMismatch and TooManyRounds (their `.reply` is the answer as it came).
         """
         if schema is not None or tools:
-            events = self._in_rounds(prompt, schema, tools, options)
+            events = self._tool_loop(prompt, schema, tools, options)
         else:
             resolved = prompt if isinstance(prompt, ResolvedRequest) else self.resolve(prompt, **options)
             events = self._answer(resolved)
@@ -260,8 +260,7 @@ class Client:
         self, prompt: Prompt | ResolvedRequest, *, schema: Any = None, tools: Functions = (), **options: Any
     ) -> Reply:
         """Ask, and return the whole answer; `.parsed` is the object that fits `schema`. As `stream` otherwise."""
-        in_rounds = schema is not None or bool(tools)
-        if not in_rounds and not isinstance(prompt, ResolvedRequest):
+        if schema is None and not tools and not isinstance(prompt, ResolvedRequest):
             prompt = self.resolve(prompt, **options)
         collector = Collector(
             str(prompt.ref) if isinstance(prompt, ResolvedRequest) else "", self.runtime.monotonic()
@@ -273,7 +272,7 @@ class Client:
                 collector.add(event, self.runtime.monotonic())
         return collector.reply(self.runtime.monotonic())
 
-    def _in_rounds(
+    def _tool_loop(
         self, prompt: Prompt | ResolvedRequest, schema: Any, tools: Functions, options: dict[str, Any]
     ) -> AsyncGenerator[ChatEvent, None]:
         from openclaw_ipython.structured.loop import tool_loop
@@ -284,13 +283,13 @@ class Client:
         loop = tool_loop(messages_of(prompt, options.pop("images", ())), schema, tools)
         extra = options.pop("extra", None) or {}
 
-        def put(step: ModelRequest) -> tuple[str, AsyncGenerator[ChatEvent, None]]:
+        def send(step: ModelRequest) -> tuple[str, AsyncGenerator[ChatEvent, None]]:
             resolved = self.resolve(
                 step.messages, extra={**extra, **step.fields}, answer_schema=step.schema, **options
             )
             return str(resolved.ref), self._answer(resolved)
 
-        return stream_loop(loop, put, self.runtime.monotonic)
+        return stream_loop(loop, send, self.runtime.monotonic)
 
     # -- many requests at once: the caller handles rate, retries and failover --
 

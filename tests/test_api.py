@@ -104,7 +104,7 @@ def test_the_whole_answer_is_returned_and_nothing_is_shown(client, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_names_of_the_caller_are_put_in_and_every_other_brace_stays(client, portal):
+def test_names_of_the_caller_are_replaced_and_other_braces_stay(client, portal):
     here = {"key": [1, 2]}  # noqa: F841
     oc.ask('{here["key"][1]} {PLACE} {nowhere} {"json": 1} {} {here.__class__}', client=client)
     content = last_body(portal)["messages"][-1]["content"]
@@ -123,7 +123,7 @@ def test_names_around_a_comprehension_are_those_of_the_caller_too(client, portal
     ]
 
 
-def test_what_is_put_in_is_not_looked_at_again(client, portal):
+def test_inserted_text_is_not_expanded(client, portal):
     text = "{PLACE}"  # noqa: F841
     oc.ask("{text}", client=client)
     assert last_body(portal)["messages"][-1]["content"] == "{PLACE}"
@@ -183,7 +183,7 @@ def test_an_answer_is_parsed(client):
     assert oc.ask('The point 3 called "p"', schema=Point, client=client).parsed == Point(3, "p")
 
 
-def test_functions_run_on_this_thread_without_being_asked_about(client, portal):
+def test_functions_run_on_this_thread_without_confirmation(client, portal):
     import threading
 
     where = []
@@ -220,7 +220,7 @@ def test_errors_are_the_typed_ones(client, portal):
         oc.ask("hi", client=client)
 
 
-def test_an_answer_that_takes_too_long_is_given_up(client, portal):
+def test_an_answer_that_takes_too_long_is_an_error(client, portal):
     portal.says("a").stalls_after(1)
     with pytest.raises(oc.ServiceError, match=r"longer than 0\.2 s"):
         oc.ask("hi", client=client, timeout=0.2)

@@ -142,7 +142,7 @@ def test_a_credentials_file_that_cannot_be_parsed_is_never_overwritten(house):
     assert house.files() == before
 
 
-def test_an_alias_that_somebody_has_is_not_taken(house):
+def test_an_alias_in_use_is_not_changed(house):
     house.write_config({"agents": {"defaults": {"models": {"other/model": {"alias": "qwen"}}}}})
     run(house.login())
     assert house.client.models.aliases() == {"qwen": "other/model"}
@@ -212,7 +212,7 @@ def test_resource_url_becomes_a_base_url_only_within_the_allowed_hosts(house, re
     assert run(house.login()).base_url == base_url
 
 
-def test_a_base_url_set_by_the_person_stays_and_is_used(house):
+def test_the_users_base_url_stays_and_is_used(house):
     house.write_config(
         {"models": {"providers": {"qwen-portal": {"baseUrl": "http://127.0.0.1:9/own/v1", "models": []}}}}
     )
@@ -261,7 +261,7 @@ def test_braces_in_a_prompt_arrive_as_typed(house, braces):
     assert house.portal.requests[-1].json()["messages"][-1]["content"] == braces
 
 
-def test_a_question_looks_at_the_files_once(house):
+def test_a_request_reads_the_files_once(house):
     run(house.login())
     looks = []
 
@@ -276,14 +276,14 @@ def test_a_question_looks_at_the_files_once(house):
     assert len(looks) > 1
 
 
-def test_a_change_by_another_program_is_seen_by_the_next_question(house):
+def test_a_change_by_another_program_is_seen_by_the_next_request(house):
     run(house.login())
     assert house.client.resolve("hi").ref.model == "coder-model"
     house.another().models.set_default("qwen-portal/vision-model")
     assert house.client.resolve("hi").ref.model == "vision-model"
 
 
-def test_asking_without_a_login_says_what_to_do(house):
+def test_a_request_without_a_login_names_the_command(house):
     with pytest.raises(LoginRequired) as caught:
         run(house.client.ask("hi"))
     assert caught.value.hint == "%openclaw login"
@@ -350,7 +350,7 @@ def test_a_token_is_renewed_five_minutes_before_its_end_and_stored(house):
     assert after["expires"] > before["expires"]
 
 
-def test_a_401_renews_the_token_once_and_the_question_is_answered(house):
+def test_a_401_refreshes_the_token_once_and_the_request_succeeds(house):
     run(house.login())
     house.portal.expires_tokens().says("fine")
     assert run(house.another().ask("hi")) == "fine"
@@ -407,7 +407,7 @@ def test_a_token_born_expired_is_not_renewed_for_every_question(house):
     assert len(token_requests(house.portal)) == 1
 
 
-def test_many_questions_at_once_share_one_refresh(house):
+def test_concurrent_requests_share_one_refresh(house):
     house.portal.token_lifetime(3600)
     run(house.login())
     house.clock.now += 3590
@@ -433,7 +433,7 @@ def test_two_programs_share_one_refresh(house):
     assert len(token_requests(house.portal)) == 1
 
 
-def test_a_refreshed_token_that_cannot_be_stored_is_used_and_said(house):
+def test_a_refreshed_token_that_cannot_be_stored_is_used_with_a_note(house):
     run(house.login())
     house.portal.expires_tokens()
     client = house.another()
@@ -457,7 +457,7 @@ def test_a_refreshed_token_that_cannot_be_stored_is_used_and_said(house):
     assert len(token_requests(house.portal)) == 1
 
 
-def test_an_interrupted_question_does_not_cut_a_refresh_short(house):
+def test_an_interrupted_request_does_not_cancel_a_refresh(house):
     run(house.login())
     house.portal.expires_tokens()
     before = house.profiles()["qwen-portal:default"]
@@ -478,7 +478,7 @@ def test_an_interrupted_question_does_not_cut_a_refresh_short(house):
 # -- streams and addresses ---------------------------------------------------------------------
 
 
-def test_a_broken_stream_keeps_what_had_arrived(house):
+def test_a_broken_stream_keeps_the_text_so_far(house):
     run(house.login())
     house.portal.says("one ", "two ", "three").breaks_after(2)
     with pytest.raises(StreamBroken) as caught:

@@ -1,1 +1,1 @@
-"""The chat protocol: values, the event-stream decoder, the completions dialect, one exchange."""
+"""The chat completions protocol: values, event streams, dialects of hosts, errors, one request and its answer."""

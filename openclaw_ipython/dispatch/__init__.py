@@ -1,1 +1,1 @@
-"""A question on its way: the model resolved, the request sent, fallbacks tried, the outcome recorded."""
+"""Requests: resolved to a model and login, sent with failover, recorded, and answered from the cache."""

@@ -55,7 +55,7 @@ def test_without_a_finish_reason_it_ended_early():
     assert collected().first_text is None
 
 
-def test_what_stopped_the_reader_goes_before_what_the_service_said():
+def test_a_given_finish_reason_overrides_the_services():
     assert collected(Finished("stop"), finish_reason="interrupted").finish_reason == "interrupted"
 
 
@@ -88,7 +88,7 @@ def test_the_pieces_of_tool_calls_are_joined(pieces, calls):
     assert reply.tool_calls == tuple(ToolCall(*call) for call in calls)
 
 
-def test_a_reply_so_far_can_be_had_at_any_time():
+def test_the_reply_so_far_is_available_at_any_time():
     collector = Collector("m", 0.0)
     collector.add(TextDelta("a"), 1.0)
     assert collector.reply(2.0) == "a"
@@ -144,6 +144,6 @@ def test_what_a_reply_shows_in_a_terminal_cannot_drive_it():
     assert shown["text/plain"] == "red ⟨U+202E⟩"
 
 
-def test_the_times_of_where_an_answer_was_given_count_more_than_when_it_is_heard():
+def test_the_times_of_a_cached_answer_replace_the_measured_ones():
     reply = collected(Timed(3.25, None), TextDelta("kept"), Finished("stop"))
     assert (reply.seconds, reply.first_text) == (3.25, None)

@@ -76,7 +76,7 @@ def test_text_is_sent_as_utf8_and_always_encodable():
 
 
 @pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}, b"bytes"])
-def test_what_json_cannot_hold_is_the_askers_mistake(value):
+def test_values_that_json_does_not_have_are_a_usage_error(value):
     with pytest.raises(UsageError, match="JSON"):
         encode_bytes(ChatRequest("m", HELLO, extra={"x": value}))
 
@@ -200,7 +200,7 @@ def test_each_chunk_says_what_is_in_it(chunk, events):
         ({"prompt_tokens_details": [], "completion_tokens_details": None}, Usage()),
     ],
 )
-def test_counts_are_taken_from_where_they_are(usage, read):
+def test_token_counts_are_found_in_every_field(usage, read):
     assert read_usage(usage) == read
 
 
@@ -290,7 +290,7 @@ def test_a_number_too_long_to_read_is_a_protocol_error():
 # -- the whole answer --------------------------------------------------------------------------
 
 
-def test_what_came_before_the_damage_is_given():
+def test_events_before_malformed_data_are_yielded():
     decoder, said = AnswerDecoder(), []
     raw = lined('data: {"choices":[{"delta":{"content":"kept"}}]}', 'data: {"choi', "data: [DONE]")
     with pytest.raises(ProtocolError):
@@ -302,7 +302,7 @@ def test_what_came_before_the_damage_is_given():
 @pytest.mark.parametrize(
     "done", ["data: [DONE]", "data:[DONE]", "data:  [DONE]  ", "event: done\ndata: [DONE]"]
 )
-def test_nothing_after_done_is_looked_at(done):
+def test_nothing_after_done_is_decoded(done):
     decoder = AnswerDecoder()
     stop = json.dumps(choice(finish_reason="stop"))
     assert list(decoder.feed(lined(f"data: {stop}", done, "data: this is no JSON"))) == [Finished("stop")]
@@ -315,7 +315,7 @@ def test_blank_data_is_passed_over_and_does_not_count():
     assert decoder.events == 0
 
 
-def test_an_answer_without_end_is_stopped():
+def test_an_endless_answer_is_an_error():
     decoder = AnswerDecoder(limit=1000)
     text = lined('data: {"choices":[{"delta":{"content":"' + "x" * 100 + '"}}]}')
     said = []
@@ -326,14 +326,14 @@ def test_an_answer_without_end_is_stopped():
 
 
 @pytest.mark.parametrize("piece", ['{"index":0,"id":"a"}', '{"function":{"name":"f"}}', "{}"])
-def test_calls_without_end_are_stopped_too(piece):
+def test_endless_tool_calls_are_an_error(piece):
     decoder = AnswerDecoder(limit=10_000)
     with pytest.raises(StreamBroken, match="longer than"):
         for _ in range(101):
             list(decoder.feed(lined('data: {"choices":[{"delta":{"tool_calls":[' + piece + "]}}]}")))
 
 
-def test_text_that_came_at_once_is_one_piece_and_in_its_place():
+def test_adjacent_texts_of_a_chunk_are_joined_in_order():
     parts = [{"content": "a"}, {"content": "b"}, {"reasoning_content": "c"}, {"reasoning_content": "d"}]
     parts += [{"tool_calls": [{"function": {"name": "f"}}]}, {"content": "e"}]
     stop = choice(finish_reason="stop")
@@ -509,7 +509,7 @@ def test_a_whole_document_without_a_reason_is_complete():
         b'{"object":"list","data":[]}',
     ],
 )
-def test_what_is_no_completion_is_never_an_empty_answer(body):
+def test_json_that_is_no_completion_is_an_error(body):
     with pytest.raises(ProtocolError):
         decode_completion(body)
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from raw_server import always, served
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
-from openclaw_ipython.chat.stream import stream_chat
+from openclaw_ipython.chat.stream import stream_chat, with_timeout
 from openclaw_ipython.chat.types import (
     ChatRequest,
     Finished,
@@ -102,7 +102,7 @@ def test_any_success_is_an_answer(answering, wire):
     assert (heard.text, heard.error) == ("4", None)
 
 
-def test_a_mistake_of_the_asker_sends_nothing(line, portal):
+def test_a_usage_error_sends_nothing(line, portal):
     heard = line.ask(ChatRequest("coder-model", (Message("user", "x"),), temperature=float("nan")))
     assert isinstance(heard.error, UsageError)
     assert portal.requests == ()
@@ -112,7 +112,7 @@ def test_a_mistake_of_the_asker_sends_nothing(line, portal):
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
-def test_a_passing_failure_is_tried_twice_again(line, portal, clock, status):
+def test_a_temporary_failure_is_retried_twice(line, portal, clock, status):
     portal.fails_next(CHAT, status, times=2).says("there")
     heard = line.ask()
     assert heard.text == "there"
@@ -122,7 +122,7 @@ def test_a_passing_failure_is_tried_twice_again(line, portal, clock, status):
     assert heard.of(Notice)[2].text == "sent 3 times"  # for the footer, where a countdown does not stay
 
 
-def test_two_tries_more_are_all(line, portal, clock):
+def test_there_are_at_most_two_retries(line, portal, clock):
     portal.fails_next(CHAT, 503, {"message": "busy"}, times=None)
     heard = line.ask()
     assert isinstance(heard.error, ServiceUnavailable)
@@ -152,7 +152,7 @@ def test_more_than_a_minute_is_not_waited(line, portal, clock, asked, tries):
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "nan", "inf", "soon", ""])
-def test_an_absurd_wait_is_replaced_by_our_own(line, portal, clock, asked):
+def test_an_absurd_retry_after_is_ignored(line, portal, clock, asked):
     portal.fails_next(CHAT, 429, headers={"retry-after": asked}).says("x")
     assert line.ask().text == "x"
     assert clock.slept == [0.5]
@@ -168,7 +168,7 @@ def test_an_absurd_wait_is_replaced_by_our_own(line, portal, clock, asked):
         (405, {"error": "Coding Plan is currently only available for Coding Agents"}, RequestRejected),
     ],
 )
-def test_a_final_refusal_is_asked_once(line, portal, clock, status, body, kind):
+def test_a_permanent_refusal_is_not_retried(line, portal, clock, status, body, kind):
     portal.fails_next(CHAT, status, body, {"x-request-id": "r-7"}, times=None)
     heard = line.ask()
     assert type(heard.error) is kind
@@ -178,7 +178,7 @@ def test_a_final_refusal_is_asked_once(line, portal, clock, status, body, kind):
     assert clock.slept == []
 
 
-def test_a_dropped_connection_is_tried_again(line, portal, clock):
+def test_a_dropped_connection_is_retried(line, portal, clock):
     portal.drops_next(CHAT).says("x")
     assert line.ask().text == "x"
     assert len(portal.requests) == 2
@@ -212,7 +212,7 @@ def test_only_a_request_that_did_not_arrive_is_repeated(answering, error, tries)
     assert len(requests) == tries
 
 
-def test_nothing_is_repeated_once_something_was_said(line, portal, clock):
+def test_nothing_is_retried_after_the_first_event(line, portal, clock):
     portal.says("some", "thing").breaks_after(1)
     heard = line.ask()
     assert heard.text == "some"
@@ -409,7 +409,7 @@ def test_a_failure_in_the_middle_keeps_the_text(line, portal, wire):
 # -- silence -------------------------------------------------------------------------------
 
 
-def test_a_stalled_stream_is_given_up(line, portal, clock):
+def test_a_stalled_stream_is_an_error(line, portal, clock):
     portal.says("a", "b").stalls_after(1)
     heard = line.ask(idle_timeout=30.0)
     assert heard.text == "a"
@@ -419,7 +419,7 @@ def test_a_stalled_stream_is_given_up(line, portal, clock):
     assert len(portal.disconnects) == 1
 
 
-def test_a_service_that_never_begins_is_given_up(line, portal, clock):
+def test_a_service_that_never_answers_is_an_error(line, portal, clock):
     portal.takes(500.0)
     heard = line.ask(idle_timeout=30.0)
     assert isinstance(heard.error, ServiceUnavailable)
@@ -428,7 +428,7 @@ def test_a_service_that_never_begins_is_given_up(line, portal, clock):
 
 
 @pytest.mark.parametrize("noise", [b": keep-alive\n\n", b"data:\n\n", b"event: ping\n\n", b"x"])
-def test_only_data_counts_as_a_sign_of_life(answering, clock, wire, noise):
+def test_comments_do_not_reset_the_idle_timeout(answering, clock, wire, noise):
     async def body():
         yield wire.sent(wire.chunk({"content": "a"}))
         for _ in range(100):
@@ -440,7 +440,7 @@ def test_only_data_counts_as_a_sign_of_life(answering, clock, wire, noise):
     assert "no data for 30 s" in str(heard.error)
 
 
-def test_a_slow_answer_with_data_is_not_given_up(answering, clock, wire):
+def test_a_slow_answer_with_data_is_no_error(answering, clock, wire):
     async def body():
         for _ in range(20):
             clock.now += 29.0
@@ -451,7 +451,7 @@ def test_a_slow_answer_with_data_is_not_given_up(answering, clock, wire):
     assert (heard.text, heard.error) == ("a" * 20, None)
 
 
-def test_the_time_of_the_reader_is_not_the_silence_of_the_service(answering, streamed, clock, wire):
+def test_the_time_the_caller_takes_is_not_idle_time(answering, streamed, clock, wire):
     pieces = wire.sent(wire.chunk({"content": "a"})), b": keep-alive\n\n", wire.whole("b")
     line = answering(lambda request: streamed(*pieces))
 
@@ -467,7 +467,7 @@ def test_the_time_of_the_reader_is_not_the_silence_of_the_service(answering, str
     assert asyncio.run(slowly())[:2] == [TextDelta("a"), TextDelta("b")]
 
 
-def test_after_the_finish_reason_the_rest_is_not_waited_for_long(answering, wire):
+def test_the_usage_timeout_begins_at_the_finish_reason(answering, wire):
     async def body():
         yield wire.sent(wire.chunk({"content": "4"}, "stop"))
         await asyncio.Event().wait()
@@ -592,7 +592,7 @@ def test_answers_that_end_in_an_error_disturb_no_other(line, wire):
     assert {"overloaded" in str(heard.error) for n, heard in came if n % 2} == {True}
 
 
-def test_a_stalled_socket_is_given_up_in_time(line, portal):
+def test_a_stalled_socket_is_an_error_after_the_idle_timeout(line, portal):
     portal.says("a", "b").stalls_after(1)
     with portal.serve() as url:
         heard = at_the_door(line, url).ask(idle_timeout=0.05)
@@ -601,7 +601,7 @@ def test_a_stalled_socket_is_given_up_in_time(line, portal):
     assert "no data for 0.05 s" in str(heard.error)
 
 
-def test_a_client_and_its_patience_serve_many_at_once(line, portal):
+def test_one_client_serves_concurrent_requests(line, portal):
     portal.says("x")
 
     async def many(url):
@@ -642,7 +642,7 @@ def test_a_packed_stream_is_unpacked_as_it_comes(answering, streamed, wire):
 
 
 @pytest.mark.parametrize("packing", ["br", "zstd", "gzip"])
-def test_a_packing_that_cannot_be_read_is_an_error(answering, streamed, wire, packing):
+def test_an_undecodable_compression_is_an_error(answering, streamed, wire, packing):
     heard = answering(lambda request: streamed(wire.whole("a"), content_encoding=packing)).ask()
     assert isinstance(heard.error, ProtocolError)
     assert heard.text == ""
@@ -684,3 +684,48 @@ def test_the_text_of_a_damaged_answer_is_a_prefix(answering, streamed, wire, tex
     assert cut.text == expected or cut.error is not None
     broken = answering(lambda request: streamed(whole[:at] + bytes([byte]) + whole[at + 1 :])).ask()
     assert broken.error is None or isinstance(broken.error, OpenClawError)
+
+
+# -- a timeout for the whole answer ----------------------------------------------------------
+
+
+class TimedAnswer:
+    """Yields its events, then waits for ever unless `ends`."""
+
+    def __init__(self, *events, ends=True):
+        self.events, self.ends, self.closed = events, ends, False
+
+    async def __call__(self):
+        try:
+            for event in self.events:
+                yield event
+            if not self.ends:
+                await asyncio.Event().wait()
+        finally:
+            self.closed = True
+
+
+def all_of(seconds, answer):
+    async def run():
+        try:
+            return [event async for event in with_timeout(seconds, answer())]
+        finally:
+            assert answer.closed
+
+    return asyncio.run(run())
+
+
+def test_an_answer_in_time_is_passed_on():
+    events = (TextDelta("a"), TextDelta("b"), Finished("stop"))
+    assert all_of(60, TimedAnswer(*events)) == list(events)
+
+
+def test_a_timeout_without_text_is_unavailable_and_closes_the_stream():
+    with pytest.raises(ServiceUnavailable, match=r"no answer within 0\.01 s"):
+        all_of(0.01, TimedAnswer(ends=False))
+
+
+def test_a_timeout_after_text_keeps_the_text():
+    with pytest.raises(StreamBroken, match=r"longer than 0\.01 s") as caught:
+        all_of(0.01, TimedAnswer(TextDelta("so "), TextDelta("far"), ends=False))
+    assert caught.value.partial == "so far"

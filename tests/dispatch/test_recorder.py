@@ -44,7 +44,7 @@ def another(house, **options) -> Client:
 # -- usage ---------------------------------------------------------------------------------
 
 
-def test_an_answer_is_written_down_with_its_tokens(house, client):
+def test_an_answer_is_recorded_with_its_tokens(house, client):
     house.portal.says(
         "A", "B",
         usage={
@@ -63,21 +63,21 @@ def test_an_answer_is_written_down_with_its_tokens(house, client):
     assert row["cost"] is None
 
 
-def test_a_rejected_request_is_written_down_by_the_name_of_its_error(house, client):
+def test_a_rejected_request_is_recorded_by_the_name_of_its_error(house, client):
     house.portal.fails_next("/chat/completions", 400, {"error": {"message": "no"}})
     with pytest.raises(RequestRejected):
         run(client.ask("Hi"))
     assert [row["outcome"] for row in rows(house)] == ["RequestRejected"]
 
 
-def test_an_answer_that_breaks_off_is_written_down(house, client):
+def test_an_answer_that_ends_early_is_recorded(house, client):
     house.portal.says("a", "b", "c").breaks_after(1)
     with pytest.raises(StreamBroken):
         run(client.ask("Hi"))
     assert [row["outcome"] for row in rows(house)] == ["ended early"]
 
 
-def test_who_stops_listening_interrupts(house, client):
+def test_closing_the_stream_is_recorded_as_an_interrupt(house, client):
     async def listen():
         stream = client.stream("Hi")
         async for event in stream:
@@ -90,7 +90,7 @@ def test_who_stops_listening_interrupts(house, client):
     assert [row["outcome"] for row in rows(house)] == ["interrupted"]
 
 
-def test_every_model_that_was_asked_has_a_row_of_its_own(house, client):
+def test_every_attempt_has_its_own_row(house, client):
     client.models.add_fallback("qwen-portal/vision-model")
     house.portal.fails_next("/chat/completions", 503, times=3)
     reply = run(client.ask("Hi"))
@@ -101,14 +101,14 @@ def test_every_model_that_was_asked_has_a_row_of_its_own(house, client):
     ]
 
 
-def test_a_question_that_cannot_be_asked_is_not_written_down(house):
+def test_a_request_that_cannot_be_sent_is_not_recorded(house):
     with pytest.raises(LoginRequired):
         run(house.client.ask("Hi", model=MODEL))
     assert rows(house) == []
     assert not house.home.own_dir.exists()
 
 
-def test_a_client_that_keeps_no_journal_makes_no_file(house, client):
+def test_a_client_without_a_journal_makes_no_file(house, client):
     quiet = another(house, journal=False)
     run(quiet.ask("Hi"))
     run(quiet.aclose())
@@ -126,7 +126,7 @@ def test_closing_the_client_writes_what_is_left(house, client):
     connection.close()
 
 
-def test_a_journal_that_cannot_be_used_costs_no_answer(house, client):
+def test_a_broken_journal_does_not_prevent_an_answer(house, client):
     house.home.own_dir.parent.mkdir(exist_ok=True, parents=True)
     house.home.own_dir.write_text("in the way")
     assert run(client.ask("Hi"))
@@ -137,7 +137,7 @@ def test_a_journal_that_cannot_be_used_costs_no_answer(house, client):
 # -- cost ----------------------------------------------------------------------------------
 
 
-def test_the_cost_is_told_with_the_usage_where_the_configuration_has_a_price(house, client):
+def test_the_usage_has_a_cost_where_the_configuration_has_a_price(house, client):
     models = [{"id": "coder-model", "cost": {"input": 2, "output": 10, "cacheRead": 0.2, "cacheWrite": 0}}]
     house.write_config(
         {"models": {"providers": {"qwen-portal": {"baseUrl": "https://portal.qwen.ai/v1", "models": models}}}}
@@ -196,7 +196,7 @@ def test_a_service_keeps_its_own_price_where_the_configuration_has_none(house):
 
 
 @pytest.mark.parametrize(("limit", "said"), [(10, False), (2, True), (1, True), (0, False)])
-def test_a_daily_limit_that_comes_near_is_said_with_the_next_answer(house, client, limit, said):
+def test_a_daily_limit_that_is_near_is_noted_with_the_next_answer(house, client, limit, said):
     client.recording.daily_limit = limit
     for _ in range(2):
         run(client.ask("Hi"))
@@ -220,18 +220,18 @@ def test_requests_of_the_day_before_do_not_count(house, client):
     assert client.recorder.warnings("qwen-portal") == []
 
 
-def test_a_service_tells_its_own_limits(house):
+def test_the_services_own_limit_is_noted(house):
     books = house.client.recorder
     assert [quota.requests for quota in books.quotas("qwen-coding-plan")] == [6_000, 45_000, 90_000]
     assert books.quotas("an-entry-of-ones-own") == ()
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5 * 3600, "5 h"), (86_400, "24 h"), (7 * 86_400, "7 days")])
-def test_spans_are_said_in_hours_and_days(seconds, text):
+def test_periods_are_in_hours_or_days(seconds, text):
     assert period_text(seconds) == text
 
 
-def test_known_quotas_are_asked_for_in_their_own_span(house, clock):
+def test_quotas_are_counted_in_their_own_period(house, clock):
     class Known:
         quotas = (Quota(1, 60.0, SOURCE),)
 
@@ -266,7 +266,7 @@ def test_another_client_of_the_same_home_has_the_answers_too(house, client):
 @pytest.mark.parametrize(
     ("client_says", "call_says", "requests"), [(True, False, 2), (False, True, 1), (True, None, 1)]
 )
-def test_a_call_has_the_last_word(house, client, client_says, call_says, requests):
+def test_the_cache_option_of_a_call_overrides_the_clients(house, client, client_says, call_says, requests):
     cached = another(house, cache=client_says)
     before = len(house.portal.requests)
     for _ in range(2):
@@ -292,7 +292,7 @@ def test_a_cache_in_a_file_needs_neither_home_nor_login(house, client, tmp_path)
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_an_answer_of_a_model_that_stood_in_is_not_kept(house, client):
+def test_an_answer_of_a_fallback_is_not_cached(house, client):
     client.models.add_fallback("qwen-portal/vision-model")
     cached = another(house, cache=True)
     house.portal.fails_next("/chat/completions", 503, times=3)
@@ -300,7 +300,7 @@ def test_an_answer_of_a_model_that_stood_in_is_not_kept(house, client):
     assert run(cached.ask("Hi")).model == MODEL
 
 
-def test_a_stream_that_is_left_early_is_not_kept(house, client):
+def test_a_stream_closed_early_is_not_cached(house, client):
     cached = another(house, cache=True)
 
     async def listen():
@@ -313,7 +313,7 @@ def test_a_stream_that_is_left_early_is_not_kept(house, client):
     assert cached.resolve("Hi").cached_reply is None
 
 
-def test_a_question_made_ready_says_that_its_answer_is_there(house, client):
+def test_a_resolved_request_has_its_cached_reply(house, client):
     cached = another(house, cache=True)
     question = cached.resolve("Hi")
     assert (question.cached_reply, bool(question.cache_key)) == (None, True)
@@ -322,7 +322,7 @@ def test_a_question_made_ready_says_that_its_answer_is_there(house, client):
     assert cached.resolve("Hi", cache=False).cache_key == ""
 
 
-def test_a_replay_is_written_down_as_one(house, client):
+def test_a_replay_is_recorded_as_one(house, client):
     client.recording.cache = True
     run(client.ask("Hi"))
     run(client.ask("Hi"))
@@ -332,7 +332,7 @@ def test_a_replay_is_written_down_as_one(house, client):
     ]
 
 
-def test_with_the_journal_off_nothing_is_kept_but_a_file_that_was_named_is(house, client, tmp_path):
+def test_without_a_journal_only_a_cache_file_is_written(house, client, tmp_path):
     run(another(house, journal=False, cache=True).ask("Hi"))
     assert not house.home.own_dir.exists()
     path = tmp_path / "answers.sqlite"
@@ -353,5 +353,5 @@ def test_tools_and_schemas_are_replayed_too(house, client):
     assert len(house.portal.requests) == sent
 
 
-def test_a_cache_file_is_where_a_shell_would_look_for_it():
+def test_a_cache_file_may_begin_with_a_tilde():
     assert RecordingOptions(cache="~/answers.sqlite").cache_file == Path.home() / "answers.sqlite"

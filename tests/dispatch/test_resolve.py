@@ -1,140 +1,110 @@
-"""What an error means for whoever could be asked next."""
+"""The model that a request with pictures goes to."""
+
+import asyncio
+import base64
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from openclaw_ipython.auth.cooldown import Cooldown
-from openclaw_ipython.auth.resolver import Credential
-from openclaw_ipython.chat.types import ChatRequest
-from openclaw_ipython.dispatch.failover import (
-    Failover,
-    ResolvedRequest,
-    choose_route,
-    cooldown_reason,
-    scope_of,
-)
-from openclaw_ipython.errors import (
-    ConfigError,
-    LoginRequired,
-    ProtocolError,
-    QuotaExceeded,
-    RateLimited,
-    RefreshRejected,
-    RequestRejected,
-    ServiceUnavailable,
-    StreamBroken,
-    UnknownModel,
-    UsageError,
-)
-from openclaw_ipython.openclaw.model_refs import ModelRef
-from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.chat.types import Message, Notice
+from openclaw_ipython.errors import ConfigError
 
-
-def route(model, login, cooldown=None):
-    """A question to `p/model` by the profile `p:…` or the key `K…`."""
-    if login.startswith("p:"):
-        credential = Credential("p", "profile", StoredProfile(login, "oauth", "p"), cooldown=cooldown)
-    else:
-        credential = Credential("p", f"env: {login}", key=Secret(login), cooldown=cooldown)
-    return ResolvedRequest(ModelRef("p", model), "https://p.example", ChatRequest(model, ()), credential)
-
-
-@pytest.mark.parametrize(
-    ("error", "scope", "reason"),
-    [
-        (RateLimited("x"), "limit", "rate_limit"),
-        (QuotaExceeded("x", status=402), "limit", "billing"),
-        (QuotaExceeded("x", status=403), "limit", "billing"),
-        (QuotaExceeded("x", status=429), "limit", "rate_limit"),
-        (QuotaExceeded("x"), "limit", "rate_limit"),
-        (LoginRequired("x"), "login", "auth"),
-        (RefreshRejected("x"), "login", None),
-        (ServiceUnavailable("x", status=503), "model", None),
-        (ProtocolError("x"), "model", None),
-        (StreamBroken("x"), "model", None),
-        (RequestRejected("x", status=404), "model", None),
-        (RequestRejected("x", status=403), "model", None),
-        (RequestRejected("x", status=400, code="model_not_found"), "model", None),
-        (RequestRejected("x", status=400), None, None),
-        (RequestRejected("x"), None, None),
-        (UsageError("x"), None, None),
-        (UnknownModel("x"), None, None),
-        (ConfigError("x"), None, None),
-    ],
-)
-def test_what_an_error_asks_for(error, scope, reason):
-    assert scope_of(error) == scope
-    assert cooldown_reason(error) == reason
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (RateLimited("x"), "one by K1"),
-        (QuotaExceeded("x", status=402), "two by p:b"),
-        (LoginRequired("x"), "two by p:b"),
-        (ServiceUnavailable("x"), "two by p:b"),
-        (UsageError("x"), None),
-    ],
-)
-def test_who_comes_after_a_login(error, expected):
-    failover = Failover(choose_route([route("one", "p:a"), route("one", "K1"), route("two", "p:b")]))
-    found = None
-    if failover.advance(error):
-        found = f"{failover.current.ref.model} by {failover.current.credential.id.removeprefix('p env: ')}"
-    assert found == expected
-
-
-def test_a_resting_login_stands_behind_all_that_do_not_rest():
-    cooldown = Cooldown(90, "too many requests")
-    question = choose_route(
-        [
-            route("one", "p:a", cooldown),
-            route("two", "p:b"),
-            route("three", "p:c", cooldown),
-            route("four", "p:d"),
-        ]
+PIXEL = base64.b64encode(
+    base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAsAAAALCAIAAAAmzuBxAAAAFklEQVR4nGP8z4APMOGVZRiVxg4GSBoAuQwBFVNyDQoAAAAASUVORK5CYII="
     )
-    assert question.ref.model == "two"
-    assert question.requested_model.model == "one"
-    failover = Failover(question)
-    order = [failover.current.ref.model]
-    while failover.advance(RateLimited("x")):
-        order.append(failover.current.ref.model)
-    assert order == ["two", "four", "one", "three"]
+).decode()
+SEEN = [
+    Message(
+        "user",
+        [
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}},
+            {"type": "text", "text": "what is this?"},
+        ],
+    )
+]
+TEXT_ONLY = {"id": "words", "name": "words", "input": ["text"]}
+EYES = {"id": "eyes", "name": "eyes", "input": ["text", "image"]}
 
 
-def test_where_all_rest_the_first_is_asked():
-    cooldown = Cooldown(90, "too many requests")
-    question = choose_route([route("one", "p:a", cooldown), route("two", "p:b", cooldown)])
-    assert question.ref.model == "one"
-    assert question.skipped == ()
-    assert question.notes == ("p:a cooling down for 90 s (too many requests); asked all the same",)
+def entry(*models):
+    return {
+        "baseUrl": "https://mine.example/v1",
+        "api": "openai-completions",
+        "apiKey": "k" * 20,
+        "models": [*models],
+    }
 
 
-ERRORS = (
-    RateLimited("x"),
-    QuotaExceeded("x", status=402),
-    LoginRequired("x"),
-    RefreshRejected("x"),
-    ServiceUnavailable("x"),
-    RequestRejected("x", status=404),
-    RequestRejected("x", status=400),
-)
-ways = st.tuples(
-    st.sampled_from("abc"),
-    st.sampled_from(["p:1", "p:2", "K1", "K2"]),
-    st.none() | st.builds(Cooldown, st.floats(1, 9e4), st.just("failures")),
-)
+async def told(client):
+    async with client:
+        return [event.text async for event in client.stream(SEEN) if isinstance(event, Notice)]
 
 
-@given(st.lists(ways, min_size=1, max_size=8, unique_by=lambda w: w[:2]), st.data())
-def test_every_way_is_taken_once_at_most_and_every_switch_is_told(found, data):
-    failover = Failover(choose_route([route(*parts) for parts in found]))
-    taken = [(failover.current.ref, failover.current.credential.id)]
-    while failover.advance(data.draw(st.sampled_from(ERRORS))):
-        assert list(failover.notes())
-        taken.append((failover.current.ref, failover.current.credential.id))
-    assert len(taken) == len(set(taken)) <= len(found)
+def configured(house, defaults, *models):
+    house.write_config({"agents": {"defaults": defaults}, "models": {"providers": {"mine": entry(*models)}}})
+    return house.client
+
+
+def test_pictures_go_to_a_vision_model_of_the_same_service(house):
+    asyncio.run(house.login(set_default=True))
+    question = house.client.resolve(SEEN)
+    assert str(question.ref) == "qwen-portal/vision-model"
+    assert (
+        "qwen-portal/coder-model reads text only; pictures go to qwen-portal/vision-model" in question.notes
+    )
+    assert str(house.client.resolve("only words").ref) == "qwen-portal/coder-model"
+    assert asyncio.run(told(house.another())) == list(question.notes)
+
+
+def test_the_configured_image_model_comes_first_with_its_own_fallbacks(house):
+    defaults = {
+        "model": {"primary": "mine/words", "fallbacks": ["mine/other"]},
+        "imageModel": {"primary": "mine/eyes", "fallbacks": ["mine/more-eyes"]},
+    }
+    client = configured(
+        house, defaults, TEXT_ONLY, EYES, {**EYES, "id": "more-eyes"}, {**EYES, "id": "other"}
+    )
+    question = client.resolve(SEEN)
+    assert [str(way.ref) for way in (question, *question.alternatives)] == ["mine/eyes", "mine/more-eyes"]
+    assert all("pictures go to mine/eyes" in way.notes[0] for way in (question, *question.alternatives))
+
+
+def test_a_default_that_reads_pictures_keeps_the_fallbacks_that_do(house):
+    defaults = {
+        "model": {"primary": "mine/eyes", "fallbacks": ["mine/words", "mine/more-eyes", "mine/unheard-of"]}
+    }
+    client = configured(house, defaults, TEXT_ONLY, EYES, {**EYES, "id": "more-eyes"})
+    question = client.resolve(SEEN)
+    assert [str(way.ref) for way in (question, *question.alternatives)] == [
+        "mine/eyes",
+        "mine/more-eyes",
+        "mine/unheard-of",
+    ]
+    assert question.notes == ()
+
+
+def test_an_unknown_model_is_expected_to_read_pictures(house):
+    client = configured(house, {"model": {"primary": "mine/unheard-of"}}, TEXT_ONLY)
+    assert client.resolve(SEEN).notes == ()
+
+
+def test_without_a_vision_model_the_error_names_the_command(house):
+    client = configured(house, {"model": {"primary": "mine/words"}}, TEXT_ONLY, EYES)
+    with pytest.raises(
+        ConfigError, match="mine/words reads text only, and no model for pictures is chosen"
+    ) as caught:
+        client.resolve(SEEN)
+    assert caught.value.hint.startswith("%openclaw models set-image ")
+    assert caught.value.hint != "%openclaw models set-image "
+
+
+def test_a_named_text_model_gets_the_picture_with_a_note(house):
+    client = configured(house, {"model": {"primary": "mine/eyes"}}, TEXT_ONLY, EYES)
+    question = client.resolve(SEEN, model="mine/words")
+    assert str(question.ref) == "mine/words"
+    assert question.notes == ("mine/words reads text only; the picture was sent all the same",)
+
+
+def test_an_image_model_alone_is_enough_for_pictures(house):
+    client = configured(house, {"imageModel": {"primary": "mine/eyes"}}, EYES)
+    assert str(client.resolve(SEEN).ref) == "mine/eyes"

@@ -1,4 +1,4 @@
-"""Choosing the models to turn to: what is written into the configuration, and what stays."""
+"""Fallback models: what is written into the configuration, and what stays."""
 
 import pytest
 
