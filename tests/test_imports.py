@@ -81,7 +81,7 @@ def test_a_question_does_without(imported, package):
         "auth.import_credentials", "journal.database", "journal.journal", "auth.key_login", "auth.stored_logins",
         "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands",
         "shell.render.buffered", "shell.render.formats.json", "shell.render.code_cells",
-        "shell.commands.journal", "shell.login.flow", "shell.dry_run",
+        "shell.commands.history", "shell.login.flow", "shell.dry_run",
         "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.probe",
     ],
 )  # fmt: skip

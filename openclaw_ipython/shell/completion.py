@@ -14,7 +14,7 @@ from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell.commands import journal, longest, next_words
+from openclaw_ipython.shell.commands import history, longest, next_words
 from openclaw_ipython.shell.login.flow import METHODS
 from openclaw_ipython.shell.options import CELL, LINE
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
@@ -138,7 +138,7 @@ def _named(session: Session, kind: str) -> list[str]:
     if kind in _FIXED:
         return list(_FIXED[kind])
     if kind == "chat":
-        return journal.chat_names(session)
+        return history.chat_names(session)
     client = session.client
     try:
         match kind:

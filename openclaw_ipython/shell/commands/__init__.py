@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS", "Command", "dispatch", "find", "longest", "next_words"]
 
-_FIRST_IN_HELP = ("account", "models", "repair", "journal", "home")
+_FIRST_IN_HELP = ("account", "models", "repair", "history", "usage", "home")
 _IN_OVERVIEW = (("login",), ("models", "set"), ("models", "list"), ("models", "status"), ("help",))
 
 

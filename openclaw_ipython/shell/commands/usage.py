@@ -38,7 +38,7 @@ class UsageLimit(Struct, frozen=True):
     used: int
 
 
-class UsageReport(Struct, frozen=True):
+class UsageSummary(Struct, frozen=True):
     """The usage of the last `days`: `rows` grouped by `by`, their `total`, and the known `limits`."""
 
     days: int
@@ -63,7 +63,7 @@ def usage(session: Session, *, days: int | None, by: GroupBy | None, plot: bool,
     return plotted(session, report) if plot else as_table(report)
 
 
-def gather(session: Session, days: int, by: GroupBy) -> UsageReport:
+def gather(session: Session, days: int, by: GroupBy) -> UsageSummary:
     """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
     recorder = session.client.recorder
     recorder.flush()
@@ -75,7 +75,7 @@ def gather(session: Session, days: int, by: GroupBy) -> UsageReport:
         for provider in providers
         for quota in recorder.quotas(provider)
     ]
-    return UsageReport(days, by, log.sums(by, since), log.total(since), limits)
+    return UsageSummary(days, by, log.sums(by, since), log.total(since), limits)
 
 
 def midnight(now: float, days: int = 0) -> float:
@@ -103,7 +103,7 @@ def today(session: Session) -> str:
     return " · ".join(parts)
 
 
-def as_table(usage: UsageReport) -> View:
+def as_table(usage: UsageSummary) -> View:
     """The usage as a table; columns without any value are left out."""
     heads = {"day": _("Day"), "model": _("Model"), "provider": _("Service")}
     headings = [
@@ -121,7 +121,7 @@ def as_table(usage: UsageReport) -> View:
     return TableView(first, others, _("nothing was asked in the last {days} days", days=usage.days))
 
 
-def as_data(usage: UsageReport) -> dict[str, Any]:
+def as_data(usage: UsageSummary) -> dict[str, Any]:
     """The usage as a JSON object. Times in seconds, cost in US dollars."""
     return {
         "days": usage.days,
@@ -179,7 +179,7 @@ class PlotView(View, frozen=True):
         return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.text()}
 
 
-def plotted(session: Session, usage: UsageReport) -> View:
+def plotted(session: Session, usage: UsageSummary) -> View:
     """Requests and tokens a day, by model or provider, with daily limits as lines.
 
     Raises UsageError without matplotlib.
