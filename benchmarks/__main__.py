@@ -1,6 +1,6 @@
-"""`python -m benchmarks`: measure, print the tables, keep the figures, write them and their chart into the docs.
+"""`python -m benchmarks`: measure, print the tables, store the figures, write them and their chart into the docs.
 
-`python -m benchmarks chart` draws again what is kept, without measuring.
+`python -m benchmarks chart` writes the docs from the stored figures, without measuring.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import kept, mapping, peers
+from benchmarks import mapping, peers, storage
 from benchmarks.endurance import Endurance
+from benchmarks.implementations import HAND, OURS, PEERS
 from benchmarks.kernels import Kernel
 from benchmarks.measures import Measures, Pair, warm_up
-from benchmarks.rows import Row, beside, table
+from benchmarks.rows import Row, comparison_table, table
 from benchmarks.scaling import Scaling
-from benchmarks.sides import HAND, OURS, PEERS
 from openclaw_ipython import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a run takes place: the environment of its kernels, a folder that is thrown away, the server."""
+class Workspace:
+    """The environment of the kernels, a temporary folder, and the URL of the server."""
 
     environ: dict[str, str]
     folder: Path
@@ -57,7 +57,7 @@ def main() -> int:
     if options.do == "chart":
         return _write_docs()
     noise = _noise()
-    with _place() as place:
+    with _workspace() as place:
         parts: dict[str, list[Row]] = {}
         about: dict[str, object] = {}
         if not options.only_endurance:
@@ -101,11 +101,11 @@ def _say(text: str) -> None:
 # -- the parts ---------------------------------------------------------------------------------
 
 
-def _rows(place: Place, options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
+def _rows(place: Workspace, options: argparse.Namespace) -> tuple[list[Row], dict[str, object]]:
     seconds = 60.0 if options.full else options.seconds
     measures = Measures()
-    measures.weigh()
-    _say("a pair that does not count, to fill caches")
+    measures.install_size()
+    _say("a pair that is not counted, to fill caches")
     with place.pair() as pair:
         warm_up(pair)
     for number in range(options.runs):
@@ -126,16 +126,16 @@ def _rows(place: Place, options: argparse.Namespace) -> tuple[list[Row], dict[st
         with place.pair(ours_first=number % 2 == 0) as pair:
             measures.load_and_first_answer(pair)
             measures.long_answer(pair, seconds)
-    if mapping.there():
+    if mapping.available():
         _map(measures, options.runs)
     else:
         _say("oc.map: not in this version, no row")
     return list(measures), about
 
 
-def _peers(place: Place, measures: Measures, options: argparse.Namespace) -> dict[str, str]:
-    """Measure every peer that can be; the release of each, or why it could not."""
-    told = {}
+def _peers(place: Workspace, measures: Measures, options: argparse.Namespace) -> dict[str, str]:
+    """Measure every available peer. Returns the release of each, or why it was not measured."""
+    outcomes = {}
     for peer in PEERS:
         _say(f"{peer.side.name}: {options.peer_runs + 1} kernels, the first does not count")
         try:
@@ -145,17 +145,17 @@ def _peers(place: Place, measures: Measures, options: argparse.Namespace) -> dic
                 with Kernel(environ, place.folder, peer.slug, python) as kernel:
                     into = measures if number else Measures()
                     into.peer(kernel, peer.side, place.url, 5)
-            measures.weigh_peer(peer.side, peers.weigh(peer))
-            told[peer.side.name] = peers.release(peer)
-        except (peers.NotThere, RuntimeError, TimeoutError) as error:
+            measures.peer_install_size(peer.side, peers.install_size(peer))
+            outcomes[peer.side.name] = peers.release(peer)
+        except (peers.PeerUnavailable, RuntimeError, TimeoutError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
-            told[peer.side.name] = f"not measured: {reason[:200]}"
-            _say(told[peer.side.name])
-    return told
+            outcomes[peer.side.name] = f"not measured: {reason[:200]}"
+            _say(outcomes[peer.side.name])
+    return outcomes
 
 
 def _map(measures: Measures, runs: int) -> None:
-    with _place("--crowd") as place:
+    with _workspace("--concurrent") as place:
         for number in range(runs):
             _say(f"oc.map, {number + 1} of {runs}")
             for at_once, rate, cpu in (
@@ -170,7 +170,7 @@ def _map(measures: Measures, runs: int) -> None:
                 cpu.add(ours[1], hand[1])
 
 
-def _scaling(place: Place) -> list[Row]:
+def _scaling(place: Workspace) -> list[Row]:
     scaling = Scaling()
     _say("answers from 1 kB to 10 MB")
     with place.pair() as pair:
@@ -178,7 +178,7 @@ def _scaling(place: Place) -> list[Row]:
     return list(scaling)
 
 
-def _endurance(place: Place) -> list[Row]:
+def _endurance(place: Workspace) -> list[Row]:
     endurance = Endurance(place.environ, place.folder, place.url)
     _say("1,000 questions")
     endurance.many_questions()
@@ -186,31 +186,31 @@ def _endurance(place: Place) -> list[Row]:
     endurance.long_notebook()
     if hasattr(os, "fork"):
         endurance.fork()
-    if mapping.there():
+    if mapping.available():
         _say("100,000 items")
-        with _place("--crowd") as crowd:
+        with _workspace("--concurrent") as crowd:
             endurance.many_items(crowd.environ, crowd.folder)
     _say("50 kernels")
     endurance.many_kernels()
     return list(endurance)
 
 
-# -- where it takes place ----------------------------------------------------------------------
+# -- the workspace -----------------------------------------------------------------------------
 
 
 @contextmanager
-def _place(*door: str) -> Iterator[Place]:
+def _workspace(*options: str) -> Iterator[Workspace]:
     with (
         tempfile.TemporaryDirectory(prefix="openclaw-bench-", ignore_cleanup_errors=True) as folder,
-        _server(*door) as url,
+        _server(*options) as url,
     ):
-        yield Place(_signed_in(Path(folder), url), Path(folder), url)
+        yield Workspace(_signed_in(Path(folder), url), Path(folder), url)
 
 
 @contextmanager
-def _server(*door: str) -> Iterator[str]:
-    """The other side in a process of its own; the address."""
-    command = [sys.executable, "-m", "benchmarks.server", *door]
+def _server(*options: str) -> Iterator[str]:
+    """The benchmark server in a process; its URL."""
+    command = [sys.executable, "-m", "benchmarks.server", *options]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -223,7 +223,7 @@ def _server(*door: str) -> Iterator[str]:
 
 
 def _signed_in(folder: Path, url: str) -> dict[str, str]:
-    """The environment of every kernel: a home of its own with a login, made once by the real sign-in."""
+    """The environment variables of every kernel: a temporary home with a login, made once by a real sign-in."""
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("OPENCLAW_", "QWEN_"))}
     environ |= {
         "OPENCLAW_HOME": str(folder / "home"),
@@ -232,7 +232,7 @@ def _signed_in(folder: Path, url: str) -> dict[str, str]:
         "BENCH_URL": f"{url}/v1",
         "PYTHONPYCACHEPREFIX": str(folder / "bytecode"),
     }
-    # An installed package has its bytecode; so has this one, whatever is usual in this checkout.
+    # An installed package has bytecode, so this one must have it too.
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     (folder / "home").mkdir()
     asyncio.run(_sign_in(environ))
@@ -252,37 +252,37 @@ async def _sign_in(environ: Mapping[str, str]) -> None:
     home = locate(environ, Path.home(), Path.exists)
     async with Client(store=Store(home, Runtime(environ)), runtime=Runtime(environ)) as client:
         async for _ in client.login():
-            pass  # the server approves by itself
+            pass  # the server approves automatically
 
 
-# -- what came of it ---------------------------------------------------------------------------
+# -- the report -------------------------------------------------------------------------------
 
 
 def _report(parts: Mapping[str, list[Row]], about: dict[str, Any], save: bool) -> int:
     for rows in parts.values():
         print("\n" + table(rows))
-        if others := beside(rows, OURS.name):
+        if others := comparison_table(rows, OURS.name):
             print("\n" + others)
     print("\n" + "\n".join(f"{row.what}: {row.note}" for rows in parts.values() for row in rows if row.note))
     print("\n" + ", ".join(f"{name} {value}" for name, value in about.items()))
     if save:
-        kept.keep(__version__, parts, about)
+        storage.save(__version__, parts, about)
         _write_docs()
     return 1 if any(row.met is False for rows in parts.values() for row in rows) else 0
 
 
 def _write_docs() -> int:
-    from benchmarks import chart, page
+    from benchmarks import chart, docs_page
 
-    figures = kept.latest()
-    page.write(figures)
-    print(f"written: {page.PAGE.relative_to(ROOT)}")
+    figures = storage.latest()
+    docs_page.write(figures)
+    print(f"written: {docs_page.PAGE.relative_to(ROOT)}")
     try:
-        chart.draw(figures, page.CHART)
+        chart.draw(figures, docs_page.CHART)
     except ImportError:
         print("no chart: it needs matplotlib, the extra `plot`")
         return 1
-    print(f"written: {page.CHART.relative_to(ROOT)}")
+    print(f"written: {docs_page.CHART.relative_to(ROOT)}")
     return 0
 
 
@@ -303,7 +303,7 @@ def _about(options: argparse.Namespace, noise: float) -> dict[str, Any]:
 
 
 def _noise(times: int = 30) -> float:
-    """How much longer than the quickest the usual run of the same short work takes: 0 on a quiet machine."""
+    """The third quartile of a short loop's time beside its minimum: 0 on a quiet machine."""
     taken = []
     for _ in range(times):
         started = time.perf_counter()

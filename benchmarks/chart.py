@@ -1,8 +1,8 @@
-"""The chart in the docs, drawn from the figures that are kept. Needs matplotlib (the extra `plot`).
+"""The chart in the docs, drawn from the stored figures. Needs matplotlib (the extra `plot`).
 
-One small panel for each question a reader has, one dot for each side, with its figure. The scale is logarithmic, since
-the sides are orders of magnitude apart; dots, because the length of a bar says nothing on such a scale. Colours are of
-middle tone and the background is left out, so that it can be read on a light page and on a dark one.
+One panel for each measure, one dot with its figure for each implementation. The scale is logarithmic, since the values
+are orders of magnitude apart; dots, because the length of a bar has no meaning on such a scale. Colours have a middle
+tone and the background is transparent, for light and dark pages.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.kept import Figures
+from benchmarks.implementations import HAND, OURS, PEERS
 from benchmarks.rows import Row, number
-from benchmarks.sides import HAND, OURS, PEERS
+from benchmarks.storage import Figures
 
 _TEXT = "first text after the server's first token"
 PANELS = {
@@ -29,7 +29,7 @@ PANELS = {
     "install: MiB added": ("installed on top of ipykernel", "MiB"),
 }
 _NAMES = (OURS.name, HAND.name, *(peer.side.name for peer in PEERS))
-_WHOLE = tuple(peer.side.name for peer in PEERS if not peer.side.streams)
+_NOT_STREAMED = tuple(peer.side.name for peer in PEERS if not peer.side.streams)
 _INK, _OURS = "#7a828b", "#2f81f7"
 
 
@@ -54,13 +54,13 @@ def draw(figures: Figures, path: Path) -> None:
 
 
 def signature(figures: Figures) -> str:
-    """What is drawn, in short; it stands in the drawing, so that one of other figures is found out."""
+    """A hash of the drawn figures, stored in the drawing, so that an outdated drawing is detected."""
     drawn = {row.what: medians(row) for row in figures.rows.get("rows", ()) if row.what in PANELS}
     return "figures " + sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def medians(row: Row) -> Mapping[str, float]:
-    """The median of each side that was measured."""
+    """The median of each measured implementation."""
     samples: Mapping[str, Sequence[float]] = {OURS.name: row.ours, HAND.name: row.hand, **row.others}
     return {name: median(values) for name, values in samples.items() if values}
 
@@ -71,7 +71,9 @@ def _panel(axis: Any, values: Mapping[str, float], what: str) -> None:
     axis.set_xscale("log")
     low, high = min(values.values(), default=1), max(values.values(), default=10)
     left = low / 1.8
-    right = max(high * (high * 3 / low) ** 0.5, left * 300)  # room for the figures; no drama about little
+    right = max(
+        high * (high * 3 / low) ** 0.5, left * 300
+    )  # room for the figures, and small differences stay small
     axis.set_xlim(left, right)
     for at, name in enumerate(_NAMES):
         colour, value = (_OURS if name == OURS.name else _INK), values.get(name)
@@ -79,7 +81,7 @@ def _panel(axis: Any, values: Mapping[str, float], what: str) -> None:
         if value is not None:
             axis.plot(value, at, "o", color=colour, markersize=7, zorder=2)
         note = axis.annotate(
-            _said(name, what, value, unit),
+            _label(name, what, value, unit),
             (value or left, at),
             xytext=(8 if value else 0, 3.5),
             textcoords="offset points",
@@ -96,10 +98,10 @@ def _panel(axis: Any, values: Mapping[str, float], what: str) -> None:
         side.set_visible(False)
 
 
-def _said(name: str, what: str, value: float | None, unit: str) -> str:
-    """The figure beside a dot, or what stands for it."""
+def _label(name: str, what: str, value: float | None, unit: str) -> str:
+    """The text beside a dot: the figure, or why there is none."""
     if value is None:
-        return "not before the end" if name in _WHOLE and what == _TEXT else "–"
-    whole = " (in one piece)" if name in _WHOLE and what.startswith("5,000 deltas") else ""
+        return "not before the end" if name in _NOT_STREAMED and what == _TEXT else "–"
+    whole = " (in one piece)" if name in _NOT_STREAMED and what.startswith("5,000 deltas") else ""
     figure = f"{number(value / 1000)} s" if unit == "ms" and value >= 1000 else f"{number(value)} {unit}"
     return figure + whole

@@ -1,4 +1,4 @@
-"""A long day: many questions in one kernel, many kernels at once, a long notebook, a fork. What must stay flat."""
+"""Endurance: many questions in one kernel, many kernels at once, a long notebook, a fork."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks import acts, mapping
+from benchmarks import mapping, tasks
+from benchmarks.implementations import HAND, OURS
 from benchmarks.kernels import Cell, Kernel
 from benchmarks.rows import Row
-from benchmarks.sides import HAND, OURS
 
 WARM = 100  # questions before anything is counted: allocators and caches settle
 AT_A_TIME = 5  # kernels that start together
@@ -42,7 +42,7 @@ _gone = _os.waitpid(_child, 0)
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a kernel holds: file descriptors, threads, resident memory in MiB."""
+    """The resources of a kernel: file descriptors, threads, resident memory in MiB."""
 
     handles: int
     threads: int
@@ -53,7 +53,7 @@ class Endurance:
     """The rows, in the order of the table."""
 
     def __init__(self, environ: Mapping[str, str], folder: Path, url: str) -> None:
-        self._place = (environ, folder)
+        self._kernel_args = (environ, folder)
         self._url = url
         self._rows: list[Row] = []
 
@@ -62,8 +62,8 @@ class Endurance:
 
     def many_questions(self, count: int = 1_000) -> None:
         """`count` questions in one kernel."""
-        with Kernel(*self._place, "endurance") as kernel:
-            acts.load(kernel, OURS)
+        with Kernel(*self._kernel_args, "endurance") as kernel:
+            tasks.load(kernel, OURS)
             _ask(kernel, WARM)
             before, connections = _state(kernel), self._connections()
             spent = [_cpu_of(kernel, "two")[0] for _ in range(count)]
@@ -73,8 +73,8 @@ class Endurance:
 
     def long_notebook(self, outputs: int = 5_000) -> None:
         """A kernel that has made as many outputs as a long notebook has."""
-        with Kernel(*self._place, "notebook") as kernel:
-            acts.load(kernel, OURS)
+        with Kernel(*self._kernel_args, "notebook") as kernel:
+            tasks.load(kernel, OURS)
             _ask(kernel, WARM, "mixed 400 5")
             before, shown, spent = _state(kernel), 0, []
             while shown < outputs:
@@ -93,7 +93,7 @@ class Endurance:
                 for attempt in range(
                     3
                 ):  # a port that was free when it was chosen may be taken when it is used
-                    kernel = Kernel(*self._place, f"many-{number}-{attempt}")
+                    kernel = Kernel(*self._kernel_args, f"many-{number}-{attempt}")
                     try:
                         return kernel.__enter__()
                     except RuntimeError:
@@ -105,7 +105,7 @@ class Endurance:
                     open_kernels.push(kernel)
                     kernels.append(kernel)
             bare = [kernel.rss() for kernel in kernels]
-            list(all_of_them.map(lambda kernel: acts.load(kernel, OURS), kernels))
+            list(all_of_them.map(lambda kernel: tasks.load(kernel, OURS), kernels))
             before = [_state(kernel) for kernel in kernels]
             started = time.monotonic()
             answers = list(all_of_them.map(lambda kernel: _ask(kernel, each), kernels))
@@ -123,8 +123,8 @@ class Endurance:
 
     def fork(self) -> None:
         """A forked child asks, then the parent; neither disturbs the other."""
-        with Kernel(*self._place, "fork") as kernel:
-            acts.load(kernel, OURS)
+        with Kernel(*self._kernel_args, "fork") as kernel:
+            tasks.load(kernel, OURS)
             _ask(kernel, 3)
             before, connections = _state(kernel), self._connections()
             kernel.run(_FORK).completed()
@@ -136,18 +136,23 @@ class Endurance:
             self._add("fork: file descriptors added in the parent", "", 0, after.handles - before.handles)
 
     def many_items(self, environ: Mapping[str, str], folder: Path, count: int = 100_000) -> None:
-        """`oc.map` over many trivial items, beside a tenth of them, where there is a door for a crowd."""
+        """`oc.map` over many trivial items, beside a tenth of them on the asyncio server."""
         few = mapping.run(environ, folder, count // 10, 0)
         many = mapping.run(environ, folder, count, 0)
         what = f"oc.map, {count:,} trivial items"
         self._add(f"{what}: CPU of the driver per item", "ms", None, many["cpu"] / count * 1000)
         by_hand = mapping.run(environ, folder, count // 100, 0, HAND)
         self._rows[-1].hand.append(by_hand["cpu"] / (count // 100) * 1000)
-        self._add(f"{what}: the same beside {count // 10:,} items", "×", 1.3, many["cpu"] / few["cpu"] / 10)
+        self._add(
+            f"{what}: the same beside {count // 10:,} items",
+            "×",
+            1.3,
+            many["cpu"] / few["cpu"] / 10,
+        )
         self._add(f"{what}: memory per item, the answers included", "KiB", None, many["grown"] * 1024 / count)
 
     def _connections(self) -> int:
-        return int(acts.told(self._url)["connections"])
+        return int(tasks.server_state(self._url)["connections"])
 
     def _flat(self, what: str, before: State, after: State, mebibytes: float) -> None:
         self._add(f"{what}: file descriptors added", "", 0, after.handles - before.handles)

@@ -1,4 +1,4 @@
-"""`oc.map` over many items, as a script runs it: how near to the ideal rate, and what an item costs."""
+"""`oc.map` over many items in a script: its rate compared with the ideal one, and the CPU of an item."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import openclaw_ipython
-from benchmarks.sides import HAND, OURS, Side
+from benchmarks.implementations import HAND, OURS, Implementation
 
 ITEMS, DELAY, AT_ONCE, MORE_AT_ONCE = 1_000, 0.1, 64, 256
 
@@ -80,7 +80,7 @@ report(by_hand)
 _SCRIPTS = {OURS.name: _MEASURED + _OURS, HAND.name: _MEASURED + _BY_HAND}
 
 
-def there() -> bool:
+def available() -> bool:
     """Whether this version has `oc.map`."""
     return hasattr(openclaw_ipython, "map")
 
@@ -90,7 +90,7 @@ def run(
     folder: Path,
     count: int,
     delay: float,
-    side: Side = OURS,
+    side: Implementation = OURS,
     at_once: int = AT_ONCE,
 ) -> dict[str, Any]:
     """Map `count` items in a fresh process: seconds, CPU seconds, growth of its highest memory in MiB."""
@@ -113,8 +113,8 @@ def run(
 
 
 def share_of_ideal(
-    environ: Mapping[str, str], folder: Path, side: Side, at_once: int = AT_ONCE
+    environ: Mapping[str, str], folder: Path, side: Implementation, at_once: int = AT_ONCE
 ) -> tuple[float, float]:
-    """Of 1,000 items of 100 ms each: the rate beside `at_once` / 100 ms, and the CPU of an item in milliseconds."""
+    """Of 1,000 items of 100 ms each: the rate beside `at_once` / 100 ms, and the CPU of an item in ms."""
     figures = run(environ, folder, ITEMS, DELAY, side, at_once)
     return (ITEMS / at_once * DELAY) / figures["wall"], figures["cpu"] / ITEMS * 1000

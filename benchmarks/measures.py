@@ -1,4 +1,4 @@
-"""The rows of the table: each function lets both sides do the same thing and adds a pair of samples."""
+"""The rows of the table: each method runs a task on both sides and adds a pair of samples."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from statistics import median
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from benchmarks import acts
+from benchmarks import tasks
+from benchmarks.implementations import CERTIFIED, HAND, OURS, Implementation
+from benchmarks.install_size import added_distributions
 from benchmarks.kernels import Kernel
 from benchmarks.rows import Row
-from benchmarks.sides import CERTIFIED, HAND, OURS, Side
-from benchmarks.weight import added
 
 T = TypeVar("T")
 
@@ -25,24 +25,24 @@ EAGER = ("openclaw_ipython", "openclaw_ipython._version", "openclaw_ipython.erro
 
 @dataclass(slots=True)
 class Pair:
-    """A kernel for each side. `ours_first` says which is asked first; it changes from pair to pair."""
+    """A kernel for each side. `ours_first` tells which goes first."""
 
     ours: Kernel
     hand: Kernel
     ours_first: bool
     url: str
-    side: Side = OURS
+    side: Implementation = OURS
 
-    def each(self, act: Callable[[Kernel, Side], T]) -> tuple[T, T]:
-        """`act` on both sides, one right after the other; ours, by hand."""
+    def each(self, task: Callable[[Kernel, Implementation], T]) -> tuple[T, T]:
+        """Run a task on both sides, one right after the other. Returns the results of ours and by hand."""
         if self.ours_first:
-            first = act(self.ours, self.side)
-            return first, act(self.hand, HAND)
-        first = act(self.hand, HAND)
-        return act(self.ours, self.side), first
+            first = task(self.ours, self.side)
+            return first, task(self.hand, HAND)
+        first = task(self.hand, HAND)
+        return task(self.ours, self.side), first
 
     def turn(self) -> None:
-        """The other side goes first from now on."""
+        """Let the other side go first from now on."""
         self.ours_first = not self.ours_first
 
 
@@ -89,21 +89,21 @@ class Measures:
     # -- in a fresh pair of kernels --
 
     def load_and_first_answer(self, pair: Pair) -> None:
-        """Loading, and loading with the first answer: once in the life of a kernel."""
-        ours, hand = pair.each(acts.load)
+        """Load, and load with the first answer: once in each kernel."""
+        ours, hand = pair.each(tasks.load)
         self.load_cpu.add(ours.cpu, hand.cpu)
         self.load_rss.add(ours.grown, hand.grown)
         self.first_wall.add(ours.first_time, hand.first_time)
         self.first_cpu.add(ours.first_cpu, hand.first_cpu)
-        rooms = [name for name in ours.modules if name.startswith("openclaw_ipython") and name not in EAGER]
+        early = [name for name in ours.modules if name.startswith("openclaw_ipython") and name not in EAGER]
         heavy = [name for name in ours.modules if name in ("httpx", "ipywidgets", "asyncio", "ssl")]
-        self.load_modules.add(len(rooms) + len(heavy))
+        self.load_modules.add(len(early) + len(heavy))
         self.load_modules.note = f"{len(ours.modules)} modules imported: {', '.join(ours.modules)}"
 
     def first_real_answer(self, pair: Pair) -> None:
-        """Loading with a first answer that needs all: certificates, and Markdown. In one more fresh pair."""
+        """Load with a first answer that needs certificates and Markdown, in another fresh pair."""
         pair.side = CERTIFIED
-        ours, hand = pair.each(partial(acts.load, prompt="prose 200 5", length=1000))
+        ours, hand = pair.each(partial(tasks.load, prompt="prose 200 5", length=1000))
         self.real_wall.add(ours.first_time, hand.first_time)
         self.real_cpu.add(ours.first_cpu, hand.first_cpu)
 
@@ -115,7 +115,7 @@ class Measures:
         used: set[int] = set()
         both = []
         for _ in range(count):
-            both.append(pair.each(acts.tiny))
+            both.append(pair.each(tasks.tiny))
             used |= pair.ours.ports_to(port)
             pair.turn()
         self.tiny.add(median(ours for ours, _ in both), median(hand for _, hand in both))
@@ -123,9 +123,9 @@ class Measures:
 
     def first_text(self, pair: Pair, count: int) -> None:
         """How long after it left the server the first text is at the front end; by hand with a flush per delta."""
-        self.cold_text.add(*pair.each(acts.first_text))
+        self.cold_text.add(*pair.each(tasks.first_text))
         for _ in range(count):
-            self.text.add(*pair.each(acts.first_text))
+            self.text.add(*pair.each(tasks.first_text))
 
     def deltas(self, pair: Pair) -> None:
         """Many small deltas at full speed."""
@@ -133,8 +133,8 @@ class Measures:
             ("prose", self.deltas_cpu, self.deltas_bytes),
             ("mixed", self.mixed_cpu, self.mixed_bytes),
         ):
-            act = partial(acts.answer, prompt=f"{kind} {DELTAS} {DELTA}", length=LENGTH)
-            ours, hand = pair.each(act)
+            task = partial(tasks.answer, prompt=f"{kind} {DELTAS} {DELTA}", length=LENGTH)
+            ours, hand = pair.each(task)
             cpu.add(ours.cpu, hand.cpu)
             size.add(ours.cell.size / LENGTH, hand.cell.size / LENGTH)
             if kind == "prose":
@@ -142,7 +142,7 @@ class Measures:
 
     def interrupts(self, pair: Pair) -> None:
         """*Interrupt* while text streams in."""
-        ours, hand = pair.each(lambda kernel, side: acts.interrupt(kernel, side, pair.url))
+        ours, hand = pair.each(lambda kernel, side: tasks.interrupt(kernel, side, pair.url))
         if not (ours.failed and hand.failed):
             raise RuntimeError("the interrupted cell did not fail")
         self.stop_end.add(ours.end, hand.end)
@@ -152,33 +152,33 @@ class Measures:
 
     def long_answer(self, pair: Pair, seconds: float) -> None:
         """A long answer that arrives evenly."""
-        size = acts.MEBIBYTE
-        ours, hand = pair.each(lambda kernel, side: acts.paced(kernel, side, size, seconds))
+        size = tasks.MEBIBYTE
+        ours, hand = pair.each(lambda kernel, side: tasks.paced(kernel, side, size, seconds))
         self.paced_updates.add(ours[0], hand[0])
         self.paced_bytes.add(ours[1].cell.size / size, hand[1].cell.size / size)
         self.paced_rss.add(ours[1].grown, hand[1].grown)
         self.paced_cpu.add(ours[1].cpu, hand[1].cpu)
         self.paced_updates.note = f"over {seconds:.0f} s"
 
-    # -- a peer, in a fresh kernel of its own --
+    # -- a peer, in a fresh kernel --
 
-    def peer(self, kernel: Kernel, side: Side, url: str, requests: int) -> None:
-        """What a peer can be asked to do as well."""
-        loaded = acts.load(kernel, side)
+    def peer(self, kernel: Kernel, side: Implementation, url: str, requests: int) -> None:
+        """The tasks that a peer can do as well."""
+        loaded = tasks.load(kernel, side)
         self.load_cpu.add_other(side.name, loaded.cpu)
         self.load_rss.add_other(side.name, loaded.grown)
         self.first_wall.add_other(side.name, loaded.first_time)
         self.first_cpu.add_other(side.name, loaded.first_cpu)
-        times = [acts.tiny(kernel, side) for _ in range(requests)]
+        times = [tasks.tiny(kernel, side) for _ in range(requests)]
         self.tiny.add_other(side.name, median(times))
         if side.streams:
-            self.cold_text.add_other(side.name, acts.first_text(kernel, side))
-            self.text.add_other(side.name, acts.first_text(kernel, side))
-        deltas = acts.answer(kernel, side, f"prose {DELTAS} {DELTA}", LENGTH)
+            self.cold_text.add_other(side.name, tasks.first_text(kernel, side))
+            self.text.add_other(side.name, tasks.first_text(kernel, side))
+        deltas = tasks.answer(kernel, side, f"prose {DELTAS} {DELTA}", LENGTH)
         self.deltas_cpu.add_other(side.name, deltas.cpu)
         self.deltas_messages.add_other(side.name, len(deltas.cell.messages))
         self.deltas_bytes.add_other(side.name, deltas.cell.size / LENGTH)
-        stopped = acts.interrupt(kernel, side, url)
+        stopped = tasks.interrupt(kernel, side, url)
         self.stop_end.add_other(side.name, stopped.end)
         self.stop_kept.add_other(side.name, stopped.kept)
         self.stop_traceback.add_other(side.name, stopped.traceback)
@@ -186,22 +186,22 @@ class Measures:
 
     # -- without a kernel --
 
-    def weigh(self) -> None:
-        """What an installation adds."""
-        sizes = added("openclaw-ipython")
-        by_hand = added("httpx")
+    def install_size(self) -> None:
+        """The distributions that an installation adds."""
+        sizes = added_distributions("openclaw-ipython")
+        by_hand = added_distributions("httpx")
         self.packages.add(len(sizes), len(by_hand))
         self.packages.note = ", ".join(f"{name} {size:.2f} MiB" for name, size in sizes.items())
         self.megabytes.add(sum(sizes.values()), sum(by_hand.values()))
 
-    def weigh_peer(self, side: Side, sizes: dict[str, float]) -> None:
-        """What the installation of a peer adds."""
+    def peer_install_size(self, side: Implementation, sizes: dict[str, float]) -> None:
+        """The distributions that the installation of a peer adds."""
         self.packages.add_other(side.name, len(sizes))
         self.megabytes.add_other(side.name, sum(sizes.values()))
 
 
 def warm_up(pair: Pair) -> None:
-    """Everything once, unmeasured: afterwards the files are in memory and the bytecode is on disk."""
+    """Run the tasks once without recording: file caches are filled and bytecode is written."""
     unused = Measures()
     unused.load_and_first_answer(pair)
     unused.deltas(pair)

@@ -1,4 +1,4 @@
-"""The peers' own environments: made once under `.venv-peers/` in the checkout, by pip and package names alone."""
+"""The virtual environments of the peers: made once under `.venv-peers/` in the checkout, with pip and package names."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import venv
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.sides import Peer
+from benchmarks.implementations import Peer
 
 FOLDER = Path(__file__).resolve().parents[1] / ".venv-peers"
-_WEIGHT = Path(__file__).resolve().parent / "weight.py"
-_LONGEST = 900.0  # seconds an installation may take
+_INSTALL_SIZE = Path(__file__).resolve().parent / "install_size.py"
+_TIMEOUT = 900.0  # seconds an installation may take
 
 
-class NotThere(Exception):
+class PeerUnavailable(Exception):
     """A peer cannot be installed or does not run; the text says why."""
 
 
 def python_of(peer: Peer) -> str:
-    """The Python of the environment the peer is in, made at the first call. Raises `NotThere`."""
+    """The Python of the environment the peer is in, made at the first call. Raises `PeerUnavailable`."""
     place = FOLDER / peer.slug
     python = place / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     ready = place / "ready"
@@ -34,9 +34,9 @@ def python_of(peer: Peer) -> str:
     return str(python)
 
 
-def weigh(peer: Peer) -> dict[str, float]:
+def install_size(peer: Peer) -> dict[str, float]:
     """The distributions the peer adds to ipykernel and ipywidgets, with their MiB."""
-    sizes: dict[str, float] = json.loads(_run([python_of(peer), str(_WEIGHT), *peer.roots]))
+    sizes: dict[str, float] = json.loads(_run([python_of(peer), str(_INSTALL_SIZE), *peer.roots]))
     return sizes
 
 
@@ -57,9 +57,9 @@ def environ_of(peer: Peer, environ: Mapping[str, str]) -> dict[str, str]:
 
 def _run(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_LONGEST)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
-        raise NotThere(f"{command[0]} took longer than {_LONGEST:.0f} s") from None
+        raise PeerUnavailable(f"{command[0]} took longer than {_TIMEOUT:.0f} s") from None
     if done.returncode:
-        raise NotThere((done.stderr.strip().splitlines() or ["no reason given"])[-1][:200])
+        raise PeerUnavailable((done.stderr.strip().splitlines() or ["no reason given"])[-1][:200])
     return done.stdout

@@ -1,4 +1,4 @@
-"""Figures: samples in pairs, what they are compared with, and the table. Pure."""
+"""Paired samples, their limits, and the tables. Pure."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def table(rows: Iterable[Row]) -> str:
     return _drawn([HEADINGS, *(cells(row) for row in rows)])
 
 
-def beside(rows: Iterable[Row], ours: str) -> str:
+def comparison_table(rows: Iterable[Row], ours: str) -> str:
     """The medians of every side in one table: `ours`, by hand, and each peer that did the same."""
     compared = [row for row in rows if row.others]
     names = list(dict.fromkeys(name for row in compared for name in row.others))
@@ -118,7 +118,7 @@ def _drawn(lines: Sequence[tuple[str, ...]]) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that say something."""
+    """A number with about three significant digits."""
     if value == int(value) and abs(value) < 100_000:
         return str(int(value))
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"

@@ -1,10 +1,10 @@
-"""Answers from 1 kB to 10 MB: what a kB costs must not depend on how many there are."""
+"""Answers from 1 kB to 10 MB: the cost per kB must not depend on the length."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks import acts
+from benchmarks import tasks
 from benchmarks.measures import Pair
 from benchmarks.rows import Row
 
@@ -29,8 +29,8 @@ class Scaling:
 
     def measure(self, pair: Pair, repeat: int = 3) -> None:
         """Every size at full speed, on both sides; the small ones `repeat` times."""
-        pair.each(acts.load)
-        pair.each(lambda kernel, side: acts.answer(kernel, side, f"prose 200 {DELTA}", 200 * DELTA))
+        pair.each(tasks.load)
+        pair.each(lambda kernel, side: tasks.answer(kernel, side, f"prose 200 {DELTA}", 200 * DELTA))
         for name, size in SIZES.items():
             for _ in range(repeat if size < 1_000_000 else 1):
                 self._measure(pair, name, size)
@@ -40,8 +40,8 @@ class Scaling:
 
     def _measure(self, pair: Pair, name: str, size: int) -> None:
         prompt = f"prose {size // DELTA} {DELTA}"
-        ours, hand = pair.each(lambda kernel, side: acts.answer(kernel, side, prompt, size))
+        ours, hand = pair.each(lambda kernel, side: tasks.answer(kernel, side, prompt, size))
         self.cpu[name].add(ours.cpu / (size / 1000), hand.cpu / (size / 1000))
         self.size[name].add(ours.cell.size / size, hand.cell.size / size)
         if name == _LARGEST:
-            self.grown.add(ours.grown * acts.MEBIBYTE / size, hand.grown * acts.MEBIBYTE / size)
+            self.grown.add(ours.grown * tasks.MEBIBYTE / size, hand.grown * tasks.MEBIBYTE / size)

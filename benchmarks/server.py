@@ -1,10 +1,9 @@
-"""The other side, in a process of its own: `python -m benchmarks.server` prints its address and runs until
-its standard input ends.
+"""The benchmark server: `python -m benchmarks.server` prints its URL and runs until its standard input ends.
 
-Sign-in, the checks of every request and the HTTP door are the practice portal's. The answers are not: they are
-encoded before they are asked for, since composing them would make the portal the slower side. A few words
-of the prompt choose the answer. `GET /bench` tells which clients hung up, and on how many connections there
-were questions. With `--crowd` the door is one for many short questions at once.
+Sign-in, validation and HTTP server are those of the practice portal. The answers are encoded in advance, since
+composing them would make the portal the slower side; a few words of the prompt choose one. `GET /bench` returns the
+disconnects and the number of connections with chat requests. With `--concurrent` it runs on
+`async_server`.
 """
 
 from __future__ import annotations
@@ -20,21 +19,21 @@ from functools import cache
 
 from msgspec.structs import replace
 
-from benchmarks import texts
+from benchmarks import sample_texts
 from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.http_types import HttpRequest, HttpResponse, Pause, Step, json_response
 
 SETTLE = 0.15  # seconds of silence before and after the stamped token
 TICK = 0.02  # seconds between two bursts of a paced answer
 PIECE = 64  # characters in one delta of a paced answer
-_MINUTES = 3_000  # deltas of an answer that nobody waits for
+_MINUTES = 3_000  # deltas of an answer that is interrupted
 
-# Some peers add instructions of their own to a prompt, so it is searched.
+# Some peers add instructions to a prompt, so it is searched.
 _WANTED = re.compile(r"\b(two|stamp|prose|mixed|paced|endless|after)\b((?: [0-9.]+)*)")
 _USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
 Script = Iterable[str | Pause]
-"""An answer as it is written: pieces of text and the silences between them."""
+"""An answer: pieces of text, and pauses between them."""
 
 
 class BenchHandler:
@@ -43,12 +42,12 @@ class BenchHandler:
     def __init__(self) -> None:
         self._portal = Portal(keep=10).approve_after(0).interval(1, enforced=0)
         self._disconnects: list[dict[str, float]] = []
-        self._askers: set[threading.Thread] = set()  # the door has a thread for each connection
+        self._askers: set[threading.Thread] = set()  # the server has a thread for each connection
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request."""
+        """The response to a request."""
         if request.path == "/bench":
-            return json_response(200, {"hang_ups": self._disconnects, "connections": len(self._askers)})
+            return json_response(200, {"disconnects": self._disconnects, "connections": len(self._askers)})
         response = self._portal.handle(request)
         if request.path != "/v1/chat/completions" or response.status != 200:
             return response
@@ -63,7 +62,7 @@ class BenchHandler:
         return replace(response, body=whole(kind, *numbers))
 
     def client_disconnected(self, request: HttpRequest, sent: int) -> None:
-        """A client went away after `sent` chunks (monotonic time)."""
+        """Record that a client disconnected after `sent` chunks (monotonic time)."""
         self._disconnects.append({"time": time.monotonic(), "sent": sent})
 
 
@@ -105,7 +104,7 @@ def _stamped() -> Iterator[str | Pause]:
 
 
 def _paced(size: int, seconds: float) -> Iterator[str | Pause]:
-    pieces = texts.cut(texts.prose(size), PIECE)
+    pieces = sample_texts.cut(sample_texts.prose(size), PIECE)
     started = time.monotonic()
     sent = 0
     while sent < len(pieces):
@@ -116,18 +115,18 @@ def _paced(size: int, seconds: float) -> Iterator[str | Pause]:
 
 
 def _endless() -> Iterator[str | Pause]:
-    for piece in texts.cut(texts.prose(_MINUTES * 10), 10):
+    for piece in sample_texts.cut(sample_texts.prose(_MINUTES * 10), 10):
         yield piece
         yield Pause(TICK)
 
 
 def _long(kind: str, count: int, size: int) -> str:
-    return (texts.prose if kind == "prose" else texts.mixed)(count * size)
+    return (sample_texts.prose if kind == "prose" else sample_texts.mixed)(count * size)
 
 
 @cache
 def _prepared(kind: str, count: int, size: int) -> tuple[Step, ...]:
-    return tuple(_encoded(texts.cut(_long(kind, count, size), size)))
+    return tuple(_encoded(sample_texts.cut(_long(kind, count, size), size)))
 
 
 def _encoded(script: Script) -> Iterator[Step]:
@@ -168,8 +167,8 @@ def _text(content: object) -> str:
     return content if isinstance(content, str) else json.dumps(content)
 
 
-async def _crowd() -> None:
-    from benchmarks.door import serve
+async def _serve_concurrent() -> None:
+    from benchmarks.async_server import serve
 
     server, url = await serve(BenchHandler())
     print(url, flush=True)
@@ -180,8 +179,8 @@ async def _crowd() -> None:
 def main() -> None:
     from openclaw_ipython.practice.server import PortalServer
 
-    if "--crowd" in sys.argv:
-        asyncio.run(_crowd())
+    if "--concurrent" in sys.argv:
+        asyncio.run(_serve_concurrent())
         return
     with PortalServer(BenchHandler(), 0) as url:
         print(url, flush=True)

@@ -1,4 +1,4 @@
-"""The figures in docs/benchmarks.md, written from what is kept; a test fails when they are not the same."""
+"""The figures in docs/benchmarks.md, written from the stored ones; a test compares them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kept import Figures
-from benchmarks.rows import beside, table
-from benchmarks.sides import OURS
+from benchmarks.implementations import OURS
+from benchmarks.rows import comparison_table, table
+from benchmarks.storage import Figures
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, CHART = DOCS / "benchmarks.md", DOCS / "benchmarks.svg"
@@ -21,7 +21,7 @@ _TITLES = {
 
 
 def page(figures: Figures) -> str:
-    """The whole page with its generated part as the figures have it."""
+    """The page with its generated part made from the figures."""
     text = PAGE.read_text("utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
@@ -29,7 +29,7 @@ def page(figures: Figures) -> str:
 
 
 def write(figures: Figures) -> None:
-    """Bring the page up to date."""
+    """Write the page."""
     PAGE.write_text(page(figures), "utf-8")
 
 
@@ -39,7 +39,7 @@ def _generated(figures: Figures) -> Iterator[str]:
         yield f"{_TITLES[name]}\n\n{_about(about)}\n\n{table(rows)}\n"
         if missed := [row for row in rows if row.met is False]:
             yield "Missed: " + ", ".join(f"*{row.what}*" for row in missed) + ".\n"
-        if others := beside(rows, OURS.name):
+        if others := comparison_table(rows, OURS.name):
             yield f"### Beside the peers\n\n{_releases(about)}\n\n{others}\n"
 
 
@@ -48,5 +48,5 @@ def _about(about: Mapping[str, Any]) -> str:
 
 
 def _releases(about: Mapping[str, Any]) -> str:
-    told = ", ".join(f"{name}: {release}" for name, release in about.get("peers", {}).items())
-    return f"Medians. {told}."
+    releases = ", ".join(f"{name}: {release}" for name, release in about.get("peers", {}).items())
+    return f"Medians. {releases}."

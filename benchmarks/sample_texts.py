@@ -1,4 +1,4 @@
-"""Answers of any length to stream: Markdown as models write it, always the same. Pure."""
+"""Sample answers of any length: Markdown as models write it, always the same. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures that are kept: one JSON file for each version, with every sample. No measuring, no drawing."""
+"""The stored figures: one JSON file for each version, with every sample."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ PARTS = ("rows", "scaling", "endurance")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one file holds: how each part was measured, and its rows."""
+    """The content of one file: how each part was measured, and its rows."""
 
     about: Mapping[str, Mapping[str, Any]]
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
 
 
-def keep(
+def save(
     version: str, parts: Mapping[str, Sequence[Row]], about: Mapping[str, Any], folder: Path = RESULTS
 ) -> Path:
-    """Write the parts that were measured; those that were not stay as they are."""
+    """Write the measured parts; the others stay unchanged."""
     folder.mkdir(exist_ok=True)
     path = folder / f"{version}.json"
     document = json.loads(path.read_text("utf-8")) if path.exists() else {}
@@ -35,7 +35,7 @@ def keep(
     return path
 
 
-def read(path: Path) -> Figures:
+def load(path: Path) -> Figures:
     """The figures of one version."""
     document = json.loads(path.read_text("utf-8"))
     parts = {name: document[name] for name in PARTS if name in document}
@@ -47,7 +47,7 @@ def read(path: Path) -> Figures:
 
 def latest(folder: Path = RESULTS) -> Figures:
     """The figures of the highest version."""
-    return read(max(folder.glob("*.json"), key=lambda path: _numbers(path.stem)))
+    return load(max(folder.glob("*.json"), key=lambda path: _numbers(path.stem)))
 
 
 def _numbers(version: str) -> list[int]:

@@ -1,4 +1,4 @@
-"""Who is measured, as the cells a person would run: this extension, httpx by hand, and the peers."""
+"""The measured implementations, as cells that a user runs: this extension, httpx by hand, and the peers."""
 
 from __future__ import annotations
 
@@ -62,42 +62,42 @@ def ask(prompt):
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """How to load it, how to ask a prompt, and which expression is the text that is kept afterwards.
+class Implementation:
+    """The cells that load it and ask a prompt (`ask_flushed`: with a flush), and the expression of its text.
 
-    `forget` is a cell after which nothing is kept; `streams` says whether text is shown before the end.
+    `clear` is a cell that deletes the saved text; `streams` tells whether text is shown before the end.
     """
 
     name: str
     load: str
     ask: Callable[[str], str]
-    ask_promptly: Callable[[str], str]
-    kept: str
-    forget: str = "pass"
+    ask_flushed: Callable[[str], str]
+    saved_text: str
+    clear: str = "pass"
     streams: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A side in an environment of its own.
+    """An implementation in a virtual environment of its own.
 
-    `slug` names the folder, `requirements` are what a person would install, `roots` the distributions among
-    them whose weight is counted, `environ` is set in its kernels.
+    `slug` names the folder, `requirements` are what a user installs, `roots` the distributions whose size is counted,
+    `environ` is set in its kernels.
     """
 
     slug: str
-    side: Side
+    side: Implementation
     requirements: tuple[str, ...]
     roots: tuple[str, ...]
     environ: tuple[tuple[str, str], ...] = ()
 
 
-OURS = Side(
+OURS = Implementation(
     "openclaw_ipython", "%load_ext openclaw_ipython", "%%qwen\n{}".format, "%%qwen\n{}".format, "_qwen"
 )
 # The loopback server has no TLS, and ours reads the certificates only for hosts that do; httpx's client always does.
 CERTIFIED = replace(OURS, load=f"{OURS.load}\nimport httpx\nhttpx.create_ssl_context()")
-HAND = Side(
+HAND = Implementation(
     "httpx by hand",
     _BY_HAND,
     "await ask({!r})".format,
@@ -106,16 +106,16 @@ HAND = Side(
 )
 
 
-def _ai(name: str, load: str, model: str) -> Side:
-    """`%%ai` of one of the two packages that have it: the answer is the value of the cell."""
+def _ai(name: str, load: str, model: str) -> Implementation:
+    """`%%ai` of one of its two packages; the answer is the value of the cell."""
     ask = f"%%ai {model}\n{{}}".format
-    return Side(name, load, ask, ask, "getattr(_, 'data', '')", forget="''", streams=False)
+    return Implementation(name, load, ask, ask, "getattr(_, 'data', '')", clear="''", streams=False)
 
 
 PEERS = (
     Peer(
         "openai",
-        Side("openai SDK by hand", _SDK, "ask({!r})".format, "ask({!r})".format, "''.join(pieces)"),
+        Implementation("openai SDK by hand", _SDK, "ask({!r})".format, "ask({!r})".format, "''.join(pieces)"),
         ("openai",),
         ("openai",),
     ),
@@ -129,13 +129,13 @@ PEERS = (
         "jupyter-ai-magic-commands",
         _ai(
             "jupyter-ai-magic-commands",
-            # It takes only models of its own list, and names that were given to others.
+            # It accepts only models of its list, and aliases.
             "%load_ext jupyter_ai_magic_commands\n%ai alias bench openai/coder-model",
             "bench",
         ),
         ("jupyter-ai-magic-commands",),
         ("jupyter-ai-magic-commands",),
-        # Without it, importing litellm asks a server on the internet for a price list first.
+        # Without it, importing litellm downloads a price list.
         (("LITELLM_LOCAL_MODEL_COST_MAP", "True"),),
     ),
 )

@@ -1,7 +1,7 @@
-"""What an installation adds to a machine that has ipykernel and ipywidgets.
+"""The distributions that an installation adds to ipykernel and ipywidgets, with their sizes.
 
-`python weight.py NAME…` prints it as JSON for the environment of the Python that runs it, so that the same
-count is made in a peer's environment: nothing of this project may be imported at the top.
+`python install_size.py NAME…` prints them as JSON for the environment of that Python. It runs in the environments of
+the peers too, so nothing of this project is imported at the top.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 MIB = 1024 * 1024
 
 
-def added(*roots: str) -> dict[str, float]:
+def added_distributions(*roots: str) -> dict[str, float]:
     """Distributions that come in addition, `roots` among them, with their MiB on disk in this environment."""
     present = _closure("ipykernel", "ipywidgets")
     return {name: _size(name) / MIB for name in sorted(_closure(*roots) - present)}
@@ -59,4 +59,4 @@ def _size_of_ours() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(added(*sys.argv[1:])))
+    print(json.dumps(added_distributions(*sys.argv[1:])))

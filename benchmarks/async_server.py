@@ -1,8 +1,8 @@
-"""A door for many short questions at once: an asyncio server around a desk.
+"""An asyncio server for many concurrent short requests.
 
-The practice portal's own door has a thread for each connection; with 64 of them asking at the same moment its threads
-take turns for longer than an answer takes. Here one loop serves all, so that the client is the slower side.
-It does not notice who hangs up, and it trusts its only client to send a Content-Length.
+The server of the practice portal has a thread for each connection; with 64 concurrent requests the threads compete for
+longer than an answer takes. Here one event loop serves all connections, so that the client is the slower side. It does
+not notice disconnects and requires a Content-Length.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from openclaw_ipython.practice.http_types import HttpRequest, HttpResponse, Paus
 HOST = "127.0.0.1"
 
 
-async def serve(desk: RequestHandler) -> tuple[asyncio.Server, str]:
-    """Listen on a free port; the server and its address."""
+async def serve(handler: RequestHandler) -> tuple[asyncio.Server, str]:
+    """Listen on a free port. Returns the server and its URL."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (request := await _read(reader)) is not None:
-                await _send(writer, desk.handle(request))
+                await _send(writer, handler.handle(request))
         except (OSError, asyncio.IncompleteReadError):
-            pass  # the client is gone
+            pass  # the client disconnected
         finally:
             writer.close()
 
@@ -48,7 +48,7 @@ async def _read(reader: asyncio.StreamReader) -> HttpRequest | None:
 
 
 async def _send(writer: asyncio.StreamWriter, response: HttpResponse) -> None:
-    """The head, then the body in chunks; head and first chunk leave together."""
+    """Send the head and the body in chunks; the head is sent together with the first chunk."""
     steps: Iterable[Step] = (response.body,) if isinstance(response.body, bytes) else response.body
     phrase = HTTPStatus(response.status).phrase
     lines = [f"HTTP/1.1 {response.status} {phrase}", "transfer-encoding: chunked"]

@@ -1,4 +1,4 @@
-"""What is done in one kernel by one side, and the figures it gives. Pairing and judging are elsewhere."""
+"""The tasks that one implementation does in one kernel, and what is measured. `measures` pairs and judges them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from benchmarks.implementations import Implementation
 from benchmarks.kernels import Cell, Kernel
-from benchmarks.sides import Side
-from benchmarks.texts import prose
+from benchmarks.sample_texts import prose
 
 MEBIBYTE = 1024 * 1024
-AT_ONCE = 0.02  # seconds; messages closer together are one update to the reader
+UPDATE_GAP = 0.02  # seconds; messages that are closer together count as one update
 READING = 0.7  # seconds of reading before *Interrupt* is pressed
-UNSEEN = 3.0  # the same for who shows nothing before the end
+UNSEEN = 3.0  # the same for implementations that show nothing before the end
 
 _LOAD = """\
 import sys as _sys, time as _time
@@ -62,14 +62,16 @@ class Stopped:
     failed: bool
 
 
-def load(kernel: Kernel, side: Side, prompt: str = "two", length: int = len("Two words.")) -> Loaded:
+def load(
+    kernel: Kernel, side: Implementation, prompt: str = "two", length: int = len("Two words.")
+) -> Loaded:
     """Load, then the first answer, of `length` characters: once in the life of a kernel."""
     rss, cpu = kernel.rss(), kernel.cpu()
     loaded = kernel.run(_LOAD.format(side.load), ask={"cpu": "_cpu", "new": "_new"}).completed()
     grown = kernel.rss() - rss
     asked = kernel.run(side.ask(prompt)).completed()
     spent = kernel.cpu() - cpu
-    _check_kept(kernel, side, length)
+    _check_length(kernel, side, length)
     return Loaded(
         cpu=loaded.values["cpu"] * 1000,
         grown=grown,
@@ -79,14 +81,14 @@ def load(kernel: Kernel, side: Side, prompt: str = "two", length: int = len("Two
     )
 
 
-def tiny(kernel: Kernel, side: Side) -> float:
+def tiny(kernel: Kernel, side: Implementation) -> float:
     """Two words from a warm kernel: milliseconds from cell sent to cell over."""
     return kernel.run(side.ask("two")).completed().seconds * 1000
 
 
-def first_text(kernel: Kernel, side: Side) -> float:
+def first_text(kernel: Kernel, side: Implementation) -> float:
     """Milliseconds from the server to the front end, of the first text."""
-    cell = kernel.run(side.ask_promptly("stamp")).completed()
+    cell = kernel.run(side.ask_flushed("stamp")).completed()
     for message in cell.messages:
         stamp = re.search(r"@(\d+)@", message.text)
         if stamp is not None:
@@ -94,17 +96,17 @@ def first_text(kernel: Kernel, side: Side) -> float:
     raise RuntimeError("the stamped token was never shown")
 
 
-def answer(kernel: Kernel, side: Side, prompt: str, length: int) -> Answered:
+def answer(kernel: Kernel, side: Implementation, prompt: str, length: int) -> Answered:
     """The answer to `prompt`, which has `length` characters."""
     rss, cpu = kernel.rss(), kernel.cpu()
     cell = kernel.run(side.ask(prompt)).completed()
     spent = kernel.cpu() - cpu
     grown = kernel.rss() - rss
-    _check_kept(kernel, side, length)
+    _check_length(kernel, side, length)
     return Answered(spent * 1000, grown, cell)
 
 
-def paced(kernel: Kernel, side: Side, size: int, seconds: float) -> tuple[int, Answered]:
+def paced(kernel: Kernel, side: Implementation, size: int, seconds: float) -> tuple[int, Answered]:
     """A long answer that comes evenly: updates in its slowest whole second, and the rest.
 
     The growth is the highest point over the start.
@@ -118,16 +120,16 @@ def paced(kernel: Kernel, side: Side, size: int, seconds: float) -> tuple[int, A
     cpu = kernel.cpu()
     cell = kernel.run(side.ask(f"paced {size} {seconds}"), watch=watch).completed()
     spent = kernel.cpu() - cpu
-    moments = [b.at for a, b in pairwise(cell.messages) if b.at - a.at > AT_ONCE]
+    moments = [b.at for a, b in pairwise(cell.messages) if b.at - a.at > UPDATE_GAP]
     updates = Counter(int(at - moments[0]) for at in moments)
     slowest = min(updates[second] for second in range(int(seconds) - 1))
     return slowest, Answered(spent * 1000, highest - before, cell)
 
 
-def interrupt(kernel: Kernel, side: Side, url: str) -> Stopped:
+def interrupt(kernel: Kernel, side: Implementation, url: str) -> Stopped:
     """*Interrupt* while an endless answer streams in."""
-    kernel.run(side.forget).completed()
-    known = len(told(url)["hang_ups"])
+    kernel.run(side.clear).completed()
+    known = len(server_state(url)["disconnects"])
     pressed = 0.0
 
     def watch(cell: Cell) -> None:
@@ -139,9 +141,9 @@ def interrupt(kernel: Kernel, side: Side, url: str) -> Stopped:
             kernel.interrupt()
 
     cell = kernel.run(side.ask("endless"), watch=watch)
-    gone = _wait_for_hang_up(url, known)
+    gone = _wait_for_disconnect(url, known)
     arrived = int(gone["sent"]) * 10
-    kept = kernel.value(side.kept)
+    kept = kernel.value(side.saved_text)
     if prose(len(kept)) != kept:
         raise RuntimeError(f"{side.name} kept something else than the beginning of the answer")
     return Stopped(
@@ -153,24 +155,24 @@ def interrupt(kernel: Kernel, side: Side, url: str) -> Stopped:
     )
 
 
-def told(url: str) -> dict[str, Any]:
-    """What the server noticed so far."""
+def server_state(url: str) -> dict[str, Any]:
+    """The disconnects and connections that the server has counted."""
     with urllib.request.urlopen(f"{url}/bench", timeout=10) as response:
-        noticed: dict[str, Any] = json.load(response)
-    return noticed
+        state: dict[str, Any] = json.load(response)
+    return state
 
 
-def _check_kept(kernel: Kernel, side: Side, length: int) -> None:
-    kept = kernel.value(f"len({side.kept})")
+def _check_length(kernel: Kernel, side: Implementation, length: int) -> None:
+    kept = kernel.value(f"len({side.saved_text})")
     if kept != length:
         raise RuntimeError(f"{side.name} kept {kept} characters of {length}")
 
 
-def _wait_for_hang_up(url: str, known: int, patience: float = 5.0) -> dict[str, float]:
+def _wait_for_disconnect(url: str, known: int, patience: float = 5.0) -> dict[str, float]:
     until = time.monotonic() + patience
     while time.monotonic() < until:
-        if len(seen := told(url)["hang_ups"]) > known:
-            noticed: dict[str, float] = seen[known]
-            return noticed
+        if len(seen := server_state(url)["disconnects"]) > known:
+            state: dict[str, float] = seen[known]
+            return state
         time.sleep(0.05)
     return {"time": float("inf"), "sent": 0}
