@@ -1,5 +1,5 @@
-"""OpenClaw's files: where they are, what they say, and how they are changed without harm.
+"""OpenClaw's files: where they are, what they hold, and how they are changed without harm.
 
-`store.Store` is what the rooms above use, with the values of `documents` and `refs`. Everything below it
-(`json5`, `paths`, `files`, `locks`) is how. No network here, and no key of ours in anybody's file.
+`store.Store` is what other packages use, with the values of `config_view`, `profiles` and `model_refs`; `json5`,
+`paths`, `files` and `locks` are its parts. No network here, and no key of ours in a file that is not ours.
 """

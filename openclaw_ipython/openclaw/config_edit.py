@@ -1,7 +1,7 @@
-"""Changes of OpenClaw's configuration, as lists of edits. Pure: a view in, edits out.
+"""Changes of OpenClaw's configuration as lists of edits. Pure: a view in, edits out.
 
-Only keys that every OpenClaw release accepts are written: each release refuses a file with a key it does not
-know. Nothing of ours goes in, and no time stamp.
+Only keys that every OpenClaw release accepts are written: a release refuses a file with a key it does not know. No key
+of ours and no time stamp is added.
 """
 
 from __future__ import annotations
@@ -42,14 +42,16 @@ def set_fallbacks(view: ConfigView, refs: Sequence[str], *, images: bool = False
 
 
 def add_alias(view: ConfigView, name: str, ref: str) -> list[Edit]:
-    """Call the model `name`, and nothing else: a model has one alias, and an alias one model."""
-    edits = [Edit((*_MODELS, other, "alias"), REMOVE) for other in _claimants(view, name) if other != ref]
+    """Make `name` the alias of a model: a model has one alias, and an alias one model."""
+    edits = [
+        Edit((*_MODELS, other, "alias"), REMOVE) for other in _models_with_alias(view, name) if other != ref
+    ]
     return [*edits, *_model_entry(view, ref, {"alias": name})]
 
 
 def remove_alias(view: ConfigView, name: str) -> list[Edit]:
-    """Forget the alias; the model stays listed. No edits if nobody has it."""
-    return [Edit((*_MODELS, ref, "alias"), REMOVE) for ref in _claimants(view, name)]
+    """Remove the alias; the model stays listed. No edits where no model has it."""
+    return [Edit((*_MODELS, ref, "alias"), REMOVE) for ref in _models_with_alias(view, name)]
 
 
 def set_plugin(view: ConfigView, plugin_id: str, enabled: bool) -> list[Edit]:
@@ -73,12 +75,12 @@ def login_patch(
     plugin_id: str | None,
     overwrite: Collection[str] = (),
 ) -> list[Edit]:
-    """What a finished login changes, as OpenClaw's February 2026 release writes it.
+    """The changes of a finished login, as OpenClaw's February 2026 release writes them.
 
-    `entry` is the full provider entry. Keys the person already has in it stay as they are, except those named
-    in `overwrite` (for example `{"baseUrl"}`); models are filled in only where none are listed. `aliases`
-    (alias → ref) are given where neither the name nor the model is taken. `default` None leaves the default
-    alone. An empty `profile_id`: nothing is stored, the entry alone does.
+    `entry` is the full provider entry. Keys that the configuration has already stay, except those in `overwrite`
+    (for example `{"baseUrl"}`); models are added only where none are listed. `aliases` (alias → ref) are set where
+    neither the name nor the model is taken. With `default` None the default stays. An empty `profile_id` means that no
+    login is stored: the entry alone is enough.
     """
     edits = [
         *(_auth_profile(view, profile_id, provider_id, mode) if profile_id else []),
@@ -98,16 +100,16 @@ def login_patch(
 
 
 def logout_patch(view: ConfigView, profile_id: str) -> list[Edit]:
-    """Take a profile off the list of configured ones; provider entry, models and alias stay."""
+    """Remove a profile from `auth.profiles`; provider entry, models and alias stay."""
     path = ("auth", "profiles", profile_id)
     return [Edit(path, REMOVE)] if view.raw(path) is not None else []
 
 
 def catalog_patch(catalog: ConfigView, config: ConfigView, provider_id: str) -> list[Edit]:
-    """Bring a provider's base URL in OpenClaw's `models.json` in line: the February release lets that one win.
+    """Make a provider's base URL in OpenClaw's `models.json` the configured one: the February release prefers it.
 
-    `catalog` views the file as `{"models": <content>}`; the edits are for the file itself. A base URL from the
-    environment is not written out: the entry goes, and OpenClaw derives it anew.
+    `catalog` views the file as `{"models": <content>}`; the edits are for the file itself. A base URL with a
+    `${NAME}` is not written: the entry is removed, and OpenClaw derives it anew.
     """
     typed, derived = config.base_url(provider_id), catalog.base_url(provider_id)
     entry, key = config.provider(provider_id), catalog.provider_key(provider_id)
@@ -119,9 +121,9 @@ def catalog_patch(catalog: ConfigView, config: ConfigView, provider_id: str) -> 
 
 
 def catalog_entry(catalog: ConfigView, config: ConfigView, provider_id: str) -> list[Edit]:
-    """Put a signed-in provider's entry into `models.json`, as OpenClaw's next look at its models would.
+    """Add a signed-in provider's entry to `models.json`, as OpenClaw does when it next lists its models.
 
-    Only an entry that is all plain text, with a placeholder instead of a key: anything else OpenClaw derives itself.
+    Only an entry without `${NAME}` and with a placeholder in place of a key: OpenClaw derives any other itself.
     """
     key, entry = config.provider_key(provider_id), config.provider(provider_id)
     if (
@@ -151,14 +153,14 @@ def _primary_edit(view: ConfigView, name: str, ref: str) -> Edit:
 
 
 def _model_entry(view: ConfigView, ref: str, content: Mapping[str, Any]) -> list[Edit]:
-    """`content` put into the entry of a model, which is made where it is missing or no object."""
+    """Set `content` in the entry of a model, which is created where it is missing or no object."""
     path = (*_MODELS, ref)
     if isinstance(view.raw(path), Mapping):
         return [Edit((*path, key), value) for key, value in content.items()]
     return [Edit(path, dict(content))]
 
 
-def _claimants(view: ConfigView, name: str) -> list[str]:
+def _models_with_alias(view: ConfigView, name: str) -> list[str]:
     """Every model that has the alias, ignoring case."""
     return [
         ref
@@ -168,7 +170,7 @@ def _claimants(view: ConfigView, name: str) -> list[str]:
 
 
 def _free_aliases(view: ConfigView, aliases: Mapping[str, str]) -> dict[str, str]:
-    """ModelRef → alias for those that take nothing from anybody."""
+    """Ref → alias, of those whose name and model are both free."""
     names = {name.lower() for name in view.aliases}
     taken = set(view.aliases.values())
     return {ref: name for name, ref in aliases.items() if name.lower() not in names and ref not in taken}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.openclaw.paths import Home
 
 CredentialStorage = Literal["json", "sqlite"]
-"""Where the OpenClaw of a home keeps its credentials: `sqlite` since June 2026. A home nobody owns yet is `json`."""
+"""Where the OpenClaw of a home keeps its credentials: `sqlite` since June 2026. A home without OpenClaw is `json`."""
 
 INCLUDE = "$include"
 MAX_INCLUDES = 10
@@ -170,7 +170,7 @@ def _included(name: Any, chain: tuple[Path, ...], read: Callable[[Path], Any]) -
 
 
 def _can_be_a_path(name: str) -> bool:
-    """Whether an operating system can be asked for it: no NUL, no half characters."""
+    """Whether `name` can be a path: no NUL, no lone surrogate."""
     try:
         name.encode()
     except UnicodeEncodeError:

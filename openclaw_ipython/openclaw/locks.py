@@ -77,7 +77,7 @@ else:
             os.kill(pid, 0)
         except (ProcessLookupError, OverflowError):
             return False
-        except OSError:  # it exists and belongs to somebody else
+        except OSError:  # it exists and belongs to another user
             return True
         return True
 

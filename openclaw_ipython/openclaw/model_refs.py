@@ -38,10 +38,10 @@ class ModelRef(Struct, frozen=True):
 
 
 class KnownModels(Struct, frozen=True):
-    """What a word is resolved against.
+    """The names that a word is resolved with.
 
     `aliases`: alias → ref text. `default_provider`: where a bare model name is looked for.
-    `provider_of(id, model)`: the provider an id as typed stands for (it may depend on the model), or
+    `provider_of(id, model)`: the provider with an id as typed (it may depend on the model), or
     None when there is none. `models`: provider → model ids; `closed`: providers that have no others.
     """
 
@@ -53,7 +53,7 @@ class KnownModels(Struct, frozen=True):
 
 
 def resolve_model(word: str, known: KnownModels) -> ModelRef:
-    """What `word` (alias, bare model or ref) means.
+    """The model that `word` (alias, bare model or ref) names.
 
     Raises UnknownModel or UnknownProvider, with suggestions.
     """

@@ -1,4 +1,4 @@
-"""Where OpenClaw and Qwen Code keep their files: the same answer as theirs, from the same variables.
+"""Where OpenClaw and Qwen Code keep their files, from the same variables as they use.
 
 Pure: the environment, the home folder and a way to ask whether a file exists are passed in. Only `current_home` looks
 at the real ones.
@@ -17,13 +17,13 @@ from openclaw_ipython.i18n import _
 
 _STATE_NAMES = (".openclaw", ".clawdbot", ".moldbot")
 _CONFIG_NAMES = ("openclaw.json", "clawdbot.json", "moldbot.json")
-_UNSET = frozenset({"", "undefined", "null"})  # what scripts write when a variable has no value
+_UNSET = frozenset({"", "undefined", "null"})  # written by scripts for a variable without a value
 
 
 class Home(Struct, frozen=True):
     """The folders and files of one OpenClaw installation, and the Qwen Code folder next to it.
 
-    `state_dir` is usually `~/.openclaw`; `own_dir` in it is ours alone. Nothing here needs to exist.
+    `state_dir` is usually `~/.openclaw`; `own_dir` in it is ours. Nothing here needs to exist.
     """
 
     state_dir: Path
@@ -65,12 +65,12 @@ class Home(Struct, frozen=True):
 
     @property
     def journal(self) -> Path:
-        """Usage, conversations and cached answers: ours alone."""
+        """Our database of usage, conversations and cached answers."""
         return self.own_dir / "journal.sqlite"
 
     @property
     def catalogue(self) -> Path:
-        """The models that services listed when they were asked: ours alone."""
+        """Our list of the models that services offer."""
         return self.own_dir / "catalogue.json"
 
 
@@ -81,14 +81,14 @@ def locate(
     *,
     cwd: Path | None = None,
 ) -> Home:
-    """The files that count, by OpenClaw's rules.
+    """The files of an installation, by OpenClaw's rules.
 
-    `OPENCLAW_HOME` stands in for the home folder; `OPENCLAW_STATE_DIR` beats it and moves everything;
+    `OPENCLAW_HOME` replaces the home folder; `OPENCLAW_STATE_DIR` wins over it and moves everything;
     `OPENCLAW_CONFIG_PATH` moves only the configuration; `OPENCLAW_AGENT_DIR`, else `PI_CODING_AGENT_DIR`, is the
     agent's folder. Without `~/.openclaw` an older `~/.clawdbot` or `~/.moldbot` is used. `QWEN_HOME` is Qwen
     Code's folder, else `.qwen` in the (possibly replaced) home folder, where OpenClaw looks for it too.
 
-    Relative values are taken from `cwd`, by default the working directory of now: a notebook may change it.
+    Relative values are taken from `cwd`, by default the current working directory: a notebook may change it.
     Raises `ConfigError` when neither a home folder nor `OPENCLAW_STATE_DIR` is known, and when a value is relative
     to a folder that is gone.
     """
@@ -106,8 +106,8 @@ def locate(
                 hint=_("set OPENCLAW_STATE_DIR to a folder of yours"),
             )
         state_dir = _first([home / name for name in _STATE_NAMES], exists)
-    # A process without a home (a container with a made-up user id) still has its state folder. Its
-    # parent may be open to everybody, so that is no place to look for anybody's login.
+    # A process without a home (a container with an arbitrary user id) still has its state folder. The parent of that
+    # may be open to everybody, so no login is read from there.
     home = home or state_dir
     return Home(
         state_dir=state_dir,
@@ -132,7 +132,7 @@ def current_home() -> Home:
 
 
 def exists(path: Path) -> bool:
-    """Whether there is something at `path`, as OpenClaw asks: what may not be looked at is not there."""
+    """Whether `path` exists, as OpenClaw checks it: without permission to look it does not."""
     try:
         path.stat()
     except OSError:

@@ -1,13 +1,12 @@
-"""The logins in OpenClaw's databases: looked at, never touched, whichever release made them.
+"""The logins in OpenClaw's databases, of whichever release: read, never written.
 
-Releases since June 2026 keep the credentials document (`profiles`) and its bookkeeping (`order`, `usageStats`) as
-JSON in SQLite: at first in the agent's own database (tables `auth_profile_store`, `auth_profile_state`), later in the
-state database (table `config_machine_state`). That schema is theirs alone. So tables and columns are looked up before
-they are read, what looks different is a problem to tell and never an error, and a query that would take long is
-stopped.
+Releases since June 2026 keep the credentials document (`profiles`) and its statistics (`order`, `usageStats`) as JSON
+in SQLite: at first in the agent's own database (tables `auth_profile_store`, `auth_profile_state`), later in the state
+database (table `config_machine_state`). The schema is OpenClaw's and may change. So tables and columns are looked up
+before they are read, an unknown form is a problem and never an error, and a query that takes long is stopped.
 
-Nothing is written, nor is a lock held that a writer would wait for. A database at rest is opened as immutable:
-SQLite would otherwise lay a `-wal` and a `-shm` file beside it, even for a reader.
+Nothing is written, nor is a lock held that a writer would wait for. A database that is not in use is opened as
+immutable: SQLite otherwise creates a `-wal` and a `-shm` file beside it, even for a reader.
 """
 
 from __future__ import annotations
@@ -33,25 +32,25 @@ if TYPE_CHECKING:
 
     from openclaw_ipython.openclaw.paths import Home
 
-_SIDECARS = ("-wal", "-journal")  # what is in these is not in the database yet
+_SIDECARS = ("-wal", "-journal")  # hold changes that are not in the database yet
 _SECTIONS = ("profiles", "order", "usageStats")
-_TABLES = {  # table → the rows that count; where none of them is there, all
+_TABLES = {  # table → the rows that are read; where none of them exists, all
     "config_machine_state": ("authProfiles.store", "authProfiles.state"),
     "auth_profile_store": ("primary",),
     "auth_profile_state": ("primary",),
 }
-_EXACT = frozenset({"config_machine_state"})  # tables whose other rows are about something else
+_EXACT = frozenset({"config_machine_state"})  # tables whose other rows are never read
 _KEY_COLUMN = r"(?i)(?:.*_)?(?:key|id|name)"
 _JSON_COLUMN = r"(?i)(?:.*_)?(?:json|value|document|data)"
 
 _BUSY_SECONDS = 0.25
 _ATTEMPTS = 3
 _MAX_ROWS = 1000
-_STEPS, _ROUNDS = 10_000, 100  # of SQLite's machine: far more than 300 tables take, and a blink
+_STEPS, _ROUNDS = 10_000, 100  # of SQLite's virtual machine: far more than 300 tables take, and milliseconds
 
 
 class DatabaseLogins(Struct, frozen=True):
-    """What the databases of a home hold. `sources` is profile id → the database it stands in.
+    """The logins in the databases of a home. `sources` is profile id → the database it is in.
 
     `problems` are databases, and logins in them, that could not be read; they count as absent.
     """
@@ -74,7 +73,7 @@ def databases(home: Home) -> tuple[Path, Path]:
 
 
 def watched(home: Home) -> list[Path]:
-    """The files whose stamps tell that the logins in the databases may have changed."""
+    """The files whose stamps change when the logins in the databases do."""
     return [file for path in databases(home) for file in (path, *_beside(path))]
 
 
@@ -87,7 +86,7 @@ def read_logins(home: Home, fs: FileSystem = OS) -> DatabaseLogins:
         try:
             found = read_profiles(_sections(path, fs))
         except DocumentError as error:
-            problems.append(error.with_traceback(None))  # whose frames hold what was read
+            problems.append(error.with_traceback(None))  # its frames hold what was read
             continue
         joined = found.over(joined)
         sources |= dict.fromkeys(found.profiles, path)
@@ -95,7 +94,7 @@ def read_logins(home: Home, fs: FileSystem = OS) -> DatabaseLogins:
     return DatabaseLogins(joined, sources, tuple(problems))
 
 
-# -- what the rows mean --------------------------------------------------------------------
+# -- rows ----------------------------------------------------------------------------------
 
 
 def _sections(path: Path, fs: FileSystem) -> dict[str, dict[str, Any]]:
@@ -126,7 +125,7 @@ def _document(cell: _Cell, path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _is_placeholder(record: Any) -> bool:
-    """Whether this is no login: OpenClaw's own migration makes a key `qwen-oauth` of a provider's marker."""
+    """Whether this is no login: OpenClaw's migration turns a provider's marker into a key `qwen-oauth`."""
     if not isinstance(record, Mapping):
         return False
     key = record.get("key", record.get("apiKey"))
@@ -143,7 +142,7 @@ def _cells(path: Path, fs: FileSystem) -> list[_Cell]:
     for _attempt in range(_ATTEMPTS):
         before = _stamps(path, fs)
         if any(stamp and stamp.size for stamp in before[1:]):
-            break  # somebody writes, or was killed while writing: SQLite's own protocol tells what counts
+            break  # a writer is active or was killed: SQLite's own protocol decides what counts
         try:
             cells = _read(path, "immutable=1")
         except DocumentError:
@@ -162,7 +161,7 @@ def _is_there(path: Path, fs: FileSystem) -> bool:
         return False
     except OSError as error:
         raise _unreadable(path, error.strerror or "the system refused") from None
-    if not stat.S_ISREG(mode):  # a pipe would be waited for
+    if not stat.S_ISREG(mode):  # reading a pipe would wait
         raise _unreadable(path, "it is not an ordinary file")
     return True
 
@@ -189,16 +188,16 @@ def _read(path: Path, how: str) -> list[_Cell]:
             connection.close()
     except sqlite3.Error as error:
         reason = _REASONS.get(getattr(error, "sqlite_errorname", ""), "SQLite refused")
-    except UnicodeDecodeError:  # which holds what it could not decode
+    except UnicodeDecodeError:  # the error holds what it could not decode
         reason = "it holds something else than text"
     raise _unreadable(path, reason)
 
 
 def _restrain(connection: sqlite3.Connection) -> None:
-    """Bound what a strange database can make us do."""
+    """Limit what a hostile or damaged database can cost."""
     import sqlite3
 
-    connection.text_factory = bytes  # so that text of another encoding is found by us
+    connection.text_factory = bytes  # so that text of another encoding raises UnicodeDecodeError here
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_BYTES)
     rounds = iter(range(_ROUNDS))
     connection.set_progress_handler(lambda: int(next(rounds, None) is None), _STEPS)
@@ -212,7 +211,7 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _rows(connection: sqlite3.Connection, table: str, path: Path) -> list[_Cell]:
-    """The rows of a table that count, whatever its columns are called."""
+    """The rows of a table that hold logins, whatever its columns are called."""
     found = connection.execute("SELECT name FROM pragma_table_info(?)", [table])
     columns = [name.decode() for (name,) in found]
     key = _first(columns, _KEY_COLUMN)

@@ -1,8 +1,8 @@
-"""The store: what OpenClaw's files say, and the few ways to change them.
+"""The store: the content of OpenClaw's files, and the ways to change it.
 
-Homes differ in where their OpenClaw keeps credentials. In JSON, or in a home nobody owns yet, OpenClaw's own files are
-read and written. In SQLite they are only read: changes go to our own folder, in the same formats, and win for us. An
-`auth-profiles.json` in such a home would block that installation.
+Homes differ in where their OpenClaw keeps credentials. With JSON, or in a home without OpenClaw, its files are read
+and written. With SQLite they are only read: changes go to our own folder, in the same formats, and win for us. An
+`auth-profiles.json` in such a home would stop that OpenClaw from starting.
 
 Errors leave this module without the frames they were raised in: those hold the text of files with tokens.
 """
@@ -54,7 +54,7 @@ _ATTEMPTS = 3  # a change is merged again when another program writes meanwhile
 
 
 class Snapshot(Struct, frozen=True):
-    """What the files said at one moment.
+    """The content of the files at one moment.
 
     `order` and `stats` are the profile order and OpenClaw's failure counts from the credentials file,
     `models_json` the providers of OpenClaw's derived catalog. `sources` is profile id → the file it was read
@@ -102,7 +102,7 @@ class Store:
 
     @without_frames
     def load(self) -> Snapshot:
-        """What the files say. Cheap: read again only when one of them changed.
+        """The content of the files. Cheap: they are read again only when one of them changed.
 
         Raises DocumentError when openclaw.json cannot be read. Other files are then `problems`.
         """

@@ -136,7 +136,7 @@ class QwenCodeFile:
         return None
 
     def _date(self, new: Stamp, old: Stamp | None) -> None:
-        """Give the file a later time than before, whatever the clocks say: Qwen Code reads it again only then."""
+        """Give the file a later time than before, whatever the clocks: Qwen Code reads it again only then."""
         if old is None or new.mtime_ns >= old.mtime_ns + _NEWER_NS:
             return
         try:

@@ -1,8 +1,8 @@
 """Editing JSON5 without rewriting it.
 
-OpenClaw's configuration is written by people, with comments and habits of their own. An edit is a splice: the
-characters of the changed value, or of one new member, and nothing else. Comments are never removed, line ends never
-changed, and what is added is written as its neighbours are. Pure; loaded only when something is changed.
+OpenClaw's configuration is written by hand, with comments and a style of its own. An edit replaces the characters of
+the changed value, or inserts one new member, and nothing else. Comments are never removed, line ends never changed,
+and new text has the style of the text around it. Pure; loaded only when something is changed.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _REQUOTE = re.compile(r"\\(.)|'", re.DOTALL)
 
 
 class Place(NamedTuple):
-    """Where an edit lands: the object, the chain of objects around it from the root, the keys still to go."""
+    """Where an edit applies: the object, the objects around it from the root, the keys that are left of the path."""
 
     node: Node
-    around: tuple[Node, ...]
+    parents: tuple[Node, ...]
     rest: tuple[str, ...]
 
     @property
@@ -65,7 +65,7 @@ def edit(text: str, edits: Sequence[Edit]) -> str:
 
 
 def _edit_one(text: str, change: Edit) -> str:
-    """`text` with one change. Raises `Json5Error` as `json5.edit` says."""
+    """`text` with one change. Raises `Json5Error` as `edit` does."""
     if not change.path:
         raise Json5Error("an edit needs a path")
     if skip_trivia(text, 0) == len(text):
@@ -84,15 +84,15 @@ def _edit_one(text: str, change: Edit) -> str:
 
 
 def _find(text: str, root: Node, path: tuple[str, ...]) -> Place:
-    node, around = root, tuple[Node, ...]()
+    node, parents = root, tuple[Node, ...]()
     for depth, key in enumerate(path):
         if node.members is None:
             where = f"`{dotted(path[:depth])}`" if depth else "the document"
             raise fault(text, node.start, f"{where} is not an object")
         member = member_of(node, key)
         if member is None or depth == len(path) - 1:
-            return Place(node, around, path[depth:])
-        node, around = member.node, (*around, node)
+            return Place(node, parents, path[depth:])
+        node, parents = member.node, (*parents, node)
     raise AssertionError("a path has a last key")
 
 
@@ -112,7 +112,7 @@ def _differences(path: tuple[str, ...], old: dict[str, Any], new: dict[str, Any]
 
 
 def _start(text: str, change: Edit) -> str:
-    """The first value of a file that has none; a comment in it stays in front."""
+    """The first value of a file that has none; a comment in it stays before the value."""
     style = Style(newline=newline_of(text))
     if not text.strip("\ufeff \t\r\n"):
         head = "\ufeff" if text.startswith("\ufeff") else ""
@@ -130,7 +130,7 @@ def member_of(node: Node, key: str) -> Member | None:
 
 
 def replace_value(text: str, place: Place, member: Member, value: Any) -> str:
-    """Another value in the place of the old one, one line if the old one was."""
+    """Replace the value of a member, on one line if the old value was."""
     node = member.node
     written = text[node.start : node.end]
     style = _style(text, place)
@@ -145,7 +145,7 @@ def replace_value(text: str, place: Place, member: Member, value: Any) -> str:
 
 
 def insert(text: str, place: Place, value: Any) -> str:
-    """A new last member. Comments after the old last member stay where they are, in front of it."""
+    """Add a last member. Comments after the old last member stay where they are, before the new one."""
     node, style = place.node, _style(text, place)
     last = node.members[-1] if node.members else None
     after = last.node.end if last else node.start + 1
@@ -165,7 +165,7 @@ def insert(text: str, place: Place, value: Any) -> str:
 
 
 def _content_length(tail: str) -> int:
-    """How much of what follows the last member is comma and comments; white space at the end is not."""
+    """The length of comma and comments after the last member, without white space at the end."""
     position = length = 0
     while position < len(tail):
         if tail[position] == ",":
@@ -195,7 +195,7 @@ def _ends_in_line_comment(text: str, start: int, end: int) -> bool:
 
 
 def _comma(text: str, position: int) -> int | None:
-    """Where the comma after a value stands, if there is one."""
+    """The position of the comma after a value, None where there is none."""
     position = skip_trivia(text, position)
     return position if text.startswith(",", position) else None
 
@@ -204,9 +204,9 @@ def _comma(text: str, position: int) -> int | None:
 
 
 def remove(text: str, place: Place) -> str:
-    """Without the member at the place, and without earlier members of that name, which would count then."""
+    """Remove the member at the place, and earlier members of that name, which would count then."""
     members = list(place.node.members or ())
-    for index in reversed(range(len(members))):  # from the end: what stands before keeps its position
+    for index in reversed(range(len(members))):  # from the end, so that positions before it stay valid
         if members[index].key == place.rest[0]:
             text = _remove(text, members, index)
             del members[index]
@@ -214,7 +214,7 @@ def remove(text: str, place: Place) -> str:
 
 
 def _remove(text: str, members: list[Member], index: int) -> str:
-    """Cut the member, the comma that belongs to it, and its line if nothing else stands on it."""
+    """Cut the member, its comma, and its line if nothing else is on it."""
     start, end = members[index].start, members[index].node.end
     comma = _comma(text, end)
     cuts = [(start, end)]
@@ -259,8 +259,8 @@ def _line_around(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _style(text: str, place: Place) -> Style:
-    """How this part of the file is written, by its nearest neighbours."""
-    objects = (place.node, *reversed(place.around))
+    """The style of this part of the file, from its nearest members."""
+    objects = (place.node, *reversed(place.parents))
     example = next((node.members[-1] for node in objects if node.members), None)
     style = Style(newline=newline_of(text), unit=_unit(text, objects), flat=_is_flat(text, place))
     if example is None:
@@ -278,13 +278,13 @@ def _style(text: str, place: Place) -> Style:
 
 
 def _is_flat(text: str, place: Place) -> bool:
-    """Whether members of this object stand on one line. An empty object does as its neighbours do."""
+    """Whether the members of this object are on one line; for an empty object, whether those around it are."""
     members = place.node.members or []
     if members:
         return _own_line_indent(text, members[-1]) is None
     if _breaks(text[place.node.start : place.node.end]):
         return False
-    return bool(place.around) and not _breaks(text[place.around[-1].start : place.around[-1].end])
+    return bool(place.parents) and not _breaks(text[place.parents[-1].start : place.parents[-1].end])
 
 
 def _unit(text: str, objects: tuple[Node, ...]) -> str:
@@ -298,7 +298,7 @@ def _unit(text: str, objects: tuple[Node, ...]) -> str:
 
 
 def _own_line_indent(text: str, member: Member) -> str | None:
-    """The white space before a member that starts its line, None if something else does."""
+    """The white space before a member that is first on its line, None for others."""
     start, _ = _line_around(text, member.start, member.start)
     head = text[start : member.start].removeprefix("\ufeff")
     return head if not head.strip(" \t") and start > 0 else None
@@ -325,10 +325,10 @@ def _breaks(text: str) -> bool:
 
 
 class Style(Struct, frozen=True):
-    """How a file is written.
+    """The style of a file.
 
-    `unit` is one step of indent, `quote` and `bare_keys` how keys and strings stand, `colon` and `gap` what
-    separates key from value and members on one line; `flat` keeps everything on one line.
+    `unit` is one level of indentation, `quote` the quote of strings and keys, `bare_keys` whether keys have none.
+    `colon` separates key and value, `gap` members on one line; `flat` keeps everything on one line.
     """
 
     newline: str = "\n"
@@ -345,15 +345,15 @@ class Style(Struct, frozen=True):
 
 
 def render(value: Any, style: Style, indent: str = "") -> str:
-    """`value` as text whose first line is already indented and whose further lines start with `indent`.
+    """`value` as text. The first line is indented already; further lines start with `indent`.
 
-    Raises `Json5Error` for what JSON cannot hold: endless numbers, endless nesting, keys that are no text.
+    Raises `Json5Error` for what JSON cannot hold: infinities, too deep nesting, keys that are no strings.
     """
     return _render(value, style, indent, 0)
 
 
 def render_key(key: str, style: Style) -> str:
-    """`key` as the file writes its keys."""
+    """`key` in the style of the file."""
     return key if style.bare_keys and is_plain_name(key) else render_string(key, style.quote)
 
 

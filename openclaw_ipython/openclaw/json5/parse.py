@@ -45,7 +45,7 @@ class _Remove(Enum):
 
 
 REMOVE: Final = _Remove.REMOVE
-"""The value of an `Edit` that takes the member away."""
+"""The value of an `Edit` that removes the member."""
 
 
 class Edit(Struct, frozen=True):
@@ -77,7 +77,7 @@ def parse(text: str) -> Document:
 
 
 def dotted(path: Sequence[str]) -> str:
-    """A path as people write it: `models.providers.qwen-portal`."""
+    """A path for messages: `models.providers.qwen-portal`."""
     return ".".join(path)
 
 
@@ -180,7 +180,7 @@ class _Reader:
         self._text = text
         self._at = 0
         self._open: list[Node] = []
-        self._keys: list[tuple[str, int, int]] = []  # the key that waits for its value, per open object
+        self._keys: list[tuple[str, int, int]] = []  # the key whose value is next, per open object
 
     def document(self) -> Node:
         node = self._value()
@@ -354,7 +354,7 @@ def _plain_json(text: str) -> Any:
     except (ValueError, RecursionError):
         return read(text).value
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        return read(text).value  # which says where it is too deep
+        return read(text).value  # raises with the position
     return value
 
 
