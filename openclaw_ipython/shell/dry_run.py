@@ -24,7 +24,7 @@ _SHOWN = 20_000
 
 
 class DryRun(View, frozen=True):
-    """The facts about a question, then its messages: role and text."""
+    """Facts about a request, then its messages: role and text."""
 
     facts: Sequence[str]
     messages: Sequence[tuple[str, str]]
@@ -86,7 +86,7 @@ def _shown(message: Message, known: Mapping[str, EncodedImage]) -> Iterator[str]
 
 
 def _fields(request: ResolvedRequest) -> dict[str, Any]:
-    """The request fields that were asked for, and what the host's manner adds."""
+    """The request fields that were asked for, and the fields of the host's dialect."""
     chat = request.request
     named = {"temperature": chat.temperature, "top_p": chat.top_p, "max_tokens": chat.max_tokens}
     return {name: value for name, value in named.items() if value is not None} | dict(chat.extra)

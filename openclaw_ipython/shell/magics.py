@@ -102,7 +102,7 @@ class OpenClaw(Magics):
         """Called by the kernel for each display that it sends."""
         return self.display_capture.capture(message)
 
-    # no_var_expand: IPython would otherwise evaluate what stands in braces on the line
+    # no_var_expand: IPython would otherwise evaluate the braces on the line
     @no_var_expand
     @line_magic
     def openclaw(self, line: str) -> None:
@@ -151,7 +151,7 @@ class OpenClaw(Magics):
         try:
             run()
         except OpenClawError as error:
-            # A fresh start of the traceback also lets go of the frames, and of what they hold.
+            # Without a traceback the error keeps no frames, and none of their values, alive.
             raise _brief(error, _lines(error)).with_traceback(None) from None
         except KeyboardInterrupt as interrupt:
             raise _brief(interrupt, [_("interrupted")]).with_traceback(None) from None
@@ -235,7 +235,7 @@ def _lines(error: OpenClawError) -> list[str]:
     from openclaw_ipython.i18n import _
     from openclaw_ipython.sanitize.text import safe_text
 
-    # messages of libraries and servers may have several lines
+    # Messages of libraries and servers may have several lines.
     first = f"{type(error).__name__}: {' '.join(safe_text(str(error)).split())}"
     request_id = getattr(error, "request_id", "")  # for the support of the service
     if request_id:

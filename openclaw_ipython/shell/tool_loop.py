@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import Renderer
     from openclaw_ipython.shell.session import Session
 
-_SHOWN = 4_000  # characters of the arguments that a person is asked about
+_SHOWN_ARGUMENTS = 4_000  # characters of the arguments that are shown
 _REFUSED = "The person did not allow this call."
 
 
 def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:
-    """ModelRequest with the functions of `--tools`, until there is an answer, which then fits `--schema`.
+    """Send requests with the functions of `--tools`, until there is an answer, which then fits `--schema`.
 
     Raises UsageError for names that cannot be used, and where nobody can confirm a call; TooManyRounds,
     SchemaMismatch, and the errors of a request. An interrupt ends the request or function that runs.
@@ -174,8 +174,12 @@ class CellToolLoop:
         if self._all_allowed:
             return True
         arguments = planned.call.arguments
-        more = f" … ({len(arguments) - _SHOWN} more characters)" if len(arguments) > _SHOWN else ""
-        shown = safe_text(f"{planned.call.name}({' '.join(arguments[:_SHOWN].split())}{more})")
+        more = (
+            f" … ({len(arguments) - _SHOWN_ARGUMENTS} more characters)"
+            if len(arguments) > _SHOWN_ARGUMENTS
+            else ""
+        )
+        shown = safe_text(f"{planned.call.name}({' '.join(arguments[:_SHOWN_ARGUMENTS].split())}{more})")
         try:
             answer = input(_("Run {call}? y: yes, a: yes to all, Enter: no > ", call=shown))
         except EOFError:  # the terminal was closed, or Ctrl-D

@@ -209,7 +209,7 @@ def test_secrets_of_the_file_are_masked_and_none_is_written_from_the_line(signed
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         ("%openclaw config get agents.default", "did you mean agents.defaults"),
         ("%openclaw config unset nothing.here", "Config path not found: nothing.here"),
@@ -227,11 +227,11 @@ def test_secrets_of_the_file_are_masked_and_none_is_written_from_the_line(signed
         ("%openclaw status", "did you mean models status, cache status?"),
     ],
 )
-def test_mistakes_are_two_lines_and_change_nothing(signed_in, code, said):
+def test_mistakes_are_two_lines_and_change_nothing(signed_in, code, message):
     before = signed_in.files()
     cell = signed_in.run(code)
     assert cell.ename in {"UsageError", "UnknownProvider"}
-    assert said in cell.traceback, cell.traceback
+    assert message in cell.traceback, cell.traceback
     assert len(cell.traceback.splitlines()) <= 2
     assert signed_in.files() == before
 

@@ -1,4 +1,4 @@
-"""What of a conversation is decided without a kernel: what is kept of a content, what fits a model."""
+"""Conversations without a kernel: how a message is saved, and which turns fit a model."""
 
 import pytest
 from hypothesis import given
@@ -24,17 +24,17 @@ def turn(prompt="Why?", answer="Because.") -> Turn:
     return Turn("cell", 0.0, "p/m", prompt, answer)
 
 
-def test_a_text_is_kept_as_it_is():
+def test_a_text_is_saved_as_it_is():
     assert without_images("data:image/png;base64,AAAA") == "data:image/png;base64,AAAA"
 
 
 def test_a_picture_that_was_sent_along_is_mentioned_and_one_at_an_address_stays():
-    kept = without_images([TEXT, NEAR, FAR])
-    assert kept[0] == TEXT
-    assert kept[1]["type"] == "text"
-    assert kept[1]["text"].startswith("[a picture was here: image/png, 3")
-    assert kept[2] == FAR
-    assert images_in(kept) == 1
+    saved = without_images([TEXT, NEAR, FAR])
+    assert saved[0] == TEXT
+    assert saved[1]["type"] == "text"
+    assert saved[1]["text"].startswith("[a picture was here: image/png, 3")
+    assert saved[2] == FAR
+    assert images_in(saved) == 1
     assert images_in("[a picture was here: in words]") == 0
 
 

@@ -1,4 +1,4 @@
-"""Conversations in a real kernel: what is sent before a question, what is kept, and what the reader is told."""
+"""Conversations in a real kernel: what is sent before a question, what is saved, and what the footer says."""
 
 import json
 import sqlite3

@@ -133,9 +133,9 @@ def test_a_formula_is_typeset(signed_in):
 
 def test_silent_shows_nothing_and_binds_the_reply(signed_in):
     signed_in.portal.says("quiet")
-    cell = signed_in.run("%%qwen -f silent -o kept\nhi")
+    cell = signed_in.run("%%qwen -f silent -o answer\nhi")
     assert (cell.text.strip(), cell.messages) == ("", 0)
-    assert signed_in.value("str(kept)") == "quiet"
+    assert signed_in.value("str(answer)") == "quiet"
 
 
 @pytest.mark.parametrize("name", ["json", "html", "math"])
@@ -181,10 +181,10 @@ def test_a_mistyped_option_is_two_short_lines(signed_in):
 
 
 def test_the_options_are_listed_by_help(signed_in):
-    said = signed_in.run("%openclaw help qwen").text
-    assert said == signed_in.run("%openclaw help %%qwen").text
+    message = signed_in.run("%openclaw help qwen").text
+    assert message == signed_in.run("%openclaw help %%qwen").text
     for option in ("-m, --model REF", "-f, --format FORMAT", "--thinking LEVEL", "--no-stream"):
-        assert option in said
+        assert option in message
     assert "qwen" in signed_in.kernel.complete("%openclaw help q")
 
 

@@ -1,4 +1,4 @@
-"""The extension in a real kernel, against the practice portal: what is typed, and what a front end is told."""
+"""The extension in a real kernel, against the practice portal: what is typed, and what the front end receives."""
 
 import base64
 import json
@@ -134,19 +134,19 @@ def test_a_second_login_shows_the_same_code_and_starts_nothing(notebook):
 
 
 @pytest.mark.parametrize(
-    ("act", "said"),
+    ("act", "message"),
     [
         (lambda nb, code: nb.portal.deny(code), "Denied"),
         (lambda nb, code: nb.run("get_ipython()._openclaw_ipython.session.sign_in.cancel()"), "Cancelled"),
     ],
 )
-def test_a_login_that_ends_without_approval_says_so_and_writes_nothing(notebook, act, said):
+def test_a_login_that_ends_without_approval_says_so_and_writes_nothing(notebook, act, message):
     code = code_in(notebook.run("%openclaw login"))
     act(notebook, code)
-    assert notebook.kernel.settle(lambda: said in notebook.last_display())
+    assert notebook.kernel.settle(lambda: message in notebook.last_display())
     assert code not in repr(notebook.kernel.displays)
     assert notebook.files() == {}
-    assert "→ %openclaw login" in notebook.last_display() or said == "Denied"
+    assert "→ %openclaw login" in notebook.last_display() or message == "Denied"
 
 
 def test_a_login_nobody_confirms_expires(notebook):
@@ -340,7 +340,7 @@ def test_an_empty_prompt_is_answered_by_one_line_of_help(signed_in, how):
 
 
 @pytest.mark.parametrize(
-    ("code", "ename", "said"),
+    ("code", "ename", "message"),
     [
         ("%%qwen qwen-portal/vison-model\nhi", "UnknownModel", "qwen-portal/vision-model"),
         ("%%qwen -m qwen-protal/coder-model\nhi", "UnknownProvider", "qwen-portal"),
@@ -360,12 +360,12 @@ def test_an_empty_prompt_is_answered_by_one_line_of_help(signed_in, how):
         ("%openclaw help nonsense", "UsageError", "unknown command"),
     ],
 )
-def test_mistakes_are_short_errors_with_a_suggestion_and_change_nothing(signed_in, code, ename, said):
+def test_mistakes_are_short_errors_with_a_suggestion_and_change_nothing(signed_in, code, ename, message):
     before = signed_in.files()
     cell = signed_in.run(code)
     assert cell.status == "error"
     assert cell.ename == ename
-    assert said in cell.traceback
+    assert message in cell.traceback
     assert len(cell.traceback.splitlines()) <= 2
     assert signed_in.files() == before
     assert not signed_in.run("print('next')").ename
@@ -494,8 +494,8 @@ def test_nothing_a_model_writes_reaches_the_front_end_as_live_markup(signed_in, 
 
 
 def test_server_errors_are_shown_without_markup_or_control_characters(signed_in):
-    said = "<script>alert(1)</script>\x1b[31mred"
-    signed_in.portal.fails_next("chat", 400, json.dumps({"error": {"code": "bad", "message": said}}))
+    message = "<script>alert(1)</script>\x1b[31mred"
+    signed_in.portal.fails_next("chat", 400, json.dumps({"error": {"code": "bad", "message": message}}))
     cell = signed_in.run("%%qwen\nhi")
     assert cell.ename == "RequestRejected"
     assert "\x1b" not in cell.evalue.replace("\x1b[0m", "") or "\x1b" not in cell.traceback
@@ -601,7 +601,7 @@ def test_aliases_are_added_listed_and_removed(signed_in):
 
 
 @pytest.mark.parametrize(
-    ("code", "said"),
+    ("code", "message"),
     [
         ("%openclaw", "qwen-portal:default"),
         ("%openclaw help", "%openclaw models set"),
@@ -615,10 +615,10 @@ def test_aliases_are_added_listed_and_removed(signed_in):
         ("%openclaw models aliases list", "qwen"),
     ],
 )
-def test_views_are_text_and_html_and_leave_nothing_in_out(signed_in, code, said):
+def test_views_are_text_and_html_and_leave_nothing_in_out(signed_in, code, message):
     cell = signed_in.run(code)
     (bundle,) = cell.displays.values()
-    assert said in bundle["text/plain"]
+    assert message in bundle["text/plain"]
     assert "text/html" in bundle
     assert not any(key.startswith("result") for key in cell.displays)
 

@@ -189,7 +189,7 @@ def test_pictures_go_to_the_image_model_and_the_footer_says_so(asked):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ("-i missing.png", "missing.png is neither a variable nor a file"),
         ("-i figg", "figg is neither a variable nor a file · did you mean fig, Figure?"),
@@ -214,11 +214,11 @@ def test_pictures_go_to_the_image_model_and_the_footer_says_so(asked):
         ("--timeout never", "--timeout never: must be a number"),
     ],
 )
-def test_bad_input_is_one_sentence_and_nothing_is_sent(asked, options, said):
+def test_bad_input_is_one_sentence_and_nothing_is_sent(asked, options, message):
     asked.notebook.run("open('bad.png', 'wb').write(b'\\x89PNG\\r\\n\\x1a\\n\\0\\0')")
     content, cell, _ = asked(f"%%qwen {options}\nwhat?")
     assert content is None
-    assert said in refused(cell)
+    assert message in refused(cell)
 
 
 def test_a_huge_picture_is_refused_before_it_is_unpacked(asked):
@@ -258,8 +258,8 @@ def test_earlier_cells_go_along_with_what_they_printed_displayed_and_raised(aske
     first = asked.notebook.value("len(In) - 1") - 2
     content, _, footer = asked(f"%%qwen --cells {first}-{first + 1}\nwhat happened?")
     assert f"Cell [{first}]:\n```python\nprint('printed', end='')\ndisplay('displayed')" in content
-    for said in ("printed", "'displayed'", "'returned'", "KeyError: 'raised'"):
-        assert said in content.partition("Its output:")[2]
+    for message in ("printed", "'displayed'", "'returned'", "KeyError: 'raised'"):
+        assert message in content.partition("Its output:")[2]
     assert "cells: 2 (" in footer
     assert "what happened?" not in asked("%%qwen --cells -1\nand now?")[0].rpartition("Its output")[0][:10]
 
@@ -275,12 +275,12 @@ def test_further_fields_reach_the_service_as_json_or_text(asked):
 
 def test_a_timeout_ends_the_cell_and_keeps_what_came(asked):
     asked.notebook.portal.stalls_after(3)
-    content, cell, _ = asked("%%qwen --timeout 0.4 -o kept\na long story")
+    content, cell, _ = asked("%%qwen --timeout 0.4 -o answer\na long story")
     assert content is not None
     assert cell.ename == "StreamBroken"
     assert "longer than 0.4 s" in cell.traceback
-    assert asked.notebook.value("kept.finish_reason") == "ended early"
-    assert asked.notebook.value("len(kept) > 0")
+    assert asked.notebook.value("answer.finish_reason") == "ended early"
+    assert asked.notebook.value("len(answer) > 0")
 
 
 def test_a_dry_run_shows_all_of_it_and_sends_nothing(asked):

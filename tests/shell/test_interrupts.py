@@ -82,7 +82,7 @@ def watched(signed_in):
 
 @contextmanager
 def listening():
-    """A port of this machine where connections are taken and nothing is ever said."""
+    """A port of this machine where connections are taken and no answer is ever sent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         taken, ended = threading.Event(), threading.Event()
 

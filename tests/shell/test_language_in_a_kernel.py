@@ -61,5 +61,5 @@ def test_the_sign_in_is_in_the_language_to_its_end(chinese_locale):
     assert "设备码" in cell.text
     assert "登录 Qwen" in cell.text
     chinese_locale.run("%unload_ext openclaw_ipython")
-    chinese_locale.run("from openclaw_ipython.i18n import translate; said = translate('sign in')")
-    assert chinese_locale.value("said") == "sign in"
+    chinese_locale.run("from openclaw_ipython.i18n import translate; message = translate('sign in')")
+    assert chinese_locale.value("message") == "sign in"

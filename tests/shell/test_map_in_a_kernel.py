@@ -1,4 +1,4 @@
-"""oc.map in a cell: what is seen while it runs, what is kept in the file, what an interrupt leaves."""
+"""oc.map in a cell: its progress, the checkpoint file, and what an interrupt leaves."""
 
 import re
 

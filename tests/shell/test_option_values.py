@@ -1,4 +1,4 @@
-"""Options that name things in a notebook: quotes inside a name stay, some are given several times."""
+"""Values of options: names in a notebook, request fields and cell numbers."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Words into values: what is accepted, and what is said about mistakes."""
+"""Parsing a typed line: what is accepted, and the errors for mistakes."""
 
 import shlex
 
@@ -59,7 +59,7 @@ def test_what_is_typed_becomes_values(line, values):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("--modle x", "did you mean --model?"),
         ("--temprature 1", "did you mean --temperature?"),
@@ -75,10 +75,10 @@ def test_what_is_typed_becomes_values(line, values):
         ("'open", "a quote is not closed"),
     ],
 )
-def test_a_mistake_is_one_line_that_says_what_is_wrong(line, said):
+def test_a_mistake_is_one_line_that_says_what_is_wrong(line, message):
     with pytest.raises(UsageError) as caught:
         given_values(line)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -104,7 +104,7 @@ def test_a_word_that_may_be_a_secret_is_not_repeated():
 
 
 @pytest.mark.parametrize(
-    ("line", "kept"),
+    ("line", "expected"),
     [
         ("plain", "plain"),
         ('a."b.c".d', 'a."b.c".d'),
@@ -115,9 +115,9 @@ def test_a_word_that_may_be_a_secret_is_not_repeated():
         ("a\\ b", "a b"),
     ],
 )
-def test_quotes_inside_a_word_can_be_kept(line, kept):
+def test_quotes_inside_a_word_can_be_kept(line, expected):
     (word,) = words(line)
-    assert quotes_kept(word) == kept
+    assert quotes_kept(word) == expected
     assert type(quotes_kept(word)) is str
 
 

@@ -1,4 +1,4 @@
-"""How a repair is shown, without a kernel: the answer, the difference, the cell below."""
+"""A repair without a kernel: the answer, the difference, the cell below."""
 
 from __future__ import annotations
 

@@ -93,13 +93,13 @@ def test_a_service_that_refuses_the_response_format_is_asked_without_it(types):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [("Brid", "did you mean Bird?"), ("number", "no schema"), ("nothing", "nothing here is called nothing")],
 )
-def test_a_name_that_is_no_schema_ends_the_cell_before_anything_is_sent(types, name, said):
+def test_a_name_that_is_no_schema_ends_the_cell_before_anything_is_sent(types, name, message):
     cell = types.run(f"%%qwen --schema {name}\ngo")
     assert cell.ename == "UsageError"
-    assert said in cell.traceback
+    assert message in cell.traceback
     assert len(cell.traceback.splitlines()) == 2
     assert types.chats() == []
 

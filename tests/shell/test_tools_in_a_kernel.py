@@ -191,13 +191,13 @@ def test_methods_and_several_functions_can_be_named(tools):
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "message"),
     [("ad", "did you mean add?"), ("ran", "cannot be called"), ("store.lost", "store.lost"), ("max", "max")],
 )
-def test_names_that_are_no_functions_end_the_cell_before_anything_is_sent(tools, names, said):
+def test_names_that_are_no_functions_end_the_cell_before_anything_is_sent(tools, names, message):
     cell = tools.run(f"%%qwen --tools {names} --yes\ngo")
     assert cell.ename == "UsageError"
-    assert said in cell.traceback
+    assert message in cell.traceback
     assert len(cell.traceback.splitlines()) <= 2
     assert tools.chats() == []
 

@@ -166,8 +166,8 @@ def test_the_journal_is_named_from_the_home_folder_and_a_file_of_the_notebook_fr
     name = str(spending.path)
     spending.run(f"import os; was = os.getcwd(); os.chdir({str(spending.path.parents[2])!r})")
     try:
-        said = spending.run("%openclaw cache status").text
-        assert said.rstrip().endswith(name) or "~/" in said
+        message = spending.run("%openclaw cache status").text
+        assert message.rstrip().endswith(name) or "~/" in message
         assert "kept in mine.sqlite" in spending.run("%openclaw cache on mine.sqlite").text
     finally:
         spending.run("%config OpenClaw.cache_file = ''")

@@ -1,4 +1,4 @@
-"""What every way of showing an answer has to do: a class of tests to inherit, and a screen to look at."""
+"""The tests that each renderer passes, as a class to inherit, and a surface that records what it shows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Ticks:
 
 
 class Screen:
-    """A surface that keeps what is on it now, and counts what was sent to it."""
+    """A surface that holds its outputs and counts what was sent to it."""
 
     def __init__(self) -> None:
         self.outputs: list[dict[str, str]] = []
@@ -80,7 +80,7 @@ def context(screen, clock, put_cells=lambda cells: None, **known):
 
 
 class RendererContract:
-    """What holds for every way of showing an answer. Subclasses make the renderer."""
+    """What holds for each renderer. Subclasses make one."""
 
     shows_text = True
 
@@ -108,7 +108,7 @@ class RendererContract:
             assert word in text[at:], (word, text)
             at = text.index(word, at) + len(word)
 
-    def test_it_says_how_often_it_wants_to_be_fed(self, renderer):
+    def test_it_has_an_interval(self, renderer):
         assert 0.02 <= renderer.interval <= 1
 
     def test_text_is_shown_whole_with_a_footer_below(self, renderer, screen):

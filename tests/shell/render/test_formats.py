@@ -1,4 +1,4 @@
-"""`-f` without a kernel: what each format shows, and which cells and values it leaves."""
+"""Formats without a kernel: what each shows, and which cells and values it leaves."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
 
 
-class WholeContract(RendererContract):
-    """What holds for the ways of showing that need all of an answer."""
+class BufferedContract(RendererContract):
+    """What holds for each buffered renderer."""
 
     def test_nothing_of_the_answer_is_shown_before_it_is_complete(self, renderer, screen):
-        renderer.update([TextDelta(self.whole[:3]), TextDelta(self.whole[3:])])
-        assert self.whole[:2] not in screen.text()
-        renderer.finish(reply(self.whole))
+        renderer.update([TextDelta(self.answer[:3]), TextDelta(self.answer[3:])])
+        assert self.answer[:2] not in screen.text()
+        renderer.finish(reply(self.answer))
         self.sees(screen, *self.words)
 
     def test_an_answer_that_was_cut_short_is_shown_as_it_came(self, renderer, screen):
-        renderer.update([TextDelta(self.whole[:-1])])
-        renderer.finish(reply(self.whole[:-1], finish_reason="length"))
-        self.sees(screen, self.whole[:3], "cut at the token limit")
+        renderer.update([TextDelta(self.answer[:-1])])
+        renderer.finish(reply(self.answer[:-1], finish_reason="length"))
+        self.sees(screen, self.answer[:3], "cut at the token limit")
 
     def test_thinking_stands_above_the_form(self, renderer, screen, clock):
         renderer.update([ReasoningDelta("hm")])
         clock.now += 2
-        renderer.update([TextDelta(self.whole)])
-        renderer.finish(reply(self.whole, reasoning="hm"))
+        renderer.update([TextDelta(self.answer)])
+        renderer.finish(reply(self.answer, reasoning="hm"))
         self.sees(screen, "thinking", "2.0 s", *self.words, "3.2 s")
 
 
-class TestJson(WholeContract):
-    whole = '{"a": [1, 2], "b": "x"}'
+class TestJson(BufferedContract):
+    answer = '{"a": [1, 2], "b": "x"}'
     words = ('"a": [', "1,", '"b": "x"')
 
     def make(self, screen, clock):
@@ -78,8 +78,8 @@ class TestJson(WholeContract):
         assert screen.text() == "rate limited · 9 s"
 
 
-class TestJsonInATerminal(WholeContract):
-    whole = TestJson.whole
+class TestJsonInATerminal(BufferedContract):
+    answer = TestJson.answer
     words = TestJson.words
 
     def make(self, screen, clock):
@@ -91,8 +91,8 @@ class TestJsonInATerminal(WholeContract):
         assert screen.written == '{\n  "a": 1\n}\n(qwen-portal/coder-model · 3.2 s)\n'
 
 
-class TestHtml(WholeContract):
-    whole = "<h1>Title</h1><p>words</p>"
+class TestHtml(BufferedContract):
+    answer = "<h1>Title</h1><p>words</p>"
     words = ("<h1>Title</h1>",)
 
     def make(self, screen, clock):
@@ -108,8 +108,8 @@ class TestHtml(WholeContract):
         self.sees(screen, "1 < 2 and 3 > 2", "no HTML in it")
 
 
-class TestMath(WholeContract):
-    whole = r"\int_0^1 x\,dx = \frac12"
+class TestMath(BufferedContract):
+    answer = r"\int_0^1 x\,dx = \frac12"
     words = (r"\int_0^1",)
 
     def make(self, screen, clock):
@@ -231,7 +231,7 @@ def test_a_flag_is_short_and_cannot_act():
 
 
 class Shell:
-    """As much of IPython's shell as puts cells below, and tells of those that ran."""
+    """The part of IPython's shell that makes new cells and reports those that ran."""
 
     def __init__(self):
         self.next = []
