@@ -54,7 +54,7 @@ def test_included_files_stand_under_their_includer(value, files, expected):
         ({"$include": "0"}, {str(n): {"$include": str(n + 1)} for n in range(20)}, "levels deep"),
     ],
 )
-def test_includes_that_lead_nowhere_are_refused(value, files, said):
+def test_broken_includes_are_refused(value, files, said):
     with pytest.raises(DocumentError, match=said):
         resolved(value, files)
 

@@ -179,7 +179,7 @@ def test_a_link_of_ours_is_written_through(folder, exists):
 
 
 @posix
-def test_a_link_of_somebody_else_is_refused(folder):
+def test_a_link_of_another_user_is_refused(folder):
     class Foreign(FileSystem):
         def lstat(self, path):
             status = list(super().lstat(path))

@@ -315,7 +315,7 @@ CONFIG = """\
          CONFIG.replace("} // end", "}, // end").replace("below\n", 'below\n  "plugins": true\n')),
     ],
 )  # fmt: skip
-def test_an_edit_writes_what_a_careful_person_would(before, path, value, after):
+def test_an_edit_keeps_the_style_of_the_file(before, path, value, after):
     assert edit(before, [Edit(tuple(path.split(".")), value)]) == after
 
 
@@ -390,7 +390,7 @@ def test_a_half_character_is_escaped_so_that_the_file_can_be_stored():
 @pytest.mark.parametrize(
     ("old", "new"), [("1", True), ("1", 1.0), ("true", 1), ("null", False), ("''", None)]
 )
-def test_equal_looking_values_of_other_types_are_different_values(old, new):
+def test_equal_values_of_different_types_are_different(old, new):
     assert same(parse(edit(f"{{a: {old}}}", [Edit(("a",), new)])).value, {"a": new})
 
 

@@ -185,7 +185,7 @@ def test_a_guard_left_by_a_killed_taker_does_not_block_for_ever(folder):
 
 
 @pytest.mark.parametrize(("age", "stays"), [(29, True), (31, False)])
-def test_a_guard_that_nobody_needs_any_more_is_cleared_away(folder, age, stays):
+def test_an_old_guard_is_removed(folder, age, stays):
     guard = folder / "f.json.lock.takeover"
     guard.touch()
     os.utime(guard, (NOW - age, NOW - age))
@@ -243,7 +243,7 @@ def test_a_failure_inside_releases_the_lock(folder):
     assert files(folder) == []
 
 
-def test_a_folder_that_cannot_be_written_is_said(folder):
+def test_a_folder_that_cannot_be_written_is_an_error(folder):
     class ReadOnly(FileSystem):
         def open_new(self, path):
             raise OSError(30, "Read-only file system")

@@ -116,7 +116,7 @@ def test_an_older_folder_is_used_while_there_is_no_new_one(there, state_dir):
 
 
 @pytest.mark.parametrize("name", [".clawdbot", ".moldbot"])
-def test_an_older_folder_is_looked_for_in_the_replaced_home_too(name):
+def test_an_older_folder_is_found_in_the_replaced_home(name):
     other = Path("/h").absolute()
     assert located({"OPENCLAW_HOME": "/h"}, there=[other / name]).state_dir == other / name
     assert located({"OPENCLAW_HOME": "/h"}, there=[HOME / name]).state_dir == other / ".openclaw"
@@ -140,7 +140,7 @@ def test_variables_that_are_no_places_move_nothing(name):
     assert located({name: "work"}) == located()
 
 
-def test_what_may_not_be_looked_at_is_not_there(tmp_path):
+def test_a_path_without_permission_does_not_exist(tmp_path):
     class Denied(type(tmp_path)):
         def stat(self, **options):
             raise PermissionError(13, "Permission denied")
@@ -169,7 +169,7 @@ def test_an_older_configuration_is_used_while_there_is_no_new_one():
     assert located(there=both).config_path == old / "openclaw.json"
 
 
-def test_without_a_home_the_error_says_what_to_set():
+def test_without_a_home_the_error_names_the_variable_to_set():
     with pytest.raises(ConfigError) as caught:
         located(home=None)
     assert "OPENCLAW_STATE_DIR" in caught.value.hint

@@ -83,7 +83,7 @@ def test_a_json_pointer_leads_to_a_secret(tmp_path, pointer, found):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
-def test_a_file_that_is_open_to_others_is_refused_unless_the_person_says_so(tmp_path, mode):
+def test_a_file_that_is_open_to_others_is_refused_unless_the_provider_allows_it(tmp_path, mode):
     with pytest.raises(ConfigError, match="open to others") as caught:
         in_file(tmp_path, VALUE, mode=mode)
     assert caught.value.hint.startswith("chmod 600 ")
@@ -131,7 +131,7 @@ def test_the_limit_of_a_file_can_be_lowered(tmp_path):
         ({}, {}, "names no id"),
     ],
 )
-def test_what_cannot_be_resolved_says_why(tmp_path, reference, settings, why):
+def test_the_error_names_the_reason(tmp_path, reference, settings, why):
     with pytest.raises(ConfigError, match=why):
         resolve(reference, tmp_path, **settings)
 

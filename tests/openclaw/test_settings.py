@@ -122,7 +122,7 @@ def test_a_reference_to_a_secret_is_written(settings, text):
         ("models.providers.c.baseUrl.more", "single value"),
     ],
 )
-def test_what_openclaw_would_refuse_or_lists_hold_is_not_written(house, settings, path, said):
+def test_unknown_settings_and_parts_of_lists_are_not_written(house, settings, path, said):
     with pytest.raises(UsageError, match=said):
         settings.set(path, "x")
     assert house.home.config_path.read_text("utf-8") == TEXT
@@ -133,7 +133,7 @@ def test_null_is_no_setting(settings):
         settings.set("logging.file", "null")
 
 
-def test_a_key_somebody_else_put_there_may_be_changed(house):
+def test_an_unknown_key_that_is_in_the_file_may_be_changed(house):
     house.write_config({"theirs": {"a": 1}})
     house.client.settings.set("theirs.a", "2")
     assert house.config() == {"theirs": {"a": 2}}

@@ -183,7 +183,7 @@ def test_reading_leaves_the_folder_as_it_was(at, journal):
     assert tree(at) == before
 
 
-def test_beside_a_program_that_writes_what_is_committed_counts_and_nobody_waits(at):
+def test_while_another_program_writes_committed_logins_are_read_without_waiting(at):
     path = shared(at, document(other_x=KEY))
     update = "UPDATE config_machine_state SET value_json = ? WHERE state_key = 'authProfiles.store'"
     with closing(sqlite3.connect(path, isolation_level=None, timeout=0)) as writer:
@@ -217,7 +217,7 @@ def test_what_a_killed_program_had_committed_is_read_from_its_log(at, folder):
     assert (dead.sqlite_path.parent / "openclaw.sqlite-wal").read_bytes() == log
 
 
-def test_a_change_during_a_look_means_another_look(at):
+def test_a_change_during_the_reading_repeats_it(at):
     path = shared(at, document(other_x=KEY), journal="delete")
     looks = []
 

@@ -121,7 +121,7 @@ def test_all_files_are_joined_in_one_snapshot(at):
     assert [problem.path for problem in snapshot.problems] == [at.auth_profiles]
 
 
-def test_a_second_look_reads_nothing_and_a_change_is_seen(at):
+def test_unchanged_files_are_not_read_again_and_changed_ones_are(at):
     reads = []
 
     class Counting(FileSystem):
@@ -204,7 +204,7 @@ class Hasty(FileSystem):
 
 
 @pytest.mark.parametrize("torn", [PROFILES[:40], ""])
-def test_a_torn_file_is_looked_at_again(at, torn):
+def test_a_torn_file_is_read_again(at, torn):
     put(at.auth_profiles, torn)
     store = Store(at, fs=Hasty(lambda: put(at.auth_profiles, PROFILES)))
     assert list(store.load().profiles) == ["other:default"]
@@ -247,7 +247,7 @@ def test_an_edit_that_changes_nothing_does_not_write(at):
     assert at.config_path.stat() == before
 
 
-def test_a_plan_is_asked_again_when_somebody_else_writes(at):
+def test_a_plan_is_called_again_when_another_program_writes(at):
     put(at.config_path, CONFIG)
     seen = []
 
@@ -289,7 +289,7 @@ def test_variables_are_never_written_expanded(at):
     assert at.config_path.read_text() == text.replace('"${K}"', '"${K}", "api": "x"')
 
 
-def test_an_edit_stands_beside_an_include_and_wins(at):
+def test_an_edit_beside_an_include_wins(at):
     put(at.config_path, '{\n  agents: { $include: "./agents.json5" }\n}\n')
     more = put(at.state_dir / "agents.json5", "{defaults: {model: {primary: 'x/y', fallbacks: ['c/d']}}}")
     store = Store(at)
@@ -444,7 +444,7 @@ def test_a_full_disk_leaves_the_old_files(at):
     assert tree(at) == {"agents/main/agent/auth-profiles.json": PROFILES}
 
 
-# -- the SQLite era ------------------------------------------------------------------------
+# -- credentials in SQLite ------------------------------------------------------------------
 
 NOW_CONFIG = """\
 {

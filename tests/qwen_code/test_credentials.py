@@ -103,7 +103,7 @@ def test_without_a_file_there_is_no_login(folder):
         ({"expiry_date": float("inf")}, "expiry_date"),
     ],
 )
-def test_a_file_with_wrong_types_is_no_login_and_says_which(folder, change, word):
+def test_a_value_of_the_wrong_type_is_named_in_the_error(folder, change, word):
     path = creds(folder, CREDS | change)
     before = path.read_bytes()
     with pytest.raises(DocumentError, match=word) as caught:
@@ -123,7 +123,7 @@ def test_a_damaged_file_is_reported_with_its_path_and_left(folder, text):
     assert path.read_text() == text
 
 
-def test_half_a_file_is_looked_at_again(folder):
+def test_a_torn_file_is_read_again(folder):
     """Old releases write in place."""
     path = creds(folder, json.dumps(CREDS)[:40])
 
@@ -269,7 +269,7 @@ def test_a_full_disk_leaves_the_old_file(folder):
     assert names(folder) == ["oauth_creds.json"]
 
 
-def test_a_change_by_somebody_else_between_reading_and_renaming_is_merged(folder):
+def test_a_change_by_another_program_between_reading_and_renaming_is_merged(folder):
     path = creds(folder)
 
     class Busy(FileSystem):
@@ -365,14 +365,14 @@ def test_a_lock_that_a_leaving_qwen_code_removed_is_no_error(folder):
     assert names(folder) == []
 
 
-def test_waiting_lasts_longer_than_a_lock_can_be_abandoned_and_looks_often(folder):
+def test_waiting_lasts_longer_than_a_lock_can_be_stale(folder):
     delays = list(lock(folder).delays())
     assert 45 <= sum(delays) <= 47
     assert max(delays) <= 1
     assert delays[0] < 0.2
 
 
-def test_somebody_who_never_lets_go_is_said(folder):
+def test_a_lock_that_is_never_released_is_an_error(folder):
     leave_lock(folder)
     with pytest.raises(StoreBusy) as caught, lock(folder).hold(lambda _: None):
         pytest.fail("the lock is held by another")

@@ -1,7 +1,7 @@
 """The real programs beside us accept what we write, and we read what they write.
 
-They are installed into `.cache/neighbours` with npm (about a gigabyte, some minutes), so this runs only when it
-is asked for: OPENCLAW_TEST_NEIGHBOURS=1. They speak to the practice portal on this computer and to nobody else.
+They are installed into `.cache/real-programs` with npm (about a gigabyte, some minutes), so this runs only when it
+is asked for: OPENCLAW_TEST_REAL_PROGRAMS=1. They speak to the practice portal on this computer and to nobody else.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import built_in
 
 ENVIRONMENT = dict(os.environ)  # before the tests' own home hides npm's settings
-CACHE = Path(__file__).parents[2] / ".cache" / "neighbours"
+CACHE = Path(__file__).parents[2] / ".cache" / "real-programs"
 NPM = shutil.which("npm")
 NODE = shutil.which("node")
 
@@ -29,8 +29,8 @@ NODE = shutil.which("node")
 def why_not() -> str:
     if not (NPM and NODE):
         return "needs node and npm"
-    if ENVIRONMENT.get("OPENCLAW_TEST_NEIGHBOURS") != "1":
-        return "installs the real OpenClaw and Qwen Code: set OPENCLAW_TEST_NEIGHBOURS=1"
+    if ENVIRONMENT.get("OPENCLAW_TEST_REAL_PROGRAMS") != "1":
+        return "installs the real OpenClaw and Qwen Code: set OPENCLAW_TEST_REAL_PROGRAMS=1"
     return ""
 
 
@@ -50,8 +50,10 @@ class Program:
 
 # One dependency of theirs is a git repository, for which the published package of the same name stands in.
 _NO_GIT = {"libsignal": "npm:libsignal@2.0.1"}
-JSON_ERA = Program("openclaw@2026.2.26", (22, 12), "openclaw/openclaw.mjs", ("strip-ansi@7.2.0",), _NO_GIT)
-SQLITE_ERA = Program("openclaw@2026.9.6", (24, 16), "openclaw/openclaw.mjs", (), _NO_GIT)
+OPENCLAW_WITH_JSON = Program(
+    "openclaw@2026.2.26", (22, 12), "openclaw/openclaw.mjs", ("strip-ansi@7.2.0",), _NO_GIT
+)
+OPENCLAW_WITH_SQLITE = Program("openclaw@2026.9.6", (24, 16), "openclaw/openclaw.mjs", (), _NO_GIT)
 QWEN_CODE = Program("@qwen-code/qwen-code@0.12.0", (20, 0), "@qwen-code/qwen-code/cli.js")
 
 LOOPBACK_ONLY = """
@@ -90,7 +92,7 @@ def node_for(wanted: tuple[int, int]) -> str:
     return str(folder / "node_modules" / "node" / "bin" / "node")
 
 
-class Neighbour:
+class RealProgram:
     """A program and a home it runs in."""
 
     def __init__(self, program: Program, home: Path) -> None:
@@ -202,7 +204,7 @@ def test_openclaw_accepts_what_a_login_wrote(folder, us, config):
     us.home.config_path.parent.mkdir(mode=0o700)
     us.home.config_path.write_text(config, "utf-8")
     us.login()
-    openclaw = Neighbour(JSON_ERA, folder)
+    openclaw = RealProgram(OPENCLAW_WITH_JSON, folder)
     status = openclaw.json("models", "status")
     assert status["resolvedDefault"] == "qwen-portal/coder-model"
     assert status["aliases"]["qwen"] == "qwen-portal/coder-model"
@@ -229,7 +231,7 @@ def test_openclaw_accepts_every_setting_of_ours(folder, us):
     client.models.add_fallback("qwen-portal/coder-model")
     client.accounts.set_plugin("qwen-portal-auth", False)
     client.accounts.set_plugin("qwen-portal-auth", True)
-    status = Neighbour(JSON_ERA, folder).json("models", "status")
+    status = RealProgram(OPENCLAW_WITH_JSON, folder).json("models", "status")
     assert status["defaultModel"] == status["imageModel"] == "qwen-portal/vision-model"
     assert status["fallbacks"] == ["qwen-portal/coder-model"]
     assert status["aliases"] == {"qwen": "qwen-portal/coder-model", "eyes": "qwen-portal/vision-model"}
@@ -237,7 +239,7 @@ def test_openclaw_accepts_every_setting_of_ours(folder, us):
 
 def test_what_openclaw_writes_is_read_and_what_we_write_after_it_is_accepted(folder, us):
     us.login()
-    openclaw = Neighbour(JSON_ERA, folder)
+    openclaw = RealProgram(OPENCLAW_WITH_JSON, folder)
     openclaw.run("models", "set", "qwen-portal/vision-model")
     openclaw.run("models", "aliases", "add", "eyes", "qwen-portal/vision-model")
     openclaw.run("models", "fallbacks", "add", "qwen-portal/coder-model")
@@ -256,7 +258,7 @@ def test_what_openclaw_writes_is_read_and_what_we_write_after_it_is_accepted(fol
 def test_openclaw_asks_with_our_login(folder, us):
     us.login()
     us.portal.says("Hello from the portal")
-    said = Neighbour(JSON_ERA, folder).run(
+    said = RealProgram(OPENCLAW_WITH_JSON, folder).run(
         "agent", "--local", "--agent", "main", "--message", "hi", timeout=300
     )
     assert "Hello from the portal" in said
@@ -291,7 +293,7 @@ def test_qwen_code_goes_on_with_the_login_that_we_renewed(folder, us):
     renewed = json.loads(creds.read_text("utf-8"))
     assert renewed["access_token"] != login["access_token"]
     us.portal.says("Hello from the portal")
-    assert "Hello from the portal" in Neighbour(QWEN_CODE, folder).run("-p", "hi")
+    assert "Hello from the portal" in RealProgram(QWEN_CODE, folder).run("-p", "hi")
     assert us.bearers("/v1/chat/completions") == [renewed["access_token"]] * 2
     assert json.loads(creds.read_text("utf-8")) == renewed  # it saw no reason for a refresh of its own
 
@@ -299,7 +301,7 @@ def test_qwen_code_goes_on_with_the_login_that_we_renewed(folder, us):
 def test_a_home_that_openclaw_moved_to_its_database_is_read_and_left_alone(folder, us):
     us.login()
     before = Store(us.home).load().profiles["qwen-portal:default"]
-    openclaw = Neighbour(SQLITE_ERA, folder)
+    openclaw = RealProgram(OPENCLAW_WITH_SQLITE, folder)
     openclaw.run("doctor", "--fix", "--non-interactive", timeout=300)
     snapshot = Store(us.home).load()
     assert snapshot.storage == "sqlite"
