@@ -64,13 +64,13 @@ def truncate(completion: Completion, limit: int | None) -> Completion:
     left = (limit or 0) * CHARACTERS_PER_TOKEN
     if limit is None or sum(map(len, completion.text)) <= left:
         return completion
-    kept: list[str] = []
+    pieces: list[str] = []
     for piece in completion.text:
-        kept.append(piece[:left])
-        left -= len(kept[-1])
+        pieces.append(piece[:left])
+        left -= len(pieces[-1])
         if not left:
             break
-    return replace(completion, text=tuple(kept), finish="length")
+    return replace(completion, text=tuple(pieces), finish="length")
 
 
 def usage_of(completion: Completion, prompt: ChatPrompt) -> Mapping[str, Any]:

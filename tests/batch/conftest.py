@@ -1,4 +1,4 @@
-"""A home that is signed in at a practice portal on loopback, so that workers in other processes reach it too."""
+"""A home that is signed in to a practice portal on loopback, which workers in other processes reach too."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
 
 
-class Far:
-    """A portal other processes can ask, and a client that is signed in there. The clock is the real one."""
+class RemotePortal:
+    """A portal that other processes reach over loopback, and a client that is signed in to it; with the real clock."""
 
     def __init__(self, portal, origin, folder):
         self.portal = portal
@@ -25,10 +25,10 @@ class Far:
         asyncio.run(self._login())
 
     async def _login(self):
-        async def at_once(_):
+        async def no_wait(_):
             await asyncio.sleep(0)
 
-        runtime = Runtime(self._environ, sleep=at_once)
+        runtime = Runtime(self._environ, sleep=no_wait)
         async with Client(store=Store(self.home, Runtime(self._environ)), runtime=runtime) as client:
             async for event in client.login():
                 if hasattr(event, "prompt"):
@@ -41,20 +41,20 @@ class Far:
         return [r.json()["messages"][-1]["content"] for r in self.chats()]
 
     def tokens(self):
-        """Every bearer that was sent so far."""
+        """Every bearer that was sent so remote."""
         return {r.bearer() for r in self.chats()}
 
 
 @pytest.fixture
-def far(tmp_path):
+def remote(tmp_path):
     portal = Portal()
     with portal.serve() as origin:
-        yield Far(portal, origin, tmp_path / "far")
+        yield RemotePortal(portal, origin, tmp_path / "remote")
 
 
 @pytest.fixture(scope="module")
 def cluster_home(tmp_path_factory):
-    """A folder of their own for what clusters write; the folder to look for secrets in."""
+    """A temporary folder for the files of clusters, which is searched for secrets."""
     folder = tmp_path_factory.mktemp("cluster")
     before = {name: os.environ.get(name) for name in ("HOME", "IPYTHONDIR", "TMPDIR")}
     os.environ.update(HOME=str(folder), IPYTHONDIR=str(folder / "ipython"))

@@ -55,26 +55,26 @@ def test_the_item_key_depends_on_position_and_messages():
 
 
 @pytest.mark.slow
-def test_the_next_process_resumes_after_a_kill(far):
-    far.portal.takes(0.01)
+def test_the_next_process_resumes_after_a_kill(remote):
+    remote.portal.takes(0.01)
     environ = os.environ | {
-        "OPENCLAW_HOME": str(far.home.user_home),
-        "OPENCLAW_IPYTHON_OAUTH_ORIGIN": far.origin,
+        "OPENCLAW_HOME": str(remote.home.user_home),
+        "OPENCLAW_IPYTHON_OAUTH_ORIGIN": remote.origin,
     }
     process = subprocess.Popen([sys.executable, "-c", SCRIPT], env=environ)
     deadline = time.monotonic() + 60
-    while len(far.prompts()) < 120 and process.poll() is None and time.monotonic() < deadline:
+    while len(remote.prompts()) < 120 and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.kill()
     process.wait()
-    before = Counter(far.prompts())
+    before = Counter(remote.prompts())
     assert 120 <= len(before) < 300
-    far.portal.takes(0)
+    remote.portal.takes(0)
     replies = oc.map(
-        [f"item {i}" for i in range(300)], concurrency=4, client=far.client, progress=False, table=False
+        [f"item {i}" for i in range(300)], concurrency=4, client=remote.client, progress=False, table=False
     )
     assert [f"item {i}" in reply for i, reply in enumerate(replies)] == [True] * 300
     assert 0 < replies.tally.remembered <= len(before)
-    after = Counter(far.prompts())
+    after = Counter(remote.prompts())
     assert len(after) == 300
     assert max(after.values()) <= 2

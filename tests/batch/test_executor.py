@@ -80,52 +80,56 @@ def executor(request):
             yield request.getfixturevalue("engines").executor()
 
 
-def ask(far, items, prompt="{item}", **options):
-    return oc.map(items, prompt, client=far.client, **{"progress": False, "table": False, **options})
+def ask(remote, items, prompt="{item}", **options):
+    return oc.map(items, prompt, client=remote.client, **{"progress": False, "table": False, **options})
 
 
-def test_replies_of_chunks_are_in_the_order_of_the_items(far, executor):
-    replies = ask(far, [f"item-{i:03d}" for i in range(60)], "Say {item}.", concurrency=8, executor=executor)
+def test_replies_of_chunks_are_in_the_order_of_the_items(remote, executor):
+    replies = ask(
+        remote, [f"item-{i:03d}" for i in range(60)], "Say {item}.", concurrency=8, executor=executor
+    )
     assert [f"Say item-{i:03d}." in reply for i, reply in enumerate(replies)] == [True] * 60
-    assert Counter(far.prompts()) == Counter(f"Say item-{i:03d}." for i in range(60))
+    assert Counter(remote.prompts()) == Counter(f"Say item-{i:03d}." for i in range(60))
     assert replies[0].usage is not None
     assert workers_of(executor) == 2
 
 
-def test_the_driver_refreshes_an_expired_token_and_sends_the_rest_of_the_chunk_again(far, executor):
+def test_the_driver_refreshes_an_expired_token_and_sends_the_rest_of_the_chunk_again(remote, executor):
     def rows():
         for number in range(60):
             if number == 40:
-                far.portal.expires_tokens()
+                remote.portal.expires_tokens()
             yield f"item {number}"
 
-    replies = ask(far, rows(), concurrency=4, executor=executor)
+    replies = ask(remote, rows(), concurrency=4, executor=executor)
     assert replies.tally.errors == 0
-    assert Counter(far.prompts()).keys() == {f"item {i}" for i in range(60)}
-    assert len(far.tokens()) == 2
-    refreshes = [r for r in far.portal.requests if b"grant_type=refresh_token" in r.body]
+    assert Counter(remote.prompts()).keys() == {f"item {i}" for i in range(60)}
+    assert len(remote.tokens()) == 2
+    refreshes = [r for r in remote.portal.requests if b"grant_type=refresh_token" in r.body]
     assert len(refreshes) == 1
 
 
-def test_a_login_that_cannot_be_refreshed_ends_the_batch(far):
-    far.portal.expires_tokens().revokes_refresh()
+def test_a_login_that_cannot_be_refreshed_ends_the_batch(remote):
+    remote.portal.expires_tokens().revokes_refresh()
     with ThreadPoolExecutor(2) as pool, pytest.raises(oc.AuthError):
-        ask(far, [str(i) for i in range(60)], concurrency=4, executor=pool)
-    assert len(far.prompts()) <= 8
+        ask(remote, [str(i) for i in range(60)], concurrency=4, executor=pool)
+    assert len(remote.prompts()) <= 8
 
 
-def test_a_service_that_refuses_every_login_ends_the_batch(far):
-    far.portal.fails_next("completions", 401, {"error": {"message": "no"}}, times=None)
+def test_a_service_that_refuses_every_login_ends_the_batch(remote):
+    remote.portal.fails_next("completions", 401, {"error": {"message": "no"}}, times=None)
     with ThreadPoolExecutor(2) as pool, pytest.raises(oc.AuthError):
-        ask(far, [str(i) for i in range(60)], concurrency=4, executor=pool)
-    assert len(far.prompts()) <= 16
+        ask(remote, [str(i) for i in range(60)], concurrency=4, executor=pool)
+    assert len(remote.prompts()) <= 16
 
 
-def test_errors_are_values_and_workers_wait_after_too_many_requests(far):
-    far.portal.fails_next("completions", 400, {"error": {"message": "no"}})
-    far.portal.fails_next("completions", 429, {"error": {"code": "limit_requests"}}, {"retry-after-ms": "5"})
+def test_errors_are_values_and_workers_wait_after_too_many_requests(remote):
+    remote.portal.fails_next("completions", 400, {"error": {"message": "no"}})
+    remote.portal.fails_next(
+        "completions", 429, {"error": {"code": "limit_requests"}}, {"retry-after-ms": "5"}
+    )
     with ThreadPoolExecutor(1) as pool:
-        replies = ask(far, ["a", "b", "c"], concurrency=1, executor=pool)
+        replies = ask(remote, ["a", "b", "c"], concurrency=1, executor=pool)
     assert isinstance(replies[0], RequestRejected)
     assert [isinstance(reply, Reply) for reply in replies] == [False, True, True]
 
@@ -135,44 +139,44 @@ class Label:
     mood: str
 
 
-def test_the_driver_validates_the_schema_and_asks_again_after_a_mismatch(far):
-    far.portal.says("no json").says('{"mood": "a"}').says('{"mood": "b"}')
+def test_the_driver_validates_the_schema_and_asks_again_after_a_mismatch(remote):
+    remote.portal.says("no json").says('{"mood": "a"}').says('{"mood": "b"}')
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        replies = ask(far, ["x", "y"], concurrency=1, executor=pool, schema=Label)
+        replies = ask(remote, ["x", "y"], concurrency=1, executor=pool, schema=Label)
     assert {reply.parsed.mood for reply in replies} == {"a", "b"}
-    assert len(far.prompts()) == 3
+    assert len(remote.prompts()) == 3
 
 
-def test_cached_answers_need_no_login(far):
+def test_cached_answers_need_no_login(remote):
     with ThreadPoolExecutor(1) as pool:
-        ask(far, ["a", "b"], executor=pool, cache=True)
-        far.home.auth_profiles.unlink()
-        replies = ask(far, ["a", "b"], executor=pool, cache=True)
+        ask(remote, ["a", "b"], executor=pool, cache=True)
+        remote.home.auth_profiles.unlink()
+        replies = ask(remote, ["a", "b"], executor=pool, cache=True)
         with pytest.raises(LoginRequired):
-            ask(far, ["a", "c"], executor=pool, cache=True)
+            ask(remote, ["a", "c"], executor=pool, cache=True)
     assert [f"```text\n{item}\n```" in reply for item, reply in zip("ab", replies, strict=True)] == [True] * 2
-    assert len(far.prompts()) == 2
+    assert len(remote.prompts()) == 2
 
 
-def test_an_exhausted_quota_ends_the_batch_and_the_next_run_resumes(far):
-    far.portal.says("one").says("two")
+def test_an_exhausted_quota_ends_the_batch_and_the_next_run_resumes(remote):
+    remote.portal.says("one").says("two")
 
     def rows():
         for number in range(50):
             if number == 8:
-                far.portal.fails_next("completions", 402, {"error": {"message": "no money"}}, times=None)
+                remote.portal.fails_next("completions", 402, {"error": {"message": "no money"}}, times=None)
             yield str(number)
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(oc.ServiceError, match="the same call resumes"):
-        ask(far, rows(), concurrency=1, executor=pool, workers=1)
-    far.portal._failures.clear()
+        ask(remote, rows(), concurrency=1, executor=pool, workers=1)
+    remote.portal._failures.clear()
     with ThreadPoolExecutor(1) as pool:
-        again = ask(far, map(str, range(50)), concurrency=1, executor=pool)
+        again = ask(remote, map(str, range(50)), concurrency=1, executor=pool)
     assert again.tally.remembered >= 4
-    assert max(Counter(far.prompts()).values()) <= 2
+    assert max(Counter(remote.prompts()).values()) <= 2
 
 
-def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(far):
+def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(remote):
     def rows():
         for number in range(60):
             if number == 30:
@@ -180,23 +184,23 @@ def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(far):
             yield f"item {number}"
 
     with ThreadPoolExecutor(2) as pool, pytest.raises(Interrupted) as caught:
-        ask(far, rows(), concurrency=4, executor=pool)
+        ask(remote, rows(), concurrency=4, executor=pool)
     done = sum(reply is not None for reply in caught.value.results)
     with ThreadPoolExecutor(2) as pool:
-        again = ask(far, [f"item {i}" for i in range(60)], concurrency=4, executor=pool)
+        again = ask(remote, [f"item {i}" for i in range(60)], concurrency=4, executor=pool)
     assert again.tally.remembered >= done > 0
     assert [f"item {i}" in reply for i, reply in enumerate(again)] == [True] * 60
-    assert max(Counter(far.prompts()).values()) <= 2
+    assert max(Counter(remote.prompts()).values()) <= 2
 
 
-def test_cached_items_are_never_sent_to_a_worker(far):
+def test_cached_items_are_never_sent_to_a_worker(remote):
     executor = FailingExecutor()
     options = {"concurrency": 1, "executor": executor, "workers": 1, "cache": True}
-    ask(far, ["a", "b"], **options)
-    again = ask(far, ["a", "b"] * 200 + ["c"], **options)
+    ask(remote, ["a", "b"], **options)
+    again = ask(remote, ["a", "b"] * 200 + ["c"], **options)
     assert (len(again), again.tally.remembered, again.tally.errors) == (401, 400, 0)
     assert len(executor.chunks) == 2
-    assert far.prompts()[-1] == "c"
+    assert remote.prompts()[-1] == "c"
 
 
 # -- workers that fail -------------------------------------------------------------------------
@@ -210,23 +214,23 @@ def kills_at(number, count, pid):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_the_chunk_of_a_killed_dask_worker_is_sent_again(far, dask):
-    far.portal.takes(0.02)
+def test_the_chunk_of_a_killed_dask_worker_is_sent_again(remote, dask):
+    remote.portal.takes(0.02)
     victim = next(iter(dask.run(os.getpid).values()))
     executor = dask.get_executor()
-    replies = ask(far, kills_at(30, 80, victim), "Say {item}.", concurrency=4, executor=executor)
+    replies = ask(remote, kills_at(30, 80, victim), "Say {item}.", concurrency=4, executor=executor)
     assert [f"item {i}." in reply for i, reply in enumerate(replies)] == [True] * 80
-    assert max(Counter(far.prompts()).values()) <= 2
+    assert max(Counter(remote.prompts()).values()) <= 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_the_chunk_of_a_killed_ipyparallel_engine_is_sent_again(far, engines):
-    far.portal.takes(0.02)
+def test_the_chunk_of_a_killed_ipyparallel_engine_is_sent_again(remote, engines):
+    remote.portal.takes(0.02)
     executor = engines.executor()
     victim = engines[engines.ids[0]].apply_sync(os.getpid)
-    replies = ask(far, kills_at(30, 80, victim), "Say {item}.", concurrency=4, executor=executor)
+    replies = ask(remote, kills_at(30, 80, victim), "Say {item}.", concurrency=4, executor=executor)
     assert [f"item {i}." in reply for i, reply in enumerate(replies)] == [True] * 80
-    assert max(Counter(far.prompts()).values()) <= 2
+    assert max(Counter(remote.prompts()).values()) <= 2
 
 
 class FailingExecutor:
@@ -246,45 +250,45 @@ class FailingExecutor:
         return future
 
 
-def test_an_item_fails_after_three_workers_have_ended_over_it(far):
+def test_an_item_fails_after_three_workers_have_ended_over_it(remote):
     executor = FailingExecutor(2, 3, 4)
-    replies = ask(far, [str(i) for i in range(12)], concurrency=1, executor=executor, workers=1)
+    replies = ask(remote, [str(i) for i in range(12)], concurrency=1, executor=executor, workers=1)
     failed = [r for r in replies if isinstance(r, ServiceUnavailable)]
     assert len(failed) == 4
     assert "3 workers ended while they had this item" in str(failed[0])
-    assert len(set(far.prompts())) == 8
+    assert len(set(remote.prompts())) == 8
 
 
-def test_a_batch_ends_when_no_worker_returns_anything(far):
+def test_a_batch_ends_when_no_worker_returns_anything(remote):
     with pytest.raises(ServiceUnavailable, match="RuntimeError: the worker is gone") as caught:
-        ask(far, ["a", "b"], executor=FailingExecutor(*range(1, 99)))
+        ask(remote, ["a", "b"], executor=FailingExecutor(*range(1, 99)))
     assert "installed" in caught.value.hint
-    assert far.prompts() == []
+    assert remote.prompts() == []
 
 
-def test_an_executor_that_was_shut_down_ends_the_batch(far):
+def test_an_executor_that_was_shut_down_ends_the_batch(remote):
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(ServiceUnavailable, match="cannot schedule new futures"):
-        ask(far, ["a", "b"], executor=pool)
+        ask(remote, ["a", "b"], executor=pool)
 
 
 # -- the limits are shared ---------------------------------------------------------------------
 
 
-def test_each_chunk_has_its_share_of_the_limits_and_the_window_of_the_previous_one(far):
+def test_each_chunk_has_its_share_of_the_limits_and_the_window_of_the_previous_one(remote):
     executor = FailingExecutor()
     options = {"concurrency": 8, "requests_per_minute": 6000, "tokens_per_minute": 4e6}
-    ask(far, [str(i) for i in range(40)], executor=executor, workers=4, **options)
+    ask(remote, [str(i) for i in range(40)], executor=executor, workers=4, **options)
     assert {c.limits for c in executor.chunks} == {Limits(2, 1500, 1e6)}
     assert executor.chunks[0].window is None
     assert executor.chunks[-1].window == 2
     assert len({c.id for c in executor.chunks}) == len(executor.chunks) == 5
 
 
-def test_a_chunk_waits_for_what_the_previous_one_used_of_the_limits(far):
+def test_a_chunk_waits_for_what_the_previous_one_used_of_the_limits(remote):
     executor = FailingExecutor()
-    ask(far, list("abcde"), executor=executor, workers=1, concurrency=1, requests_per_minute=600)
+    ask(remote, list("abcde"), executor=executor, workers=1, concurrency=1, requests_per_minute=600)
     assert [len(c.requests) for c in executor.chunks] == [4, 1]
     assert executor.chunks[0].delay == 0
     assert 0 < executor.chunks[1].delay <= 0.4
@@ -304,9 +308,9 @@ def test_the_size_of_a_chunk_follows_the_limits(limits, size):
     assert chunk_size(limits) == size
 
 
-def test_few_items_are_divided_among_all_workers(far):
+def test_few_items_are_divided_among_all_workers(remote):
     executor = FailingExecutor()
-    ask(far, [str(i) for i in range(10)], executor=executor, workers=4)
+    ask(remote, [str(i) for i in range(10)], executor=executor, workers=4)
     assert [len(c.requests) for c in executor.chunks] == [3, 3, 3, 1]
 
 
@@ -356,9 +360,9 @@ def test_results_survive_pickling(result):
     assert vars(back) == vars(result)
 
 
-def test_the_results_of_a_worker_do_not_contain_the_token(far):
-    far.portal.fails_next("completions", 400, {"error": {"message": f"not with {TOKEN}"}})
-    returned = run_chunk(chunk(url=f"{far.origin}/v1/chat/completions"))
+def test_the_results_of_a_worker_do_not_contain_the_token(remote):
+    remote.portal.fails_next("completions", 400, {"error": {"message": f"not with {TOKEN}"}})
+    returned = run_chunk(chunk(url=f"{remote.origin}/v1/chat/completions"))
     assert isinstance(returned.results[0], RequestRejected)
     assert TOKEN.encode() not in pickle.dumps(returned)
 
@@ -367,13 +371,13 @@ def environment_of_worker():
     return dict(os.environ)
 
 
-def test_no_cluster_writes_the_login_anywhere(far, dask, engines, cluster_home):
+def test_no_cluster_writes_the_login_anywhere(remote, dask, engines, cluster_home):
     for executor in (dask.get_executor(), engines.executor()):
-        ask(far, [f"item {i}" for i in range(20)], concurrency=4, executor=executor)
-    far.portal.fails_next("completions", 400, {"error": {"message": "broken"}}, times=None)
+        ask(remote, [f"item {i}" for i in range(20)], concurrency=4, executor=executor)
+    remote.portal.fails_next("completions", 400, {"error": {"message": "broken"}}, times=None)
     with pytest.raises(RequestRejected):
-        ask(far, ["a"] * 30, concurrency=2, executor=dask.get_executor())
-    (token,) = far.tokens()
+        ask(remote, ["a"] * 30, concurrency=2, executor=dask.get_executor())
+    (token,) = remote.tokens()
     secret = token.encode()
     files = [path for path in cluster_home.rglob("*") if path.is_file()]
     assert files

@@ -1,4 +1,4 @@
-"""oc.map from its call to its results: real files, the practice portal in this process, a clock moved by hand."""
+"""oc.map from call to results, with real files, the practice portal in this process, and a manual clock."""
 
 import _thread
 import asyncio
@@ -399,9 +399,9 @@ def test_without_resume_nothing_is_stored_or_loaded(signed):
         ask(signed, interrupted_at(10, 300), resume=False)
     replies = ask(signed, [f"item {i}" for i in range(20)], resume=False)
     assert replies.tally.remembered == 0
-    kept = [f.read_bytes() for f in signed.home.journal.parent.glob("journal*")]
-    assert kept
-    assert not any(b"item 3" in content for content in kept)
+    stored = [f.read_bytes() for f in signed.home.journal.parent.glob("journal*")]
+    assert stored
+    assert not any(b"item 3" in content for content in stored)
 
 
 def test_a_complete_batch_is_sent_again_next_time(signed):

@@ -1,4 +1,4 @@
-"""What is seen of a batch: a meter while it runs, a line that stays."""
+"""The progress of a batch: a meter while it runs, and a line at the end."""
 
 import io
 

@@ -22,7 +22,7 @@ CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest())
 
 
 class Clock:
-    """A clock that only moves when told to."""
+    """A manual clock."""
 
     now = 1_800_000_000.0
 
@@ -63,13 +63,13 @@ class Received:
         return [chunk["choices"][0]["delta"] for chunk in self.chunks if chunk["choices"]]
 
     @property
-    def said(self) -> str:
+    def content(self) -> str:
         if self.headers["content-type"] == "application/json":
             return self.json()["choices"][0]["message"]["content"]
         return "".join(delta.get("content") or "" for delta in self.deltas)
 
     @property
-    def thought(self) -> str:
+    def reasoning(self) -> str:
         return "".join(delta.get("reasoning_content") or "" for delta in self.deltas)
 
 

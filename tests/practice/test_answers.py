@@ -38,8 +38,8 @@ ADD = {
 @pytest.mark.parametrize("prompt", ["hello", "", "write python code", "show me everything", "a,b\n1,2\n3,4"])
 def test_every_answer_says_that_it_does_not_come_from_a_model(ask, prompt):
     answer = ask.chat(prompt)
-    assert answer.said.startswith(DISCLAIMER)
-    assert ask.chat(prompt).said == answer.said
+    assert answer.content.startswith(DISCLAIMER)
+    assert ask.chat(prompt).content == answer.content
 
 
 def test_the_answer_describes_the_request(ask, png):
@@ -53,26 +53,28 @@ def test_the_answer_describes_the_request(ask, png):
         "first question",
         {"role": "assistant", "content": "a"},
     ]
-    said = ask.chat(*messages, {"role": "user", "content": parts}, model="vision-model", temperature=0.2).said
-    assert "4 messages for the model `vision-model`" in said
-    assert "13 characters, 3 words" in said
-    assert "image 1: PNG, 640 × 480 pixels, 29 bytes" in said
-    assert "image 2: by address at example.org, not fetched" in said
-    assert "before that you asked `first question`" in said
-    assert "temperature 0.2" in said
-    assert "secret" not in said
+    content = ask.chat(
+        *messages, {"role": "user", "content": parts}, model="vision-model", temperature=0.2
+    ).content
+    assert "4 messages for the model `vision-model`" in content
+    assert "13 characters, 3 words" in content
+    assert "image 1: PNG, 640 × 480 pixels, 29 bytes" in content
+    assert "image 2: by address at example.org, not fetched" in content
+    assert "before that you asked `first question`" in content
+    assert "temperature 0.2" in content
+    assert "secret" not in content
 
 
 def test_a_table_is_summarised(ask):
-    said = ask.chat("Look:\n```csv\ncity,size\nBonn,2\nBonn,3\nUlm,7\n```\nThanks").said
-    assert "| size | 3 | 4 | 2 | 7 |  |" in said
-    assert "| city | 3 | | | | Bonn (2), Ulm (1) |" in said
+    content = ask.chat("Look:\n```csv\ncity,size\nBonn,2\nBonn,3\nUlm,7\n```\nThanks").content
+    assert "| size | 3 | 4 | 2 | 7 |  |" in content
+    assert "| city | 3 | | | | Bonn (2), Ulm (1) |" in content
 
 
 def test_prose_with_commas_is_not_a_table(ask):
     assert (
         "Your table"
-        not in ask.chat("Well, I think so.\nYes, indeed, it is.\nNo, never.\nSure, why not.").said
+        not in ask.chat("Well, I think so.\nYes, indeed, it is.\nNo, never.\nSure, why not.").content
     )
 
 
@@ -137,32 +139,32 @@ def test_any_text_is_searched_for_a_table_without_failing(text):
     "prompt", ["Write python code about 'quotes' and \\ `ticks`", 'code for:\na,b\n1,"x, y"\n3,4']
 )
 def test_requested_code_runs(ask, prompt):
-    blocks = re.findall(r"```python\n(.*?)\n```", ask.chat(prompt).said, re.S)
+    blocks = re.findall(r"```python\n(.*?)\n```", ask.chat(prompt).content, re.S)
     run = subprocess.run([sys.executable, "-c", blocks[-1]], capture_output=True, text=True, check=False)
     assert (run.returncode, bool(run.stdout)) == (0, True)
 
 
 def test_code_to_be_fixed_is_returned_unchanged(ask):
-    said = ask.chat("Fix this:\n```python\n1 / 0\n```").said
-    assert "cannot repair code; this is the cell as it came\n1 / 0\n```" in said
+    content = ask.chat("Fix this:\n```python\n1 / 0\n```").content
+    assert "cannot repair code; this is the cell as it came\n1 / 0\n```" in content
 
 
 def test_a_prompt_cannot_end_the_fence_that_quotes_it(ask):
-    said = ask.chat("````\n# heading").said
-    assert "`````text\n````\n# heading\n`````" in said
+    content = ask.chat("````\n# heading").content
+    assert "`````text\n````\n# heading\n`````" in content
 
 
 def test_the_tour_shows_table_mathematics_and_code(ask):
-    said = ask.chat("please show me everything").said
-    assert all(piece in said for piece in ("| one | 1 | 1 |", "$$\\int", "```python", "> A quotation"))
+    content = ask.chat("please show me everything").content
+    assert all(piece in content for piece in ("| one | 1 | 1 |", "$$\\int", "```python", "> A quotation"))
 
 
 def test_thinking_comes_first(ask):
     answer = ask.chat("hello there", stream=True, enable_thinking=True)
     kinds = ["thought" if delta.get("reasoning_content") else "said" for delta in answer.deltas[1:]]
     assert kinds == sorted(kinds, reverse=True)
-    assert "2 words" in answer.thought
-    assert ask.chat("hello there", stream=True, enable_thinking=False).thought == ""
+    assert "2 words" in answer.reasoning
+    assert ask.chat("hello there", stream=True, enable_thinking=False).reasoning == ""
 
 
 def test_max_tokens_truncates_the_answer(ask):
@@ -198,27 +200,27 @@ def test_functions_are_called_when_named_or_required(ask, prompt, choice, called
 
 def test_results_of_functions_are_quoted(ask):
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
-    said = ask.chat(
+    content = ask.chat(
         "add 2 and 3",
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": "5"},
         tools=[ADD],
-    ).said
-    assert said.startswith(DISCLAIMER)
-    assert "`add` returned:\n\n```text\n5\n```" in said
+    ).content
+    assert content.startswith(DISCLAIMER)
+    assert "`add` returned:\n\n```text\n5\n```" in content
 
 
 def test_results_of_functions_fill_the_schema(ask):
     call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": "{}"}}
     schema = {"type": "object", "properties": {"total": {"type": "integer"}}}
-    said = ask.chat(
+    content = ask.chat(
         "add 2 and 3",
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "c1", "content": "5"},
         tools=[ADD],
         response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
-    ).said
-    assert json.loads(said) == {"total": 5}
+    ).content
+    assert json.loads(content) == {"total": 5}
 
 
 def test_several_calls_can_be_scripted_at_once(ask, portal):
@@ -230,17 +232,17 @@ def test_several_calls_can_be_scripted_at_once(ask, portal):
 
 
 def test_json_mode_is_answered_with_json(ask):
-    value = json.loads(ask.chat("as json please", response_format={"type": "json_object"}).said)
+    value = json.loads(ask.chat("as json please", response_format={"type": "json_object"}).content)
     assert "not a model" in value["note"]
 
 
 @pytest.mark.parametrize("name", ["json", "html", "math"])
 def test_single_values_have_the_form_that_the_magic_displays(ask, name):
     system = {"role": "system", "content": find_format(name).system_prompt(None)}
-    said = ask.chat(system, "a <b>page</b>").said
-    assert "not a model" in said
+    content = ask.chat(system, "a <b>page</b>").content
+    assert "not a model" in content
     shown = {"json": format_json, "html": format_html, "math": format_math}[name](
-        Reply(said, finish_reason="stop")
+        Reply(content, finish_reason="stop")
     )
     assert shown.bundle is not None
     assert "<b>page" not in shown.bundle["text/plain"]
@@ -264,11 +266,11 @@ SCHEMA = {
 @pytest.mark.parametrize("spoken", [False, True])
 def test_a_schema_is_filled_from_response_format_or_from_the_prompt(ask, spoken):
     if spoken:
-        said = ask.chat(f"a bad day, 9\n{json.dumps(SCHEMA)}").said
+        content = ask.chat(f"a bad day, 9\n{json.dumps(SCHEMA)}").content
     else:
         wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": SCHEMA}}
-        said = ask.chat("a bad day, 9", response_format=wanted).said
-    value = json.loads(said)
+        content = ask.chat("a bad day, 9", response_format=wanted).content
+    value = json.loads(content)
     assert value["mood"] in ("good", "bad")
     assert 1 <= value["score"] <= 5
     assert len(value["tags"]) == 2

@@ -84,8 +84,8 @@ def test_the_pace_of_the_portal_applies_to_answers_without_their_own(ask, portal
 
 def test_queued_answers_come_first_and_later_ones_are_composed(ask, portal):
     portal.says("one").says("two")
-    assert [ask.chat("x").said for _ in range(2)] == ["one", "two"]
-    assert "not a model" in ask.chat("x").said
+    assert [ask.chat("x").content for _ in range(2)] == ["one", "two"]
+    assert "not a model" in ask.chat("x").content
 
 
 @pytest.mark.parametrize(("script", "fault"), [("breaks_after", Cut()), ("stalls_after", Stall())])
@@ -93,7 +93,7 @@ def test_queued_answers_come_first_and_later_ones_are_composed(ask, portal):
 def test_a_fault_comes_after_that_many_deltas(ask, portal, script, fault, after):
     getattr(portal.says("a", "b"), script)(after)
     answer = ask.chat("hello", **STREAM)
-    assert answer.said == "ab"[:after]
+    assert answer.content == "ab"[:after]
     assert answer.steps[-1] == fault
     assert 'finish_reason": "stop' not in answer.text
     assert "[DONE]" not in answer.text
@@ -101,7 +101,7 @@ def test_a_fault_comes_after_that_many_deltas(ask, portal, script, fault, after)
 
 def test_a_fault_without_an_answer_breaks_the_composed_one(ask, portal):
     portal.breaks_after(2)
-    assert ask.chat("hello", stream=True).said == "*I am "
+    assert ask.chat("hello", stream=True).content == "*I am "
     assert ask.chat("hello", stream=True).steps[-1] == b"data: [DONE]\n\n"
 
 
@@ -116,7 +116,7 @@ def test_a_fault_in_a_document_leaves_half_of_it(ask, portal):
 def test_an_answer_can_end_without_a_finish_reason(ask, portal):
     portal.says("Hel", finish=None)
     answer = ask.chat("hello", **STREAM)
-    assert answer.said == "Hel"
+    assert answer.content == "Hel"
     assert all(chunk["choices"][0]["finish_reason"] is None for chunk in answer.chunks)
     assert b"[DONE]" not in answer.body
 
@@ -130,7 +130,7 @@ def test_a_raw_stream_is_sent_byte_for_byte(ask, portal):
 def test_floods_repeats_one_delta(ask, portal):
     portal.floods(5_000)
     answer = ask.chat("hello", stream=True)
-    assert answer.said == "12345" * 5_000
+    assert answer.content == "12345" * 5_000
     assert len(answer.steps) == 5_003
 
 
@@ -170,7 +170,7 @@ def test_failures_can_last(ask, portal):
 def test_a_failed_request_uses_no_queued_answer(ask, portal):
     portal.says("kept").fails_next("/chat", 500)
     assert ask.chat("hello").status == 500
-    assert ask.chat("hello").said == "kept"
+    assert ask.chat("hello").content == "kept"
 
 
 def test_the_firewall_answers_200_with_a_page(ask, portal):
