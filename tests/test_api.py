@@ -172,7 +172,7 @@ def test_attachments_stand_before_the_prompt_under_their_names(client, portal, t
     content = last_body(portal)["messages"][-1]["content"]
     parts = ["table (dict", "value_2 (dict", "notes.txt (", "from a file", "Look at"]
     assert [content.index(part) for part in parts] == sorted(content.index(part) for part in parts)
-    with pytest.raises(oc.UsageError, match="no file"):
+    with pytest.raises(oc.UsageError, match="nor a file"):
         oc.ask("hi", attach=["lost.txt"], client=client)
 
 

@@ -1,4 +1,4 @@
-"""Schemas and tools through the client: what is asked of the service, in which order things come, how it ends."""
+"""Schemas and tools through the client: requests, the order of events, and how it ends."""
 
 import asyncio
 import dataclasses
@@ -52,7 +52,7 @@ def chats(house):
     return [r.json() for r in house.portal.requests if r.path.endswith("/chat/completions")]
 
 
-def test_an_answer_comes_as_an_object(house):
+def test_an_answer_is_parsed_into_an_object(house):
     reply = run(house, lambda client: client.ask('the point 3 called "p"', schema=Point))
     assert reply.parsed == Point(3, "p")
     assert reply == '{"x": 3, "name": "p"}'
@@ -60,7 +60,7 @@ def test_an_answer_comes_as_an_object(house):
     assert reply.model == "qwen-portal/coder-model"
 
 
-def test_options_hold_in_every_round(house):
+def test_options_are_sent_in_every_round(house):
     house.portal.says("no").says('{"x": 1, "name": "a"}')
     ask = {"schema": Point, "system": "be brief", "temperature": 0.5, "model": "qwen", "extra": {"seed": 7}}
     run(house, lambda client: client.ask("go", **ask))
@@ -69,7 +69,7 @@ def test_options_hold_in_every_round(house):
         assert body["messages"][0]["content"].startswith("be brief\n\nAnswer with JSON only")
 
 
-def test_a_second_mismatch_is_raised_with_the_answer(house):
+def test_a_second_mismatch_is_an_error_with_the_answer(house):
     house.portal.says("one").says("two")
     with pytest.raises(SchemaMismatch) as caught:
         run(house, lambda client: client.ask("go", schema=Point))
@@ -77,7 +77,7 @@ def test_a_second_mismatch_is_raised_with_the_answer(house):
     assert caught.value.reply.usage.output_tokens == 2
 
 
-def test_calls_and_results_stand_in_the_stream_and_the_whole_answer_at_its_end(house):
+def test_the_stream_has_calls_and_results_and_the_answer_at_its_end(house):
     house.portal.calls("add", {"a": 1, "b": 2}, ("twice", {"a": 4})).says("It is ", "11.")
 
     async def work(client):
@@ -106,7 +106,7 @@ def test_calls_and_results_stand_in_the_stream_and_the_whole_answer_at_its_end(h
     assert [call.name for call in events[-1].reply.tool_calls] == ["add", "twice"]
 
 
-def test_the_usage_of_all_rounds_is_added_up(house):
+def test_the_usage_is_the_sum_of_all_rounds(house):
     house.portal.calls("add", {"a": 1, "b": 2}).says(
         "3", usage={"prompt_tokens": 100, "completion_tokens": 1}
     )
@@ -115,13 +115,13 @@ def test_the_usage_of_all_rounds_is_added_up(house):
     assert isinstance(reply.usage, Usage)
 
 
-def test_functions_may_be_given_names(house):
+def test_functions_can_be_passed_with_names(house):
     house.portal.calls("plus", {"a": 1, "b": 2}).says("ok")
     run(house, lambda client: client.ask("go", tools={"plus": add}))
     assert chats(house)[-1]["messages"][-1] == {"role": "tool", "content": "3", "tool_call_id": "call_1"}
 
 
-def test_a_conversation_goes_on_with_functions(house):
+def test_a_conversation_can_be_continued_with_functions(house):
     turns = [
         Message("system", "be brief"),
         Message("user", "a"),
@@ -139,7 +139,7 @@ def test_a_conversation_goes_on_with_functions(house):
     ]
 
 
-def test_ordinary_functions_do_not_hold_up_the_loop(house):
+def test_ordinary_functions_do_not_block_the_loop(house):
     """The function waits for something that only the loop can do."""
     house.portal.calls("wait", {}).says("ok")
 
@@ -184,7 +184,7 @@ def test_leaving_the_stream_while_a_function_runs_cancels_it(house):
     assert ended == [True]
 
 
-def test_a_model_that_goes_on_calling_is_stopped(house):
+def test_too_many_rounds_are_an_error(house):
     for number in range(9):
         house.portal.calls("add", {"a": number, "b": 0})
     with pytest.raises(TooManyRounds):
@@ -194,13 +194,13 @@ def test_a_model_that_goes_on_calling_is_stopped(house):
 
 
 @pytest.mark.parametrize("options", [{"schema": 3}, {"tools": [3]}, {"tools": [add, add]}])
-def test_what_cannot_be_asked_fails_before_anything_is_sent(house, options):
+def test_an_invalid_schema_or_tool_is_an_error_before_any_request(house, options):
     with pytest.raises(UsageError):
         run(house, lambda client: client.ask("go", **options))
     assert chats(house) == []
 
 
-def test_a_question_that_is_ready_takes_no_schema_any_more(house):
+def test_a_resolved_request_takes_no_schema(house):
     async def work(client):
         return await client.ask(client.resolve("go"), schema=Point)
 
@@ -208,7 +208,7 @@ def test_a_question_that_is_ready_takes_no_schema_any_more(house):
         run(house, work)
 
 
-def test_images_go_along_once_in_every_round(house):
+def test_images_are_sent_once_in_every_round(house):
     png = Image.new("RGB", (64, 48), "red")
     house.portal.says("no").says('{"x": 1, "name": "a"}')
     ask = {"images": [png], "model": "qwen-portal/vision-model", "schema": Point}

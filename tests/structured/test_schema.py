@@ -144,12 +144,12 @@ def test_a_mismatch_says_where(wanted, text, said):
     assert len(str(caught.value)) < 500
 
 
-def test_of_several_pieces_the_one_that_fits_is_taken():
+def test_of_several_json_values_the_one_that_fits_is_used():
     assert schema_of(Struct).validate('First {"m": 1000000000}, then {"n": 2}.') == Struct(2)
 
 
 @pytest.mark.parametrize("wanted", [3, "Bird", object(), print, Bird("Adelie", 1), None])
-def test_what_is_no_schema_is_refused_with_what_would_be_one(wanted):
+def test_a_value_that_is_not_a_schema_is_refused_with_a_hint(wanted):
     with pytest.raises(UsageError) as caught:
         schema_of(wanted)
     assert "no schema" in str(caught.value)
@@ -157,18 +157,18 @@ def test_what_is_no_schema_is_refused_with_what_would_be_one(wanted):
 
 
 @pytest.mark.parametrize("wanted", [{"type": "nonsense"}, {"properties": 3}])
-def test_a_dictionary_that_is_no_json_schema_is_refused(wanted):
+def test_an_invalid_json_schema_is_refused(wanted):
     with pytest.raises(UsageError, match="no JSON schema"):
         schema_of(wanted)
 
 
-def test_nothing_that_a_schema_refers_to_is_fetched():
+def test_references_of_a_schema_are_not_fetched():
     schema = schema_of({"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}})
     with pytest.raises(UsageError, match=r"127\.0\.0\.1"):
         schema.validate('{"a": 1}')
 
 
-def test_a_type_that_was_never_defined_is_named():
+def test_an_undefined_type_is_named_in_the_error():
     @dataclasses.dataclass
     class Lost:
         x: "NotAnywhere"  # noqa: F821
@@ -177,7 +177,7 @@ def test_a_type_that_was_never_defined_is_named():
         schema_of(Lost)
 
 
-def test_a_schema_is_its_own_schema():
+def test_a_schema_is_returned_unchanged():
     schema = schema_of(Bird)
     assert schema_of(schema) is schema
     assert isinstance(schema, Schema)
@@ -196,11 +196,11 @@ def test_a_schema_is_its_own_schema():
         (3, False),
     ],
 )
-def test_suggestions_know_what_a_schema_looks_like(value, looks):
+def test_values_that_look_like_a_schema_are_recognised(value, looks):
     assert is_schema(value) is looks
 
 
-def test_without_jsonschema_one_sentence_says_what_to_install():
+def test_without_jsonschema_the_error_has_the_install_command():
     code = """
 import sys
 sys.modules["jsonschema"] = None
@@ -223,7 +223,7 @@ print(schema_of(D).validate('{"x": 1}'), "pydantic" in sys.modules)
 @given(
     st.builds(Bird, st.sampled_from(["Adelie", "Gentoo"]), st.floats(0, 1e6), st.lists(st.text(), max_size=3))
 )
-def test_what_was_written_as_an_object_is_read_back(bird):
+def test_an_encoded_object_is_read_back(bird):
     assert schema_of(Bird).validate(json.dumps(dataclasses.asdict(bird))) == bird
     assert schema_of(list[Bird]).validate(json.dumps({"value": [dataclasses.asdict(bird)]})) == [bird]
 

@@ -1,4 +1,4 @@
-"""Functions as the model is told of them, arguments as it gives them, results as it is told them."""
+"""Functions for a model: their schemas, the conversion of arguments, the text of results."""
 
 import dataclasses
 import functools
@@ -73,7 +73,7 @@ def parameters(function, name="f"):
     return tool_of(function, name).spec["function"]["parameters"]
 
 
-def test_signature_and_docstring_say_what_a_function_is():
+def test_the_spec_comes_from_the_signature_and_the_docstring():
     spec = tool_of(weather, "weather").spec
     assert spec["type"] == "function"
     assert spec["function"]["name"] == "weather"
@@ -89,33 +89,33 @@ def test_signature_and_docstring_say_what_a_function_is():
     assert set(schema["$defs"]) == {"Place"}
 
 
-def test_arguments_are_converted_to_what_is_annotated():
-    places, names = tool_of(weather, "weather").arguments('{"place": {"lat": "48.5"}, "hours": "12"}')
-    assert (places, names) == ((), {"place": Place(48.5), "hours": 12})
-    assert weather(*places, **names)[:2] == (Place(48.5), "today")
+def test_arguments_are_converted_to_the_annotated_types():
+    args, kwargs = tool_of(weather, "weather").arguments('{"place": {"lat": "48.5"}, "hours": "12"}')
+    assert (args, kwargs) == ((), {"place": Place(48.5), "hours": 12})
+    assert weather(*args, **kwargs)[:2] == (Place(48.5), "today")
 
 
-def test_what_the_model_leaves_out_is_left_to_the_functions_own_defaults():
+def test_left_out_arguments_take_the_defaults_of_the_function():
     marker = object()
 
     def f(a: int, b=marker, c: list[int] = []):  # noqa: B006
         return b is marker, c
 
     tool = tool_of(f, "f")
-    _, names = tool.arguments('{"a": 1}')
-    assert f(**names) == (True, [])
+    _, kwargs = tool.arguments('{"a": 1}')
+    assert f(**kwargs) == (True, [])
     assert "default" not in tool.spec["function"]["parameters"]["properties"]["b"]
 
 
-def test_parameters_by_place_are_passed_by_place():
+def test_positional_only_parameters_are_passed_by_position():
     def f(a: int, /, b: int):
         return a - b
 
-    places, names = tool_of(f, "f").arguments('{"b": 1, "a": 3}')
-    assert f(*places, **names) == 2
+    args, kwargs = tool_of(f, "f").arguments('{"b": 1, "a": 3}')
+    assert f(*args, **kwargs) == 2
 
 
-def test_no_arguments_may_be_said_in_several_ways():
+def test_empty_text_means_no_arguments():
     def now():
         return 1
 
@@ -123,15 +123,15 @@ def test_no_arguments_may_be_said_in_several_ways():
         assert tool_of(now, "now").arguments(text) == ((), {})
 
 
-def test_pydantic_models_are_taken_as_parameters():
+def test_parameters_may_be_pydantic_models():
     def look(query: Query):
         return query
 
     tool = tool_of(look, "look")
     schema = parameters(look)
     jsonschema.Draft202012Validator(schema).validate({"query": {"words": "a", "inner": {"words": "b"}}})
-    _, names = tool.arguments('{"query": {"words": "a", "inner": {"words": "b"}}}')
-    assert names == {"query": Query(words="a", inner=Query(words="b"))}
+    _, kwargs = tool.arguments('{"query": {"words": "a", "inner": {"words": "b"}}}')
+    assert kwargs == {"query": Query(words="a", inner=Query(words="b"))}
     with pytest.raises(BadArguments, match="words"):
         tool.arguments('{"query": {}}')
 
@@ -147,13 +147,13 @@ def test_pydantic_models_are_taken_as_parameters():
         (lambda number: number, "<lambda>", None),
     ],
 )
-def test_methods_objects_partials_and_classes_can_be_called_too(function, name, described):
+def test_methods_objects_partials_and_classes_can_be_tools(function, name, described):
     assert name_of(function) == name
     tool = tools_of([function])[name.replace("<", "_").replace(">", "_")]
     assert tool.spec["function"].get("description") == described
 
 
-def test_names_that_services_do_not_take_are_rewritten():
+def test_names_that_services_refuse_are_rewritten():
     assert set(tools_of({"db.find": Database().find, "größe": len_of})) == {"db_find", "gr__e"}
 
 
@@ -161,7 +161,7 @@ def len_of(text: str) -> int:
     return len(text)
 
 
-def test_two_functions_of_one_name_are_refused():
+def test_two_functions_with_the_same_name_are_refused():
     with pytest.raises(UsageError, match="two functions are called len_of"):
         tools_of([len_of, len_of])
 
@@ -175,17 +175,17 @@ def of_unknown(x: "Unknown"):  # noqa: F821
 
 
 @pytest.mark.parametrize(
-    ("function", "said"),
+    ("function", "message"),
     [(3, "cannot be called"), (max, "no signature"), (of_frame, "DataFrame"), (of_unknown, "Unknown")],
 )
-def test_what_cannot_be_offered_is_refused_by_name(function, said):
-    with pytest.raises(UsageError, match=said) as caught:
+def test_a_function_that_cannot_be_a_tool_is_refused_by_name(function, message):
+    with pytest.raises(UsageError, match=message) as caught:
         tool_of(function, "this_one")
     assert "this_one" in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ('{"place": {"la', "not JSON"),
         ("[]", "JSON object"),
@@ -196,14 +196,14 @@ def test_what_cannot_be_offered_is_refused_by_name(function, said):
         ('{"place": {"lat": 1}, "day": "yesterday"}', "yesterday"),
     ],
 )
-def test_arguments_that_cannot_be_passed_say_why(arguments, said):
+def test_arguments_that_do_not_fit_are_refused_with_the_reason(arguments, message):
     with pytest.raises(BadArguments) as caught:
         tool_of(weather, "weather").arguments(arguments)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @given(st.text(max_size=40) | st.from_regex(r'\{"(place|day|x)": [0-9{"}]*\}', fullmatch=True))
-def test_any_text_is_arguments_or_says_why_not(text):
+def test_any_text_is_converted_or_refused_with_the_reason(text):
     try:
         tool_of(weather, "weather").arguments(text)
     except BadArguments as error:
@@ -231,7 +231,7 @@ class Unprintable:
         (3 + 2j, "(3+2j)"),
     ],
 )
-def test_results_are_json_where_they_can_be(value, text):
+def test_a_result_is_json_if_it_has_a_json_form(value, text):
     assert result_text(value) == text
 
 
@@ -249,28 +249,28 @@ class Raising:
     [Raising(), [Raising()], pl.DataFrame({"a": [[1, 2], [3]]})],
     ids=["raising", "in a list", "a frame"],
 )
-def test_a_result_that_cannot_be_written_ends_nothing(value):
+def test_a_result_that_cannot_be_converted_raises_nothing(value):
     assert result_text(value)
 
 
-def test_a_long_table_is_described_instead():
+def test_a_long_table_is_summarised():
     text = result_text(pd.DataFrame({"number": range(100_000)}))
     assert len(text) < RESULT_LIMIT + 100
     assert "100,000" in text or "100000" in text
 
 
-def test_an_object_that_cannot_be_printed_is_no_error():
+def test_an_object_whose_repr_raises_is_named():
     assert "Unprintable" in result_text(Unprintable())
     assert "Unprintable" in result_text([Unprintable()])
 
 
-def test_a_long_result_is_cut_and_says_so():
+def test_a_long_result_is_truncated_with_a_note():
     text = result_text("x" * (RESULT_LIMIT + 1_234))
     assert text.startswith("x" * RESULT_LIMIT)
     assert text.endswith("1,234 characters more")
 
 
-def test_the_model_is_told_type_and_message_of_an_error_and_nothing_else():
+def test_the_text_of_an_error_is_its_type_and_message_without_secrets():
     try:
         operator.itemgetter("a")({})
     except KeyError as error:
@@ -282,7 +282,7 @@ def test_the_model_is_told_type_and_message_of_an_error_and_nothing_else():
     assert len(error_text(RuntimeError("y" * 100_000))) < 2_100
 
 
-def test_an_error_that_cannot_be_printed_is_told_by_its_type():
+def test_the_text_of_an_error_whose_str_raises_is_its_type():
     class Odd(Exception):
         def __str__(self):
             raise RuntimeError("no")
@@ -290,6 +290,6 @@ def test_an_error_that_cannot_be_printed_is_told_by_its_type():
     assert error_text(Odd()) == "Odd"
 
 
-def test_a_schema_survives_json():
+def test_a_spec_can_be_encoded_as_json():
     spec = tool_of(weather, "weather").spec
     assert json.loads(json.dumps(spec)) == spec
