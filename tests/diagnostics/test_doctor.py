@@ -1,17 +1,15 @@
-"""The check-up: what it finds, what mends it, and that it never writes."""
+"""The check-up: its findings, the commands that repair them, and that it never writes."""
 
 import asyncio
 import json
 import sys
 import time
-from pathlib import Path
 
 import httpx
 import pytest
-from msgspec.structs import replace
+from checkup import examine, faults, seen
 
 from openclaw_ipython.client import Client, Runtime
-from openclaw_ipython.diagnostics.file_checks import FileFact, check_files, inspect_files
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.shell.commands import dispatch, find
@@ -21,21 +19,6 @@ from openclaw_ipython.shell.parser import words
 posix = pytest.mark.skipif(sys.platform == "win32", reason="about permissions")
 PORTAL = "qwen-portal/coder-model"
 KEY = "sk-made-up-0123456789"
-
-
-def examine(house, *, probe=False):
-    return asyncio.run(house.client.doctor.examine(probe=probe))
-
-
-def faults(house):
-    return [finding for finding in examine(house) if finding.severity != "note"]
-
-
-@pytest.fixture
-def signed_in(house):
-    house.clock.now = time.time()  # files are dated by the system
-    asyncio.run(house.login())
-    return house
 
 
 def config_of(house, **changes):
@@ -60,7 +43,7 @@ def change_profile(house, **fields):
 # -- fine ------------------------------------------------------------------------------------
 
 
-def test_after_a_login_all_is_fine(signed_in):
+def test_after_a_login_there_is_no_finding(signed_in):
     assert faults(signed_in) == []
 
 
@@ -72,11 +55,6 @@ def test_it_never_writes(signed_in):
     before = seen(signed_in)
     assert len(faults(signed_in)) >= 2
     assert seen(signed_in) == before
-
-
-def seen(house):
-    root = house.home.user_home
-    return {path: (path.lstat().st_mtime_ns, path.lstat().st_mode) for path in root.rglob("*")}, house.files()
 
 
 def test_an_empty_home_needs_a_model_and_nothing_else(house):
@@ -254,7 +232,7 @@ def database_beside_json_logins(house):
         (database_beside_json_logins, "error", "auth-profiles.json", "database", "!openclaw doctor --fix"),
     ],
 )  # fmt: skip
-def test_a_fault_is_found_with_what_mends_it(signed_in, broken, severity, where, what, fix):
+def test_a_fault_is_found_with_the_command_that_repairs_it(signed_in, broken, severity, where, what, fix):
     try:
         broken(signed_in)
     except OSError:
@@ -290,7 +268,7 @@ def test_one_fault_is_one_finding(signed_in, broken):
         (image_model_that_cannot_see, ("models", "set-image")),
     ],
 )
-def test_the_command_it_names_mends_it(signed_in, broken, path):
+def test_the_command_of_a_finding_removes_it(signed_in, broken, path):
     """The line is parsed and run as the magic does, and the next check-up is silent about it."""
 
     class Session:
@@ -307,7 +285,7 @@ def test_the_command_it_names_mends_it(signed_in, broken, path):
     assert finding not in faults(signed_in)
 
 
-def test_variables_that_move_things_are_notes(house):
+def test_variables_that_move_files_are_notes(house):
     house.environ["QWEN_HOME"] = "/elsewhere"
     house.environ["OPENCLAW_PROFILE"] = "work"
     notes = [f.where for f in examine(house) if f.severity == "note"]
@@ -339,89 +317,10 @@ def test_the_worst_comes_first(signed_in):
     assert {0, 1, 2} <= set(found)
 
 
-# -- files -------------------------------------------------------------------------------------
-
-NOW = 1_795_000_000.0
-FILE = FileFact(Path("/h/openclaw.json"), "file", mtime=NOW - 10)
-FOLDER = FileFact(Path("/h"), "folder", is_folder=True, mode=0o700, mtime=NOW)
-LOCK = FileFact(Path("/h/auth-profiles.json.lock"), "lock", mode=0o644, mtime=NOW - 5)
-QWEN_LOCK = FileFact(Path("/q/oauth_creds.lock"), "lock", mode=0o644, mtime=NOW - 35)
-LITTER = FileFact(Path("/h/.openclaw.json.0123456789abcdef.tmp"), "leftover", mtime=NOW - 4000)
-
-
-@pytest.mark.parametrize(
-    "fact",
-    [FILE, FOLDER, LOCK, QWEN_LOCK, replace(FILE, mode=0o400), replace(LITTER, mtime=NOW - 60)],
-)
-def test_these_files_are_fine(fact):
-    assert list(check_files([fact], NOW, windows=False)) == []
-
-
-@pytest.mark.parametrize(
-    ("fact", "check", "fix"),
-    [
-        (replace(FILE, mode=0o644), "mode", "!chmod 600 /h/openclaw.json"),
-        (replace(FILE, path=Path("/h/a b.json"), mode=0o640), "mode", "!chmod 600 '/h/a b.json'"),
-        (replace(FOLDER, mode=0o755), "mode", "!chmod 700 /h"),
-        (replace(FILE, mine=False), "owner", "!ls -ld /h/openclaw.json"),
-        (replace(FILE, is_folder=True), "kind", "!mv -i /h/openclaw.json …"),
-        (replace(FOLDER, is_folder=False), "kind", "!mv -i /h …"),
-        (replace(FILE, mtime=NOW + 7200), "clock", "!date"),
-        (replace(FILE, link="/gone", broken=True), "link", "!rm /h/openclaw.json"),
-        (replace(LOCK, mtime=NOW - 31), "lock", "!rm /h/auth-profiles.json.lock"),
-        (replace(LOCK, is_folder=True), "lock", "!rmdir /h/auth-profiles.json.lock"),
-        (replace(QWEN_LOCK, mtime=NOW - 41), "lock", "!rm /q/oauth_creds.lock"),
-        (LITTER, "leftover", "!rm /h/.openclaw.json.0123456789abcdef.tmp"),
-    ],
-)
-@posix
-def test_these_are_not(fact, check, fix):
-    assert [(f.check, f.fix) for f in check_files([fact], NOW, windows=False)] == [(check, fix)]
-
-
-def test_permissions_are_not_judged_on_windows():
-    assert (
-        list(check_files([replace(FILE, mode=0o666), replace(FOLDER, mode=0o777)], NOW, windows=True)) == []
-    )
-
-
-@posix
-def test_a_link_to_a_file_is_judged_by_the_file_and_noted(signed_in, tmp_path):
-    real = tmp_path / "elsewhere.json"
-    signed_in.home.config_path.rename(real)
-    signed_in.home.config_path.symlink_to(real)
-    assert [(f.check, f.severity) for f in examine(signed_in) if f.check == "link"] == [("link", "note")]
-    real.chmod(0o644)
-    assert [f.check for f in faults(signed_in)] == ["mode"]
-
-
-@posix
-def test_what_is_open_to_others_is_found_in_the_real_home(signed_in):
-    signed_in.home.auth_profiles.chmod(0o644)
-    signed_in.home.state_dir.chmod(0o755)
-    assert [(f.check, Path(f.where).name) for f in faults(signed_in)] == [
-        ("mode", ".openclaw"),
-        ("mode", "auth-profiles.json"),
-    ]
-
-
-def test_what_writers_left_behind_is_seen_and_other_files_are_not(signed_in):
-    agent, state = signed_in.home.agent_dir, signed_in.home.state_dir
-    left = [
-        agent / ".auth-profiles.json.0123456789abcdef.tmp",
-        agent / "auth-profiles.json.lock.takeover",
-        state / "openclaw.json.1234.0d9f.tmp",
-    ]
-    other = [agent / "notes.tmp", state / "openclaw.json.bak", state / ".other.json.0123456789abcdef.tmp"]
-    for path in (*left, *other):
-        path.write_text("")
-    assert {f.path for f in inspect_files(signed_in.home) if f.role == "leftover"} == set(left)
-
-
 # -- the network -------------------------------------------------------------------------------
 
 
-def test_only_with_probe_is_anybody_asked(signed_in):
+def test_requests_are_sent_with_probe_only(signed_in):
     before = len(signed_in.portal.requests)
     examine(signed_in)
     assert len(signed_in.portal.requests) == before
@@ -442,66 +341,3 @@ def test_a_service_that_cannot_be_reached_is_found(signed_in):
     found = [f for f in asyncio.run(client.doctor.examine(probe=True)) if f.check == "endpoint"]
     assert [(f.severity, f.where) for f in found] == [("error", "http://127.0.0.1:8642/v1")]
     assert "qwen-portal cannot be reached" in found[0].what
-
-
-# -- the journal -------------------------------------------------------------------------------
-
-
-def journal_of(house):
-    from openclaw_ipython.journal.journal import Journal
-
-    journal = Journal(house.home.journal)
-    journal.cache.put("k", "p/m", {"text": "a" * 9_000})
-    return journal
-
-
-def test_a_sound_journal_is_no_finding(signed_in):
-    journal_of(signed_in).close()
-    assert faults(signed_in) == []
-
-
-def test_a_journal_in_use_is_no_finding(signed_in):
-    journal = journal_of(signed_in)
-    assert faults(signed_in) == []
-    journal.close()
-
-
-@pytest.mark.parametrize(
-    ("damage", "what"),
-    [
-        (lambda data: b"damaged " * 2048, "the journal is damaged"),
-        (lambda data: data[:8192] + b"\xff" * (len(data) - 8192), "the journal is damaged"),
-    ],
-)
-def test_a_damaged_journal_is_found_and_left_as_it_is(signed_in, damage, what):
-    journal_of(signed_in).close()
-    path = signed_in.home.journal
-    path.write_bytes(damage(path.read_bytes()))
-    before = seen(signed_in)
-    (found,) = faults(signed_in)
-    assert (found.check, found.severity) == ("journal", "warning")
-    assert what in found.what
-    assert seen(signed_in) == before
-
-
-def test_a_journal_of_a_later_release_is_found(signed_in):
-    import sqlite3
-
-    journal_of(signed_in).close()
-    with sqlite3.connect(signed_in.home.journal) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    (found,) = faults(signed_in)
-    assert "a later release's database" in found.what
-
-
-def test_the_database_of_another_program_is_found(signed_in):
-    import sqlite3
-
-    signed_in.home.own_dir.mkdir(mode=0o700, exist_ok=True)
-    with sqlite3.connect(signed_in.home.journal) as connection:
-        connection.execute("CREATE TABLE theirs (x)")
-    connection.close()
-    signed_in.home.journal.chmod(0o600)
-    (found,) = faults(signed_in)
-    assert "another program's database" in found.what

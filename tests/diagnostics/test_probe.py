@@ -63,14 +63,14 @@ def test_a_failure_is_a_row_with_its_class_and_is_not_tried_again(house, status,
     assert sum(r.path.endswith("/chat/completions") for r in house.portal.requests[before:]) <= 2
 
 
-def test_one_bad_login_does_not_hide_the_others_or_stand_in_for_them(house):
+def test_a_bad_login_hides_no_other_one_and_no_other_one_replaces_it(house):
     login(house)
     house.client.logins.add_key("qwen-portal", "manual", "token", Secret("sk-not-a-good-one"))
     rows = {row.label: row.status for row in probe(house)}
     assert rows == {"qwen-portal:default": "ok", "qwen-portal:manual": "auth"}
 
 
-def test_a_provider_nobody_is_signed_in_to_is_a_row(house):
+def test_a_provider_without_a_login_is_a_row(house):
     house.write_config(
         {
             "agents": {"defaults": {"model": {"primary": "far/x"}}},
@@ -82,7 +82,7 @@ def test_a_provider_nobody_is_signed_in_to_is_a_row(house):
     assert row.error.startswith("LoginRequired: ")
 
 
-def test_an_entry_of_ones_own_is_probed_too(house):
+def test_a_provider_entry_of_the_configuration_is_probed_too(house):
     house.write_config(
         {"agents": {"defaults": {"model": "mine/coder-model"}}, "models": {"providers": {"mine": MINE}}}
     )
@@ -92,11 +92,11 @@ def test_an_entry_of_ones_own_is_probed_too(house):
     assert (row.label, row.status, row.model) == ("env: MINE_API_KEY", "ok", "mine/coder-model")
 
 
-def test_nothing_chosen_and_nobody_signed_in_is_no_row(house):
+def test_without_a_model_and_a_login_there_is_no_row(house):
     assert probe(house) == []
 
 
-def test_a_probe_books_no_failure(house):
+def test_a_probe_records_no_failure(house):
     login(house)
     before = house.files()
     house.portal.fails_next("chat", 429, '{"error": {"code": "limit_requests", "message": "no"}}')

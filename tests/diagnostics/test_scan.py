@@ -1,4 +1,4 @@
-"""What could answer from here: found, masked, and each with a command that uses it."""
+"""`models scan`: what is found, with masked keys and a command that uses it."""
 
 import asyncio
 import json
@@ -78,7 +78,7 @@ def test_a_server_on_this_machine_is_found_with_its_models(server):
     assert found.command == "%openclaw login --provider ollama"
 
 
-def test_a_server_that_is_set_up_is_simply_asked():
+def test_the_command_for_a_server_that_is_set_up_asks_it():
     transport = httpx.MockTransport(lambda _: httpx.Response(200, content=MODELS))
     (found,) = servers(transport, [ServerAddress("ollama", "http://127.0.0.1:9/v1")], usable=True)
     assert found.command == "%%qwen ollama/qwen3:8b"
@@ -223,7 +223,7 @@ def test_settings_that_cannot_be_read_count_as_none(home, text):
     assert qwen_code_settings(home, {}, PROVIDERS) == []
 
 
-def test_no_login_of_qwen_code_is_nothing(home):
+def test_without_a_login_of_qwen_code_there_is_no_result(home):
     assert qwen_code_login(None, home, ConfigView({}), 0.0) == []
 
 
@@ -241,7 +241,7 @@ def scan(house, addresses=()):
     return asyncio.run(run())
 
 
-def test_an_empty_machine_has_nothing(house):
+def test_an_empty_machine_has_no_result(house):
     assert scan(house) == []
     assert house.files() == {}
 

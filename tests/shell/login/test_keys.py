@@ -1,4 +1,4 @@
-"""Asking for a key: only where somebody can answer, and never as plain text."""
+"""Asking for a key: only where a person can answer, and never as plain text."""
 
 import io
 
@@ -16,7 +16,7 @@ from openclaw_ipython.shell.login.keys import ask_secret
         FrontEnd("terminal", attended=True, label="a script"),
     ],
 )
-def test_nobody_is_asked_where_nobody_is_there(front, monkeypatch):
+def test_no_prompt_is_shown_where_no_person_can_answer(front, monkeypatch):
     monkeypatch.setattr(
         "sys.stdin", io.StringIO("sk-typed-into-a-pipe\n")
     )  # a script: input, but no terminal
@@ -25,7 +25,7 @@ def test_nobody_is_asked_where_nobody_is_there(front, monkeypatch):
     assert caught.value.hint == "set X_API_KEY in the environment"
 
 
-def test_a_program_without_standard_input_is_nobody(monkeypatch):
+def test_a_program_without_standard_input_has_no_person(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(LoginRequired):
         ask_secret(FrontEnd("terminal", attended=True, label="a service"), "Key: ")

@@ -128,7 +128,7 @@ def test_a_key_of_the_environment_is_used_where_it_is(service):
     assert KEY not in cell.everything()
 
 
-def test_terms_are_said_before_a_key_is_sent(service):
+def test_terms_are_shown_before_a_key_is_sent(service):
     name = "BAILIAN_CODING_PLAN_API_KEY"
     service.run(f"import os; os.environ[{name!r}] = {KEY!r}\n%reload_ext openclaw_ipython")
     cell = service.run(f"%openclaw login --provider qwen-coding-plan --region {service.address}")
@@ -136,7 +136,7 @@ def test_terms_are_said_before_a_key_is_sent(service):
     assert cell.text.count("terms allow interactive coding tools only") == 1
 
 
-def test_a_run_without_a_person_is_told_the_variables(service):
+def test_a_run_without_a_person_fails_with_the_variables_to_set(service):
     cell = service.run("%openclaw login --provider openrouter", attended=False)
     assert cell.ename == "LoginRequired"
     assert "OPENROUTER_API_KEY" in cell.traceback
@@ -152,7 +152,7 @@ def test_a_run_without_a_person_is_told_the_variables(service):
         ("--method apikey", "api-key"),
     ],
 )
-def test_a_way_that_does_not_exist_is_two_lines(service, typed, said):
+def test_a_method_that_does_not_exist_is_two_lines(service, typed, said):
     cell = service.run(f"%openclaw login {typed}")
     assert cell.ename == "UsageError"
     assert said in cell.traceback
@@ -203,7 +203,7 @@ def selected(notebook):
     )
 
 
-def test_other_ways_are_folded_away_while_the_sign_in_goes_on(notebook):
+def test_other_ways_are_collapsed_while_the_sign_in_goes_on(notebook):
     notebook.run("%openclaw login")
     assert selected(notebook) is None
 
@@ -254,7 +254,7 @@ def settings(notebook, address) -> None:
     (folder / "settings.json").write_text(json.dumps(document), "utf-8")
 
 
-def test_import_shows_what_was_found_masked_and_asks_nobody_who_is_not_there(service):
+def test_import_shows_masked_keys_and_fails_without_a_person_to_agree(service):
     settings(service, service.address)
     cell = service.run("%openclaw login --method import", attended=False)
     assert cell.ename == "UsageError"
@@ -274,7 +274,7 @@ def test_import_takes_a_service_of_qwen_code_over(service):
     assert "not a model" in service.run("%qwen hello").text
 
 
-def test_nothing_to_import_is_said(service):
+def test_nothing_to_import_is_an_error(service):
     cell = service.run("%openclaw login --method import")
     assert cell.ename == "UsageError"
     assert "nothing to import" in cell.traceback

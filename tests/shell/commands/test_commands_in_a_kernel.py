@@ -62,7 +62,7 @@ def test_fallbacks_are_added_by_alias_written_in_full_listed_removed_and_cleared
     assert signed_in.config()["agents"]["defaults"]["model"]["fallbacks"] == []
 
 
-def test_the_overview_names_who_looks_at_pictures(signed_in):
+def test_the_overview_names_the_model_for_images(signed_in):
     for chosen, eyes in (
         ("set qwen-portal/coder-model", "qwen-portal/vision-model"),  # the service's own
         ("set qwen-portal/vision-model", "qwen-portal/vision-model"),
@@ -264,7 +264,7 @@ def test_scan_prints_what_is_there_and_sends_no_login(signed_in):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="about permissions")
-def test_doctor_names_what_is_wrong_and_says_in_one_line_that_all_is_fine(signed_in):
+def test_doctor_names_what_is_wrong_or_says_in_one_line_that_there_is_no_problem(signed_in):
     cell = signed_in.run("%openclaw doctor")
     assert cell.text.strip().splitlines()[0] == "No problem was found"
     assert printed(signed_in, "%openclaw doctor --json")["ok"] is True

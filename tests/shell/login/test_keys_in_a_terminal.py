@@ -57,7 +57,7 @@ def terminal(tmp_path):
         child.close(force=True)
 
 
-def test_a_key_is_asked_for_without_an_echo_and_the_terms_are_said_first(terminal):
+def test_a_key_is_asked_for_without_an_echo_after_the_terms(terminal):
     asked = terminal.type(
         f"%openclaw login --provider qwen-coding-plan --region {terminal.address}", until="API key of [^:]*: "
     )
@@ -74,7 +74,7 @@ def test_a_key_is_asked_for_without_an_echo_and_the_terms_are_said_first(termina
     assert entry["baseUrl"] == terminal.address
 
 
-def test_a_refused_key_is_two_lines_that_name_the_sisters(terminal):
+def test_a_refused_key_is_two_lines_that_name_the_other_addresses(terminal):
     terminal.type(
         f"%openclaw login --provider modelstudio --region {terminal.address}", until="API key of [^:]*: "
     )

@@ -28,7 +28,7 @@ def berlin():
 @pytest.mark.parametrize(
     "now", ["2026-04-10 15:00", "2026-03-29 15:00", "2026-10-25 01:30", "2026-11-03 00:00"]
 )
-def test_every_day_begins_at_its_own_midnight_whatever_clocks_did_since(berlin, now):
+def test_every_day_begins_at_its_own_midnight_after_a_change_of_the_clocks(berlin, now):
     at = datetime.fromisoformat(now)
     days = [datetime.fromtimestamp(midnight(at.timestamp(), ago)) for ago in range(30)]
     assert {day.hour for day in days} == {0}
