@@ -65,7 +65,7 @@ def ask_about(session: Session, case: FailurePrompt, renderer: Renderer, model: 
 
 
 def repair_renderer(session: Session, failure: CellFailure, case: FailurePrompt) -> RepairRenderer:
-    """Shows the answer as answers are shown here, then the difference; puts the cell below."""
+    """The renderer that shows a repair in the running cell."""
     context = render_context(session)
     return RepairRenderer(make_renderer(context), context, failure.source.strip("\n"), case.unmask)
 
