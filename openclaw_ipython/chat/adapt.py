@@ -346,7 +346,8 @@ def revise(request: ChatRequest, error: OpenClawError, dialect: Dialect) -> Revi
     left = {name: value for name, value in request.extra.items() if name not in refused}
     names = ", ".join(sorted(refused))
     return Revision(
-        structs.replace(request, extra=left), f"asked again without {names}, which the service refuses"
+        structs.replace(request, extra=left),
+        _("asked again without {names}, which the service refuses", names=names),
     )
 
 
@@ -357,5 +358,9 @@ def _with_flag_flipped(request: ChatRequest, text: str) -> Revision | None:
     if want is None or request.extra.get("enable_thinking") is want:
         return None
     others = {n: v for n, v in request.extra.items() if n not in {"thinking_budget", "reasoning_effort"}}
-    note = f"{request.model} answers only {'with' if want else 'without'} thinking"
+    note = (
+        _("{model} answers only with thinking", model=request.model)
+        if want
+        else _("{model} answers only without thinking", model=request.model)
+    )
     return Revision(structs.replace(request, extra={**others, "enable_thinking": want}), note)

@@ -19,7 +19,7 @@ from openclaw_ipython.chat.types import (
 )
 
 
-class _Call(NamedTuple):
+class _PartialCall(NamedTuple):
     """The pieces of a tool call so far. Some services repeat the name in every piece."""
 
     id: str
@@ -36,8 +36,10 @@ class Collector:
         self._first_text: float | None = None
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: list[_Call] = []
-        self._latest: dict[tuple[int, str], _Call] = {}  # by index and id; by index alone with an empty id
+        self._calls: list[_PartialCall] = []
+        self._latest: dict[
+            tuple[int, str], _PartialCall
+        ] = {}  # by index and id; by index alone with an empty id
         self._usage: Usage | None = None
         self._finish = ""
         self._took: Timed | None = None
@@ -81,7 +83,7 @@ class Collector:
         """Pieces are joined by index; a new id starts another call, since some services number all calls 0."""
         call = self._latest.get((piece.index, piece.id))
         if call is None:
-            call = _Call(piece.id, {}, [])
+            call = _PartialCall(piece.id, {}, [])
             self._calls.append(call)
             self._latest[piece.index, piece.id] = call
         self._latest[piece.index, ""] = call

@@ -116,7 +116,7 @@ def error_for(
         return _page(status, about)
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
         return LoginRequired(
-            _("the service does not accept the login: {said}", said=text),
+            _("the service does not accept the login: {reason}", reason=text),
             hint="%openclaw login --force",
             **about,
         )
@@ -124,28 +124,32 @@ def error_for(
         hint = _(
             "in the service's console, switch off 'free tier only' to go on with paid use, or use another model"
         )
-        return QuotaExceeded(_("the free quota is used up: {said}", said=text), hint=hint, **about)
+        return QuotaExceeded(_("the free quota is used up: {reason}", reason=text), hint=hint, **about)
     if _out_of_quota(status, details):
         hint = _("wait for its reset, or a minute if tokens a minute are meant, or use another model")
-        return QuotaExceeded(_("the quota is used up: {said}", said=text), hint=hint, **about)
+        return QuotaExceeded(_("the quota is used up: {reason}", reason=text), hint=hint, **about)
     if code == "arrearage" or status == 402 or re.search(_OVERDUE, details.message):
-        return QuotaExceeded(_("the account has an unpaid bill or no balance: {said}", said=text), **about)
+        return QuotaExceeded(
+            _("the account has an unpaid bill or no balance: {reason}", reason=text), **about
+        )
     if _throttled(status, code):
         hint = _later(retry_after, _("wait a moment, then run the cell again"))
         return RateLimited(
-            _("too many requests: {said}", said=text), retry_after=retry_after, hint=hint, **about
+            _("too many requests: {reason}", reason=text), retry_after=retry_after, hint=hint, **about
         )
     if code in {"data_inspection_failed", "datainspectionfailed"}:
-        return RequestRejected(_("the service's content filter stopped this: {said}", said=text), **about)
+        return RequestRejected(_("the service's content filter stopped this: {reason}", reason=text), **about)
     if re.search(_PLAN_ONLY, details.message):
         hint = _("use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio")
         return RequestRejected(
-            _("this plan serves only the programs its vendor lists: {said}", said=text), hint=hint, **about
+            _("this plan serves only the programs its vendor lists: {reason}", reason=text),
+            hint=hint,
+            **about,
         )
     if code in {"access_denied", "accessdenied", "model.accessdenied"}:
         hint = _("the key has no right to this model: %openclaw models list shows the others")
         return RequestRejected(
-            _("the service refused{number}: {said}", number=_in_brackets(status), said=text),
+            _("the service refused{number}: {reason}", number=_in_brackets(status), reason=text),
             hint=hint,
             **about,
         )
@@ -154,16 +158,16 @@ def error_for(
         or code == "model_not_found"
         or (status == 400 and re.search(_NO_SUCH_MODEL, details.message))
     ):
-        return RequestRejected(_("not found: {said}", said=text), hint="%openclaw models list", **about)
+        return RequestRejected(_("not found: {reason}", reason=text), hint="%openclaw models list", **about)
     if _broken(status, code):
         hint = _later(retry_after, _("try again later"))
         return ServiceUnavailable(
-            _("the service failed{number}: {said}", number=_in_brackets(status), said=text),
+            _("the service failed{number}: {reason}", number=_in_brackets(status), reason=text),
             hint=hint,
             **about,
         )
     return RequestRejected(
-        _("the service refused{number}: {said}", number=_in_brackets(status), said=text), **about
+        _("the service refused{number}: {reason}", number=_in_brackets(status), reason=text), **about
     )
 
 

@@ -115,7 +115,7 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
         paced = isinstance(response.error, RateLimited) and not at.retry_policy.retry_rate_limits
         if paced or attempt == at.retry_policy.retries or wait > at.retry_policy.max_wait:
             raise response.error
-        yield Notice(f"{response.error} · trying again", seconds=wait)
+        yield Notice(_("{error} · trying again", error=response.error), seconds=wait)
         await at.runtime.sleep(wait)
 
 

@@ -25,6 +25,7 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StreamBroken,
 )
+from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.cooldown import Reason
@@ -97,7 +98,8 @@ def choose_route(routes: Sequence[ResolvedRequest], skipped: Sequence[SkippedRou
     chosen = routes[at]
     notes = chosen.notes
     if _cools_down(chosen):
-        notes += (f"{chosen.credential.label} {_cooldown_text(chosen)}; asked all the same",)
+        login, cooldown = chosen.credential.label, _cooldown_text(chosen)
+        notes += (_("{login}: {cooldown}; used all the same", login=login, cooldown=cooldown),)
     else:
         later = [r for r in routes[at + 1 :] if r.ref == chosen.ref and _cools_down(r)]
         skipped = (
@@ -170,7 +172,8 @@ class Failover:
         error, about = self._first or (last, None)
         others = [s for s in self._skipped if s is not about]
         if others:
-            error.args = (f"{error} · also tried: {_listed(others, about.ref if about else None)}",)
+            routes = _listed(others, about.ref if about else None)
+            error.args = (_("{error} · also tried: {routes}", error=error, routes=routes),)
         return error
 
 
@@ -207,29 +210,28 @@ def short_reason(error: OpenClawError) -> str:
     """An error in a few words, for a footer."""
     match error:
         case RateLimited():
-            return "too many requests"
+            return _("too many requests")
         case QuotaExceeded():
-            return "quota or balance used up"
+            return _("quota or balance used up")
         case LoginRequired() | RefreshRejected():
-            return "login not accepted"
+            return _("login not accepted")
         case ServiceUnavailable():
-            return "not reachable or failing"
+            return _("not reachable or failing")
         case StreamBroken():
-            return "the answer broke off"
+            return _("the answer broke off")
         case RequestRejected(status=403):
-            return "access refused"
+            return _("access refused")
         case RequestRejected():
-            return "no such model there"
-    return "no proper answer"
+            return _("no such model there")
+    return _("no proper answer")
 
 
 def switch_note(skipped: Sequence[SkippedRoute], answering: ResolvedRequest) -> str:
     """The note about a switch: `qwen-portal/coder-model: too many requests; answered by other/model`."""
+    routes = _listed(skipped, answering.ref)
     if all(s.ref == answering.ref for s in skipped):
-        end = f"answered with {answering.credential.label}"
-    else:
-        end = f"answered by {answering.ref}"
-    return f"{_listed(skipped, answering.ref)}; {end}"
+        return _("{routes}; answered with {login}", routes=routes, login=answering.credential.label)
+    return _("{routes}; answered by {model}", routes=routes, model=answering.ref)
 
 
 def _listed(skipped: Sequence[SkippedRoute], ref: ModelRef | None) -> str:
@@ -244,7 +246,9 @@ def _cools_down(route: ResolvedRequest) -> bool:
 
 def _cooldown_text(route: ResolvedRequest) -> str:
     cooldown = route.credential.cooldown
-    return f"cooling down for {cooldown.time_left} ({cooldown.why})" if cooldown else ""
+    if cooldown is None:
+        return ""
+    return _("cooling down for {time_left} ({reason})", time_left=cooldown.time_left, reason=cooldown.why)
 
 
 def _may_succeed(error: OpenClawError, failed: ResolvedRequest, other: ResolvedRequest) -> bool:

@@ -92,7 +92,7 @@ class RequestResolver:
             except LoginRequired as error:
                 missing = missing or error
                 if not routes:
-                    skipped.append(SkippedRoute(other, "", "no login"))
+                    skipped.append(SkippedRoute(other, "", _("no login")))
             except ConfigError:
                 if other == ref:
                     raise
@@ -148,7 +148,12 @@ class RequestResolver:
             return ""
         if provider is None:
             own = f"models.providers.{credential.provider}"
-            return f"{credential.label} was sent to {base_url}; {own} in openclaw.json says where and with which key"
+            return _(
+                "{login} was sent to {base_url}; {path} in openclaw.json says where and with which key",
+                login=credential.label,
+                base_url=base_url,
+                path=own,
+            )
         if provider.device_login is not None:
             return ""
         return wrong_key(provider, base_url, self._providers.values())

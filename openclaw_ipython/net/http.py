@@ -316,7 +316,11 @@ def from_httpx(error: HTTPError, what: str) -> OpenClawError:
             )
         case RemoteProtocolError() | DecodingError():
             return ProtocolError(
-                _("{what} broke the HTTP protocol: {said}", what=what, said=redact(str(error)[:500])[:120])
+                _(
+                    "{what} broke the HTTP protocol: {reason}",
+                    what=what,
+                    reason=redact(str(error)[:500])[:120],
+                )
             )
         case httpx.LocalProtocolError():  # its text quotes the header: the login, as a rule
             return ProtocolError(

@@ -11,7 +11,7 @@ from openclaw_ipython.chat.thinking import ThinkTagParser
 from openclaw_ipython.chat.types import Finished, ReasoningDelta, TextDelta
 
 
-def told(*events):
+def parsed(*events):
     tags = ThinkTagParser()
     found = [said for event in (*events, Finished("stop")) for said in tags.feed(event)]
     return (
@@ -44,13 +44,13 @@ def cut(text, *places):
 )
 @given(places=st.lists(st.integers(0, 60), max_size=6))
 def test_it_is_told_apart_wherever_the_pieces_are_cut(text, thinking, answer, places):
-    assert told(*cut(text, *places)) == (thinking, answer)
+    assert parsed(*cut(text, *places)) == (thinking, answer)
 
 
 @given(st.text(max_size=60), st.lists(st.integers(0, 60), max_size=6))
 def test_text_without_the_tag_is_not_touched(text, places):
     if not text.lstrip().startswith("<think>"):
-        assert told(*cut(text, *places)) == ("", text)
+        assert parsed(*cut(text, *places)) == ("", text)
 
 
 def test_blanks_without_end_are_not_kept():
@@ -68,7 +68,7 @@ def test_plain_text_is_not_held_back():
 
 
 def test_a_server_that_splits_it_off_itself_is_believed():
-    assert told(ReasoningDelta("hm"), TextDelta("<think> is a tag")) == ("hm", "<think> is a tag")
+    assert parsed(ReasoningDelta("hm"), TextDelta("<think> is a tag")) == ("hm", "<think> is a tag")
 
 
 def test_streams_and_documents_are_both_read_so(wire):

@@ -111,7 +111,7 @@ def test_with_every_login_in_cooldown_the_first_is_used():
     question = choose_route([route("one", "p:a", cooldown), route("two", "p:b", cooldown)])
     assert question.ref.model == "one"
     assert question.skipped == ()
-    assert question.notes == ("p:a cooling down for 90 s (too many requests); asked all the same",)
+    assert question.notes == ("p:a: cooling down for 90 s (too many requests); used all the same",)
 
 
 ERRORS = (

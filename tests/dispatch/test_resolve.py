@@ -35,7 +35,7 @@ def entry(*models):
     }
 
 
-async def told(client):
+async def notes_of(client):
     async with client:
         return [event.text async for event in client.stream(SEEN) if isinstance(event, Notice)]
 
@@ -53,7 +53,7 @@ def test_pictures_go_to_a_vision_model_of_the_same_service(house):
         "qwen-portal/coder-model reads text only; pictures go to qwen-portal/vision-model" in question.notes
     )
     assert str(house.client.resolve("only words").ref) == "qwen-portal/coder-model"
-    assert asyncio.run(told(house.another())) == list(question.notes)
+    assert asyncio.run(notes_of(house.another())) == list(question.notes)
 
 
 def test_the_configured_image_model_comes_first_with_its_own_fallbacks(house):

@@ -57,7 +57,7 @@ def key_profile(key, provider="own", **more):
 
 @pytest.fixture
 def place(house):
-    """A home with a service of the person's own besides the portal, and clients that do not retry."""
+    """A home with a service of the user besides the portal, and clients that do not retry."""
     house.portal.offers("big").accepts_key(A).accepts_key(B).accepts_key(C)
     house.asked = lambda: [r for r in house.portal.requests if r.path.endswith(CHAT)]
     house.impatient = lambda: impatient(house)
@@ -93,18 +93,18 @@ def write_profiles(house, profiles, **more):
 
 
 def ask(house, client=None, **options):
-    """The reply and what the reader was told about it."""
+    """The reply and the notes about it."""
 
     async def asking():
-        told = []
+        notes = []
         asked = client or house.impatient()
         question = asked.resolve("hi", **options)
         collector = Collector(str(question.ref), 0.0)
         async for event in asked.stream(question):
             collector.add(event, 0.0)
             if isinstance(event, Notice):
-                told.append(event.text)
-        return collector.reply(0.0), told
+                notes.append(event.text)
+        return collector.reply(0.0), notes
 
     return run(asking())
 
@@ -115,10 +115,10 @@ def ask(house, client=None, **options):
 def test_a_fallback_answers_for_a_rate_limited_default_with_a_note(place):
     signed_in(place, config("own/big"))
     place.portal.fails_next(CHAT, 429, BUSY).says("from big")
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert reply == "from big"
     assert reply.model == "own/big"
-    assert told == ["qwen-portal/coder-model: too many requests; answered by own/big"]
+    assert notes == ["qwen-portal/coder-model: too many requests; answered by own/big"]
     assert [r.json()["model"] for r in place.asked()] == ["coder-model", "big"]
     assert place.asked()[-1].bearer() == A
 
@@ -176,9 +176,9 @@ def test_the_footer_names_the_answering_model_and_the_reason(place):
 def test_failures_of_a_model_lead_to_a_fallback(place, status, body, why):
     signed_in(place, config("own/big"))
     place.portal.fails_next(CHAT, status, body, times=2 if status == 401 else 1)
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert reply.model == "own/big"
-    assert told == [f"qwen-portal/coder-model: {why}; answered by own/big"]
+    assert notes == [f"qwen-portal/coder-model: {why}; answered by own/big"]
 
 
 @pytest.mark.parametrize(
@@ -217,9 +217,9 @@ def test_a_named_model_has_no_fallbacks(place):
 
 def test_without_a_login_for_the_default_the_fallback_answers_with_a_note(place):
     place.write_config(config("own/big"))
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert reply.model == "own/big"
-    assert told == ["qwen-portal/coder-model: no login; answered by own/big"]
+    assert notes == ["qwen-portal/coder-model: no login; answered by own/big"]
     assert place.client.resolve("hi").requested_model.provider == "qwen-portal"
 
 
@@ -242,9 +242,9 @@ def test_when_every_route_fails_the_first_error_names_the_others(place):
 def test_a_fallback_by_the_same_login_is_tried_when_nothing_else_is_there(place):
     signed_in(place, config("qwen-portal/vision-model"))
     place.portal.fails_next(CHAT, 429, BUSY)
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert reply.model == "qwen-portal/vision-model"
-    assert told == ["qwen-portal/coder-model: too many requests; answered by qwen-portal/vision-model"]
+    assert notes == ["qwen-portal/coder-model: too many requests; answered by qwen-portal/vision-model"]
 
 
 def test_a_fallback_by_another_login_comes_before_one_by_a_login_that_just_failed(place):
@@ -276,8 +276,8 @@ def test_no_secret_is_in_the_notes(place):
     providers = {"own": own(apiKey=A), "third": own("https://third.example/v1", apiKey=B)}
     place.write_config(config("third/big", primary="own/big", providers=providers))
     place.portal.fails_next(CHAT, 429, {"error": {"message": f"key {A} is tired"}})
-    _, told = ask(place)
-    assert told and A not in str(told) and B not in str(told)
+    _, notes = ask(place)
+    assert notes and A not in str(notes) and B not in str(notes)
     place.portal.fails_next(CHAT, 429, {"error": {"message": f"{A} {B}"}}, times=2)
     with pytest.raises(RateLimited) as caught:
         ask(place)
@@ -288,9 +288,9 @@ def test_a_login_whose_refresh_is_refused_is_replaced_and_left_as_it_is(place):
     signed_in(place, config("own/big"))
     place.portal.expires_tokens().revokes_refresh()
     before = place.files()
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert reply.model == "own/big"
-    assert told == ["qwen-portal/coder-model: login not accepted; answered by own/big"]
+    assert notes == ["qwen-portal/coder-model: login not accepted; answered by own/big"]
     assert place.files() == before
 
 
@@ -382,10 +382,10 @@ def test_a_held_lock_prevents_neither_the_answer_nor_the_cooldown_in_this_proces
     place.portal.fails_next(CHAT, 429, BUSY)
     assert ask(place, client)[0].model == "own/big"
     assert place.home.auth_profiles.read_bytes() == before
-    _, told = ask(place, client)
-    assert len(told) == 1
+    _, notes = ask(place, client)
+    assert len(notes) == 1
     assert re.fullmatch(
-        r"qwen-portal/coder-model: cooling down for (59|60) s .*; answered by own/big", told[0]
+        r"qwen-portal/coder-model: cooling down for (59|60) s .*; answered by own/big", notes[0]
     )
     lock.release()
 
@@ -430,13 +430,15 @@ def test_a_default_in_cooldown_is_skipped_before_anything_is_sent(place):
     place.portal.fails_next(CHAT, 429, BUSY)
     ask(place)
     place.clock.now += 15
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert reply.model == "own/big"
-    assert told == ["qwen-portal/coder-model: cooling down for 45 s (too many requests); answered by own/big"]
+    assert notes == [
+        "qwen-portal/coder-model: cooling down for 45 s (too many requests); answered by own/big"
+    ]
     assert [r.json()["model"] for r in place.asked()] == ["coder-model", "big", "big"]
     place.clock.now += 45
-    reply, told = ask(place)
-    assert (reply.model, told) == (PORTAL, [])
+    reply, notes = ask(place)
+    assert (reply.model, notes) == (PORTAL, [])
     assert place.stats()["qwen-portal:default"]["errorCount"] == 0
 
 
@@ -445,9 +447,9 @@ def test_the_only_login_is_used_in_cooldown_too(place):
     place.portal.fails_next(CHAT, 429, BUSY)
     with pytest.raises(RateLimited):
         ask(place)
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert reply.model == PORTAL
-    assert told == ["qwen-portal:default cooling down for 60 s (too many requests); asked all the same"]
+    assert notes == ["qwen-portal:default: cooling down for 60 s (too many requests); used all the same"]
 
 
 def test_a_cooldown_written_by_openclaw_counts(place):
@@ -456,8 +458,8 @@ def test_a_cooldown_written_by_openclaw_counts(place):
     until = int((place.clock() + 7200) * 1000)
     document["usageStats"] = {"qwen-portal:default": {"disabledUntil": until, "disabledReason": "billing"}}
     place.home.auth_profiles.write_text(json.dumps(document), "utf-8")
-    _, told = ask(place)
-    assert told == [
+    _, notes = ask(place)
+    assert notes == [
         "qwen-portal/coder-model: cooling down for 120 min (quota or balance used up); answered by own/big"
     ]
 
@@ -480,15 +482,15 @@ def two_profiles(place, **more):
 def test_the_next_profile_answers_for_one_that_fails(place):
     two_profiles(place, auth={"order": {"own": ["own:a", "own:b"]}})
     place.portal.fails_next(CHAT, 429, BUSY)
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert [r.bearer() for r in place.asked()] == [A, B]
     assert reply.model == "own/big"
-    assert told == ["own:a: too many requests; answered with own:b"]
+    assert notes == ["own:a: too many requests; answered with own:b"]
     assert place.stats()["own:a"]["failureCounts"] == {"rate_limit": 1}
     assert place.stats()["own:b"]["errorCount"] == 0
-    _, told = ask(place)
+    _, notes = ask(place)
     assert place.asked()[-1].bearer() == B
-    assert told == ["own:a: cooling down for 60 s (too many requests); answered with own:b"]
+    assert notes == ["own:a: cooling down for 60 s (too many requests); answered with own:b"]
     place.clock.now += 61
     assert ask(place)[1] == []
     assert place.asked()[-1].bearer() == A
@@ -509,10 +511,10 @@ def test_profiles_are_tried_before_fallback_models(place):
     settings["agents"]["defaults"]["model"]["fallbacks"] = ["third/big"]
     place.write_config(settings)
     place.portal.fails_next(CHAT, 429, BUSY, times=2)
-    reply, told = ask(place)
+    reply, notes = ask(place)
     assert [r.bearer() for r in place.asked()] == [A, B, C]
     assert reply.model == "third/big"
-    assert told == ["own/big: too many requests; answered by third/big"]
+    assert notes == ["own/big: too many requests; answered by third/big"]
 
 
 def test_an_own_order_beats_the_configured_one(place):
@@ -576,10 +578,10 @@ def test_the_next_key_is_used_for_one_that_is_rate_limited(place):
     place.write_config(config(primary="own/big"))
     place.portal.fails_next(CHAT, 429, BUSY)
     client = place.impatient()
-    reply, told = ask(place, client)
+    reply, notes = ask(place, client)
     assert reply
     assert [r.bearer() for r in place.asked()] == [A, B]
-    assert told == ["the key in OWN_API_KEY: too many requests; answered with the key in OWN_API_KEY_1"]
+    assert notes == ["the key in OWN_API_KEY: too many requests; answered with the key in OWN_API_KEY_1"]
     ask(place, client)
     assert place.asked()[-1].bearer() == B
     assert not place.home.auth_profiles.exists()
@@ -668,7 +670,7 @@ def test_a_short_reference_is_a_variable(place):
 
 
 @pytest.mark.parametrize(
-    ("entry", "asked", "sent", "told"),
+    ("entry", "asked", "sent", "notes"),
     [
         ({"models": [BIG | {"maxTokens": 100}]}, 500, 100, ["own/big answers with at most 100 tokens"]),
         ({"models": [BIG | {"maxTokens": 100}]}, 100, 100, []),
@@ -678,11 +680,11 @@ def test_a_short_reference_is_a_variable(place):
         ({"models": []}, 8000, 8000, []),
     ],
 )
-def test_an_answer_is_limited_to_what_the_configuration_says(place, entry, asked, sent, told):
+def test_an_answer_is_limited_to_what_the_configuration_says(place, entry, asked, sent, notes):
     place.write_config(config(primary="own/big", providers={"own": own(apiKey=A) | entry}))
     _, notices = ask(place, max_tokens=asked)
     assert place.asked()[-1].json()["max_tokens"] == sent
-    assert notices == told
+    assert notices == notes
 
 
 def test_each_model_is_asked_for_what_it_can_give(place):
