@@ -98,7 +98,7 @@ class House:
     def another(self) -> Client:
         """A second client of the same home: another program."""
         runtime = Runtime(self.environ, self.clock, self.clock, self.clock.sleep, lambda: 0.0, os.urandom)
-        store = Store(self.home, Runtime(self.environ, clock=self.clock))
+        store = Store(self.home, runtime)
         return Client(store=store, providers=built_in(), transport=self.portal.transport(), runtime=runtime)
 
     async def login(self, client=None, **options):

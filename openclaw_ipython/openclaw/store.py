@@ -152,12 +152,22 @@ class Store:
 
         Raises DocumentError (nothing written) when the file cannot be parsed or written.
         """
-        return self._edit_profiles(lambda document: profile_edits(document, profile_id, profile))
+        return self.edit_profiles(lambda document: profile_edits(document, profile_id, profile))
 
     @without_frames
     def edit_profiles(self, plan: ProfilesPlan) -> Path:
-        """Change the credentials file otherwise (`order`, `usageStats`). The caller holds `profiles_lock()`."""
-        return self._edit_profiles(plan)
+        """Change the credentials file as `plan` says, again when another program wrote meanwhile. Where it is.
+
+        The caller holds `profiles_lock()`. Raises DocumentError (nothing written) and StoreBusy.
+        """
+        path = self._profiles_path()
+        for _attempt in range(_ATTEMPTS):
+            try:
+                self._write(self._profiles_write(plan))
+            except FileChanged:
+                continue
+            return path
+        raise _contended(path)
 
     @without_frames
     def remove_profile(self, profile_id: str) -> bool:
@@ -166,7 +176,7 @@ class Store:
         if write.new == write.old:
             return False
         with self.profiles_lock().hold(self.fs.pause):
-            self._edit_profiles(lambda document: removal_edits(document, profile_id))
+            self.edit_profiles(lambda document: removal_edits(document, profile_id))
         return True
 
     @without_frames
@@ -180,7 +190,7 @@ class Store:
         self._config_writes(plan, profile.provider)
         self._profiles_write(lambda document: profile_edits(document, profile_id, profile))
         with self.profiles_lock().hold(self.fs.pause):
-            path = self._edit_profiles(lambda document: profile_edits(document, profile_id, profile))
+            path = self.edit_profiles(lambda document: profile_edits(document, profile_id, profile))
             return [path, *self._edit_config(plan, profile.provider)]
 
     # -- reading ---------------------------------------------------------------------------
@@ -280,16 +290,6 @@ class Store:
         edits = [edit for key in sorted(moved) for edit in catalog_patch(catalog, after, key)]
         edits += catalog_entry(catalog, after, provider_id) if provider_id else []
         return [edited(path, document, edits, reader.stamps.get(path))] if edits else []
-
-    def _edit_profiles(self, plan: ProfilesPlan) -> Path:
-        path = self._profiles_path()
-        for _attempt in range(_ATTEMPTS):
-            try:
-                self._write(self._profiles_write(plan))
-            except FileChanged:
-                continue
-            return path
-        raise _contended(path)
 
     def _profiles_write(self, plan: ProfilesPlan) -> PendingWrite:
         """The credentials file as `plan` wants it."""
