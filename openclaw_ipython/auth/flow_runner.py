@@ -12,7 +12,7 @@ from msgspec import Struct
 from openclaw_ipython.auth.device_flow import DevicePrompt, Flow, FormReply, NoReply, Post, Show, Wait
 from openclaw_ipython.errors import ServiceUnavailable
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, Response, from_httpx, read_capped
+from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, Response, read_capped, service_error
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def post(step: Post, http: HttpClient, name: str) -> FormReply | NoReply:
         ) as response:
             return FormReply(response.status_code, await read_capped(response), _retry_after(response))
     except HTTPError as error:
-        return NoReply(from_httpx(error, name))
+        return NoReply(service_error(error, name))
     except InvalidURL:
         return NoReply(ServiceUnavailable(_("the address of {name} is not a valid URL", name=name)))
 

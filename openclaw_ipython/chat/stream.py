@@ -36,8 +36,8 @@ from openclaw_ipython.net.http import (
     ReadTimeout,
     Response,
     body_pieces,
-    from_httpx,
     read_capped,
+    service_error,
     translated,
     undelivered,
 )
@@ -140,7 +140,7 @@ async def _send(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable
         except HTTPError as error:
             if not undelivered(error):
                 raise
-            return _Retryable(from_httpx(error, at.name), None)
+            return _Retryable(service_error(error, at.name), None)
         if response.is_success:
             return response
         try:
@@ -277,7 +277,7 @@ def _connection_error(at: ChatEndpoint, error: HTTPError | StreamBroken) -> Open
         case ReadTimeout():
             return _idle_error(at)
         case DecodingError():
-            return from_httpx(error, at.name)
+            return service_error(error, at.name)
         case _:
             return _ended_early(type(error).__name__)
 

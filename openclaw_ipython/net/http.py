@@ -16,7 +16,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, M
 from contextlib import aclosing, contextmanager
 from functools import lru_cache
 from typing import Any, Self, cast
-from weakref import WeakKeyDictionary
 
 import httpx
 from httpx import AsyncBaseTransport as Transport
@@ -38,9 +37,23 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import redact
 
 __all__ = [
-    "Auth", "ByteStream", "DecodingError", "HTTPError", "HttpClient", "InvalidURL", "ReadTimeout",
-    "RemoteProtocolError", "Request", "Response", "Transport", "body_pieces", "discard", "from_httpx", "read_capped",
-    "translated", "undelivered",
+    "Auth",
+    "ByteStream",
+    "DecodingError",
+    "HTTPError",
+    "HttpClient",
+    "InvalidURL",
+    "ReadTimeout",
+    "RemoteProtocolError",
+    "Request",
+    "Response",
+    "Transport",
+    "body_pieces",
+    "discard",
+    "read_capped",
+    "service_error",
+    "translated",
+    "undelivered",
 ]  # fmt: skip
 
 USER_AGENT = f"openclaw-ipython/{__version__}"
@@ -102,9 +115,7 @@ class HttpClient:
         self._transport = transport
         self._wall = wall
         self._certificates: ssl.SSLContext | None = None
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[bool, list[_Client]]] = (
-            WeakKeyDictionary()
-        )
+        self._clients: dict[asyncio.AbstractEventLoop, dict[bool, list[_Client]]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -172,7 +183,10 @@ class HttpClient:
 
     async def _client(self, *, secure: bool) -> _Client:
         """The first client with few requests under way: the fewer clients, the likelier an open connection."""
-        clients = self._clients.setdefault(asyncio.get_running_loop(), {}).setdefault(secure, [])
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            self._clients = {other: kept for other, kept in self._clients.items() if not other.is_closed()}
+        clients = self._clients.setdefault(loop, {}).setdefault(secure, [])
         now = self._wall()
         stale = [one for one in clients if not one.busy and now - one.used > IDLE_SECONDS]
         clients[:] = [one for one in clients if one not in stale]
@@ -277,12 +291,12 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except HTTPError as error:
-        raise from_httpx(error, what) from None
+        raise service_error(error, what) from None
     except InvalidURL:
         raise ProtocolError(_("the address of {what} is not a valid URL", what=what)) from None
 
 
-def from_httpx(error: HTTPError, what: str) -> OpenClawError:
+def service_error(error: HTTPError, what: str) -> OpenClawError:
     """Our error for an httpx one; its text is kept short and without secrets."""
     hint = _("is the address right? %openclaw models status shows it")
     match error:

@@ -12,6 +12,7 @@ from raw_server import CHUNKED, OK, always, once, request, reset, served
 
 from openclaw_ipython.net.http import REQUESTS_PER_CLIENT, HttpClient, body_pieces, undelivered
 from openclaw_ipython.practice import Portal
+from openclaw_ipython.runtime.event_loop import LoopThread
 
 
 @pytest.fixture(params=["asyncio", "uvloop", "uvloop as policy"])
@@ -171,12 +172,30 @@ def test_after_a_computer_has_slept_a_new_connection_is_opened(run):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_connection_of_a_loop_that_is_over_is_not_used():
+def test_a_connection_of_a_loop_that_is_over_is_neither_used_nor_kept():
     http = HttpClient()
     with Portal().serve() as url:
-        for _ in range(2):
+        for _ in range(3):
             assert "practice" in asyncio.run(text(http, url))
+            assert len(http._clients) == 1
     asyncio.run(http.aclose())
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+def test_the_loop_of_another_thread_keeps_its_connections(kind, request):
+    if kind == "uvloop":
+        asyncio.set_event_loop_policy(pytest.importorskip("uvloop").EventLoopPolicy())
+        request.addfinalizer(lambda: asyncio.set_event_loop_policy(None))
+    thread, http = LoopThread(), HttpClient()
+
+    async def ask_many(url):
+        return await asyncio.gather(*(text(http, url) for _ in range(20)))
+
+    with Portal().serve() as url:
+        for _ in range(2):
+            assert len(thread.run(ask_many(url))) == 20
+        thread.run(http.aclose())
+    thread.close()
 
 
 def test_closing_the_client_closes_idle_connections(run):

@@ -21,8 +21,8 @@ from openclaw_ipython.net.http import (
     USER_AGENT,
     HttpClient,
     body_pieces,
-    from_httpx,
     read_capped,
+    service_error,
     translated,
     undelivered,
 )
@@ -89,7 +89,7 @@ def test_every_error_of_httpx_becomes_one_of_ours(kind):
     ],
 )
 def test_the_sentence_fits_the_trouble(error, kind, said):
-    ours = from_httpx(error, "the portal")
+    ours = service_error(error, "the portal")
     assert type(ours) is kind
     assert said in str(ours)
     assert "odd~token" not in str(ours)
