@@ -97,7 +97,7 @@ def is_reference(word: str) -> bool:
 def look_up(reference: str, notebook: Notebook, *, modules: bool = False) -> Any:
     """The value of a reference. With `modules` it may be a module or something in one.
 
-    Prompts exclude modules: `{json}` is usually just a word, and `{os.environ}` may come from text of somebody else.
+    Prompts exclude modules: `{json}` is usually just a word, and `{os.environ}` may be in text that was pasted.
 
     Raises KeyError if there is no such variable, BrokenReference if an attribute or key is missing.
     """

@@ -166,10 +166,10 @@ class _ContainerWriter:
             yield label + self.text(value, indent)
 
     def _spend(self, text: str) -> str:
-        room = max(self._remaining, 20)
-        if len(text) > room:
+        length = max(self._remaining, 20)
+        if len(text) > length:
             self.truncated = True
-            text = f"{text[:room]}… {len(text) - room:,} more characters"
+            text = f"{text[:length]}… {len(text) - length:,} more characters"
         self._remaining -= len(text)
         return text
 

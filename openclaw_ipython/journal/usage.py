@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 GroupBy = Literal["day", "model", "provider"]
 
 MAX_ROWS = 500_000
-"""The number of requests that are kept (about 60 MB); the oldest are deleted first."""
+"""The number of stored requests (about 60 MB); the oldest are deleted first."""
 
 OK = "ok"
 CACHE = "cache"
 INTERRUPTED = "interrupted"
 
 _PRUNE_INTERVAL = 1_000  # rows
+_NO_ROWS: Sequence[tuple[Any, ...]] = ()
 _GROUPS = {
     "day": "date(at, 'unixepoch', 'localtime')",
     "model": "model",
@@ -95,26 +96,19 @@ class UsageLog:
         Days are in order, models and providers by number of requests. Raises DocumentError, StoreBusy.
         """
         order = "1" if by == "day" else "2 DESC, 1"
-        return self._store.database.read(_summing(_GROUPS[by], "at >= ?", order, (since,)), [])
+        return [
+            _sum(*row) for row in self._store.database.read(_grouped(_GROUPS[by], order, since), _NO_ROWS)
+        ]
 
     def daily(self, since: float) -> list[tuple[str, UsageSum]]:
         """(model, sum) for each model and day. Raises DocumentError, StoreBusy."""
-
-        def work(connection: sqlite3.Connection) -> list[tuple[str, UsageSum]]:
-            models = connection.execute("SELECT DISTINCT model FROM usage WHERE at >= ? ORDER BY 1", (since,))
-            found = []
-            for (model,) in models.fetchall():
-                summing = _summing(_GROUPS["day"], "at >= ? AND model = ?", "1", (since, model))
-                found += [(model, one) for one in summing(connection)]
-            return found
-
-        return self._store.database.read(work, [])
+        work = _grouped(f"model, {_GROUPS['day']}", "1, 2", since)
+        return [(model, _sum(*row)) for model, *row in self._store.database.read(work, _NO_ROWS)]
 
     def total(self, since: float) -> UsageSum:
         """The sum of all requests since then; an empty sum if the journal has none or cannot be read."""
-        nothing: list[UsageSum] = []
-        found = self._store.read(_summing("''", "at >= ?", "1", (since,)), nothing)
-        return found[0] if found else UsageSum("")
+        rows = self._store.read(_grouped("''", "1", since), _NO_ROWS)
+        return _sum(*rows[0]) if rows else UsageSum("")
 
     def count(self, provider: str, since: float) -> int:
         """The number of requests sent to a provider since then."""
@@ -138,20 +132,19 @@ def _prune(connection: sqlite3.Connection, max_rows: int) -> None:
     connection.execute("DELETE FROM usage WHERE id <= (SELECT max(id) FROM usage) - ?", (max_rows,))
 
 
-def _summing(
-    group: str, where: str, order: str, values: Sequence[object]
-) -> Callable[[sqlite3.Connection], list[UsageSum]]:
+def _grouped(
+    groups: str, order: str, since: float
+) -> Callable[[sqlite3.Connection], Sequence[tuple[Any, ...]]]:
     sent, done = f"outcome <> '{CACHE}'", f"outcome = '{OK}'"
     query = f"""
-        SELECT {group}, sum({sent}), sum({sent} AND outcome NOT IN ('{OK}', '{INTERRUPTED}')),
+        SELECT {groups}, sum({sent}), sum({sent} AND outcome NOT IN ('{OK}', '{INTERRUPTED}')),
             sum(outcome = '{INTERRUPTED}'), sum(outcome = '{CACHE}'),
             total(input_tokens), total(output_tokens), total(cached_tokens), total(thinking_tokens),
             avg(CASE WHEN {done} THEN first_text END), avg(CASE WHEN {done} THEN seconds END),
             sum(cost), count(cost)
-        FROM usage WHERE {where} GROUP BY 1 ORDER BY {order}"""  # noqa: S608 - parts of this file only
+        FROM usage WHERE at >= ? GROUP BY {groups} ORDER BY {order}"""  # noqa: S608 - parts of this file only
+    return lambda connection: connection.execute(query, (since,)).fetchall()
 
-    def work(connection: sqlite3.Connection) -> list[UsageSum]:
-        rows = connection.execute(query, tuple(values)).fetchall()
-        return [UsageSum(row[0], *row[1:5], *map(int, row[5:9]), *row[9:]) for row in rows]
 
-    return work
+def _sum(name: str, *columns: Any) -> UsageSum:
+    return UsageSum(name, *columns[:4], *map(int, columns[4:8]), *columns[8:])

@@ -89,6 +89,7 @@ def test_secrets_are_masked_and_restored_in_the_repaired_cell():
     assert KEY not in question.prompt
     masked = question.prompt.partition("```python\n")[2].partition("\n```")[0]
     assert question.unmask(masked.replace("go", "run")) == source.replace("go", "run")
+    assert KEY not in repr(question)
 
 
 def test_two_secrets_are_restored_in_their_places():
