@@ -28,7 +28,7 @@ from openclaw_ipython.dispatch.resolve import RequestResolver, messages_of
 from openclaw_ipython.dispatch.send import Sender
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.models.catalog import Catalogue
+from openclaw_ipython.models.catalog import ModelCatalog
 from openclaw_ipython.models.selection import Models
 from openclaw_ipython.net.http import HttpClient, Transport
 from openclaw_ipython.openclaw.model_refs import ModelRef
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.diagnostics.probe import ProbeResult
     from openclaw_ipython.diagnostics.scan import ScanResult
     from openclaw_ipython.errors import OpenClawError
-    from openclaw_ipython.models.catalog import Refreshed
+    from openclaw_ipython.models.catalog import RefreshedModels
     from openclaw_ipython.openclaw.settings import Settings
     from openclaw_ipython.sanitize.secrets import Secret
     from openclaw_ipython.structured.loop import ModelRequest
@@ -92,7 +92,7 @@ class Client:
         self.recorder = Recorder(
             self._store.home.journal, self.recording, self._providers, self.runtime.clock
         )
-        self._catalogue = Catalogue(self._store.home.catalogue, self.runtime.clock)
+        self._catalogue = ModelCatalog(self._store.home.catalogue, self.runtime.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self.runtime)
         self._resolver = RequestResolver(self.models, self.accounts, self._providers)
@@ -368,13 +368,13 @@ class Client:
 
     # -- what services list --
 
-    async def refresh_models(self, provider: str) -> Refreshed:
+    async def refresh_models(self, provider: str) -> RefreshedModels:
         """Ask a service for its models and store the list. Raises what `ask` raises."""
         found = self.models.checked_provider(provider)
         resolved = self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0]
         base_url = resolved.url.removesuffix("/chat/completions")
         auth = BearerAuth(self._sender.tokens(resolved))
-        from openclaw_ipython.models.catalog import ModelsEndpoint, fetch_models
+        from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
 
         at = ModelsEndpoint(
             self._open(), base_url, auth, found, self._providers.get(found), resolved.refused_key_hint

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from openclaw_ipython.auth.cooldown import LoginStats
 from openclaw_ipython.auth.resolver import Credential, CredentialResolver
-from openclaw_ipython.auth.types import DeviceEndpoints
+from openclaw_ipython.auth.token_grant import DeviceEndpoints
 from openclaw_ipython.chat.dialects import Dialect, dialect_for
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
@@ -25,7 +25,7 @@ from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.types import TokenGrant
+    from openclaw_ipython.auth.token_grant import TokenGrant
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Snapshot, Store

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from openclaw_ipython.auth.types import DeviceEndpoints, TokenGrant, read_grant
+from openclaw_ipython.auth.token_grant import DeviceEndpoints, TokenGrant, read_grant
 from openclaw_ipython.errors import (
     LoginDenied,
     LoginExpired,

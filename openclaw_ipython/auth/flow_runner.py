@@ -16,7 +16,7 @@ from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, Respons
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.types import TokenGrant
+    from openclaw_ipython.auth.token_grant import TokenGrant
 
 
 POST_SECONDS = 15.0

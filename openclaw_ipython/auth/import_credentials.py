@@ -25,8 +25,8 @@ from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.files import read_text
 from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
-from openclaw_ipython.providers.addresses import provider_at
 from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.providers.lookup import provider_at
 from openclaw_ipython.sanitize.secrets import Secret, mask
 
 if TYPE_CHECKING:

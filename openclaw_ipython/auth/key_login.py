@@ -17,7 +17,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
-from openclaw_ipython.providers.entries import entry_of
+from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.suggestions import did_you_mean, suggest
 

@@ -18,7 +18,7 @@ from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.net.urls import is_loopback
 from openclaw_ipython.openclaw.config_view import ProviderEntry, is_marker
 from openclaw_ipython.openclaw.secret_refs import SecretRefs, variable_of
-from openclaw_ipython.providers.entries import entry_of
+from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from openclaw_ipython.errors import (
     UsageError,
 )
 from openclaw_ipython.i18n import N_, _
-from openclaw_ipython.models.catalog import ModelsEndpoint, fetch_models
+from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
 from openclaw_ipython.net.urls import checked_base_url
-from openclaw_ipython.providers.addresses import wrong_key
+from openclaw_ipython.providers.lookup import refused_key_hint
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
@@ -173,7 +173,7 @@ class LoginService:
     async def list_models(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
         """The models that the service lists for a key. The hint of a refusal names the provider's other addresses."""
         checked_base_url(base_url, provider.id)
-        advice = wrong_key(provider, base_url, self._providers.values())
+        advice = refused_key_hint(provider, base_url, self._providers.values())
         at = ModelsEndpoint(
             self._http(), base_url, BearerAuth(FixedToken(key)), provider.label, provider, advice
         )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.types import TokenGrant, expires_soon
+from openclaw_ipython.auth.token_grant import TokenGrant, expires_soon
 from openclaw_ipython.errors import (
     ConfigError,
     DocumentError,

@@ -19,7 +19,7 @@ from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.net.http import HttpClient, HTTPError, read_capped
 from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.openclaw.settings import masked
-from openclaw_ipython.providers.addresses import provider_at
+from openclaw_ipython.providers.lookup import provider_at
 from openclaw_ipython.sanitize.secrets import mask, redact
 
 if TYPE_CHECKING:

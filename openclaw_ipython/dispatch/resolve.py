@@ -15,7 +15,7 @@ from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, ch
 from openclaw_ipython.errors import ConfigError, LoginRequired
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import checked_base_url
-from openclaw_ipython.providers.addresses import wrong_key
+from openclaw_ipython.providers.lookup import refused_key_hint
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
@@ -53,14 +53,16 @@ class RequestResolver:
         if models.reads_images(default) is not False:
             fallbacks = [ref for ref in models.fallbacks() if models.reads_images(ref) is not False]
             return self._with_fallbacks(default, fallbacks, request)
-        vision_model = models.eyes(default)
+        vision_model = models.vision_model(default)
         if vision_model is None:
             able = [row.ref for row in models.rows(everything=True) if "image" in row.input]
             raise ConfigError(
                 _("{ref} reads text only, and no model for pictures is chosen", ref=default),
                 hint=f"%openclaw models set-image {able[0] if able else 'REF'}",
             )
-        note = _("{ref} reads text only; pictures go to {eyes}", ref=default, eyes=vision_model)
+        note = _(
+            "{ref} reads text only; pictures go to {vision_model}", ref=default, vision_model=vision_model
+        )
         return self._with_fallbacks(vision_model, models.image_fallbacks(), request).with_notes([note])
 
     def requested_model(self, model: str | None, request: ChatRequest) -> ModelRef:
@@ -71,7 +73,9 @@ class RequestResolver:
         if not has_pictures(request):
             return self._default()
         default = models.default() or models.image_default() or self._default()
-        return default if models.reads_images(default) is not False else models.eyes(default) or default
+        return (
+            default if models.reads_images(default) is not False else models.vision_model(default) or default
+        )
 
     def _default(self) -> ModelRef:
         ref = self._models.default()
@@ -156,7 +160,7 @@ class RequestResolver:
             )
         if provider.device_login is not None:
             return ""
-        return wrong_key(provider, base_url, self._providers.values())
+        return refused_key_hint(provider, base_url, self._providers.values())
 
     def _no_login(self, provider_id: str) -> LoginRequired:
         error = self._accounts.qwen_code.login_required(provider_id)

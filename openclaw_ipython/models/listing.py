@@ -1,4 +1,4 @@
-"""What a service says about its models: the answers to `GET /models` and their richer cousins → ModelSpecs. Pure.
+"""The list of models of a service: the request for it, and the reading of its answer.
 
 Shapes: OpenAI's `{"data": [{"id"}]}`, with `max_model_len` (vLLM), `context_length` and `supports_image_input`
 (Fireworks), `architecture`, `pricing` and `top_provider` (OpenRouter), `type` and `max_context_length` (LM Studio's
@@ -11,17 +11,26 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
+from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.errors import ProtocolError
+from openclaw_ipython.chat.http_errors import error_for, parse_error_body
+from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.net.http import Auth, HttpClient, read_capped, translated
 from openclaw_ipython.providers.guesses import guessed
 from openclaw_ipython.providers.spec import ModelSpec, Price, Provider, Source
+from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.sanitize.text import visible
 
-MOST = 5_000
-"""Models of one list that are looked at."""
+MOST_MODELS = 5_000
+"""The most models that are read from one list."""
+
+LIST_BYTES = 8 * 1024 * 1024
+DETAILS = 50
+"""The most models about which a local server is asked one by one."""
 
 _WINDOW = ("loaded_context_length", "max_model_len", "context_length", "max_context_length", "context_window")
 _OUTPUT = ("max_completion_tokens", "max_output_tokens", "max_output_length")
@@ -29,13 +38,13 @@ _NO_CHAT = ("embedding", "embeddings", "rerank", "reranker", "tts", "asr", "spee
 
 
 def read_listing(body: bytes, date: str) -> tuple[ModelSpec, ...]:
-    """The models of a list that can be chatted with; `date` is when it was asked for. Raises ProtocolError."""
+    """The chat models of a list; `date` is the day of the request. Raises ProtocolError."""
     rows = _rows(_parse(body))
     if rows is None:
         raise ProtocolError(_("the answer is not a list of models"))
     source = Source("the service's own list", date)
     found: dict[str, ModelSpec] = {}
-    for row in rows[:MOST]:
+    for row in rows[:MOST_MODELS]:
         spec = _read(row, source) if isinstance(row, Mapping) else None
         if spec is not None:
             found.setdefault(spec.id, spec)
@@ -43,22 +52,22 @@ def read_listing(body: bytes, date: str) -> tuple[ModelSpec, ...]:
 
 
 def with_details(spec: ModelSpec, body: bytes) -> ModelSpec:
-    """`spec` with what Ollama's `/api/show` tells; unchanged where it tells nothing."""
-    shown = _parse(body)
-    if not isinstance(shown, Mapping):
+    """`spec` with the details in an answer of Ollama's `/api/show`."""
+    details = _parse(body)
+    if not isinstance(details, Mapping):
         return spec
-    info, able = shown.get("model_info"), shown.get("capabilities")
+    info, capabilities = details.get("model_info"), details.get("capabilities")
     facts = info if isinstance(info, Mapping) else {}
     window = next((v for k, v in facts.items() if k.endswith(".context_length")), None)
-    if isinstance(able, list):
-        kinds = ("text", "image") if "vision" in able else ("text",)
-        thinks = "thinking" in able
+    if isinstance(capabilities, list):
+        kinds = ("text", "image") if "vision" in capabilities else ("text",)
+        thinks = "thinking" in capabilities
         spec = replace(spec, input=kinds, reasoning=thinks, thinking=spec.thinking if thinks else "none")
     return replace(spec, context_window=_count(window) or spec.context_window)
 
 
-def known_better(specs: Iterable[ModelSpec], provider: Provider | None) -> tuple[ModelSpec, ...]:
-    """`specs` with the facts of the provider's own table where it has the model."""
+def with_known_facts(specs: Iterable[ModelSpec], provider: Provider | None) -> tuple[ModelSpec, ...]:
+    """`specs`, with the built-in facts about the models that the provider's table has."""
     return tuple((provider.model(spec.id) if provider else None) or spec for spec in specs)
 
 
@@ -100,7 +109,7 @@ def _read(row: Mapping[str, Any], source: Source) -> ModelSpec | None:
 
 
 def _usable(model_id: str) -> bool:
-    """A ref goes on a command line, into a file and into a request."""
+    """Whether an id can stand on a command line, in a file and in a request."""
     return 0 < len(model_id) <= 200 and model_id.isprintable() and not any(c.isspace() for c in model_id)
 
 
@@ -111,11 +120,11 @@ def _no_chat(row: Mapping[str, Any], model_id: str) -> bool:
 
 
 def _kinds(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """What it reads, as far as the row says."""
+    """The kinds of input that the row states; empty if it states none."""
     architecture = row.get("architecture")
-    said = (architecture if isinstance(architecture, Mapping) else row).get("input_modalities")
-    if isinstance(said, list):
-        named = [kind for kind in ("text", "image", "video") if kind in said]
+    stated = (architecture if isinstance(architecture, Mapping) else row).get("input_modalities")
+    if isinstance(stated, list):
+        named = [kind for kind in ("text", "image", "video") if kind in stated]
         return tuple(dict.fromkeys(["text", *named]))
     if row.get("type") in {"llm", "vlm"}:
         return ("text", "image") if row["type"] == "vlm" else ("text",)
@@ -125,7 +134,7 @@ def _kinds(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _price(pricing: Any, source: Source) -> Price | None:
-    """OpenRouter's dollars per token, as text."""
+    """The price in OpenRouter's form: dollars per token, as text."""
     if not isinstance(pricing, Mapping):
         return None
     into, out = _dollars(pricing.get("prompt")), _dollars(pricing.get("completion"))
@@ -151,3 +160,77 @@ def _count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 1e12:
         return None
     return value
+
+
+# -- the request --
+
+
+class ModelsEndpoint(Struct, frozen=True):
+    """The address of a list and the login for it.
+
+    `provider` is None for the user's own entry; `refused_key_hint` is the hint of the error for a refused key.
+    """
+
+    http: HttpClient
+    base_url: str
+    auth: Auth
+    name: str
+    provider: Provider | None = None
+    refused_key_hint: str = ""
+
+
+async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
+    """The present list of a service; a local server is also asked for the details of each model.
+
+    `date` is the day of the request. Raises LoginRequired for a refused key, RequestRejected for a service without a
+    list, and the other service errors.
+    """
+    local = at.provider.local if at.provider else None
+    if local is not None and local.list_path:
+        try:
+            return await _listed(at, _origin(at.base_url) + local.list_path, date)
+        except OpenClawError:
+            pass  # an older release has only the plain list
+    specs = await _listed(at, at.base_url.rstrip("/") + "/models", date)
+    if local is not None and local.detail_path:
+        detailed = [await _detailed(at, local.detail_path, spec) for spec in specs[:DETAILS]]
+        return (*detailed, *specs[DETAILS:])
+    return with_known_facts(specs, at.provider)
+
+
+async def _listed(at: ModelsEndpoint, url: str, date: str) -> tuple[ModelSpec, ...]:
+    return read_listing(await _body(at, "GET", url), date)
+
+
+async def _detailed(at: ModelsEndpoint, path: str, spec: ModelSpec) -> ModelSpec:
+    url = _origin(at.base_url) + path
+    try:
+        return with_details(spec, await _body(at, "POST", url, {"model": spec.id}))
+    except OpenClawError:
+        return spec
+
+
+async def _body(at: ModelsEndpoint, method: str, url: str, payload: object = None) -> bytes:
+    with translated(at.name):
+        headers = {"Accept": "application/json"}
+        response = await at.http.send(method, url, headers=headers, json=payload, auth=at.auth)
+        try:
+            body = await read_capped(response, LIST_BYTES)
+        finally:
+            await response.aclose()
+    if response.is_success:
+        return body
+    if response.is_redirect:
+        raise ProtocolError(
+            _("{name} redirects elsewhere; that is not followed", name=at.name), status=response.status_code
+        )
+    token = Secret(response.request.headers.get("authorization", "").partition(" ")[2])
+    error = error_for(response.status_code, parse_error_body(body, response.headers, token))
+    if at.refused_key_hint and isinstance(error, LoginRequired):
+        error.hint = at.refused_key_hint
+    raise error
+
+
+def _origin(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,7 +1,7 @@
-"""Which models there are, which are chosen, and where a question to one goes.
+"""The models of one home: the list, the chosen ones, and the address of each.
 
-Joins the providers' tables with OpenClaw's configuration: configured entries win, built-in models fill
-up (unless `models.mode` is `replace`). Reads and writes only through the store; no network.
+The configured models come first, then the built-in ones, unless `models.mode` is `replace`. Reads and writes only
+through the store; no network.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
-from openclaw_ipython.providers.entries import entry_of
 from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.providers.spec import Price, Source
 from openclaw_ipython.suggestions import did_you_mean, suggest
-from openclaw_ipython.values import dataclass
 
 if TYPE_CHECKING:
-    from openclaw_ipython.models.catalog import Catalogue
+    from openclaw_ipython.models.catalog import ModelCatalog
     from openclaw_ipython.openclaw.config_view import ConfigView, ModelEntry, ProviderEntry
     from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Store
@@ -31,11 +31,10 @@ if TYPE_CHECKING:
 COMPLETIONS = "openai-completions"
 OWN = Source("models.providers in openclaw.json", "")
 UNKNOWN_CONTEXT = 200_000
-"""What OpenClaw takes for the context window of a model that says nothing about it."""
+"""OpenClaw's context window for a model without a stated one."""
 
 
-@dataclass(frozen=True)
-class ModelRow:
+class ModelRow(Struct, frozen=True):
     """One model in a list. `tags` as OpenClaw prints them: default, image, fallback#1, configured, alias:qwen."""
 
     ref: ModelRef
@@ -47,11 +46,10 @@ class ModelRow:
     missing: bool = False
 
 
-@dataclass(frozen=True)
-class Target:
-    """Where one question goes: `base_url` has no trailing slash; `model` is None for an id nobody listed.
+class Target(Struct, frozen=True):
+    """The address of a model. `base_url` has no trailing slash; `model` is None for an unlisted id.
 
-    `limit` is the most tokens of an answer, where a table or the configuration says so.
+    `limit` is the largest number of tokens in an answer, None if it is unknown.
     """
 
     ref: ModelRef
@@ -60,9 +58,8 @@ class Target:
     limit: int | None = None
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """A choice that was written, and where."""
+class SavedChoice(Struct, frozen=True):
+    """A stored choice, and its file."""
 
     ref: ModelRef
     path: Path
@@ -71,7 +68,7 @@ class Chosen:
 class Models:
     """The model settings of one home."""
 
-    def __init__(self, store: Store, providers: Providers, catalogue: Catalogue | None = None) -> None:
+    def __init__(self, store: Store, providers: Providers, catalogue: ModelCatalog | None = None) -> None:
         self._store = store
         self._providers = providers
         self._catalogue = catalogue
@@ -79,7 +76,7 @@ class Models:
     # -- reading --
 
     def known(self) -> KnownModels:
-        """What words are resolved against, as the configuration stands now."""
+        """The names that a reference may use, by the present configuration."""
         view = self._view()
         default = ModelRef.parse(view.default_model or "")
         models = {p: tuple(spec.id for spec in self._specs(p, view)) for p in self._ids(view)}
@@ -94,7 +91,7 @@ class Models:
         )
 
     def provider_of(self, word: str, model: str = "") -> str | None:
-        """The provider id that `word` stands for: built in, or an entry of the user's."""
+        """The id of the provider named `word`: a built-in one or the user's own entry."""
         named = self._providers.named(word, model)
         if named is None and word.lower() in self._ids(self._view()):
             return word.lower()
@@ -105,19 +102,19 @@ class Models:
         return resolve_model(word, self.known())
 
     def default(self) -> ModelRef | None:
-        """The model that answers when none is named; None when none was chosen yet."""
+        """The default model; None if none is set."""
         return self._chosen(self._view().default_model)
 
     def image_default(self) -> ModelRef | None:
-        """The model for questions with images, None when none was chosen."""
+        """The model for questions with images; None if none is set."""
         return self._chosen(self._view().image_model)
 
     def fallbacks(self) -> tuple[ModelRef, ...]:
-        """The models to turn to when the default fails, in order."""
+        """The fallbacks of the default model, in order."""
         return tuple(ref for ref in map(self._chosen, self._view().fallbacks) if ref)
 
     def image_fallbacks(self) -> tuple[ModelRef, ...]:
-        """The models to turn to when the image model fails, in order."""
+        """The fallbacks of the image model, in order."""
         return tuple(ref for ref in map(self._chosen, self._view().image_fallbacks) if ref)
 
     def aliases(self) -> dict[str, str]:
@@ -125,19 +122,19 @@ class Models:
         return dict(sorted(self._view().aliases.items()))
 
     def reads_images(self, ref: ModelRef) -> bool | None:
-        """Whether a model takes pictures, by the configuration, a list or its name; None where nothing is known."""
+        """Whether a model reads images, by the configuration, a list or its name; None if unknown."""
         specs = self._specs(ref.provider, self._view())
         spec = next((s for s in specs if s.id == ref.model), None) or guessed(ref.model)
         return None if spec is None else "image" in spec.input
 
-    def eyes(self, ref: ModelRef) -> ModelRef | None:
-        """Who looks at pictures in place of `ref`: the image model, else that of the same service. None: nobody."""
+    def vision_model(self, ref: ModelRef) -> ModelRef | None:
+        """The model for images in place of `ref`: the image model, else that of the same provider, else None."""
         provider = self._providers.get(ref.provider)
         own = ModelRef(provider.id, provider.image_model) if provider and provider.image_model else None
         return self.image_default() or (own if own and self.reads_images(own) else None)
 
     def target(self, ref: ModelRef) -> Target:
-        """Where questions to `ref` go. Raises LoginRequired when the provider was never set up."""
+        """The address of a model. Raises LoginRequired if its provider has none."""
         view = self._view()
         entry = self._entry(ref.provider)
         built_in = self._providers.get(ref.provider)
@@ -160,13 +157,13 @@ class Models:
         return Target(ref, base_url.rstrip("/"), spec, _limit(ref.model, entry, built_in))
 
     def rows(self, *, everything: bool = False, provider: str | None = None) -> list[ModelRow]:
-        """The models: those in use or set up, or with `everything` also the ones never set up."""
+        """The models that are in use or set up; with `everything`, all models."""
         with self._store.pinned():
             return self._rows(everything, provider)
 
     def _rows(self, everything: bool, provider: str | None) -> list[ModelRow]:
         view = self._view()
-        refs = self._named(view)  # chosen ones are listed even when nobody offers them
+        refs = self._named(view)  # chosen models are listed even if no provider has them
         for provider_id in self._ids(view):
             if everything or self._entry(provider_id) is not None or self._listed(provider_id, view):
                 refs += [ModelRef(provider_id, spec.id) for spec in self._specs(provider_id, view)]
@@ -176,7 +173,7 @@ class Models:
         return [self._row(ref, view) for ref in sorted(set(refs))]
 
     def to_refresh(self) -> list[str]:
-        """The providers whose lists are worth asking for: those set up, and those asked before."""
+        """The providers whose lists can be refreshed: those that are set up or were asked before."""
         view = self._view()
         return [p for p in self._ids(view) if self._entry(p) is not None or self._listed(p, view)]
 
@@ -192,15 +189,15 @@ class Models:
 
     # -- writing --
 
-    def set_default(self, word: str) -> Chosen:
-        """Choose the model that answers when none is named."""
+    def set_default(self, word: str) -> SavedChoice:
+        """Set the default model."""
         from openclaw_ipython.openclaw.config_edit import set_default_model
 
         ref = self.resolve(word)
-        return Chosen(ref, self._store.edit_config(lambda view: set_default_model(view, str(ref))))
+        return SavedChoice(ref, self._store.edit_config(lambda view: set_default_model(view, str(ref))))
 
-    def set_image_default(self, word: str) -> Chosen:
-        """Choose the model for questions with images. Raises UsageError for one that reads text only."""
+    def set_image_default(self, word: str) -> SavedChoice:
+        """Set the model for questions with images. Raises UsageError for one that reads text only."""
         from openclaw_ipython.openclaw.config_edit import set_default_model
 
         ref = self._reading_images(word, "%openclaw models set-image")
@@ -208,10 +205,10 @@ class Models:
         def plan(view: ConfigView) -> list[Edit]:
             return set_default_model(view, str(ref), images=True)
 
-        return Chosen(ref, self._store.edit_config(plan))
+        return SavedChoice(ref, self._store.edit_config(plan))
 
-    def add_fallback(self, word: str, *, images: bool = False) -> Chosen:
-        """Append a model to the fallbacks, or to those of the image model; one that is there stays in its place."""
+    def add_fallback(self, word: str, *, images: bool = False) -> SavedChoice:
+        """Append a model to the fallbacks, or to those of the image model; an existing one keeps its place."""
         from openclaw_ipython.openclaw.config_edit import set_fallbacks
 
         command = "%openclaw models image-fallbacks add"
@@ -223,17 +220,17 @@ class Models:
                 return []
             return set_fallbacks(view, [*words, str(ref)], images=images)
 
-        return Chosen(ref, self._store.edit_config(plan))
+        return SavedChoice(ref, self._store.edit_config(plan))
 
     def remove_fallback(self, word: str, *, images: bool = False) -> Path:
-        """Take a model off the fallbacks. Raises UsageError when it is none of them."""
+        """Remove a fallback. Raises UsageError if it is none."""
         from openclaw_ipython.openclaw.config_edit import set_fallbacks
 
-        meant = self._chosen(word)
+        removed = self._chosen(word)
 
         def plan(view: ConfigView) -> list[Edit]:
             words = view.image_fallbacks if images else view.fallbacks
-            kept = [other for other in words if other != word and self._chosen(other) != meant]
+            kept = [other for other in words if other != word and self._chosen(other) != removed]
             if len(kept) == len(words):
                 near = suggest(word, words) or words[:3]
                 raise UsageError(
@@ -245,21 +242,21 @@ class Models:
         return self._store.edit_config(plan)
 
     def clear_fallbacks(self, *, images: bool = False) -> Path:
-        """Have no fallbacks. An empty list stays, as OpenClaw leaves it."""
+        """Remove all fallbacks; an empty list stays in the file, as in OpenClaw."""
         from openclaw_ipython.openclaw.config_edit import set_fallbacks
 
         return self._store.edit_config(lambda view: set_fallbacks(view, [], images=images))
 
-    def add_alias(self, name: str, word: str) -> Chosen:
-        """Give a model a short name (it has one at most). Raises UsageError for a name that cannot be one."""
+    def add_alias(self, name: str, word: str) -> SavedChoice:
+        """Set the alias of a model. Raises UsageError for an impossible name."""
         from openclaw_ipython.openclaw.config_edit import add_alias
 
         check_alias(name)
         ref = self.resolve(word)
-        return Chosen(ref, self._store.edit_config(lambda view: add_alias(view, name, str(ref))))
+        return SavedChoice(ref, self._store.edit_config(lambda view: add_alias(view, name, str(ref))))
 
     def remove_alias(self, name: str) -> Path:
-        """Forget a short name. Raises UsageError when there is none of that name."""
+        """Remove an alias. Raises UsageError if there is none of that name."""
         from openclaw_ipython.openclaw.config_edit import remove_alias
 
         aliases = self._view().aliases
@@ -273,15 +270,19 @@ class Models:
     # -- inside --
 
     def _reading_images(self, word: str, command: str) -> ModelRef:
-        """What `word` means, if it reads images as far as is known. `command` is what to type with another one."""
+        """The model that `word` means. Raises UsageError if it reads text only; `command` is for the hint."""
         ref = self.resolve(word)
         known = self._view().provider(ref.provider) or ref.provider in self._providers
         spec = self.target(ref).model if known else None
         if spec is not None and "image" not in spec.input:
             others = [row.ref for row in self.rows(everything=True) if "image" in row.input]
-            able = [str(other) for other in sorted(others, key=lambda other: other.provider != ref.provider)]
-            hint = f"{command} {able[0]}" if able else ""
-            raise UsageError(_("{ref} reads text only", ref=ref), suggestions=tuple(able[:3]), hint=hint)
+            candidates = [
+                str(other) for other in sorted(others, key=lambda other: other.provider != ref.provider)
+            ]
+            hint = f"{command} {candidates[0]}" if candidates else ""
+            raise UsageError(
+                _("{ref} reads text only", ref=ref), suggestions=tuple(candidates[:3]), hint=hint
+            )
         return ref
 
     def _view(self) -> ConfigView:
@@ -294,19 +295,19 @@ class Models:
         return list(dict.fromkeys(self._providers.named(p) or p.lower() for p in ids))
 
     def _entry(self, provider_id: str) -> ProviderEntry | None:
-        """A provider as the person's configuration and OpenClaw's derived catalog have it."""
+        """The entry of a provider in the configuration and OpenClaw's derived catalog."""
         snapshot = self._store.load()
         return entry_of(self._providers, snapshot.config, snapshot.models_json, provider_id)
 
     def _address(self, provider_id: str, view: ConfigView) -> str | None:
-        """The base URL. The derived catalog may hold a stale one: of a known service only the person's own counts."""
+        """The base URL. The derived catalog may hold an outdated one, so it is not read for built-in providers."""
         built_in = self._providers.get(provider_id)
         catalog = {} if built_in else self._store.load().models_json
         entry = entry_of(self._providers, view, catalog, provider_id)
         return (entry.base_url if entry else None) or (built_in.base_url if built_in else None)
 
     def _listed(self, provider_id: str, view: ConfigView) -> tuple[ModelSpec, ...]:
-        """What the service listed when it was last asked at the address in use."""
+        """The last list of the service at the address in use."""
         base_url = self._address(provider_id, view) if self._catalogue else None
         return self._catalogue.models(provider_id, base_url) if self._catalogue and base_url else ()
 
@@ -322,7 +323,7 @@ class Models:
         return ModelRef(self.provider_of(ref.provider, ref.model) or ref.provider, ref.model)
 
     def _specs(self, provider_id: str, view: ConfigView) -> Iterator[ModelSpec]:
-        """The provider's models: configured ones first, then (unless replaced) the service's own list, else ours."""
+        """A provider's models: the configured ones, then (unless replaced) the service's list or the built-in ones."""
         entry = self._entry(provider_id)
         built_in: Provider | None = self._providers.get(provider_id)
         seen = set()
@@ -384,7 +385,7 @@ def _spec(entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None
 
 
 def _limit(model: str, entry: ProviderEntry | None, built_in: Provider | None) -> int | None:
-    """The most tokens of an answer that somebody stated: for the model, its provider, or in the service's table."""
+    """The stated limit of an answer in tokens: for the model, its provider entry, or in the built-in table."""
     listed = next((m.max_tokens for m in entry.models if m.id == model), None) if entry else None
     spec = _built_in_spec(model, built_in)
     return listed or (entry.max_tokens if entry else None) or (spec.max_tokens if spec else None)

@@ -1,7 +1,4 @@
-"""Who can be talked to: one file per service, found by walking this folder.
-
-A file here that defines `PROVIDER` is a provider; nothing else needs to be edited to add one.
-"""
+"""The built-in providers: each module of this package that defines `PROVIDER` is one (docs/adding-a-provider.md)."""
 
 from __future__ import annotations
 
@@ -34,15 +31,15 @@ __all__ = [
     "built_in",
 ]
 
-# What `qwen/…` stands for depends on the model: the portal's two are the portal's (as in OpenClaw up to
-# March 2026), everything else is Model Studio's (as in later releases).
+# The provider of `qwen/…` depends on the model: the portal for its two models (as in OpenClaw up to March 2026),
+# Model Studio for all others (as in later releases).
 _QWEN = "qwen"
 _PORTAL = "qwen-portal"
 _MODEL_STUDIO = "modelstudio"
 
 
 class Providers(Mapping[str, Provider]):
-    """The providers by id. `named` also takes the other ids people type."""
+    """The providers by id. `named` also finds them by their other names."""
 
     def __init__(self, providers: Iterable[Provider]) -> None:
         self._by_id = {provider.id: provider for provider in providers}
@@ -58,7 +55,7 @@ class Providers(Mapping[str, Provider]):
         return len(self._by_id)
 
     def named(self, word: str, model: str = "") -> str | None:
-        """The id that `word` stands for, beside `model` where one was typed; None when unknown."""
+        """The id of the provider named `word`; `model` decides between two of that name. None if it is unknown."""
         word = word.lower()
         if word == _QWEN:
             portal = self._by_id.get(_PORTAL)
@@ -68,7 +65,7 @@ class Providers(Mapping[str, Provider]):
         return self._ids.get(word)
 
     def written_as(self, provider_id: str) -> tuple[str, ...]:
-        """The ids under which a file may hold a provider, its own first: OpenClaw's releases differ in them."""
+        """The ids under which a file may hold a provider, its own first; they differ among OpenClaw's releases."""
         provider = self._by_id.get(provider_id)
         aliases = provider.aliases if provider is not None else ()
         return (provider_id, *aliases, *((_QWEN,) if provider_id == _MODEL_STUDIO else ()))
@@ -76,7 +73,7 @@ class Providers(Mapping[str, Provider]):
 
 @cache
 def built_in() -> Providers:
-    """All providers of this folder, the portal first, the others by id."""
+    """All providers of this package: the portal first, then the others by id."""
     found = []
     for info in pkgutil.iter_modules(__path__):
         provider = getattr(import_module(f"{__name__}.{info.name}"), "PROVIDER", None)

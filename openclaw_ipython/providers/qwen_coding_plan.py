@@ -1,6 +1,6 @@
 """Qwen's Coding Plan: a number of requests per month, for the coding tools its vendor lists.
 
-Its gateway may refuse other programs with a 405. That is said, not worked around.
+Its gateway may refuse other programs with a 405; the error says so.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The models of Alibaba Cloud's three Qwen products: what they have in common, once.
+"""The facts that the models of Alibaba Cloud's three Qwen products have in common. This module is no provider.
 
-No provider: `modelstudio`, `qwen_token_plan` and `qwen_coding_plan` pick from here by id and say what is different with
-them. Limits are those of the vendor's catalogue; prices are international pay-as-you-go, which the plans do not use.
+`modelstudio`, `qwen_token_plan` and `qwen_coding_plan` pick models by id and state the differences.
+Limits are those of the vendor's catalogue; prices are international pay-as-you-go, which the plans do not use.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _price(into: float, out: float, above: tuple[int, float, float] | None = Non
 def _model(
     model_id: str, name: str, kinds: tuple[str, ...], limits: tuple[int, int], thinking: Family, **known: Any
 ) -> ModelSpec:
-    """`limits` are context window and output; `known` its price and source where they are not the usual ones."""
+    """`limits` are the context window and the output limit; `known` holds the price and the source, if they differ."""
     known.setdefault("source", CATALOGUE)
     return ModelSpec(model_id, name, kinds, *limits, reasoning=thinking != "none", thinking=thinking, **known)
 
@@ -70,7 +70,7 @@ _ALL = {
         _model("qwen3-vl-plus", "Qwen3 VL Plus", IMAGES, (262_144, 32_768), "hybrid", price=_price(0.2, 1.6)),
         _model("qwen-vl-max", "Qwen VL Max", IMAGES, (131_072, 8_192), "none", price=_price(0.8, 3.2)),
         _model("kimi-k2.5", "Kimi K2.5", IMAGES, (262_144, 32_768), "hybrid", source=QWEN_CODE),
-        # its output limit is not published: Kimi K2.5's stands in for it
+        # its output limit is not published; this is Kimi K2.5's
         _model("kimi-k2.7-code", "Kimi K2.7 Code", VIDEO, (262_144, 32_768), "always", source=QWEN_CODE),
         _model("kimi-k3", "Kimi K3", IMAGES, (1_000_000, 131_072), "kimi", source=QWEN_CODE),
         _model("glm-4.7", "GLM 4.7", TEXT, (202_752, 16_384), "hybrid", source=QWEN_CODE),
@@ -92,7 +92,7 @@ _ALL = {
 def pick(
     *model_ids: str, plan: bool = False, different: dict[str, dict[str, Any]] | None = None
 ) -> tuple[ModelSpec, ...]:
-    """The models of these ids, in that order. A `plan` has no price per token; `different`: id → fields that differ."""
+    """The models of these ids, in that order. A `plan` has no price per token. `different`: id → changed fields."""
     found = []
     for model_id in model_ids:
         changes = (different or {}).get(model_id, {})

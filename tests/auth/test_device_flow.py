@@ -20,7 +20,7 @@ from openclaw_ipython.auth.device_flow import (
     device_flow,
     refresh_flow,
 )
-from openclaw_ipython.auth.types import TokenGrant
+from openclaw_ipython.auth.token_grant import TokenGrant
 from openclaw_ipython.errors import (
     AuthError,
     LoginDenied,

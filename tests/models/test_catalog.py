@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.models.catalog import Catalogue
+from openclaw_ipython.models.catalog import ModelCatalog
 from openclaw_ipython.providers import ModelSpec, Price, Source
 
 BASE = "https://service.example/v1"
@@ -21,12 +21,12 @@ MODELS = (
 
 @pytest.fixture
 def catalogue(home, clock):
-    return Catalogue(home.catalogue, clock)
+    return ModelCatalog(home.catalogue, clock)
 
 
 def test_what_was_saved_is_read_back_the_same(home, clock, catalogue):
     catalogue.save("service", BASE + "/", MODELS)
-    assert Catalogue(home.catalogue, clock).models("service", BASE) == MODELS
+    assert ModelCatalog(home.catalogue, clock).models("service", BASE) == MODELS
     assert catalogue.models("service", BASE + "/") == MODELS
 
 
@@ -37,17 +37,17 @@ def test_a_list_counts_only_at_the_address_it_came_from(catalogue):
 
 
 def test_lists_of_several_services_stand_side_by_side(home, clock, catalogue):
-    other = Catalogue(home.catalogue, clock)
+    other = ModelCatalog(home.catalogue, clock)
     catalogue.save("one", BASE, MODELS[:1])
     other.save("two", BASE, MODELS[1:])  # it had not seen the first
     catalogue.save("three", BASE, MODELS)
-    found = Catalogue(home.catalogue, clock)
+    found = ModelCatalog(home.catalogue, clock)
     assert [len(found.models(name, BASE)) for name in ("one", "two", "three")] == [1, 1, 2]
 
 
 def test_what_another_program_saves_is_seen_without_a_restart(home, clock, catalogue):
     assert catalogue.models("service", BASE) == ()
-    Catalogue(home.catalogue, clock).save("service", BASE, MODELS)
+    ModelCatalog(home.catalogue, clock).save("service", BASE, MODELS)
     assert catalogue.models("service", BASE) == MODELS
     home.catalogue.unlink()
     assert catalogue.models("service", BASE) == ()
@@ -86,4 +86,4 @@ def test_a_damaged_file_counts_as_an_empty_one_and_is_replaced(home, catalogue, 
 def test_no_bytes_in_the_file_stop_a_question(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("own") / "catalogue.json"
     path.write_bytes(data)
-    assert Catalogue(path, lambda: 0.0).models("service", BASE) == ()
+    assert ModelCatalog(path, lambda: 0.0).models("service", BASE) == ()

@@ -26,7 +26,7 @@ from damage import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from openclaw_ipython.auth.types import TokenGrant
+from openclaw_ipython.auth.token_grant import TokenGrant
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import DocumentError, OpenClawError
 from openclaw_ipython.openclaw.files import FileSystem

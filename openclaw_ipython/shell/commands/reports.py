@@ -48,7 +48,7 @@ def _image_model(session: Session) -> str:
     default = models.default() or models.image_default()
     if default is None:
         return ""
-    return str(default if models.reads_images(default) else models.eyes(default) or "")
+    return str(default if models.reads_images(default) else models.vision_model(default) or "")
 
 
 def _account(session: Session, report: dict[str, Any]) -> str:
