@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 
 MAX_BYTES = 16 * 1024 * 1024
 """No configuration is larger; a bigger file is something else."""
+
+_UNREADABLE = N_("{path} could not be read: {reason}")
+_UNWRITABLE = N_("{path} could not be written: {reason}")
 
 _LEFTOVER_AGE = 3600.0  # seconds; no write takes that long
 _REPLACE_PAUSES = (
@@ -158,7 +161,7 @@ def read_text(path: Path, *, fs: FileSystem = OS) -> tuple[str, Stamp] | None:
 
     Raises `DocumentError` for what is not a readable UTF-8 file of at most `MAX_BYTES`.
     """
-    with _explain_errors(path, "read"):
+    with _explain_errors(path, _UNREADABLE):
         try:
             descriptor = fs.open_to_read(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -177,7 +180,7 @@ def read_text(path: Path, *, fs: FileSystem = OS) -> tuple[str, Stamp] | None:
 
 def stamp_of(path: Path, *, fs: FileSystem = OS) -> Stamp | None:
     """The stamp of a file, which is not read; None if it is missing."""
-    with _explain_errors(path, "read"):
+    with _explain_errors(path, _UNREADABLE):
         try:
             return _stamp(fs.stat(path))
         except (FileNotFoundError, NotADirectoryError):
@@ -249,7 +252,7 @@ def write_atomically(
         data = None
     if data is None:
         raise DocumentError(_("{path} would hold half characters", path=path), path=path)
-    with _explain_errors(path, "written"):
+    with _explain_errors(path, _UNWRITABLE):
         target = _link_target(path, fs)
         make_folder(target.parent, fs=fs)
         return _replace(target, data, expect, fs)
@@ -365,31 +368,27 @@ def _is_there(path: Path, fs: FileSystem) -> bool:
 # -- failures ------------------------------------------------------------------------------
 
 _REASONS = {
-    errno.ENOSPC: ("the disk is full", "free some space and try again"),
-    errno.EDQUOT: ("your disk quota is used up", "free some space and try again"),
-    errno.EROFS: ("the folder is read-only", "set OPENCLAW_STATE_DIR to a folder you can write to"),
-    errno.EACCES: ("permission denied", "check who owns the file and its folder"),
-    errno.EPERM: ("permission denied", "check who owns the file and its folder"),
-    errno.EISDIR: ("it is a folder", "move the folder away"),
-    errno.ENOTDIR: ("part of the path is not a folder", "check the path"),
-    errno.ELOOP: ("its links lead in a circle", "replace the link by a file"),
-    errno.ENAMETOOLONG: ("the path is too long", "use a shorter one"),
+    errno.ENOSPC: (N_("the disk is full"), N_("free some space and try again")),
+    errno.EDQUOT: (N_("your disk quota is used up"), N_("free some space and try again")),
+    errno.EROFS: (N_("the folder is read-only"), N_("set OPENCLAW_STATE_DIR to a folder you can write to")),
+    errno.EACCES: (N_("permission denied"), N_("check who owns the file and its folder")),
+    errno.EPERM: (N_("permission denied"), N_("check who owns the file and its folder")),
+    errno.EISDIR: (N_("it is a folder"), N_("move the folder away")),
+    errno.ENOTDIR: (N_("part of the path is not a folder"), N_("check the path")),
+    errno.ELOOP: (N_("its links lead in a circle"), N_("replace the link by a file")),
+    errno.ENAMETOOLONG: (N_("the path is too long"), N_("use a shorter one")),
 }
 
 
 @contextmanager
-def _explain_errors(path: Path, what: str) -> Iterator[None]:
+def _explain_errors(path: Path, message: str) -> Iterator[None]:
     """Turn an `OSError` into a DocumentError; the cause is kept, without the frames that hold the text."""
     try:
         yield
-    except OSError as error:
-        reason, hint = _REASONS.get(error.errno or 0, (error.strerror or "the system refused", ""))
+    except (OSError, RuntimeError) as error:  # pathlib before 3.13 reports a circle of links as RuntimeError
+        code = error.errno if isinstance(error, OSError) else errno.ELOOP
+        default = getattr(error, "strerror", None) or N_("the system refused")
+        reason, hint = _REASONS.get(code or 0, (default, ""))
         raise DocumentError(
-            _("{path} could not be {what}: {reason}", path=path, what=what, reason=reason),
-            path=path,
-            hint=hint,
+            _(message, path=path, reason=_(reason)), path=path, hint=_(hint) if hint else ""
         ) from error.with_traceback(None)
-    except RuntimeError as error:  # pathlib before 3.13 reports a circle of links so
-        raise DocumentError(
-            _("{path} could not be {what}: its links lead in a circle", path=path, what=what), path=path
-        ) from error

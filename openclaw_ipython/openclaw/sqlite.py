@@ -21,7 +21,7 @@ from urllib.parse import quote
 from msgspec import Struct, field
 
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.openclaw.config_view import is_marker
 from openclaw_ipython.openclaw.files import MAX_BYTES, OS, FileSystem, Stamp, stamp_of
 from openclaw_ipython.openclaw.json5.parse import Json5Error, parse
@@ -160,9 +160,9 @@ def _is_there(path: Path, fs: FileSystem) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
-        raise _unreadable(path, error.strerror or "the system refused") from None
+        raise _unreadable(path, error.strerror or N_("the system refused")) from None
     if not stat.S_ISREG(mode):  # reading a pipe would wait
-        raise _unreadable(path, "it is not an ordinary file")
+        raise _unreadable(path, N_("it is not an ordinary file"))
     return True
 
 
@@ -187,9 +187,9 @@ def _read(path: Path, how: str) -> list[_Cell]:
         finally:
             connection.close()
     except sqlite3.Error as error:
-        reason = _REASONS.get(getattr(error, "sqlite_errorname", ""), "SQLite refused")
+        reason = _REASONS.get(getattr(error, "sqlite_errorname", ""), N_("SQLite refused"))
     except UnicodeDecodeError:  # the error holds what it could not decode
-        reason = "it holds something else than text"
+        reason = N_("it holds something else than text")
     raise _unreadable(path, reason)
 
 
@@ -217,7 +217,7 @@ def _rows(connection: sqlite3.Connection, table: str, path: Path) -> list[_Cell]
     key = _first(columns, _KEY_COLUMN)
     value = _first((name for name in columns if name != key), _JSON_COLUMN)
     if key is None or value is None:
-        raise _unreadable(path, f"its table {table} is not as any known release makes it")
+        raise _unreadable(path, _("its table {table} is not as any known release makes it", table=table))
     query = f"SELECT {_quoted(key)}, {_quoted(value)} FROM {table} LIMIT {_MAX_ROWS}"  # noqa: S608 - names
     rows = {_text(name): content for name, content in connection.execute(query)}
     wanted = [name for name in _TABLES[table] if name in rows]
@@ -239,16 +239,18 @@ def _text(value: Any) -> str:
 
 
 _REASONS = {
-    "SQLITE_BUSY": "another program is changing it",
-    "SQLITE_CANTOPEN": "it cannot be opened",
-    "SQLITE_CORRUPT": "it is damaged",
-    "SQLITE_INTERRUPT": "that would take too long",
-    "SQLITE_NOTADB": "it is not a database",
-    "SQLITE_TOOBIG": "it holds too much",
+    "SQLITE_BUSY": N_("another program is changing it"),
+    "SQLITE_CANTOPEN": N_("it cannot be opened"),
+    "SQLITE_CORRUPT": N_("it is damaged"),
+    "SQLITE_INTERRUPT": N_("that would take too long"),
+    "SQLITE_NOTADB": N_("it is not a database"),
+    "SQLITE_TOOBIG": N_("it holds too much"),
 }
 
 
 def _unreadable(path: Path, reason: str) -> DocumentError:
     return DocumentError(
-        _("{path} could not be read: {reason}", path=path, reason=reason), path=path, hint="openclaw doctor"
+        _("{path} could not be read: {reason}", path=path, reason=_(reason)),
+        path=path,
+        hint="openclaw doctor",
     )
