@@ -124,8 +124,7 @@ class ReasoningDelta:
         self.__dict__["text"] = text  # as in TextDelta
 
 
-@dataclass(frozen=True)
-class ToolCallDelta:
+class ToolCallDelta(Struct, frozen=True):
     """A piece of a tool call. The pieces of one call have the same `index`."""
 
     index: int
