@@ -176,21 +176,13 @@ class Results(Sequence[Any]):
         that exists already.
         """
         columns = self._columns()
+        module = import_module(library)
+        items = self._items_table(library, module)
+        taken = set(map(str, items.columns))
+        named = {_unique(name, taken): values for name, values in columns.items()}
         if library == "polars":
-            polars = import_module("polars")
-            given = self._polars_items(polars)
-            taken = set(given.columns)
-            ours = [
-                polars.Series(_unique(name, taken), values, strict=False) for name, values in columns.items()
-            ]
-            return given.with_columns(ours)
-        pandas = import_module("pandas")
-        given = self._pandas_items(pandas)
-        taken = set(map(str, given.columns))
-        ours = pandas.DataFrame(
-            {_unique(name, taken): values for name, values in columns.items()}, index=given.index
-        )
-        return pandas.concat([given, ours], axis=1)
+            return items.with_columns([module.Series(name, v, strict=False) for name, v in named.items()])
+        return module.concat([items, module.DataFrame(named, index=items.index)], axis=1)
 
     def _value(self, result: ItemResult | None) -> Reply | OpenClawError | Any:
         if result is None:
@@ -234,19 +226,21 @@ class Results(Sequence[Any]):
             return self._value(result) if self._on_error is not None else None
         return result.parsed if result.parsed is not None else result.text
 
-    def _pandas_items(self, pandas: Any) -> Any:
-        source, size = self._source.data, len(self)
-        if self._source.library == "pandas":
-            frame = source if self._source.columns is not None else source.to_frame(_name(source))
-            return frame.iloc[:size]
-        return pandas.DataFrame({"item": pandas.Series(self._pulled, dtype=object).infer_objects()})
-
-    def _polars_items(self, polars: Any) -> Any:
-        source, size = self._source.data, len(self)
-        if self._source.library == "polars":
-            frame = source if self._source.columns is not None else source.to_frame(_name(source))
-            return frame.head(size)
-        return polars.DataFrame({"item": polars.Series(self._pulled, strict=False)})
+    def _items_table(self, library: str, module: Any) -> Any:
+        """The items as a DataFrame of the library."""
+        source, data = self._source, self._source.data
+        if source.library == library:
+            frame = data if source.columns is not None else data.to_frame(_name(data))
+            return frame.head(len(self))
+        columns = {"item": self._pulled}
+        if source.columns is not None:
+            rows = [self._item(position) for position in range(len(self))]
+            columns = {name: [row[name] for row in rows] for name in source.columns}
+        if library == "polars":
+            return module.DataFrame({name: module.Series(v, strict=False) for name, v in columns.items()})
+        return module.DataFrame(
+            {name: module.Series(v, dtype=object).infer_objects() for name, v in columns.items()}
+        )
 
 
 class Interrupted(KeyboardInterrupt):

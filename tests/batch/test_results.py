@@ -113,6 +113,15 @@ def test_polars_items_become_a_polars_table(parsed):
     assert table["error"].to_list() == [None, "ServiceUnavailable: gone"]
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+@pytest.mark.parametrize("frame", [pandas.DataFrame, polars.DataFrame])
+def test_the_table_can_be_of_the_other_library(frame, library):
+    table = results(frame({"t": ["x", "y"]}), answer(0), failure(1)).table(library)
+    assert type(table).__module__.startswith(library)
+    assert list(table["t"]) == ["x", "y"]
+    assert next(iter(table["answer"])) == "yes"
+
+
 def test_answers_without_fields_stay_one_column():
     table = results(["x"], answer(0, parsed=["a", "b"])).table()
     assert table["answer"].tolist() == [["a", "b"]]
