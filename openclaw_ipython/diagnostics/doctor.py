@@ -90,7 +90,7 @@ class Doctor:
             reason = self._accounts.login_problem(provider_id)
         except OpenClawError as error:
             reason = str(error)
-        return f"nobody is signed in to {provider_id}" + (f": {reason}" if reason else "")
+        return f"there is no login for {provider_id}" + (f": {reason}" if reason else "")
 
     def _endpoints(self) -> list[tuple[str, str]]:
         """The providers of the chosen models, each with its base URL."""

@@ -83,7 +83,7 @@ class QwenCode:
     def model_required(self, config: ConfigView) -> LoginRequired:
         """The error for a question that names no model where none is chosen."""
         if self._provider is None or self.login() is None:
-            return LoginRequired(_("no model is chosen and nobody is signed in yet"), hint="%openclaw login")
+            return LoginRequired(_("no model is chosen and there is no login yet"), hint="%openclaw login")
         if self.usable(PROVIDER_ID, config) is None:
             return self.login_required(PROVIDER_ID)
         model = self._provider.ref(self._provider.default_model)

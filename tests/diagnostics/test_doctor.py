@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 import time
 
 import httpx
@@ -16,7 +15,6 @@ from openclaw_ipython.shell.commands import dispatch, find
 from openclaw_ipython.shell.front_end import FrontEnd
 from openclaw_ipython.shell.parser import words
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="about permissions")
 PORTAL = "qwen-portal/coder-model"
 KEY = "sk-made-up-0123456789"
 
@@ -203,8 +201,8 @@ def database_beside_json_logins(house):
     [
         (no_default, "error", "agents.defaults.model", "no model is chosen", "%openclaw login"),
         (unknown_default, "error", "agents.defaults.model", "unknown model", "%openclaw models set qwen-portal/"),
-        (default_elsewhere, "error", "far", "nobody is signed in", "%openclaw models auth add --provider far"),
-        (fallback_elsewhere, "warning", "far", "nobody is signed in", "%openclaw models auth add --provider far"),
+        (default_elsewhere, "error", "far", "there is no login", "%openclaw models auth add --provider far"),
+        (fallback_elsewhere, "warning", "far", "there is no login", "%openclaw models auth add --provider far"),
         (lost_fallback, "warning", "fallbacks", "nowhere/x", "%openclaw models fallbacks remove nowhere/x"),
         (lost_alias, "warning", "old", "does not exist", "%openclaw models aliases remove old"),
         (image_model_that_cannot_see, "warning", "imageModel", "text only", "models set-image qwen-portal/vision"),

@@ -156,7 +156,7 @@ def check(report: dict[str, Any]) -> None:
     expired = [p["profileId"] for p in profiles if p["status"] == "expired"]
     missing = report["auth"]["missingProvidersInUse"]
     if not report["resolvedDefault"]:
-        raise LoginRequired(_("no model is chosen and nobody is signed in yet"), hint="%openclaw login")
+        raise LoginRequired(_("no model is chosen and there is no login yet"), hint="%openclaw login")
     if missing or expired:
         raise CheckFailed(
             _("login missing or expired: {logins}", logins=", ".join(missing + expired)),

@@ -222,7 +222,7 @@ def join(session: Session, show_wait: Callable[[str, float], None]) -> None:
         pending.result()
     except OpenClawError as error:
         raise LoginRequired(
-            _("nobody signed in: {error}", error=error), hint=error.hint or "%openclaw login"
+            _("the sign-in failed: {error}", error=error), hint=error.hint or "%openclaw login"
         ) from None
 
 
@@ -239,7 +239,7 @@ def _already_signed_in(session: Session, profile_id: str, provider: Provider, *,
 def _unattended(variables: tuple[str, ...]) -> AuthError:
     ways = _("set {variables}", variables=_(" or ").join(variables)) if variables else _("sign in first")
     return LoginRequired(
-        _("this run has nobody to approve a sign-in"),
+        _("no person can approve a sign-in in this run"),
         hint=_(
             "{ways}, or run %openclaw login once in a notebook or terminal with the same home, or add --wait",
             ways=ways,

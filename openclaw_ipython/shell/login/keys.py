@@ -110,7 +110,7 @@ def ask_secret(front: FrontEnd, prompt: str, variables: Sequence[str] = ()) -> S
     if not front.can_answer():
         set_them = _("set {variables} in the environment", variables=_(" or ").join(variables))
         hint = set_them if variables else _("run this in a notebook")
-        raise LoginRequired(_("there is nobody to ask for the key"), hint=hint)
+        raise LoginRequired(_("no person can enter the key here"), hint=hint)
     try:
         # In a kernel, ipykernel has replaced getpass by its own, which asks the front end.
         return Secret(getpass.getpass(prompt).strip())
@@ -247,7 +247,7 @@ def import_credentials(session: Session, provider: str | None, *, set_default: b
 
 def _confirmed(session: Session, count: int) -> bool:
     if not session.front.can_answer():
-        raise UsageError(_("nothing was written: there is nobody to say yes"), hint=_("add --yes"))
+        raise UsageError(_("nothing was written: no person can confirm the import here"), hint=_("add --yes"))
     try:
         answer = input(
             _("Import this? [y/N] ") if count == 1 else _("Import these {count}? [y/N] ", count=count)
