@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from openclaw_ipython.auth.accounts import ORIGIN_VARIABLE
-from openclaw_ipython.diagnostics.findings import Finding, shell_line
+from openclaw_ipython.diagnostics.findings import Finding, Severity, shell_line
 from openclaw_ipython.errors import ConfigError, OpenClawError
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.keypaths import path_text
@@ -112,16 +112,12 @@ def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
     used = list(dict.fromkeys(ref.provider for ref in [*chosen, *fallbacks]))
     for provider in used:
         if reason := facts.missing_login(provider):
-            needed = any(ref.provider == provider for ref in chosen)
-            yield Finding(
-                "login", "error" if needed else "warning", reason, provider, _login_command(facts, provider)
-            )
+            severity: Severity = "error" if provider in {ref.provider for ref in chosen} else "warning"
+            yield Finding("login", severity, reason, provider, _login_command(facts, provider))
     for provider in facts.snapshot.config.provider_ids:
         if provider.lower() not in used and (reason := facts.missing_login(provider.lower())):
-            where = path_text(("models", "providers", provider))
-            yield Finding(
-                "login", "note", f"{reason}; no chosen model needs it", where, _login_command(facts, provider)
-            )
+            where, what = path_text(("models", "providers", provider)), f"{reason}; no chosen model needs it"
+            yield Finding("login", "note", what, where, _login_command(facts, provider))
 
 
 def _login_command(facts: ConfigFacts, provider: str) -> str:

@@ -162,8 +162,8 @@ class PendingSignIn:
                             self._deadline = self._monotonic() + prompt.expires_in
                             self._update(phase="waiting", prompt=prompt, left=prompt.expires_in)
                             self._answered.set()
-                        case Waiting(_, why):
-                            self._update(trouble=why, left=self._left())
+                        case Waiting(_, trouble):
+                            self._update(trouble=trouble, left=self._left())
                         case LoggedIn(outcome):
                             self._update(phase="signed in", outcome=outcome, prompt=None)
         except asyncio.CancelledError:
