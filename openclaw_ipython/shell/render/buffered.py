@@ -18,11 +18,10 @@ from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
 from openclaw_ipython.shell.render.status import mark_text
-from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
+from openclaw_ipython.shell.render.surfaces import JupyterSurface, Surface, TerminalSurface
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
-    from openclaw_ipython.shell.render.surfaces import Surface
 
 
 class FormattedReply(Struct, frozen=True):
@@ -39,14 +38,11 @@ def buffered(formatter: Formatter, *, plain: bool = False) -> Callable[[RenderCo
     """What makes a buffered renderer for `markdown`, with `plain` also for `plain`; others show the answer as it is."""
 
     def make(context: RenderContext) -> Renderer:
+        monotonic, footer = context.monotonic, context.footer
         if context.renderer == "markdown":
-            return BufferedMarkdownRenderer(
-                JupyterSurface(), context.monotonic, formatter, footer=context.footer
-            )
+            return BufferedMarkdownRenderer(JupyterSurface(), monotonic, formatter, footer=footer)
         if context.renderer == "plain" and plain:
-            return BufferedPlainRenderer(
-                TerminalSurface(sys.stdout), context.monotonic, formatter, footer=context.footer
-            )
+            return BufferedPlainRenderer(TerminalSurface(sys.stdout), monotonic, formatter, footer=footer)
         return make_renderer(context)
 
     return make

@@ -1,26 +1,20 @@
 """`-f html`: an HTML page, in a frame where it cannot act."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
-from openclaw_ipython.chat.types import code_blocks
+from openclaw_ipython.chat.types import Reply, code_blocks
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import framed
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.buffered import FormattedReply, buffered
 from openclaw_ipython.shell.render.formats import Format
 
-if TYPE_CHECKING:
-    from openclaw_ipython.chat.types import Reply
-
 _TAG = r"<[a-zA-Z!][^<>]*>"
 _LANGUAGES = frozenset({"html", "htm", "xhtml", "svg", "xml"})
 
 
 def format_html(reply: Reply) -> FormattedReply:
-    """The HTML in an answer, in a frame where it can do nothing; its source for those who show none."""
+    """The HTML in an answer, in a frame where it cannot act; as plain text its source."""
     text = str(reply)
     source = next((code for language, code in code_blocks(text) if language in _LANGUAGES), "") or next(
         (code for language, code in code_blocks(text) if not language and re.search(_TAG, code)), text

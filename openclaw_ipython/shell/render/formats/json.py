@@ -27,7 +27,7 @@ def format_json(reply: Reply) -> FormattedReply:
         return FormattedReply()
     try:
         laid_out = json.dumps(found.value, indent=2, ensure_ascii=False)
-    except RecursionError:  # nested beyond what anybody reads
+    except RecursionError:  # nested too deeply
         return FormattedReply()
     return FormattedReply(
         {"text/markdown": safe_markdown(_fenced(laid_out, "json")), "text/plain": safe_text(laid_out)}

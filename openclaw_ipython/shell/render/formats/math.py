@@ -1,11 +1,8 @@
 """`-f math`: one formula, typeset."""
 
-from __future__ import annotations
-
 import re
-from typing import TYPE_CHECKING
 
-from openclaw_ipython.chat.types import code_blocks
+from openclaw_ipython.chat.types import Reply, code_blocks
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.markdown import safe_markdown
 from openclaw_ipython.sanitize.markdown_grammar import CLOSERS, MAX_FORMULA_LENGTH
@@ -13,28 +10,23 @@ from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.buffered import FormattedReply, buffered
 from openclaw_ipython.shell.render.formats import Format
 
-if TYPE_CHECKING:
-    from openclaw_ipython.chat.types import Reply
-
 _LANGUAGES = frozenset({"latex", "tex", "math", "katex"})
 
 
 def format_math(reply: Reply) -> FormattedReply:
-    """An answer that is one formula, with or without its delimiters, on a line of its own."""
+    """An answer that is one formula, with or without delimiters, as a block of its own."""
     text = str(reply).strip()
     blocks = code_blocks(text)
     if blocks and (blocks[0][0] in _LANGUAGES or text.startswith(("```", "~~~"))):
         text = blocks[0][1].strip()
     tex = _bare(text)
     if tex is None or len(tex) > MAX_FORMULA_LENGTH:
-        return FormattedReply(
-            note=_("not a single formula")
-        )  # Markdown knows how to show words with formulas among them
+        return FormattedReply(note=_("not a single formula"))  # Markdown shows words with formulas
     return FormattedReply({"text/markdown": safe_markdown(f"$$\n{tex}\n$$"), "text/plain": safe_text(text)})
 
 
 def _bare(text: str) -> str | None:
-    """The one formula that `text` is, without delimiters; None for anything that has more than it in it."""
+    """The one formula in `text`, without delimiters; None where there is anything else."""
     for opener, closer in sorted(CLOSERS.items(), key=lambda pair: -len(pair[0])):
         if text.startswith(opener) and text.endswith(closer) and len(text) > len(opener) + len(closer):
             inner = text[len(opener) : len(text) - len(closer)]
@@ -43,7 +35,7 @@ def _bare(text: str) -> str | None:
 
 
 def _lines(tex: str) -> str | None:
-    """A blank line ends a formula for TeX and for Markdown; what has one in the middle is no single formula."""
+    """`tex` stripped; None where it has a blank line, which ends a formula in TeX and Markdown."""
     tex = tex.strip()
     return None if re.search(r"\n[ \t]*\n", tex) else tex
 

@@ -20,11 +20,10 @@ from openclaw_ipython.sanitize.markdown import prepare
 from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.render.sections import Piece, Sections
 from openclaw_ipython.shell.render.status import StatusLine, call_text, footer_text, mark_text, result_text
-from openclaw_ipython.shell.render.surfaces import JupyterSurface
+from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface, Surface
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext
-    from openclaw_ipython.shell.render.surfaces import Handle, Surface
 
 _GREY = "color:var(--jp-ui-font-color2,#767676);font-size:85%"
 _SLICE = 32_000  # characters painted at once; a whole answer that comes in one piece is shown in several

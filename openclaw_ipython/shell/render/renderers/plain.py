@@ -24,11 +24,10 @@ from openclaw_ipython.shell.render.status import (
     mark_text,
     result_text,
 )
-from openclaw_ipython.shell.render.surfaces import TerminalSurface
+from openclaw_ipython.shell.render.surfaces import Surface, TerminalSurface
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext
-    from openclaw_ipython.shell.render.surfaces import Surface
 
 
 class PlainRenderer:
