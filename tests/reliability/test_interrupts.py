@@ -122,7 +122,7 @@ def test_an_interrupt_at_any_step_of_a_question_ends_it_and_the_next_one_is_answ
     loop_thread = shell._openclaw_ipython.session.loop_thread
     outcomes = set()
     for at in range(1, 20_000):
-        portal._plans.clear()
+        portal._replies.clear()
         portal.says(*PIECES)
         shell.user_ns.pop("_qwen", None)
         shell.display_pub.outputs.clear()
@@ -140,7 +140,7 @@ def test_an_interrupt_at_any_step_of_a_question_ends_it_and_the_next_one_is_answ
             assert "interrupted" in repr(shell.display_pub.outputs), interrupt.place
         if not interrupt.fired:
             break
-    portal._plans.clear()
+    portal._replies.clear()
     portal.says(*PIECES)
     shell.run_cell_magic("qwen", "", "hi")
     assert shell.user_ns["_qwen"] == ANSWER
