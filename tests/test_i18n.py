@@ -60,11 +60,11 @@ def test_the_language_is_the_one_asked_for_else_that_of_the_locale(wanted, envir
 
 
 def test_a_process_speaks_english_until_it_is_told_otherwise():
-    assert translate("the quota is used up: {said}", said="x") == "the quota is used up: x"
+    assert translate("the quota is used up: {reason}", reason="x") == "the quota is used up: x"
 
 
 def test_values_are_put_in_as_they_are(in_chinese):
-    assert translate("the quota is used up: {said}", said="{sign in}") == "额度已用完：{sign in}"
+    assert translate("the quota is used up: {reason}", reason="{sign in}") == "额度已用完：{sign in}"
 
 
 def test_a_sentence_without_a_translation_stays_english(in_chinese):

@@ -19,8 +19,6 @@ PACKAGE = Path(openclaw_ipython.__file__).parent
 LAYERS = {
     "_version": 0,
     "errors": 0,
-    "patterns": 0,
-    "values": 0,
     "i18n": 1,
     "suggestions": 2,
     "runtime": 2,
