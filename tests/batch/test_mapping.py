@@ -283,14 +283,14 @@ class Busy(httpx.AsyncBaseTransport):
 
 def test_all_requests_pause_together_after_too_many_requests(signed):
     signed.client._transport = Busy(signed, 20, 32)
-    books = signed.client.recorder
+    recorder = signed.client.recorder
     signed.clock.slept.clear()
     replies = ask(signed, [str(i) for i in range(100)], concurrency=32)
     assert replies.tally.errors == 0
     assert Counter(sent(signed)) == Counter(str(i) for i in range(100))
     assert 20 <= sum(signed.clock.slept) < 21  # one wait for all of them, not one each
-    books.flush()
-    rows = books.journal.database.read(
+    recorder.flush()
+    rows = recorder.journal.database.read(
         lambda c: c.execute("SELECT outcome, count(*) FROM usage GROUP BY 1").fetchall(), []
     )
     assert dict(rows) == {"ok": 100, "RateLimited": 32}

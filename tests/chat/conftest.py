@@ -13,7 +13,7 @@ from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.runtime.env import Runtime
 
-QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
+REQUEST = ChatRequest("coder-model", (Message("user", "hello"),))
 
 
 class Bearer(httpx.Auth):
@@ -30,8 +30,8 @@ class Bearer(httpx.Auth):
                 return
 
 
-class Heard:
-    """What one exchange brought: the events, and the error that ended it, if one did."""
+class Received:
+    """The events of one answer, and the error that ended it, if there was one."""
 
     def __init__(self):
         self.events = []
@@ -45,13 +45,13 @@ class Heard:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-class Line:
-    """Exchanges over `transport`. Waits of the exchange itself go through `clock`."""
+class Connection:
+    """Requests over `transport`; their waits go through `clock`."""
 
     def __init__(self, transport, clock, auth, url="http://127.0.0.1:8642/v1/chat/completions"):
         self.transport, self.clock, self.auth, self.url = transport, clock, auth, url
 
-    def exchange(self, http, policy):
+    def endpoint(self, http, policy):
         return ChatEndpoint(
             http=http,
             url=self.url,
@@ -61,41 +61,41 @@ class Line:
             retry_policy=RetryPolicy(**policy),
         )
 
-    async def hear(self, request=QUESTION, *, http=None, told=None, **policy):
-        """`told` is set when something was heard."""
-        heard = Heard()
+    async def receive(self, request=REQUEST, *, http=None, arrived=None, **policy):
+        """`arrived` is set when the first event has come."""
+        received = Received()
         http = http or HttpClient(self.transport)
         try:
-            async with aclosing(stream_chat(self.exchange(http, policy), request)) as events:
+            async with aclosing(stream_chat(self.endpoint(http, policy), request)) as events:
                 async for event in events:
-                    heard.events.append(event)
-                    if told is not None:
-                        told.set()
+                    received.events.append(event)
+                    if arrived is not None:
+                        arrived.set()
         except OpenClawError as error:
-            heard.error = error
-        return heard
+            received.error = error
+        return received
 
-    def ask(self, request=QUESTION, **policy):
+    def ask(self, request=REQUEST, **policy):
         async def once():
             async with HttpClient(self.transport) as http:
-                return await self.hear(request, http=http, **policy)
+                return await self.receive(request, http=http, **policy)
 
         return asyncio.run(once())
 
 
 @pytest.fixture
 def line(portal, clock):
-    """An exchange with the portal, signed in."""
+    """A connection to the portal, signed in."""
     token = portal.issue()["access_token"]
-    return Line(portal.transport(clock.sleep), clock, Bearer(token))
+    return Connection(portal.transport(clock.sleep), clock, Bearer(token))
 
 
 @pytest.fixture
 def answering(clock):
-    """`answering(handler)`: an exchange with a function from request to response."""
+    """`answering(handler)`: a connection to a function from request to response."""
 
     def make(handler, *tokens):
-        return Line(httpx.MockTransport(handler), clock, Bearer(*(tokens or ("a-token-of-this-test",))))
+        return Connection(httpx.MockTransport(handler), clock, Bearer(*(tokens or ("a-token-of-this-test",))))
 
     return make
 

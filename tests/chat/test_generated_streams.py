@@ -1,6 +1,6 @@
 """Ten thousand answers made at random through a whole exchange: half of them valid, the others damaged.
 
-A number names a stream, and the failing one is told. More of them: GENERATED_STREAMS=1000000 pytest <this file>.
+A number names a stream, and the failing one is arrived. More of them: GENERATED_STREAMS=1000000 pytest <this file>.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from openclaw_ipython.sanitize.secrets import Secret
 
 COUNT = int(os.environ.get("GENERATED_STREAMS", "10000"))
 BLOCKS = 20
-QUESTION = ChatRequest("some-model", (Message("user", "hello"),))
+REQUEST = ChatRequest("some-model", (Message("user", "hello"),))
 
 
 class Service(httpx.AsyncBaseTransport):
@@ -49,7 +49,7 @@ class Line:
 
     def __init__(self, http, service):
         self.service = service
-        self.exchange = ChatEndpoint(
+        self.endpoint = ChatEndpoint(
             http=http,
             url="https://service.invalid/v1/chat/completions",
             name="the service",
@@ -63,7 +63,7 @@ class Line:
         self.service.headers = {name.replace("_", "-"): value for name, value in headers.items()}
         collector = Collector("service/some-model", 0.0)
         try:
-            async with aclosing(stream_chat(self.exchange, QUESTION)) as events:
+            async with aclosing(stream_chat(self.endpoint, REQUEST)) as events:
                 async for event in events:
                     collector.add(event, 0.0)
         except OpenClawError as error:

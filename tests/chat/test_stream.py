@@ -41,7 +41,7 @@ from openclaw_ipython.sanitize.secrets import Secret
 
 QUOTA = {"error": {"code": "insufficient_quota", "message": "Free allocated quota exceeded."}}
 CHAT = "/v1/chat/completions"
-QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
+REQUEST = ChatRequest("coder-model", (Message("user", "hello"),))
 
 
 # -- the ordinary way ----------------------------------------------------------------------
@@ -49,15 +49,15 @@ QUESTION = ChatRequest("coder-model", (Message("user", "hello"),))
 
 def test_an_answer_comes_in_pieces_with_its_usage(line, portal):
     portal.says("Hel", "lo", reasoning=("Hm",), usage={"prompt_tokens": 3, "completion_tokens": 2})
-    heard = line.ask()
-    assert heard.events == [
+    received = line.ask()
+    assert received.events == [
         ReasoningDelta("Hm"),
         TextDelta("Hel"),
         TextDelta("lo"),
         Finished("stop"),
         UsageReport(Usage(3, 2)),
     ]
-    assert heard.error is None
+    assert received.error is None
 
 
 def test_what_is_sent(line, portal):
@@ -73,22 +73,22 @@ def test_what_is_sent(line, portal):
 
 def test_an_answer_that_is_not_streamed_brings_the_same_events(line, portal):
     portal.says("Hel", "lo")
-    heard = line.ask(ChatRequest("coder-model", (Message("user", "hello"),), stream=False))
-    assert heard.text == "Hello"
-    assert heard.of(Finished) == [Finished("stop")]
+    received = line.ask(ChatRequest("coder-model", (Message("user", "hello"),), stream=False))
+    assert received.text == "Hello"
+    assert received.of(Finished) == [Finished("stop")]
     assert portal.requests[0].headers["accept"] == "application/json"
 
 
 def test_a_document_in_place_of_a_stream_is_read(answering):
     body = {"choices": [{"message": {"content": "all at once"}, "finish_reason": "length"}]}
-    heard = answering(lambda request: httpx.Response(200, json=body)).ask()
-    assert heard.events == [TextDelta("all at once"), Finished("length")]
+    received = answering(lambda request: httpx.Response(200, json=body)).ask()
+    assert received.events == [TextDelta("all at once"), Finished("length")]
 
 
 def test_without_done_a_finished_answer_is_complete(line, portal, wire):
     portal.raw_stream(wire.sent(wire.chunk({"content": "4"}, "stop")))
-    heard = line.ask()
-    assert (heard.text, heard.error) == ("4", None)
+    received = line.ask()
+    assert (received.text, received.error) == ("4", None)
 
 
 @pytest.mark.parametrize("end", [b"data: [DONE]", b"data: [DONE]\n", b"data:[DONE] \r\n\r\n"])
@@ -98,13 +98,13 @@ def test_a_sloppy_done_is_accepted(line, portal, wire, end):
 
 
 def test_any_success_is_an_answer(answering, wire):
-    heard = answering(lambda request: httpx.Response(201, content=wire.whole("4"))).ask()
-    assert (heard.text, heard.error) == ("4", None)
+    received = answering(lambda request: httpx.Response(201, content=wire.whole("4"))).ask()
+    assert (received.text, received.error) == ("4", None)
 
 
 def test_a_usage_error_sends_nothing(line, portal):
-    heard = line.ask(ChatRequest("coder-model", (Message("user", "x"),), temperature=float("nan")))
-    assert isinstance(heard.error, UsageError)
+    received = line.ask(ChatRequest("coder-model", (Message("user", "x"),), temperature=float("nan")))
+    assert isinstance(received.error, UsageError)
     assert portal.requests == ()
 
 
@@ -114,21 +114,21 @@ def test_a_usage_error_sends_nothing(line, portal):
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504, 529])
 def test_a_temporary_failure_is_retried_twice(line, portal, clock, status):
     portal.fails_next(CHAT, status, times=2).says("there")
-    heard = line.ask()
-    assert heard.text == "there"
+    received = line.ask()
+    assert received.text == "there"
     assert clock.slept == [0.5, 1.0]
-    assert [notice.seconds for notice in heard.of(Notice)] == [0.5, 1.0, None]
-    assert heard.of(Notice)[0].text.endswith("trying again")
-    assert heard.of(Notice)[2].text == "sent 3 times"  # for the footer, where a countdown does not stay
+    assert [notice.seconds for notice in received.of(Notice)] == [0.5, 1.0, None]
+    assert received.of(Notice)[0].text.endswith("trying again")
+    assert received.of(Notice)[2].text == "sent 3 times"  # for the footer, where a countdown does not stay
 
 
 def test_there_are_at_most_two_retries(line, portal, clock):
     portal.fails_next(CHAT, 503, {"message": "busy"}, times=None)
-    heard = line.ask()
-    assert isinstance(heard.error, ServiceUnavailable)
+    received = line.ask()
+    assert isinstance(received.error, ServiceUnavailable)
     assert len(portal.requests) == 3
     assert clock.slept == [0.5, 1.0]
-    assert all(isinstance(event, Notice) for event in heard.events)
+    assert all(isinstance(event, Notice) for event in received.events)
 
 
 def test_the_wait_the_service_asks_for_is_kept(line, portal, clock):
@@ -142,12 +142,12 @@ def test_the_wait_the_service_asks_for_is_kept(line, portal, clock):
 @pytest.mark.parametrize(("asked", "tries"), [("60", 2), ("61", 1), ("86400", 1)])
 def test_more_than_a_minute_is_not_waited(line, portal, clock, asked, tries):
     portal.fails_next(CHAT, 429, headers={"retry-after": asked}).says("x")
-    heard = line.ask()
+    received = line.ask()
     assert len(portal.requests) == tries
     if tries == 1:
-        assert isinstance(heard.error, RateLimited)
-        assert heard.error.retry_after == float(asked)
-        assert "run the cell again in" in heard.error.hint
+        assert isinstance(received.error, RateLimited)
+        assert received.error.retry_after == float(asked)
+        assert "run the cell again in" in received.error.hint
         assert clock.slept == []
 
 
@@ -170,10 +170,10 @@ def test_an_absurd_retry_after_is_ignored(line, portal, clock, asked):
 )
 def test_a_permanent_refusal_is_not_retried(line, portal, clock, status, body, kind):
     portal.fails_next(CHAT, status, body, {"x-request-id": "r-7"}, times=None)
-    heard = line.ask()
-    assert type(heard.error) is kind
-    assert (heard.error.status, heard.error.request_id) == (status, "r-7")
-    assert heard.events == []
+    received = line.ask()
+    assert type(received.error) is kind
+    assert (received.error.status, received.error.request_id) == (status, "r-7")
+    assert received.events == []
     assert len(portal.requests) == 1
     assert clock.slept == []
 
@@ -207,16 +207,16 @@ def test_only_a_request_that_did_not_arrive_is_repeated(answering, error, tries)
         requests.append(request)
         raise error
 
-    heard = answering(fail).ask()
-    assert isinstance(heard.error, ServiceUnavailable | ProtocolError)
+    received = answering(fail).ask()
+    assert isinstance(received.error, ServiceUnavailable | ProtocolError)
     assert len(requests) == tries
 
 
 def test_nothing_is_retried_after_the_first_event(line, portal, clock):
     portal.says("some", "thing").breaks_after(1)
-    heard = line.ask()
-    assert heard.text == "some"
-    assert isinstance(heard.error, StreamBroken)
+    received = line.ask()
+    assert received.text == "some"
+    assert isinstance(received.error, StreamBroken)
     assert len(portal.requests) == 1
     assert clock.slept == []
 
@@ -226,9 +226,9 @@ def test_the_jitter_lengthens_our_own_wait(line, portal, clock):
 
     async def once():
         async with HttpClient(line.transport) as http:
-            at = line.exchange(http, {})
+            at = line.endpoint(http, {})
             at = replace(at, runtime=replace(at.runtime, random=lambda: 1.0))
-            async with aclosing(stream_chat(at, QUESTION)) as events:
+            async with aclosing(stream_chat(at, REQUEST)) as events:
                 return [event async for event in events]
 
     asyncio.run(once())
@@ -248,9 +248,9 @@ def test_a_401_is_renewed_once(line, portal):
 
 def test_a_second_401_is_the_end(line, portal):
     line.auth.tokens = ("stale", "stale too")
-    heard = line.ask()
-    assert isinstance(heard.error, LoginRequired)
-    assert heard.error.hint.startswith("%openclaw login")
+    received = line.ask()
+    assert isinstance(received.error, LoginRequired)
+    assert received.error.hint.startswith("%openclaw login")
     assert len(portal.requests) == 2
 
 
@@ -282,17 +282,17 @@ def test_a_refusal_does_not_repeat_the_token(answering):
         }
         return httpx.Response(400, json=said)
 
-    heard = answering(echo, "odd~shape/of.token").ask()
-    assert "odd~shape" not in f"{heard.error} {heard.error!r} {heard.error.code}"
+    received = answering(echo, "odd~shape/of.token").ask()
+    assert "odd~shape" not in f"{received.error} {received.error!r} {received.error.code}"
 
 
 def test_a_key_that_no_header_can_hold_is_not_quoted(portal, clock, answering):
     with portal.serve() as url:
         line = answering(None, "sekret~value\nof two lines")
         line.transport, line.url = None, url + CHAT
-        heard = line.ask()
-    assert isinstance(heard.error, ProtocolError)
-    assert "sekret" not in str(heard.error)
+        received = line.ask()
+    assert isinstance(received.error, ProtocolError)
+    assert "sekret" not in str(received.error)
     assert portal.requests == ()
 
 
@@ -307,19 +307,19 @@ def test_a_redirect_is_not_followed(answering, status):
         requests.append(request)
         return httpx.Response(status, headers={"location": "https://elsewhere.example/v1"})
 
-    heard = answering(redirect).ask()
-    assert isinstance(heard.error, ProtocolError)
-    assert heard.error.status == status
+    received = answering(redirect).ask()
+    assert isinstance(received.error, ProtocolError)
+    assert received.error.status == status
     assert len(requests) == 1
 
 
 def test_a_page_with_200_is_an_error(line, portal):
     portal.answers_html(CHAT)
-    heard = line.ask()
-    assert isinstance(heard.error, ProtocolError)
-    assert "web page" in str(heard.error)
-    assert "aliyun" not in str(heard.error)
-    assert heard.events == []
+    received = line.ask()
+    assert isinstance(received.error, ProtocolError)
+    assert "web page" in str(received.error)
+    assert "aliyun" not in str(received.error)
+    assert received.events == []
 
 
 def test_an_error_document_with_200_is_an_error(answering):
@@ -329,13 +329,13 @@ def test_an_error_document_with_200_is_an_error(answering):
 @pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", ""])
 @pytest.mark.parametrize("body", [b"hello", b'{"choices":[]}', b"<html></html>", b"\x00\xff", b""])
 def test_what_is_no_stream_is_an_error(answering, streamed, kind, body):
-    heard = answering(lambda request: streamed(body, content_type=kind)).ask()
-    assert isinstance(heard.error, ProtocolError)
+    received = answering(lambda request: streamed(body, content_type=kind)).ask()
+    assert isinstance(received.error, ProtocolError)
 
 
 def test_a_stream_needs_no_label(answering, streamed, wire):
-    heard = answering(lambda request: streamed(wire.whole("4"), content_type="text/plain")).ask()
-    assert (heard.text, heard.error) == ("4", None)
+    received = answering(lambda request: streamed(wire.whole("4"), content_type="text/plain")).ask()
+    assert (received.text, received.error) == ("4", None)
 
 
 @pytest.mark.parametrize(
@@ -352,18 +352,18 @@ def test_a_useless_address_is_an_error_of_ours(line, address):
 @pytest.mark.parametrize("deltas", [0, 1, 2])
 def test_a_cut_stream_is_broken_and_keeps_its_text(line, portal, deltas):
     portal.says("a", "b", "c").breaks_after(deltas)
-    heard = line.ask()
-    assert heard.text == "abc"[:deltas]
-    assert isinstance(heard.error, StreamBroken)
-    assert "ended early" in str(heard.error)
+    received = line.ask()
+    assert received.text == "abc"[:deltas]
+    assert isinstance(received.error, StreamBroken)
+    assert "ended early" in str(received.error)
 
 
 @pytest.mark.parametrize("done", [True, False])
 def test_without_a_finish_reason_an_answer_is_no_success(line, portal, wire, done):
     portal.raw_stream(wire.sent(wire.chunk({"content": "half"}), *(["[DONE]"] if done else [])))
-    heard = line.ask()
-    assert heard.text == "half"
-    assert isinstance(heard.error, StreamBroken)
+    received = line.ask()
+    assert received.text == "half"
+    assert isinstance(received.error, StreamBroken)
 
 
 def test_an_empty_stream_is_broken(answering, streamed):
@@ -373,14 +373,14 @@ def test_an_empty_stream_is_broken(answering, streamed):
 
 def test_a_cut_document_is_broken(line, portal):
     portal.says("Hello").breaks_after(0)
-    heard = line.ask(ChatRequest("coder-model", (Message("user", "hello"),), stream=False))
-    assert isinstance(heard.error, StreamBroken)
+    received = line.ask(ChatRequest("coder-model", (Message("user", "hello"),), stream=False))
+    assert isinstance(received.error, StreamBroken)
 
 
 def test_a_cut_after_the_finish_reason_does_not_matter(answering, streamed, wire):
     finished = wire.sent(wire.chunk({"content": "4"}, "stop"))
-    heard = answering(lambda request: streamed(finished, httpx.ReadError("cut"))).ask()
-    assert (heard.text, heard.error) == ("4", None)
+    received = answering(lambda request: streamed(finished, httpx.ReadError("cut"))).ask()
+    assert (received.text, received.error) == ("4", None)
 
 
 def test_a_refusal_whose_body_is_cut_is_still_that_refusal(answering):
@@ -388,9 +388,9 @@ def test_a_refusal_whose_body_is_cut_is_still_that_refusal(answering):
         yield b'{"error": {"mess'
         raise httpx.ReadError("cut")
 
-    heard = answering(lambda request: httpx.Response(403, content=body())).ask()
-    assert isinstance(heard.error, RequestRejected)
-    assert heard.error.status == 403
+    received = answering(lambda request: httpx.Response(403, content=body())).ask()
+    assert isinstance(received.error, RequestRejected)
+    assert received.error.status == 403
 
 
 def test_a_failure_in_the_middle_keeps_the_text(line, portal, wire):
@@ -399,10 +399,10 @@ def test_a_failure_in_the_middle_keeps_the_text(line, portal, wire):
         b"id:1\nevent:error\n:HTTP_STATUS/429\n"
         b'data:{"code":"Throttling.AllocationQuota","message":"Allocated quota exceeded","request_id":"r-2"}\n\n',
     )
-    heard = line.ask()
-    assert heard.text == "so far"
-    assert isinstance(heard.error, RateLimited)
-    assert (heard.error.code, heard.error.request_id) == ("Throttling.AllocationQuota", "r-2")
+    received = line.ask()
+    assert received.text == "so far"
+    assert isinstance(received.error, RateLimited)
+    assert (received.error.code, received.error.request_id) == ("Throttling.AllocationQuota", "r-2")
     assert len(portal.requests) == 1
 
 
@@ -411,18 +411,18 @@ def test_a_failure_in_the_middle_keeps_the_text(line, portal, wire):
 
 def test_a_stalled_stream_is_an_error(line, portal, clock):
     portal.says("a", "b").stalls_after(1)
-    heard = line.ask(idle_timeout=30.0)
-    assert heard.text == "a"
-    assert isinstance(heard.error, StreamBroken)
-    assert "no data for 30 s" in str(heard.error)
+    received = line.ask(idle_timeout=30.0)
+    assert received.text == "a"
+    assert isinstance(received.error, StreamBroken)
+    assert "no data for 30 s" in str(received.error)
     assert clock.slept == [30.0]
     assert len(portal.disconnects) == 1
 
 
 def test_a_service_that_never_answers_is_an_error(line, portal, clock):
     portal.takes(500.0)
-    heard = line.ask(idle_timeout=30.0)
-    assert isinstance(heard.error, ServiceUnavailable)
+    received = line.ask(idle_timeout=30.0)
+    assert isinstance(received.error, ServiceUnavailable)
     assert clock.slept == [30.0]
     assert len(portal.requests) == 1
 
@@ -435,9 +435,9 @@ def test_comments_do_not_reset_the_idle_timeout(answering, clock, wire, noise):
             clock.now += 9.0
             yield noise
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle_timeout=30.0)
-    assert heard.text == "a"
-    assert "no data for 30 s" in str(heard.error)
+    received = answering(lambda request: httpx.Response(200, content=body())).ask(idle_timeout=30.0)
+    assert received.text == "a"
+    assert "no data for 30 s" in str(received.error)
 
 
 def test_a_slow_answer_with_data_is_no_error(answering, clock, wire):
@@ -447,8 +447,8 @@ def test_a_slow_answer_with_data_is_no_error(answering, clock, wire):
             yield b": keep-alive\n\n" + wire.sent(wire.chunk({"content": "a"}))
         yield wire.whole()
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(idle_timeout=30.0)
-    assert (heard.text, heard.error) == ("a" * 20, None)
+    received = answering(lambda request: httpx.Response(200, content=body())).ask(idle_timeout=30.0)
+    assert (received.text, received.error) == ("a" * 20, None)
 
 
 def test_the_time_the_caller_takes_is_not_idle_time(answering, streamed, clock, wire):
@@ -458,7 +458,7 @@ def test_the_time_the_caller_takes_is_not_idle_time(answering, streamed, clock, 
     async def slowly():
         said = []
         http = HttpClient(line.transport)
-        async with aclosing(stream_chat(line.exchange(http, {"idle_timeout": 30.0}), QUESTION)) as events:
+        async with aclosing(stream_chat(line.endpoint(http, {"idle_timeout": 30.0}), REQUEST)) as events:
             async for event in events:
                 said.append(event)
                 clock.now += 1000.0
@@ -472,8 +472,8 @@ def test_the_usage_timeout_begins_at_the_finish_reason(answering, wire):
         yield wire.sent(wire.chunk({"content": "4"}, "stop"))
         await asyncio.Event().wait()
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(usage_timeout=0.01)
-    assert (heard.text, heard.error) == ("4", None)
+    received = answering(lambda request: httpx.Response(200, content=body())).ask(usage_timeout=0.01)
+    assert (received.text, received.error) == ("4", None)
 
 
 def test_comments_after_the_finish_reason_do_not_hold_the_answer(answering, clock, wire):
@@ -499,8 +499,8 @@ def test_a_connection_left_open_after_done_is_closed(answering, wire, more):
                 await asyncio.sleep(0)
             yield b": still here\n\n"
 
-    heard = answering(lambda request: httpx.Response(200, content=body())).ask(drain_timeout=0.01)
-    assert (heard.text, heard.error) == ("4", None)
+    received = answering(lambda request: httpx.Response(200, content=body())).ask(drain_timeout=0.01)
+    assert (received.text, received.error) == ("4", None)
 
 
 # -- connections -------------------------------------------------------------------------------
@@ -516,8 +516,8 @@ def test_leaving_early_closes_the_connection(line, portal):
 
     async def leave(url):
         async with HttpClient() as http:
-            exchange = at_the_door(line, url).exchange(http, {})
-            async with aclosing(stream_chat(exchange, QUESTION)) as events:
+            exchange = at_the_door(line, url).endpoint(http, {})
+            async with aclosing(stream_chat(exchange, REQUEST)) as events:
                 async for event in events:
                     if isinstance(event, TextDelta):
                         break
@@ -532,11 +532,11 @@ def test_cancelling_closes_the_connection(line, portal, stage):
     portal.takes(60.0) if stage == "before the answer" else portal.says("a", "b").stalls_after(1)
 
     async def cancel(url):
-        told = asyncio.Event()
+        arrived = asyncio.Event()
         async with HttpClient() as http:
-            task = asyncio.create_task(at_the_door(line, url).hear(http=http, told=told))
+            task = asyncio.create_task(at_the_door(line, url).receive(http=http, arrived=arrived))
             if stage == "inside the answer":
-                await told.wait()
+                await arrived.wait()
             while not portal.requests:  # noqa: ASYNC110 - another thread fills it
                 await asyncio.sleep(0.005)
             task.cancel()
@@ -562,7 +562,7 @@ def test_one_connection_serves_one_question_after_another(line, wire):
         async with served(always(answer)) as server, HttpClient() as http:
             line.url = server.url
             for _ in range(3):
-                assert (await line.hear(http=http)).error is None
+                assert (await line.receive(http=http)).error is None
             assert (server.opened, server.ended) == (1, 0)
 
     asyncio.run(ask_thrice())
@@ -574,8 +574,8 @@ def test_answers_that_end_in_an_error_disturb_no_other(line, wire):
     body = b'{"choices": [{"message": {"content": "4"}, "finish_reason": "stop"}]}'
     document = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
     bad = STREAM + chunked(wire.sent(wire.chunk({"content": "fo"})) + FAILURE) + b"0\r\n\r\n"
-    failing = replace(QUESTION, model="failing")
-    row = replace(QUESTION, model="row", stream=False)  # as a map asks
+    failing = replace(REQUEST, model="failing")
+    row = replace(REQUEST, model="row", stream=False)  # as a map asks
 
     def answer(question):
         return bad if b'"failing"' in question else document + body if b'"row"' in question else good
@@ -586,22 +586,22 @@ def test_answers_that_end_in_an_error_disturb_no_other(line, wire):
             left = iter(range(1500))
 
             async def slot():
-                return [(n, await line.hear((QUESTION, failing, row)[n % 3], http=http)) for n in left]
+                return [(n, await line.receive((REQUEST, failing, row)[n % 3], http=http)) for n in left]
 
             return [one for some in await asyncio.gather(*(slot() for _ in range(16))) for one in some]
 
     came = asyncio.run(ask())
-    assert {(heard.text, heard.error) for n, heard in came if n % 3 != 1} == {("4", None)}
-    assert {"overloaded" in str(heard.error) for n, heard in came if n % 3 == 1} == {True}
+    assert {(received.text, received.error) for n, received in came if n % 3 != 1} == {("4", None)}
+    assert {"overloaded" in str(received.error) for n, received in came if n % 3 == 1} == {True}
 
 
 def test_a_stalled_socket_is_an_error_after_the_idle_timeout(line, portal):
     portal.says("a", "b").stalls_after(1)
     with portal.serve() as url:
-        heard = at_the_door(line, url).ask(idle_timeout=0.05)
+        received = at_the_door(line, url).ask(idle_timeout=0.05)
         assert portal.wait_for_disconnect()
-    assert heard.text == "a"
-    assert "no data for 0.05 s" in str(heard.error)
+    assert received.text == "a"
+    assert "no data for 0.05 s" in str(received.error)
 
 
 def test_one_client_serves_concurrent_requests(line, portal):
@@ -610,10 +610,10 @@ def test_one_client_serves_concurrent_requests(line, portal):
     async def many(url):
         async with HttpClient() as http:
             there = at_the_door(line, url)
-            return await asyncio.gather(*(there.hear(http=http) for _ in range(20)))
+            return await asyncio.gather(*(there.receive(http=http) for _ in range(20)))
 
     with portal.serve() as url:
-        assert [heard.error for heard in asyncio.run(many(url))] == [None] * 20
+        assert [received.error for received in asyncio.run(many(url))] == [None] * 20
 
 
 # -- hostile -----------------------------------------------------------------------------------
@@ -630,25 +630,25 @@ def test_a_packed_error_page_does_not_fill_the_memory(answering, streamed):
 
     tracemalloc.start()
     try:
-        heard = answering(refuse).ask()
+        received = answering(refuse).ask()
         assert tracemalloc.get_traced_memory()[1] < 5_000_000
     finally:
         tracemalloc.stop()
-    assert isinstance(heard.error, RequestRejected)
+    assert isinstance(received.error, RequestRejected)
 
 
 def test_a_packed_stream_is_unpacked_as_it_comes(answering, streamed, wire):
     packed = gzip.compress(wire.whole("a", "b"))
     pieces = [packed[at : at + 7] for at in range(0, len(packed), 7)]
-    heard = answering(lambda request: streamed(*pieces, content_encoding="gzip")).ask()
-    assert (heard.text, heard.error) == ("ab", None)
+    received = answering(lambda request: streamed(*pieces, content_encoding="gzip")).ask()
+    assert (received.text, received.error) == ("ab", None)
 
 
 @pytest.mark.parametrize("packing", ["br", "zstd", "gzip"])
 def test_an_undecodable_compression_is_an_error(answering, streamed, wire, packing):
-    heard = answering(lambda request: streamed(wire.whole("a"), content_encoding=packing)).ask()
-    assert isinstance(heard.error, ProtocolError)
-    assert heard.text == ""
+    received = answering(lambda request: streamed(wire.whole("a"), content_encoding=packing)).ask()
+    assert isinstance(received.error, ProtocolError)
+    assert received.text == ""
 
 
 def test_an_endless_line_is_stopped(answering, streamed):
@@ -667,8 +667,8 @@ ANY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scop
     st.sampled_from(["text/event-stream", "application/json", "text/html", ""]),
 )
 def test_any_bytes_are_an_answer_or_an_error_of_ours(answering, streamed, pieces, kind):
-    heard = answering(lambda request: streamed(*pieces, content_type=kind)).ask(retries=0)
-    assert heard.error is not None or heard.of(Finished)
+    received = answering(lambda request: streamed(*pieces, content_type=kind)).ask(retries=0)
+    assert received.error is not None or received.of(Finished)
 
 
 @ANY

@@ -221,9 +221,9 @@ def test_requests_of_the_day_before_do_not_count(house, client):
 
 
 def test_the_services_own_limit_is_noted(house):
-    books = house.client.recorder
-    assert [quota.requests for quota in books.quotas("qwen-coding-plan")] == [6_000, 45_000, 90_000]
-    assert books.quotas("an-entry-of-ones-own") == ()
+    recorder = house.client.recorder
+    assert [quota.requests for quota in recorder.quotas("qwen-coding-plan")] == [6_000, 45_000, 90_000]
+    assert recorder.quotas("an-entry-of-ones-own") == ()
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5 * 3600, "5 h"), (86_400, "24 h"), (7 * 86_400, "7 days")])
@@ -235,8 +235,8 @@ def test_quotas_are_counted_in_their_own_period(house, clock):
     class Known:
         quotas = (Quota(1, 60.0, SOURCE),)
 
-    books = Recorder(house.home.journal, RecordingOptions(), {"p": Known()}, clock)
-    assert books.quotas("p")[0].seconds == 60.0
+    recorder = Recorder(house.home.journal, RecordingOptions(), {"p": Known()}, clock)
+    assert recorder.quotas("p")[0].seconds == 60.0
 
 
 # -- the cache -----------------------------------------------------------------------------
