@@ -1,4 +1,4 @@
-"""How long a login rests: OpenClaw's numbers, records as its releases write them, and anything a file may hold."""
+"""Cooldowns after failures: OpenClaw's numbers, records as its releases write them, and any content of a file."""
 
 import pytest
 from hypothesis import given
@@ -43,18 +43,18 @@ def test_a_first_billing_failure_writes_what_openclaw_writes():
     ("before", "minutes"), [(0, 1), (1, 5), (2, 25), (3, 60), (4, 60), (400, 60), (2**31, 1), ("3", 1)]
 )
 @pytest.mark.parametrize("reason", ["rate_limit", "auth"])
-def test_each_failure_rests_five_times_as_long_up_to_an_hour(before, minutes, reason):
+def test_each_failure_makes_the_cooldown_five_times_as_long_up_to_an_hour(before, minutes, reason):
     record = {"errorCount": before, "lastFailureAt": NOW - MINUTE}
     assert after_failure(record, reason, NOW, Backoff())["cooldownUntil"] == NOW + minutes * MINUTE
 
 
 @pytest.mark.parametrize(("before", "hours"), [(0, 5), (1, 10), (2, 20), (3, 24), (4, 24), (400, 24)])
-def test_each_billing_failure_rests_twice_as_long_up_to_a_day(before, hours):
+def test_each_billing_failure_doubles_the_cooldown_up_to_a_day(before, hours):
     record = {"errorCount": 7, "failureCounts": {"billing": before}, "lastFailureAt": NOW - MINUTE}
     assert after_failure(record, "billing", NOW, Backoff())["disabledUntil"] == NOW + hours * HOUR
 
 
-def test_a_rest_that_goes_on_is_not_made_longer():
+def test_a_current_cooldown_is_not_extended():
     first = after_failure({}, "rate_limit", NOW, Backoff())
     second = after_failure(first, "rate_limit", NOW + 30_000, Backoff())
     assert second["cooldownUntil"] == first["cooldownUntil"]
@@ -63,7 +63,7 @@ def test_a_rest_that_goes_on_is_not_made_longer():
     assert after_failure(paid, "billing", NOW + HOUR, Backoff())["disabledUntil"] == paid["disabledUntil"]
 
 
-def test_counting_starts_anew_after_a_rest_that_is_over():
+def test_counting_starts_again_after_a_finished_cooldown():
     first = after_failure({"errorCount": 2}, "rate_limit", NOW, Backoff())
     assert first["cooldownUntil"] == NOW + 25 * MINUTE
     after = after_failure(first, "rate_limit", NOW + 25 * MINUTE, Backoff())
@@ -72,7 +72,7 @@ def test_counting_starts_anew_after_a_rest_that_is_over():
     assert after["cooldownUntil"] == NOW + 26 * MINUTE
 
 
-def test_while_the_bill_is_unpaid_the_end_of_a_shorter_rest_restarts_nothing():
+def test_during_a_billing_cooldown_the_end_of_a_shorter_one_restarts_nothing():
     record = after_failure(after_failure({}, "rate_limit", NOW, Backoff()), "billing", NOW, Backoff())
     after = after_failure(record, "rate_limit", NOW + 2 * MINUTE, Backoff())
     assert after["errorCount"] == 3
@@ -88,7 +88,7 @@ def test_counting_starts_anew_after_a_day_without_failure():
     assert after_failure(record | {"lastFailureAt": NOW - DAY}, "auth", NOW, Backoff())["errorCount"] == 4
 
 
-def test_the_longer_of_two_rests_counts_and_says_why():
+def test_the_longer_of_two_cooldowns_counts_with_its_reason():
     record = after_failure(after_failure({}, "rate_limit", NOW, Backoff()), "billing", NOW, Backoff())
     cooldown = cooldown_of(record, NOW + 1000)
     assert cooldown is not None
@@ -97,7 +97,7 @@ def test_the_longer_of_two_rests_counts_and_says_why():
     assert cooldown.time_left == "5 h"
 
 
-def test_a_rest_ends_at_its_time():
+def test_a_cooldown_ends_at_its_time():
     record = after_failure({}, "auth", NOW, Backoff())
     cooldown = cooldown_of(record, NOW + 15_500)
     assert cooldown is not None
@@ -126,7 +126,7 @@ def test_success_leaves_no_failures_and_foreign_keys():
         ("nonsense", "p", 5, 24, 24),
     ],
 )
-def test_the_rests_can_be_configured(settings, provider, first, most, window):
+def test_the_cooldowns_can_be_configured(settings, provider, first, most, window):
     backoff = Backoff.of(settings, provider)
     assert backoff == Backoff(first * HOUR, most * HOUR, window * HOUR)
     assert after_failure({}, "billing", NOW, backoff)["disabledUntil"] == NOW + first * HOUR

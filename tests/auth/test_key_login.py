@@ -83,7 +83,7 @@ def test_a_key_login_asks_once_then_writes_profile_entry_models_alias_and_defaul
     assert asyncio.run(desk.client.ask("hi", model="qwen")) == "I saw words."
 
 
-def test_an_alias_or_a_default_somebody_has_is_not_taken(home):
+def test_an_existing_alias_or_default_is_not_replaced(home):
     desk = Desk(home, studio().transport())
     desk.client.models.set_default("openrouter/qwen/qwen3-coder")
     desk.client.models.add_alias("qwen", "openrouter/qwen/qwen3-coder")

@@ -130,7 +130,7 @@ def test_what_dead_programs_left_behind_costs_neither_an_answer_nor_a_second_ref
             done.check(files)
 
 
-def test_a_lock_that_somebody_holds_is_waited_for(shared):
+def test_a_held_lock_is_waited_for(shared):
     files = shared.names()
     with programs("asker", PROCESSES, shared.environ) as askers:
         shared.expire()

@@ -146,7 +146,7 @@ def test_a_token_is_renewed_as_early_as_its_place_says(at, left, early, refreshe
     assert it.home.locked == refreshes
 
 
-def test_a_login_without_an_expiry_is_renewed_once_and_then_rests(at):
+def test_a_login_without_an_expiry_is_renewed_once_within_the_repeat_time(at):
     it = at()
     it.home.profile = replace(it.home.profile, expires=None)
     it.portal.token_lifetime(5)
@@ -497,7 +497,7 @@ def test_a_second_renewal_in_memory_goes_on_from_the_first(at):
     assert run(it.tokens.current()) == token == it.home.profile.access
 
 
-def test_a_login_somebody_signed_in_to_meanwhile_is_not_overwritten(at):
+def test_a_login_that_was_stored_meanwhile_is_not_overwritten(at):
     it = at(left=-1)
     theirs = it.login(3600)
 
@@ -573,7 +573,7 @@ def test_closing_waits_for_an_answer_that_is_on_its_way_and_writes_it(at):
     assert not it.home.held
 
 
-def test_closing_does_not_wait_for_somebody_elses_lock(at):
+def test_closing_does_not_wait_for_the_lock_of_another_process(at):
     it = at(left=-1)
     it.home.held = True
 

@@ -412,7 +412,7 @@ def test_what_the_holder_of_its_lock_writes_is_used(house, neighbour):
     assert neighbour.lock.exists()
 
 
-def test_a_lock_of_somebody_killed_is_taken_over_after_its_time(house, neighbour):
+def test_the_lock_of_a_killed_process_is_taken_over_after_its_time(house, neighbour):
     house.write_config(ENTRY)
     neighbour.signs_in(left=-1)
     neighbour.holds_the_lock(age=1)

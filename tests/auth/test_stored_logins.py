@@ -173,7 +173,7 @@ def test_logins_are_listed_with_their_state(house, logins, clock):
         ({"cooldownUntil": -1000}, "ok"),
     ],
 )
-def test_a_login_that_rests_says_for_how_long(house, logins, clock, record, status):
+def test_a_login_that_cools_down_shows_the_time_left(house, logins, clock, record, status):
     run(house.login())
     now = int(clock() * 1000)
     stats = {key: now + value if isinstance(value, int) else value for key, value in record.items()}
