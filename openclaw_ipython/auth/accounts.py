@@ -288,7 +288,11 @@ class Accounts:
         if plugin_id not in known:
             near = suggest(plugin_id, known) or tuple(known[:3])
             raise UsageError(
-                _("unknown plugin {plugin_id!r}{meant}", plugin_id=plugin_id, meant=did_you_mean(near)),
+                _(
+                    "unknown plugin {plugin_id!r}{suggestion}",
+                    plugin_id=plugin_id,
+                    suggestion=did_you_mean(near),
+                ),
                 suggestions=near,
             )
         from openclaw_ipython.openclaw.config_edit import set_plugin

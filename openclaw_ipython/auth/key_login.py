@@ -164,10 +164,10 @@ def chosen_address(provider: Provider, region: str) -> str:
         near = suggest(word, ids) or tuple(ids)
         raise UsageError(
             _(
-                "{provider} has no region {word!r}{meant}",
+                "{provider} has no region {word!r}{suggestion}",
                 provider=provider.id,
                 word=word,
-                meant=did_you_mean(near),
+                suggestion=did_you_mean(near),
             ),
             suggestions=near,
             hint=_("one of {ids}, or an address of your own: --region https://…", ids=", ".join(ids)),

@@ -156,10 +156,10 @@ class StoredLogins:
                 near = suggest(name, [*mine, *(key.partition(":")[2] for key in mine)]) or tuple(mine[:3])
                 raise UsageError(
                     _(
-                        "no login {name!r} of {provider_id}{meant}",
+                        "no login {name!r} of {provider_id}{suggestion}",
                         name=name,
                         provider_id=provider_id,
-                        meant=did_you_mean(near),
+                        suggestion=did_you_mean(near),
                     ),
                     suggestions=near,
                     hint=_LIST,
@@ -247,7 +247,7 @@ class StoredLogins:
             mine = [p.id for p in profiles.values() if p.provider == provider_id]
             near = suggest(name, mine) or tuple(mine[:3])
             raise UsageError(
-                _('Auth profile "{name}" not found{meant}', name=name, meant=did_you_mean(near)),
+                _('Auth profile "{name}" not found{suggestion}', name=name, suggestion=did_you_mean(near)),
                 suggestions=near,
                 hint=_LIST,
             )

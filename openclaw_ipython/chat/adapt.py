@@ -127,7 +127,7 @@ def _level(typed: str | None) -> str | None:
         return typed
     near = suggest(typed, LEVELS) or LEVELS
     raise UsageError(
-        _("thinking cannot be {typed!r}{meant}", typed=typed, meant=did_you_mean(near)),
+        _("thinking cannot be {typed!r}{suggestion}", typed=typed, suggestion=did_you_mean(near)),
         suggestions=near,
         hint=" · ".join(LEVELS),
     )

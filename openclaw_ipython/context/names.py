@@ -121,7 +121,7 @@ def unknown_name(word: str, notebook: Notebook) -> UsageError:
     near = suggest(word, [name for name in notebook.variables() if not name.startswith("_")])
     shown = word if len(word) <= _MAX_SHOWN else f"{word[:_MAX_SHOWN]}…"
     return UsageError(
-        _("{word} is neither a variable nor a file{meant}", word=shown, meant=did_you_mean(near)),
+        _("{word} is neither a variable nor a file{suggestion}", word=shown, suggestion=did_you_mean(near)),
         suggestions=near,
     )
 

@@ -183,7 +183,8 @@ class Models:
         if found is None:
             near = suggest(word, [*self._providers, *self._view().provider_ids]) or tuple(self._providers)
             raise UsageError(
-                _("unknown provider {word!r}{meant}", word=word, meant=did_you_mean(near)), suggestions=near
+                _("unknown provider {word!r}{suggestion}", word=word, suggestion=did_you_mean(near)),
+                suggestions=near,
             )
         return found
 
@@ -234,7 +235,7 @@ class Models:
             if len(kept) == len(words):
                 near = suggest(word, words) or words[:3]
                 raise UsageError(
-                    _("Fallback not found: {word}{meant}", word=word, meant=did_you_mean(near)),
+                    _("Fallback not found: {word}{suggestion}", word=word, suggestion=did_you_mean(near)),
                     suggestions=near,
                 )
             return set_fallbacks(view, kept, images=images)
@@ -263,7 +264,8 @@ class Models:
         if name.lower() not in {alias.lower() for alias in aliases}:
             near = suggest(name, aliases)
             raise UsageError(
-                _("Alias not found: {name}{meant}", name=name, meant=did_you_mean(near)), suggestions=near
+                _("Alias not found: {name}{suggestion}", name=name, suggestion=did_you_mean(near)),
+                suggestions=near,
             )
         return self._store.edit_config(lambda view: remove_alias(view, name))
 

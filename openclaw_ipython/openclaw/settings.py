@@ -127,7 +127,11 @@ class Settings:
         if value_at(document, keys) is MISSING:
             near = suggest(path_text(keys), paths_in(document))
             raise UsageError(
-                _("Config path not found: {path}{meant}", path=path_text(keys), meant=did_you_mean(near)),
+                _(
+                    "Config path not found: {path}{suggestion}",
+                    path=path_text(keys),
+                    suggestion=did_you_mean(near),
+                ),
                 suggestions=near,
             )
         return keys
@@ -201,9 +205,9 @@ def _check_place(document: Mapping[str, Any], keys: Keys) -> None:
         near = suggest(keys[0], TOP_LEVEL)
         raise UsageError(
             _(
-                "OpenClaw has no setting {key!r} and refuses files with keys it does not know{meant}",
+                "OpenClaw has no setting {key!r} and refuses files with keys it does not know{suggestion}",
                 key=keys[0],
-                meant=did_you_mean(near),
+                suggestion=did_you_mean(near),
             ),
             suggestions=near,
         )

@@ -293,7 +293,12 @@ def _option(word: str, spec: Spec) -> Option:
         return option
     near = suggest(word, [name for option in spec.options for name in option.names])
     raise UsageError(
-        _("{name} has no option {word}{meant}", name=spec.name, word=word, meant=did_you_mean(near)),
+        _(
+            "{name} has no option {word}{suggestion}",
+            name=spec.name,
+            word=word,
+            suggestion=did_you_mean(near),
+        ),
         suggestions=near,
         hint=spec.hint,
     )

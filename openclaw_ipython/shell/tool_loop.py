@@ -103,10 +103,10 @@ def _named(session: Session, path: str, option: str) -> Any:
         near = suggest(path, [name for name, value in notebook.variables().items() if fits(value)])
         raise UsageError(
             _(
-                "{option}: nothing here is called {path}{meant}",
+                "{option}: nothing here is called {path}{suggestion}",
                 option=option,
                 path=path,
-                meant=did_you_mean(near),
+                suggestion=did_you_mean(near),
             ),
             suggestions=near,
             hint=_("run the cell that defines it first"),

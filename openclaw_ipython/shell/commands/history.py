@@ -109,7 +109,7 @@ def _unknown(session: Session, name: str) -> UsageError:
     names = chat_names(session)
     near = suggest(name, names)
     return UsageError(
-        _("no conversation {name} in this notebook{meant}", name=name, meant=did_you_mean(near)),
+        _("no conversation {name} in this notebook{suggestion}", name=name, suggestion=did_you_mean(near)),
         suggestions=near,
         hint="%openclaw chat list",
     )

@@ -117,9 +117,9 @@ def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
     near = [" ".join([*start, word]) for word in suggest(wrong, follows)]
     # `models status` is suggested for `status`.
     near = near or [" ".join(one.words) for one in group(start) if wrong in one.words[known + 1 :]]
-    meant = did_you_mean(tuple(near))
+    suggestion = did_you_mean(tuple(near))
     raise UsageError(
-        _("unknown command {words!r}{meant}", words=" ".join([*start, wrong]), meant=meant),
+        _("unknown command {words!r}{suggestion}", words=" ".join([*start, wrong]), suggestion=suggestion),
         suggestions=tuple(near),
         hint="%openclaw help",
     )
