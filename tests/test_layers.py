@@ -28,6 +28,7 @@ LAYERS = {
     "practice": 4,
     "journal": 5,
     "context": 5,
+    "codecheck": 5,
     "chat": 6,
     "providers": 7,
     "structured": 7,

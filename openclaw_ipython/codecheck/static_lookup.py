@@ -1,0 +1,262 @@
+"""Static look-ups in live objects. No code of the user runs: no property, `__getattr__`, `__eq__` or `__class__`.
+
+Every function reads C-level structures only: the type of an object, the dictionaries of its classes, its instance
+dictionary through the descriptor of the type. `isinstance` and `getattr` would run user code and are not used on live
+objects.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.machinery import PathFinder
+from pathlib import Path
+from types import (
+    CodeType,
+    FunctionType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any, Final
+
+MISSING: Final = object()
+_DICT: Any = type.__dict__["__dict__"]
+_MRO: Any = type.__dict__["__mro__"]
+_MODULE_DICT: Any = ModuleType.__dict__["__dict__"]  # type: ignore[index]
+_TRUSTED = {"matplotlib", "numpy", "pandas", "polars", "scipy", "sklearn", "seaborn"}
+_KEPT_CLASSES = 512
+_words: dict[int, tuple[type, frozenset[str]]] = {}
+
+
+def mro(cls: type) -> tuple[type, ...]:
+    """The method resolution order, whatever the metaclass defines."""
+    found: tuple[type, ...] = _MRO.__get__(cls)
+    return found
+
+
+def class_dict(cls: type) -> Mapping[str, Any]:
+    """The dictionary of one class."""
+    found: Mapping[str, Any] = _DICT.__get__(cls)
+    return found
+
+
+def is_a(value: object, cls: type) -> bool:
+    """`isinstance` by the C-level type alone."""
+    return any(base is cls for base in mro(type(value)))
+
+
+def find_in_class(cls: type, name: str) -> Any:
+    """The raw attribute `name` of a class or its bases, or `MISSING`."""
+    for base in mro(cls):
+        if (found := class_dict(base).get(name, MISSING)) is not MISSING:
+            return found
+    return MISSING
+
+
+def is_dynamic(cls: type) -> bool:
+    """Whether instances may have attributes that no dictionary holds."""
+    if find_in_class(cls, "__getattr__") is not MISSING:
+        return True
+    return type(find_in_class(cls, "__getattribute__")) is not WrapperDescriptorType
+
+
+def is_labelled(cls: type) -> bool:
+    """Whether a class is pandas's DataFrame or Series, whose `__getattr__` finds columns and index labels only."""
+    library = sys.modules.get("pandas")
+    names = module_dict(library) if library is not None else {}
+    return any(cls is names.get(name) for name in ("DataFrame", "Series"))
+
+
+def instance_dict(value: object) -> Mapping[str, Any]:
+    """The attributes of one instance; empty where it has none."""
+    for base in mro(type(value)):
+        descriptor: Any = class_dict(base).get("__dict__")
+        if type(descriptor) in (GetSetDescriptorType, MemberDescriptorType):
+            try:
+                found = descriptor.__get__(value)
+            except (AttributeError, TypeError):
+                return {}
+            return found if type(found) is dict else {}
+    return {}
+
+
+def module_dict(module: ModuleType) -> Mapping[str, Any]:
+    """The names of a module."""
+    found: Mapping[str, Any] = _MODULE_DICT.__get__(module)
+    return found
+
+
+def plain_class(value: object) -> type | None:
+    """`value` if it is a class."""
+    return value if is_a(value, type) else None  # type: ignore[return-value]
+
+
+def names_of(value: object) -> set[str]:
+    """The attribute names of a live object that can be read without running anything."""
+    if is_a(value, ModuleType):
+        return set(module_dict(value))  # type: ignore[arg-type]
+    if (cls := plain_class(value)) is not None:
+        return class_names(cls) | class_names(type(cls))
+    return class_names(type(value)) | set(instance_dict(value))
+
+
+def class_names(cls: type) -> set[str]:
+    """The attribute names that a class and its bases define."""
+    return {name for base in mro(cls) for name in class_dict(base)}
+
+
+def words_of(cls: type) -> frozenset[str]:
+    """Every word that the code of a class could set as an attribute: names and string constants of its methods,
+    annotations and slots. A name that is not among them is never set by the class itself."""
+    kept = _words.get(id(cls))
+    if kept is not None and kept[0] is cls:
+        return kept[1]
+    found: set[str] = set()
+    for base in mro(cls):
+        entries = class_dict(base)
+        for key in ("__annotations__", "__slots__", "__match_args__"):
+            value: Any = entries.get(key)
+            found |= (
+                {word for word in value if type(word) is str} if type(value) in (dict, tuple, list) else set()
+            )
+        for value in entries.values():
+            for code in _codes(value):
+                found |= _code_words(code)
+    if len(_words) >= _KEPT_CLASSES:
+        _words.clear()
+    _words[id(cls)] = (cls, frozenset(found))
+    return _words[id(cls)][1]
+
+
+def _codes(value: object) -> Iterator[CodeType]:
+    for function in functions_in(value):
+        yield function.__code__
+
+
+def functions_in(value: object) -> Iterator[FunctionType]:
+    """The Python functions behind a class attribute: of a method, a property, a cached property."""
+    if type(value) is FunctionType:
+        yield value
+    elif type(value) in (staticmethod, classmethod):
+        yield from functions_in(value.__func__)  # type: ignore[attr-defined]
+    elif type(value) is property:
+        for part in (value.fget, value.fset):
+            yield from functions_in(part)
+    elif type(value) is functools.cached_property:
+        yield from functions_in(value.func)
+
+
+def _code_words(code: CodeType) -> set[str]:
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if type(constant) is str:
+            found.add(constant)
+        elif type(constant) is tuple:
+            found |= {word for word in constant if type(word) is str}
+        elif type(constant) is CodeType:
+            found |= _code_words(constant)
+    return found
+
+
+def is_trusted(value: object) -> bool:
+    """Whether a function or class belongs to a library whose annotations and `__wrapped__` are reliable."""
+    if type(value) is FunctionType:
+        module = value.__module__
+    elif (cls := plain_class(value)) is not None:
+        module = class_dict(cls).get("__module__", "")
+    else:
+        return False
+    return type(module) is str and module.partition(".")[0] in _TRUSTED
+
+
+# -- modules --------------------------------------------------------------------------------
+
+
+def module_exists(name: str) -> bool:
+    """Whether a module can be found. No parent is imported: `importlib.util.find_spec` would."""
+    if name in sys.modules or name.partition(".")[0] in sys.builtin_module_names:
+        return True
+    path: Iterable[str] | None = None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        part = ".".join(parts[:count])
+        module = sys.modules.get(part)
+        if module is not None:
+            path = module_dict(module).get("__path__") if is_a(module, ModuleType) else None
+            if path is None:
+                return count == len(parts) or not is_a(module, ModuleType)
+            continue
+        try:
+            spec = PathFinder.find_spec(part, list(path) if path is not None else None)
+        except (ImportError, ValueError, OSError):
+            return True  # cannot be told
+        if spec is None:
+            return any(hasattr(finder, "known_source_files") for finder in sys.meta_path)  # editable installs
+        path = spec.submodule_search_locations
+        if path is None and count < len(parts):
+            return False
+    return True
+
+
+@functools.cache
+def source_words(file: str) -> frozenset[str]:
+    """Every identifier in a source file and the stub beside it."""
+    found: set[str] = set()
+    for path in (Path(file), Path(file).with_suffix(".pyi")):
+        try:
+            found |= set(re.findall(r"[A-Za-z_]\w*", path.read_text("utf-8", "replace")))
+        except OSError:
+            continue
+    return frozenset(found)
+
+
+def module_lacks(module: ModuleType, name: str) -> bool:
+    """Whether it is proven that a loaded module has no attribute `name`."""
+    names = module_dict(module)
+    if name in names or is_dynamic(type(module)):
+        return False
+    own = names.get("__name__")
+    if "__path__" in names and (type(own) is not str or module_exists(f"{own}.{name}")):
+        return False
+    if "__getattr__" not in names:
+        return True
+    file = names.get("__file__")
+    return type(file) is str and file.endswith(".py") and name not in source_words(file)
+
+
+def unloaded_lacks(module: str, name: str) -> bool:
+    """Whether it is proven that `from module import name` fails for a module that is not loaded."""
+    if module_exists(f"{module}.{name}"):
+        return False
+    parent, _dot, _last = module.rpartition(".")
+    loaded = sys.modules.get(parent) if parent else None
+    path = (
+        list(module_dict(loaded).get("__path__", ()))
+        if loaded is not None and is_a(loaded, ModuleType)
+        else None
+    )
+    if parent and path is None:
+        return False
+    try:
+        spec = PathFinder.find_spec(module, path)
+    except (ImportError, ValueError, OSError):
+        return False
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return False
+    words = source_words(spec.origin)
+    return name not in words and "__getattr__" not in words and not _has_star_import(spec.origin)
+
+
+@functools.cache
+def _has_star_import(file: str) -> bool:
+    try:
+        return (
+            re.search(r"(?m)^\s*from\s+\S+\s+import\s+\*", Path(file).read_text("utf-8", "replace"))
+            is not None
+        )
+    except OSError:
+        return True
