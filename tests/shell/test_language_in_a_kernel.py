@@ -30,7 +30,7 @@ def assert_chinese(notebook) -> None:
     assert "account" not in overview.text
     refused = notebook.run("%qwen hi")
     assert refused.ename == "LoginRequired"
-    assert "尚未选择模型，也没有人登录" in refused.traceback
+    assert "尚未选择模型，也尚未登录" in refused.traceback
     assert "%openclaw login" in refused.traceback
 
 
