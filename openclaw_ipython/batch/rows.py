@@ -11,14 +11,16 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from openclaw_ipython.context.names import BrokenReference, Notebook, is_reference, look_up
+from openclaw_ipython.context.names import NAME, BrokenReference, Notebook, look_up
+from openclaw_ipython.context.references import Brace, braces, formatted
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 VALUE_LIMIT = 100_000
 """The most characters of a value that is not a string; a longer one says what is left out."""
 
-_PLACEHOLDER = r"(?<!\{)\{([^{}\n]{1,200})\}(?!\})"
+_MISSING = object()
 
 Library = Literal["pandas", "polars", ""]
 
@@ -103,27 +105,40 @@ def _names(item: Any) -> Mapping[str, Any]:
 class PromptTemplate:
     """A prompt with `{item}` or `{column}` placeholders.
 
-    As in `%%qwen`: braces that name nothing stay, doubled braces stay, and inserted values are not expanded again.
-    Only the names of the row count, not the variables of the notebook.
+    As in `%%qwen`: braces that name nothing, doubled braces, code and formulas stay, and inserted values are not
+    expanded again. Only the names of the row count, not the variables of the notebook.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
-        pieces = re.split(_PLACEHOLDER, text)
-        self._literals = pieces[0::2]
-        self._references = pieces[1::2]
+        self._braces = braces(text)
+        ends = [0, *(brace.end for brace in self._braces)]
+        starts = [*(brace.start for brace in self._braces), len(text)]
+        self._literals = [text[end:start] for end, start in zip(ends, starts, strict=True)]
 
     def fill(self, names: Mapping[str, Any]) -> str:
         """The prompt for a row with these names."""
         filled = [self._literals[0]]
-        for reference, literal in zip(self._references, self._literals[1:], strict=True):
-            value = _value(reference, names)
-            filled += ["{" + reference + "}" if value is None else value, literal]
+        for brace, literal in zip(self._braces, self._literals[1:], strict=True):
+            value = _value(brace, names)
+            filled += ["{" + brace.inner + "}" if value is None else value, literal]
         return "".join(filled)
 
     def check(self, names: Mapping[str, Any]) -> None:
-        """Raises UsageError when no placeholder names anything of the row: all prompts would be equal."""
-        if any(_value(reference, names) is not None for reference in self._references):
+        """Raises UsageError for a placeholder that nearly names something of the row, and if none names anything.
+
+        Without one all prompts would be equal.
+        """
+        unknown = [brace for brace in self._braces if not brace.in_code and _value(brace, names) is None]
+        for brace in unknown:
+            if near := _meant(brace, names):
+                raise UsageError(
+                    _("{brace} names no column of the items", brace="{" + brace.inner + "}")
+                    + did_you_mean(tuple(f"{{{name}}}" for name in near[:1])),
+                    suggestions=near,
+                    hint=_("in a fence, or in backticks with other text, it stays as typed"),
+                )
+        if any(not brace.in_code for brace in self._braces if brace not in unknown):
             return
         known = [f"{{{name}}}" for name in names][:8]
         raise UsageError(
@@ -133,16 +148,35 @@ class PromptTemplate:
         )
 
 
-def _value(reference: str, names: Mapping[str, Any]) -> str | None:
+def _meant(brace: Brace, names: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names that braces without a value nearly name; none where they only lack an attribute or key of the row."""
+    begins = re.match(NAME if brace.name else rf"\s*{NAME}\s*[.\[(!]", brace.inner)
+    if begins is None:
+        return suggest(brace.inner, names) if re.fullmatch(r"[\w .-]+", brace.inner) else ()
+    word = re.sub(r"\W", "", begins[0])
+    if word in names:
+        return () if brace.name else (word,)
+    return suggest(word, names)
+
+
+def _value(brace: Brace, names: Mapping[str, Any]) -> str | None:
     """The text for a placeholder; None when it names nothing."""
-    if reference in names:  # a column name need not be an identifier: `{body mass}`
-        return _text(names[reference])
-    if not is_reference(reference):
+    if brace.in_code:
         return None
-    try:
-        return _text(look_up(reference, Notebook(names)))
-    except (KeyError, IndexError, BrokenReference):
+    if brace.inner in names:  # a column name need not be an identifier: `{body mass}`
+        return _text(names[brace.inner])
+    if not brace.name:
         return None
+    value = names.get(brace.name, _MISSING)
+    if value is _MISSING:
+        try:
+            value = look_up(brace.name, Notebook(names))
+        except (KeyError, IndexError, BrokenReference):
+            return None
+    if not brace.conversion and not brace.spec:
+        return _text(value)
+    text = formatted(value, brace, VALUE_LIMIT)
+    return None if text is None else text.text
 
 
 def _text(value: Any) -> str:

@@ -18,13 +18,13 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
-_NAME = r"[^\W\d]\w*"
+NAME = r"[^\W\d]\w*"
 _KEY = r"-?\d+|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
-REFERENCE = rf"{_NAME}(?:\.{_NAME}|\[(?:{_KEY})\])*"
+REFERENCE = rf"{NAME}(?:\.{NAME}|\[(?:{_KEY})\])*"
 """A reference, as a regular expression without groups."""
 
 _BUILT_IN_METHODS = (BuiltinFunctionType, MethodWrapperType)
-_STEP = rf"\.(?P<attribute>{_NAME})|\[(?P<key>{_KEY})\]"
+_STEP = rf"\.(?P<attribute>{NAME})|\[(?P<key>{_KEY})\]"
 _MAX_SHOWN = 80  # characters of an unknown word in a message
 
 
@@ -101,7 +101,7 @@ def look_up(reference: str, notebook: Notebook, *, modules: bool = False) -> Any
 
     Raises KeyError if there is no such variable, BrokenReference if an attribute or key is missing.
     """
-    root = re.match(_NAME, reference)
+    root = re.match(NAME, reference)
     if root is None:
         raise KeyError(reference)
     value, rest = _root_value(root[0], reference[root.end() :], notebook)

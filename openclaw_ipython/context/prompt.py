@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.context.names import Cell, Notebook
 
+_MAX_LEFT = 4  # braces left as typed that the footer names
 _WORTH_A_LENGTH = 200  # characters: the footer shows the length of longer texts
 
 
@@ -88,8 +89,10 @@ def _notes(
     if expanded.insertions:
         names = ", ".join(_with_length(i.name, i.characters, i.truncated) for i in expanded.insertions)
         yield _("inserted {names}", names=names)
-    for reference, why in expanded.broken:
+    for reference, why in expanded.broken[:_MAX_LEFT]:
         yield _("{reference} left as typed ({why})", reference=reference, why=why)
+    if (more := len(expanded.broken) - _MAX_LEFT) > 0:
+        yield _("{count} more left as typed", count=more)
     if attachments:
         names = ", ".join(_with_length(a.name, a.characters, a.truncated) for a in attachments)
         yield _("attached {names}", names=names)

@@ -47,20 +47,20 @@ class _Parser(MarkdownIt):
 
 
 @functools.cache
-def parser() -> MarkdownIt:
-    """The parser; it keeps nothing between two texts."""
+def parser(*, indented_code: bool = True) -> MarkdownIt:
+    """The parser; it keeps nothing between two texts. Without `indented_code`, indented lines are ordinary text."""
     md = _Parser("commonmark", {"html": False, "maxNesting": MAX_NESTING})
     md.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
     md.block.ruler.before("table", "limits", _block_limits)
     md.block.ruler.before("fence", "math", _math_block, {"alt": ["paragraph", "blockquote", "list"]})
     md.inline.ruler.before("text", "limits", _inline_limits)
     md.inline.ruler.before("escape", "math", _math_inline)
-    return md
+    return md if indented_code else md.disable("code")
 
 
-def tokens(text: str) -> list[Any]:
+def tokens(text: str, *, indented_code: bool = True) -> list[Any]:
     """The tokens of `text`. Raises `TooComplex` when it is nested or tangled beyond reason."""
-    return parser().parse(text, {"budget": 2000 + 12 * len(text)})
+    return parser(indented_code=indented_code).parse(text, {"budget": 2000 + 12 * len(text)})
 
 
 # -- limits ----------------------------------------------------------------------------------

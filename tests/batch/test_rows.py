@@ -72,7 +72,11 @@ def test_rows_are_pulled_one_at_a_time():
         ("{item}", {"item": "{item}"}, "{item}"),
         ("{a}", {"a": "{b}", "b": "no"}, "{b}"),
         ("{item}", {"item": None}, "None"),
-        ("{item!r:>10}", {"item": 1}, "{item!r:>10}"),
+        ("{item!r:>10}", {"item": "a"}, "       'a'"),
+        ("{price:.2f} {a b!r}", {"price": 1.234, "a b": 1}, "1.23 {a b!r}"),
+        ("{item:.2f}", {"item": "a"}, "{item:.2f}"),
+        (r"$\frac{x}{a}$ of {x}", {"x": 5, "a": 1}, r"$\frac{x}{a}$ of 5"),
+        ("f'{x}' in `f'{x}'`", {"x": 5}, "f'5' in `f'{x}'`"),
     ],
 )
 def test_placeholders_of_the_row_are_replaced_and_other_braces_stay(text, names, filled):
@@ -109,6 +113,39 @@ def test_numbers_and_dates_are_inserted_as_plain_text(value, text):
 
 def test_a_prompt_without_a_placeholder_of_the_row_is_refused_with_suggestions():
     with pytest.raises(UsageError) as caught:
-        PromptTemplate("Label: {itme}").check({"item": 1, "text": 2})
-    assert caught.value.suggestions == ("{item}", "{text}")
+        PromptTemplate("Label: {this}").check({"item": 1, "body": 2})
+    assert caught.value.suggestions == ("{item}", "{body}")
     PromptTemplate("Label: {text}").check({"text": 2})
+    with pytest.raises(UsageError):
+        PromptTemplate("Label: `f'{text}'`").check({"text": 2})
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("{lnag}: {text}", "lang"),
+        ("{text} {Lang}", "lang"),
+        ("{text} {lnag:>4} ", "lang"),
+        ("{text} { lang }", "lang"),
+        ("{text} {lang.upper()}", "lang"),
+        ("{text} {lnag.upper()}", "lang"),
+    ],
+)
+def test_a_near_miss_of_a_column_is_an_error_beside_a_right_one(text, meant):
+    with pytest.raises(UsageError) as caught:
+        PromptTemplate(text).check({"item": 1, "text": "t", "lang": "zh"})
+    assert caught.value.suggestions[0] == meant
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{text} {"lang": 1}',
+        "{text} {json}",
+        "{text} {{lnag}}",
+        "{text} `use {lnag}`",
+        "{text} {lang.missing}",
+    ],
+)
+def test_other_braces_beside_a_column_are_no_error(text):
+    PromptTemplate(text).check({"item": 1, "text": "t", "lang": "zh"})

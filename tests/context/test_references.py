@@ -2,6 +2,8 @@
 
 import collections
 import json
+import re
+from datetime import date
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +23,9 @@ VARIABLES = {
     "é": "accent",
     "json": json,
     "nothing": None,
+    "when": date(2026, 3, 4),
+    "x": 5,
+    "a": 1,
 }
 
 
@@ -47,8 +52,12 @@ def expanded(text, names=VARIABLES, limit=100_000):
         ("{rows[0]}", "10"),
         ("{é}", "accent"),
         ("{nothing}", "None"),
-        ("$" + "{n}", "$3"),
-        ("\\frac{n}{2}", "\\frac3{2}"),  # names win; --raw is for TeX
+        ("{n:05}", "00003"),
+        ("{n:.2f} or {n:>4}", "3.00 or    3"),
+        ("{name!r}", "'Ada'"),
+        ("{name!r:>7}", "  'Ada'"),
+        ("{d['key']!r} {rows[0]:x}", "'value' a"),
+        ("{when:%Y-%m-%d}", "2026-03-04"),
         ('{"value": {n}}', '{"value": 3}'),
     ],
 )
@@ -59,7 +68,8 @@ def test_a_reference_is_replaced_by_its_value(typed, expected):
 @pytest.mark.parametrize(
     "typed",
     [
-        "{}", "{ name }", "{name }", "{{name}}", "{name!r}", "{name:>10}", "{name()}", "{name.upper()}", "{n+1}",
+        "{}", "{ name }", "{name }", "{{name}}", "{name!x}", "{n: 10}", "{n:99999}", "{name:}",
+        "{name()}", "{name.upper()}", "{n+1}",
         "{rows[0:2]}", "{rows[n]}", "{rows[1.0]}", "{d[key]}", '{d["key" + "x"]}', "{unknown}", "{unknown.attribute}",
         "{print}", "{__import__}", "{json}", "{json.dumps}", "{name", "name}", "{na\nme}", "{.name}", "{name.}",
         "{name..x}", "{1}", "{In}", "{Out}", "{In[99]}", "{Out[7]}", "{_private}", '{"name": 1}', "{'n': n}",
@@ -68,6 +78,84 @@ def test_a_reference_is_replaced_by_its_value(typed, expected):
 )  # fmt: skip
 def test_other_braces_stay_as_typed(typed):
     assert expanded(typed).text == typed
+
+
+CODE_AND_FORMULAS = [
+    r"$\frac{x}{a}$",
+    r"the $x_{a}$s",
+    "$$\n\\sum_{x} {a}\n$$",
+    r"\(x_{a}\)",
+    "\\[\n\\frac{x}{a}\n\\]",
+    "\\begin{align}\nx_{a} &= 1\n\\end{align}",
+    r"\frac{x}{a} without dollars, \sqrt[n]{x}, \text{a}_{x}",
+    "```python\nf'{x}'\n```",
+    "~~~\nf'{x}' {a}\n~~~",
+    "- a list\n\n  ```\n  f'{x}'\n  ```",
+    "1. a list\n   ```\n   f'{x}'\n   ```",
+    "> ```\n> f'{x}'\n> ```",
+    "        ```\n        f'{x}'\n        ```",
+    "```\nf'{x}'",
+    "what does `f'{x}'` do, and ``a ` {x}``?",
+    "echo ${x} $" + "{a}",
+]
+
+
+@pytest.mark.parametrize("typed", CODE_AND_FORMULAS)
+def test_code_and_formulas_stay_as_typed_and_are_noted(typed):
+    found = expanded(typed)
+    assert found.text == typed
+    assert found.broken
+    assert {why for _, why in found.broken} == {"in code or a formula"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("```\n{x}\n```", "```\n5\n```"),
+        ("- ```\n    {x}\n  ```", "- ```\n    5\n  ```"),
+        ("say `{x}` and `` {a} ``", "say `5` and `` 1 ``"),
+        ("$$\n{x}\n$$", "$$\n5\n$$"),
+        ("from $5 to $ {x} and {a}$", "from $5 to $ 5 and 1$"),
+        ("costs $20,000 or {x} and $30,000", "costs $20,000 or 5 and $30,000"),
+        ("for 5$ {x}, for 6$ {a}", "for 5$ 5, for 6$ 1"),
+        (r"C:\Users\{name} and \\{x}", r"C:\Users\Ada and \\5"),
+        ("    indented {x}\n        more {a}", "    indented 5\n        more 1"),
+        ("```\ncode\n```\nthen {x}", "```\ncode\n```\nthen 5"),
+        ("a ` b {x}", "a ` b 5"),
+        (r"$\frac{x}{a}$ with x = {x}", r"$\frac{x}{a}$ with x = 5"),
+        ("[{name}](https://example.org/{x}) `c`", "[Ada](https://example.org/5) `c`"),
+        ("|a|`b`|\n|-|-|\n|{x}|`{x}`|", "|a|`b`|\n|-|-|\n|5|`5`|"),
+    ],
+)
+def test_prose_beside_code_and_prices_is_replaced(typed, expected):
+    assert expanded(typed).text == expected
+
+
+@given(st.text(alphabet="`~$\\{}xa \n_-|>1.[]()", max_size=60))
+def test_every_brace_is_replaced_or_stays_as_typed(typed):
+    found = expanded(typed, {"x": "X", "a": "A"})
+    assert re.sub(r"X", "{x}", re.sub(r"A", "{a}", found.text)) == typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("{rows.describe()}", "not a plain reference"),
+        ("{ x }", "not a plain reference"),
+        ("{x + 1}", "not a plain reference"),
+        ("{x: 1}", "not a plain reference"),
+        ("{rows:.2f}", "it cannot be formatted so"),
+        ("{nmae}", "there is no nmae · did you mean name?"),
+        ("{persn.city}", "there is no persn · did you mean person?"),
+    ],
+)
+def test_braces_that_begin_with_a_name_or_nearly_name_one_are_noted(typed, why):
+    assert expanded(f"see {typed}").broken == ((typed, why),)
+
+
+@pytest.mark.parametrize("typed", ["{}", "{1}", "{'x': 1}", "{json}", "{unheard_of}", "{{x}}", "{_private}"])
+def test_braces_that_have_nothing_to_do_with_a_name_are_not_noted(typed):
+    assert expanded(typed).broken == ()
 
 
 @pytest.mark.parametrize(
