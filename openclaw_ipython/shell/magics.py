@@ -173,9 +173,9 @@ class OpenClaw(Magics):
             hook(self._capture)
 
     def register(self) -> None:
-        """Register the magics, the completion and the rule for question marks."""
+        """Register the magics, the completion and the input transformers."""
         self.shell.register_magics(self)
-        self.shell.input_transformers_cleanup.append(allow_question_marks)
+        self.shell.input_transformers_cleanup.extend(_TRANSFORMERS)
         self.shell.Completer.custom_matchers.append(self._matcher)
         self._display_hook("register_hook")
 
@@ -190,24 +190,38 @@ class OpenClaw(Magics):
         self._display_hook("unregister_hook")
         if self._matcher in self.shell.Completer.custom_matchers:
             self.shell.Completer.custom_matchers.remove(self._matcher)
-        if allow_question_marks in self.shell.input_transformers_cleanup:
-            self.shell.input_transformers_cleanup.remove(allow_question_marks)
+        for transformer in _TRANSFORMERS:
+            if transformer in self.shell.input_transformers_cleanup:
+                self.shell.input_transformers_cleanup.remove(transformer)
         if self in self.shell.configurables:
             self.shell.configurables.remove(self)
 
 
 _QUESTION = r"^(\s*)%qwen[ \t]+(\S.*\?)\s*$"
+_CELL_WITHOUT_BODY = r"%%qwen([ \t].*)?"
 
 
 def allow_question_marks(lines: list[str]) -> list[str]:
     """Let `%qwen what is this?` be a question: IPython takes a line that ends in `?` for a look-up of help.
 
-    `%qwen?` stays a look-up. The body of a cell magic is left alone; a `%%qwen` without one is a bare `%qwen`.
+    `%qwen?` stays a look-up, and the body of a cell magic is left alone.
     """
     if lines and lines[0].startswith("%%"):
-        empty = lines[0].startswith("%%qwen") and not "".join(lines[1:]).strip() and "?" not in lines[0]
-        return ["%qwen\n"] if empty else lines
+        return lines
     return [re.sub(_QUESTION, _call, line) for line in lines]
+
+
+def allow_empty_cell(lines: list[str]) -> list[str]:
+    """Let a `%%qwen` without a body be a bare `%qwen`, which explains itself."""
+    empty = lines and re.fullmatch(_CELL_WITHOUT_BODY, lines[0].rstrip()) and not "".join(lines[1:]).strip()
+    return ["%qwen\n"] if empty else lines
+
+
+# IPython leaves such a transformer out when it decides whether Enter runs the input or goes on to the next line:
+# after a first line `%%qwen` the body is still to come.
+allow_empty_cell.has_side_effects = True  # type: ignore[attr-defined]
+
+_TRANSFORMERS = (allow_question_marks, allow_empty_cell)
 
 
 def _call(found: re.Match[str]) -> str:
