@@ -27,7 +27,7 @@ from openclaw_ipython.shell.parser import (
     number,
     parse,
     parse_prompt,
-    quoted,
+    quotes_kept,
     seconds,
     words,
 )
@@ -83,7 +83,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
             ("-i", "--image"),
             "show it a picture: a file, an https address, a variable, _ or Out[3]",
             "SRC",
-            quoted,
+            quotes_kept,
             kind="source",
             repeat=True,
         ),
@@ -91,7 +91,12 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     attach: Annotated[
         tuple[str, ...],
         Option(
-            ("-a", "--attach"), "add a variable or a text file", "SRC", quoted, kind="source", repeat=True
+            ("-a", "--attach"),
+            "add a variable or a text file",
+            "SRC",
+            quotes_kept,
+            kind="source",
+            repeat=True,
         ),
     ] = ()
     cells: Annotated[

@@ -6,11 +6,8 @@ mistake raises UsageError with one line and a suggestion.
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import re
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any
@@ -129,17 +126,6 @@ def identifier(text: str) -> str:
     return text
 
 
-def quoted(text: str, separator: str = os.sep) -> str:
-    """A converter for a name in the notebook or a path, as in `d["key"]`: quotes inside it stay.
-
-    Where backslashes separate folders, they stay, too.
-    """
-    typed = str(getattr(text, "typed", text))
-    if separator == "\\" and separator in typed and not set(typed) & {"'", '"'}:
-        return typed
-    return quotes_kept(text)
-
-
 def seconds(text: str) -> float:
     """A converter for a time in seconds, above nought."""
     value = float(text)
@@ -155,10 +141,25 @@ def field(text: str) -> tuple[str, Any]:
         raise ValueError("KEY=VALUE")
     if name in ("model", "messages", "stream"):
         raise ValueError("another field: model, messages and stream are set otherwise")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value
+    typed_name, _equals, as_typed = str(getattr(text, "typed", text)).partition("=")
+    for candidate in [as_typed] * (typed_name == name) + [value]:  # the quotes may be JSON's or the shell's
+        try:
+            return name, json.loads(candidate, parse_constant=_no_json)
+        except ValueError:
+            continue
+    if value.lstrip()[:1] in ("[", "{"):
+        raise ValueError("valid JSON, without blanks or in single quotes")
+    return name, value
+
+
+def _no_json(word: str) -> Any:
+    raise ValueError(word)  # NaN and Infinity, which services refuse
+
+
+def json_as_typed(text: str) -> str:
+    """A converter for a value that may be JSON: its own quotes stay."""
+    typed = str(getattr(text, "typed", text))
+    return typed if typed[:1] in ("[", "{") else str(text)
 
 
 def cells(text: str) -> str:
@@ -184,29 +185,51 @@ class Word(str):
     typed: str
 
 
+_BLANKS = " \t\r\n"
+_WINDOWS_PATH = r"(?:[A-Za-z]:|\\)\\"
+_PIECE = rf"""(?x)
+    (?<![^\s=]) (?P<path> {_WINDOWS_PATH} [^\s"']* )
+  | " (?P<path_in_quotes> {_WINDOWS_PATH} [^"]* ) "
+  | " (?P<double> (?:[^"\\]|\\(?s:.))* ) "
+  | ' (?P<single> [^']* ) '
+  | \\ (?P<escaped> [ \t\r\n"'\\] )
+  | (?P<plain> [^ \t\r\n"'] )
+"""
+_WORD = re.sub(r"\?P<\w+>", "?:", _PIECE.replace("(?x)", "(?x)(?:", 1)) + ")+"
+
+
 def words(line: str) -> list[str]:
-    """Split as a shell does, quotes and all."""
-    source = io.StringIO(line)
-    lexer = shlex.shlex(source, posix=True, punctuation_chars=False)
-    lexer.whitespace_split, lexer.commenters = True, ""
+    """Split as a shell does, quotes and all; but a backslash is kept before anything that needs no escape.
+
+    So paths of every system stay: `C:\\new\\x.txt`, `\\\\server\\share`.
+    """
     found: list[str] = []
-    start = 0
-    try:
-        while (text := lexer.get_token()) is not None:
-            word = Word(text)
-            word.typed = line[start : source.tell()].strip()
-            found.append(word)
-            start = source.tell()
-    except ValueError:
-        raise UsageError(_("a quote is not closed")) from None
+    rest = line.strip(_BLANKS)
+    while rest:
+        word, rest = _first_word(rest)
+        found.append(word)
     return found
 
 
+def _word(typed: str) -> Word:
+    """A word without its quotes and escapes."""
+    parts: list[str] = []
+    for piece in re.finditer(_PIECE, typed):
+        text = piece[piece.lastgroup or 0]
+        parts.append(re.sub(r'\\(["\\])', r"\1", text) if piece.lastgroup == "double" else text)
+    word = Word("".join(parts))
+    word.typed = typed
+    return word
+
+
 def quotes_kept(word: str) -> str:
-    """The word with the quotes inside it, for `a."b.c"`; quotes around all of it are the shell's."""
+    """A converter for a name in the notebook or a path: quotes inside it stay, as in `a."b.c"` and `d["key"]`.
+
+    Quotes around all of it are the shell's.
+    """
     typed = getattr(word, "typed", word)
     around = typed[:1] in {"'", '"'} and typed.find(typed[0], 1) == len(typed) - 1
-    return str(word) if around or not set(typed) & {"'", '"'} else str(typed)
+    return str(word) if around or not re.search(r"(?<!\\)['\"]", typed) else str(typed)
 
 
 def parse(typed: Sequence[str], spec: Spec) -> Mapping[str, Any]:
@@ -313,12 +336,10 @@ def _convert_positional(word: str, place: Positional, spec: Spec) -> str:
 
 def _first_word(text: str) -> tuple[str, str]:
     """The first word, unquoted, and what comes after it."""
-    match = re.match(r"""((?:"[^"]*"|'[^']*'|[^\s"'])+)\s*""", text)
-    if match is None:
+    match = re.match(_WORD, text)
+    if match is None or text[match.end() : match.end() + 1] in ('"', "'"):
         raise UsageError(_("a quote is not closed"))
-    word = Word("".join(words(match.group(1))))
-    word.typed = match.group(1)
-    return word, text[match.end() :]
+    return _word(match[0]), text[match.end() :].lstrip(_BLANKS)
 
 
 def _is_number(word: str) -> bool:

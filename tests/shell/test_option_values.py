@@ -13,12 +13,12 @@ from openclaw_ipython.shell.parser import (
     field,
     parse,
     parse_prompt,
-    quoted,
+    quotes_kept,
     words,
 )
 
 OPTIONS = (
-    Option(("-a", "--attach"), "", "SRC", quoted, repeat=True),
+    Option(("-a", "--attach"), "", "SRC", quotes_kept, repeat=True),
     Option(("-p", "--param"), "", "KEY=VALUE", field, repeat=True),
     Option(("--cells",), "", "SPEC", cells),
 )
@@ -47,17 +47,27 @@ def test_what_names_something_keeps_its_own_quotes_on_the_line_and_in_the_cell(t
 
 
 @pytest.mark.parametrize(
-    ("typed", "separator", "meant"),
+    ("typed", "meant"),
     [
-        (r"data\a.png", "\\", r"data\a.png"),
-        (r"'C:\a file.png'", "\\", r"C:\a file.png"),
-        (r"a\ file.png", "/", "a file.png"),
-        ("d['a']", "\\", "d['a']"),
+        (r"data\a.png", r"data\a.png"),
+        (r"C:\Users\me\x.txt", r"C:\Users\me\x.txt"),
+        (r"c:\new\table.csv", r"c:\new\table.csv"),
+        (r"..\data\new.csv", r"..\data\new.csv"),
+        (r"\\server\share\a.txt", r"\\server\share\a.txt"),
+        (r"'C:\a file.png'", r"C:\a file.png"),
+        (r'"C:\a file.png"', r"C:\a file.png"),
+        (r'"\\server\a share\"', "\\\\server\\a share\\"),
+        (r"a\ file.png", "a file.png"),
+        (r"/home/me/it\'s.txt", "/home/me/it's.txt"),
+        ("~/données/é.csv", "~/données/é.csv"),
+        ("d['a']", "d['a']"),
     ],
 )
-def test_a_backslash_separates_folders_where_it_does(typed, separator, meant):
-    (word,) = words(typed)
-    assert quoted(word, separator) == meant
+def test_paths_of_every_system_stay(typed, meant):
+    for line in (f"-a {typed} -a other", f"--attach={typed} -a other"):
+        if typed != "d['a']" or "=" not in line:
+            assert parse(words(line), CELL)["attach"][0] == meant
+        assert parse_prompt(f"{line} what is it?", LINE)[0]["attach"][0] == meant
 
 
 @pytest.mark.parametrize(
@@ -66,6 +76,15 @@ def test_a_backslash_separates_folders_where_it_does(typed, separator, meant):
         ("seed=3", ("seed", 3)),
         ("user=me", ("user", "me")),
         ("stop='[\"a\"]'", ("stop", ["a"])),
+        ('stop=["END"]', ("stop", ["END"])),
+        ('stop=["END","a\\n"]', ("stop", ["END", "a\n"])),
+        ('response_format={"type":"json_object"}', ("response_format", {"type": "json_object"})),
+        ('response_format=\'{"type": "json_object"}\'', ("response_format", {"type": "json_object"})),
+        ('user="123"', ("user", "123")),
+        ("user='me and you'", ("user", "me and you")),
+        ('user="me and you"', ("user", "me and you")),
+        ("big=NaN", ("big", "NaN")),
+        (r"path=C:\new\x", ("path", r"C:\new\x")),
         ("flag=true", ("flag", True)),
         ("none=null", ("none", None)),
         ("text=a=b", ("text", "a=b")),
@@ -76,6 +95,14 @@ def test_a_backslash_separates_folders_where_it_does(typed, separator, meant):
 )
 def test_a_field_is_json_where_it_can_be_else_text(typed, meant):
     assert parse(words(f"-p {typed}"), CELL)["param"] == (meant,)
+
+
+@pytest.mark.parametrize(
+    "typed", ["stop=[END]", "stop=['END']", 'f={"type": "x"}', 'f={"a":1', "f=[1,]", "f='{a: 1}'"]
+)
+def test_a_field_that_begins_like_json_and_is_not_is_refused(typed):
+    with pytest.raises(UsageError, match="must be valid JSON"):
+        parse(words(f"-p {typed}"), CELL)
 
 
 @pytest.mark.parametrize("typed", ["seed", "=3", "a-b=3", "model=x", "messages=[]", "stream=false"])

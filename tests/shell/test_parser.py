@@ -13,6 +13,7 @@ from openclaw_ipython.shell.parser import (
     Spec,
     count,
     identifier,
+    json_as_typed,
     number,
     parse,
     parse_prompt,
@@ -121,12 +122,28 @@ def test_quotes_inside_a_word_can_be_kept(line, expected):
     assert type(quotes_kept(word)) is str
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (r"C:\Users\me\ws", r"C:\Users\me\ws"),
+        ('"two words"', "two words"),
+        ('{"primary":"a/b"}', '{"primary":"a/b"}'),
+        ('["a","b"]', '["a","b"]'),
+        ("'{a: 1}'", "{a: 1}"),
+        ("true", "true"),
+    ],
+)
+def test_a_value_of_a_setting_is_as_typed(line, expected):
+    (word,) = words(line)
+    assert json_as_typed(word) == expected
+
+
 def test_values_are_plain_text():
     values = parse(words("x -m y"), SPEC)
     assert {type(values["ref"]), type(values["model"])} == {str}
 
 
-@given(st.text(max_size=60))
+@given(st.text(max_size=60).filter(lambda text: "\\" not in text))
 def test_a_line_is_split_as_a_shell_does(line):
     try:
         expected = shlex.split(line)

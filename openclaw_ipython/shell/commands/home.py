@@ -9,7 +9,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.commands import reports
 from openclaw_ipython.shell.commands.registry import COMMANDS, JSON, command, find, group
-from openclaw_ipython.shell.parser import Option, Positional, Spec, quotes_kept
+from openclaw_ipython.shell.parser import Option, Positional, Spec, json_as_typed, quotes_kept
 from openclaw_ipython.shell.views import (
     FactsView,
     MessageView,
@@ -42,7 +42,11 @@ def config_get(session: Session, *, path: str, json: bool) -> View:
 @command(
     "config set",
     PATH,
-    Positional("value", "true, 8192, {a: 1}, text; ${NAME} is taken from the environment when it is used"),
+    Positional(
+        "value",
+        "true, 8192, {a: 1}, text; ${NAME} is taken from the environment when it is used",
+        convert=json_as_typed,
+    ),
     Option(("--string",), "take the value as text, whatever it looks like"),
 )
 def config_set(session: Session, *, path: str, value: str, string: bool) -> View:
