@@ -98,10 +98,7 @@ def _parsed(code: str) -> ast.Module:
     from IPython.core.inputtransformer2 import TransformerManager
 
     transformed = TransformerManager().transform_cell(code)  # type: ignore[no-untyped-call]
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(transformed, "<answer>", "exec", flags, dont_inherit=True)
-    assert isinstance(tree, ast.Module)  # noqa: S101 - what PyCF_ONLY_AST gives
-    return tree
+    return ast.parse(transformed)
 
 
 def _magics(tree: ast.Module) -> set[str]:
