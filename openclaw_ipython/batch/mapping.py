@@ -195,7 +195,7 @@ class _MapCall(Struct, eq=False):
 
     def run(self, executor: Executor | None, workers: int | None, *, show_progress: bool) -> Any:
         """The results, as a table if wanted. Raises Interrupted for an interrupt at any time."""
-        results = Results(self.source, self.on_error if callable(self.on_error) else None)
+        results = Results(self.source, self.on_error if callable(self.on_error) else None, self.plan.schema)
         try:
             return self._run(results, executor, workers, show_progress=show_progress)
         except KeyboardInterrupt:

@@ -19,6 +19,7 @@ from openclaw_ipython.i18n import _
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import ItemSource
     from openclaw_ipython.errors import OpenClawError
+    from openclaw_ipython.structured.schema import Schema
 
 ErrorHandler = Callable[["OpenClawError", Any], Any]
 """Called with the error and the item; returns the value that takes the place of the answer."""
@@ -124,8 +125,11 @@ class Results(Sequence[Any]):
     makes a DataFrame. After an interrupt, items that were not finished are None.
     """
 
-    def __init__(self, source: ItemSource, on_error: ErrorHandler | None = None) -> None:
+    def __init__(
+        self, source: ItemSource, on_error: ErrorHandler | None = None, schema: Schema | None = None
+    ) -> None:
         self._source = source
+        self._schema = schema
         self._pulled: list[Any] = []  # the items, unless they are rows of a DataFrame
         self._results: list[ItemResult | None] = []
         self._on_error = on_error
@@ -204,7 +208,7 @@ class Results(Sequence[Any]):
     def _columns(self) -> dict[str, list[Any]]:
         results = self._results
         answers = [self._answer(o) for o in results]
-        columns = _field_columns(answers) or {"answer": answers}
+        columns = self._field_columns(answers) or {"answer": answers}
         done = [o if o is not None and o.error is None else None for o in results]
         ours: dict[str, list[Any]] = {
             "error": [_error_text(o) for o in results],
@@ -224,7 +228,18 @@ class Results(Sequence[Any]):
             return None
         if result.error is not None:
             return self._value(result) if self._on_error is not None else None
-        return result.parsed if result.parsed is not None else result.text
+        return result.parsed if self._schema is not None else result.text
+
+    def _field_columns(self, answers: list[Any]) -> dict[str, list[Any]] | None:
+        """A column for each field of the schema; None if it has none.
+
+        A value without fields, with which a function replaced an error, is in all of them.
+        """
+        names = self._schema.columns if self._schema is not None else None
+        if not names:
+            return None
+        rows = [_fields(answer) or dict.fromkeys(names, answer) for answer in answers]
+        return {name: [row.get(name) for row in rows] for name in names}
 
     def _items_table(self, library: str, module: Any) -> Any:
         """The items as a DataFrame of the library."""
@@ -282,15 +297,6 @@ def _error_text(result: ItemResult | None) -> str | None:
     if result.error is None:
         return None
     return f"{type(result.error).__name__}: {result.error}"
-
-
-def _field_columns(answers: list[Any]) -> dict[str, list[Any]] | None:
-    """A column for each field; None when the answers have no fields."""
-    rows = [_fields(answer) for answer in answers]
-    names = list(dict.fromkeys(name for row in rows if row is not None for name in row))
-    if not names or any(row is None and a is not None for row, a in zip(rows, answers, strict=True)):
-        return None
-    return {name: [row.get(name) if row is not None else None for row in rows] for name in names}
 
 
 def _fields(value: Any) -> Mapping[str, Any] | None:

@@ -61,7 +61,7 @@ def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, render
     else:
         request = prepare_request(session, options, prompt, renderer)
         reply = stream_reply(session, request, renderer, options.out)
-    if options.format and reply.parsed is None:
+    if options.format and not options.schema and reply.parsed is None:
         reply.parsed = find_format(options.format).parse(reply)
-    bind_reply(session, reply, options.out)
+    bind_reply(session, reply, options.out, parsed=bool(options.schema))
     return reply

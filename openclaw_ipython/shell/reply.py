@@ -136,12 +136,12 @@ def finish_reason_of(error: BaseException) -> str:
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "ended early"
 
 
-def bind_reply(session: Session, reply: Reply, out: str | None) -> None:
-    """Bind the reply to `_qwen`, and its parsed value, else the reply, to `out`."""
+def bind_reply(session: Session, reply: Reply, out: str | None, *, parsed: bool = False) -> None:
+    """Bind the reply to `_qwen`, and its value, else the reply, to `out`. The value of a `parsed` one may be None."""
     names = session.shell.user_ns
     names["_qwen"] = reply
     if out:
-        names[out] = reply if reply.parsed is None else reply.parsed
+        names[out] = reply.parsed if parsed or reply.parsed is not None else reply
 
 
 def render_context(session: Session) -> RenderContext:

@@ -5,18 +5,20 @@ The package `structured` decides each step; this module carries it out in a cell
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.types import Reply, TextDelta, ToolResult
-from openclaw_ipython.context.names import BrokenReference, look_up
+from openclaw_ipython.context.names import BrokenReference, is_reference, look_up
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.reply import finish_reason_of, partial_reply_kept, prepare_request, receive
+from openclaw_ipython.structured.annotations import type_from
 from openclaw_ipython.structured.loop import (
     CallOutcome,
     ModelRequest,
@@ -31,6 +33,7 @@ from openclaw_ipython.structured.schema import is_schema
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
+    from openclaw_ipython.context.names import Notebook
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.options import AskOptions
@@ -72,8 +75,8 @@ def first_request(
 
 
 def _steps(session: Session, options: AskOptions, prompt: CellPrompt) -> ToolLoop:
-    wanted = _named(session, options.schema, "--schema") if options.schema else None
-    tools = {name: _named(session, name, "--tools") for name in options.tools or ()}
+    wanted = schema_named(session.notebook, options.schema) if options.schema else None
+    tools = {name: _function_named(session.notebook, name) for name in options.tools or ()}
     return tool_loop(prompt.messages, wanted, tools)
 
 
@@ -90,27 +93,51 @@ def _request(
     )
 
 
-def _named(session: Session, path: str, option: str) -> Any:
-    """What a name of the notebook stands for. Raises UsageError, with near names of the right kind."""
-    notebook = session.notebook
+def schema_named(notebook: Notebook, text: str) -> Any:
+    """What is written after `--schema`: a name of the notebook, or a type such as `list[P]`. Raises UsageError."""
+
+    def value(name: str) -> Any:
+        return look_up(name, notebook, modules=True)
+
     try:
-        return look_up(path, notebook, modules=True)
+        if is_reference(text):
+            with suppress(KeyError):
+                return value(text)
+        return type_from(text, value)
     except BrokenReference as error:
-        why = f"{option} {path}: {error}"
-        raise UsageError(why) from None
+        raise _broken("--schema", text, error) from None
+    except KeyError as error:
+        raise _unknown(notebook, "--schema", str(error.args[0]), is_schema) from None
+
+
+def _function_named(notebook: Notebook, name: str) -> Any:
+    """The function that a name after `--tools` stands for. Raises UsageError."""
+    try:
+        return look_up(name, notebook, modules=True)
+    except BrokenReference as error:
+        raise _broken("--tools", name, error) from None
     except KeyError:
-        fits = is_schema if option == "--schema" else callable
-        near = suggest(path, [name for name, value in notebook.variables().items() if fits(value)])
-        raise UsageError(
-            _(
-                "{option}: nothing here is called {path}{suggestion}",
-                option=option,
-                path=path,
-                suggestion=did_you_mean(near),
-            ),
-            suggestions=near,
-            hint=_("run the cell that defines it first"),
-        ) from None
+        raise _unknown(notebook, "--tools", name, callable) from None
+
+
+def _broken(option: str, path: str, error: BrokenReference) -> UsageError:
+    why = f"{option} {path}: {error}"
+    return UsageError(why)
+
+
+def _unknown(notebook: Notebook, option: str, path: str, fits: Callable[[Any], bool]) -> UsageError:
+    """The error for an unknown name, with near names of the right kind."""
+    near = suggest(path, [name for name, value in notebook.variables().items() if fits(value)])
+    return UsageError(
+        _(
+            "{option}: nothing here is called {path}{suggestion}",
+            option=option,
+            path=path,
+            suggestion=did_you_mean(near),
+        ),
+        suggestions=near,
+        hint=_("run the cell that defines it first"),
+    )
 
 
 class CellToolLoop:

@@ -9,17 +9,20 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.structured.annotations import field_names, for_pydantic, has_pydantic_metadata
 from openclaw_ipython.structured.extract import json_pieces
 
 _WRAP = "value"  # a schema for anything but an object is sent as an object with this one property
+_TYPE_MARKS = ("__origin__", "__supertype__", "__value__")  # of generic types, NewType, and `type X = …`
 _MAX_MESSAGE = 400  # characters
 
 
@@ -30,13 +33,15 @@ class Mismatch(ValueError):
 class Schema(msgspec.Struct, frozen=True):
     """The schema of an answer. `json` is a JSON schema of an object; `name` is shown to people and services.
 
-    `read` converts JSON text, without the wrapping object if it is `wrapped`; it raises Mismatch.
+    `read` converts JSON text, without the wrapping object if it is `wrapped`; it raises Mismatch. `columns` are the
+    fields of its values; None if they have none.
     """
 
     name: str
     json: Mapping[str, Any]
     read: Callable[[str], Any]
     wrapped: bool = False
+    columns: tuple[str, ...] | None = None
 
     @property
     def for_request(self) -> dict[str, Any]:
@@ -86,9 +91,11 @@ def schema_of(wanted: Any) -> Schema:
     if isinstance(wanted, Mapping):
         return _from_json_schema(wanted)
     pydantic = sys.modules.get("pydantic")
-    if pydantic is not None and _is_pydantic(wanted, pydantic):
-        return _from_pydantic(wanted, pydantic)
-    return _from_type(wanted, pydantic)
+    if pydantic is not None and (_is_pydantic(wanted, pydantic) or has_pydantic_metadata(wanted)):
+        found = _from_pydantic(wanted, pydantic)
+    else:
+        found = _from_type(wanted, pydantic)
+    return replace(found, columns=field_names(wanted))
 
 
 def is_schema(value: Any) -> bool:
@@ -105,7 +112,7 @@ def is_schema(value: Any) -> bool:
 
 
 def _from_type(wanted: Any, pydantic: Any) -> Schema:
-    if not (isinstance(wanted, type | UnionType) or hasattr(wanted, "__origin__")):
+    if not (isinstance(wanted, type | UnionType) or any(hasattr(wanted, mark) for mark in _TYPE_MARKS)):
         raise _no_schema(wanted)
     try:
         schema = msgspec.json.schema(wanted)
@@ -135,7 +142,7 @@ def _is_pydantic(wanted: Any, pydantic: Any) -> bool:
 
 def _from_pydantic(wanted: Any, pydantic: Any) -> Schema:
     try:
-        adapter = pydantic.TypeAdapter(wanted)
+        adapter = pydantic.TypeAdapter(for_pydantic(wanted))
         schema = adapter.json_schema()
     except pydantic.errors.PydanticUserError as error:
         raise _no_schema(wanted, str(error).partition("\n")[0]) from None
@@ -183,7 +190,9 @@ def _from_json_schema(wanted: Mapping[str, Any]) -> Schema:
             raise _mismatch(f"{error.message} - at {error.json_path}")
         return value
 
-    return _build(str(schema.get("title") or "answer"), schema, read)
+    found = _build(str(schema.get("title") or "answer"), schema, read)
+    properties = found.json.get("properties", {}) if not found.wrapped else None
+    return replace(found, columns=tuple(properties) if properties else None)
 
 
 def _build(name: str, schema: Mapping[str, Any], read: Callable[[str], Any]) -> Schema:
@@ -197,7 +206,7 @@ def _build(name: str, schema: Mapping[str, Any], read: Callable[[str], Any]) -> 
 
 
 def resolve_top(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """`schema` without a reference at its top level. Definitions that are used stay."""
+    """`schema` without a reference at its top level, and with the definitions that are used."""
     flat = dict(schema)
     for _step in range(8):  # a chain of references may lead to itself
         target = flat.get("$ref")
@@ -208,15 +217,29 @@ def resolve_top(schema: Mapping[str, Any]) -> dict[str, Any]:
             break
         del flat["$ref"]
         flat = {**found, **flat}
-    if "$defs" in flat and not _refers(flat):
-        del flat["$defs"]
-    return flat
+    definitions = flat.pop("$defs", {})
+    used: dict[str, Any] = {}
+    names = list(_references(flat))
+    while names:
+        name = names.pop()
+        if name not in used and name in definitions:
+            used[name] = definitions[name]
+            names += _references(definitions[name])
+    return (
+        {**flat, "$defs": {name: definitions[name] for name in definitions if name in used}} if used else flat
+    )
 
 
-def _refers(value: Any) -> bool:
+def _references(value: Any) -> Iterator[str]:
+    """The names of the definitions that a part of a schema refers to."""
     if isinstance(value, Mapping):
-        return "$ref" in value or any(_refers(v) for k, v in value.items() if k != "$defs")
-    return isinstance(value, list) and any(map(_refers, value))
+        if isinstance(target := value.get("$ref"), str):
+            yield target.removeprefix("#/$defs/").partition("/")[0]
+        for inner in value.values():
+            yield from _references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _references(inner)
 
 
 def _name_of(wanted: Any) -> str:

@@ -1,15 +1,18 @@
 """Results: a sequence in the order of the items, and a table of pandas or polars."""
 
 from dataclasses import InitVar, dataclass
+from typing import Annotated, NamedTuple, NotRequired, TypedDict
 
 import pandas
 import polars
+import pydantic
 import pytest
 
 from openclaw_ipython.batch.results import ItemResult, Results
 from openclaw_ipython.batch.rows import item_source
 from openclaw_ipython.chat.types import Reply, Usage
 from openclaw_ipython.errors import ServiceUnavailable
+from openclaw_ipython.structured.schema import schema_of
 
 
 @dataclass
@@ -18,10 +21,10 @@ class Label:
     sure: float
 
 
-def results(given, *outcomes, replaced=None):
+def results(given, *outcomes, replaced=None, schema=None):
     items = item_source(given)
     rows = {row.position: row for row in items.rows()}
-    found = Results(items, replaced)
+    found = Results(items, replaced, schema_of(schema) if schema is not None else None)
     for outcome in outcomes:
         found.add(outcome, rows[outcome.position].item)
     return found
@@ -83,7 +86,7 @@ def test_the_table_has_a_cost_column_if_a_price_is_known():
 
 def test_the_fields_of_a_schema_become_columns_with_an_underscore_if_the_name_exists():
     frame = pandas.DataFrame({"text": ["x", "y"], "mood": ["?", "?"]})
-    table = results(frame, answer(0, parsed=Label("good", 0.9)), failure(1)).table()
+    table = results(frame, answer(0, parsed=Label("good", 0.9)), failure(1), schema=Label).table()
     assert list(table.columns)[:4] == ["text", "mood", "mood_", "sure"]
     assert table["mood_"].tolist()[0] == "good"
     assert pandas.isna(table["sure"].tolist()[1])
@@ -99,15 +102,16 @@ class Crash:
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_fields_of_a_schema_keep_their_names_when_the_table_has_such_a_column(library):
-    table = results(["x"], answer(0, parsed=Crash("E17", "T-800", "none"))).table(library)
+    table = results(["x"], answer(0, parsed=Crash("E17", "T-800", "none")), schema=Crash).table(library)
     assert list(table.columns)[:6] == ["item", "error", "model", "error_", "error__", "model_"]
     assert list(table["error"]) == ["E17"]
     assert list(table["model_"]) == ["a/b"]
 
 
-@pytest.mark.parametrize("parsed", [{"a": 1}, Label("x", 1.0)])
-def test_polars_items_become_a_polars_table(parsed):
-    table = results(polars.DataFrame({"t": ["x", "y"]}), answer(0, parsed=parsed), failure(1)).table("polars")
+@pytest.mark.parametrize(("parsed", "schema"), [({"a": 1}, dict[str, int]), (Label("x", 1.0), Label)])
+def test_polars_items_become_a_polars_table(parsed, schema):
+    items = polars.DataFrame({"t": ["x", "y"]})
+    table = results(items, answer(0, parsed=parsed), failure(1), schema=schema).table("polars")
     assert isinstance(table, polars.DataFrame)
     assert table.columns[0] == "t"
     assert table["error"].to_list() == [None, "ServiceUnavailable: gone"]
@@ -123,5 +127,53 @@ def test_the_table_can_be_of_the_other_library(frame, library):
 
 
 def test_answers_without_fields_stay_one_column():
-    table = results(["x"], answer(0, parsed=["a", "b"])).table()
+    table = results(["x"], answer(0, parsed=["a", "b"]), schema=list[str]).table()
     assert table["answer"].tolist() == [["a", "b"]]
+
+
+class Named(NamedTuple):
+    mood: str
+    sure: float
+
+
+class Keyed(TypedDict):
+    mood: str
+    sure: NotRequired[float]
+
+
+class Model(pydantic.BaseModel):
+    mood: str
+    sure: float = pydantic.Field(0.5, alias="certainty")
+
+
+BY_HAND = {"type": "object", "properties": {"mood": {"type": "string"}, "sure": {"type": "number"}}}
+
+
+@pytest.mark.parametrize(
+    "schema", [Label, Label | None, Named, Keyed, Model, Model | None, Annotated[Label, "why"], BY_HAND]
+)
+@pytest.mark.parametrize(
+    "outcomes",
+    [[], [answer(0, "null")], [failure(0)], [answer(0, parsed={"mood": "good"}), answer(1, "null")]],
+)
+def test_the_columns_of_a_table_depend_on_the_schema_only(schema, outcomes):
+    table = results(["x", "y"][: len(outcomes)], *outcomes, schema=schema).table()
+    expected = ["item", "mood", "sure", "error", "model", "tokens_in", "tokens_out", "seconds"]
+    assert list(table.columns) == expected
+    if outcomes:
+        assert pandas.isna(table["sure"].tolist()[-1])
+
+
+@pytest.mark.parametrize(
+    "schema", [int | None, dict[str, int], list[Label], str, Label | int, {"type": "object"}]
+)
+def test_a_null_answer_is_none_in_the_one_column(schema):
+    table = results(["x"], answer(0, "null"), schema=schema).table()
+    assert table["answer"].tolist() == [None]
+
+
+def test_a_value_without_fields_that_replaces_an_error_is_in_every_column():
+    rows = [answer(0, parsed=Label("good", 0.9)), failure(1)]
+    table = results(["x", "y"], *rows, schema=Label, replaced=lambda error, item: "?").table()
+    assert table["mood"].tolist() == ["good", "?"]
+    assert table["sure"].tolist() == [0.9, "?"]

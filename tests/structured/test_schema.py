@@ -4,8 +4,9 @@ import dataclasses
 import json
 import subprocess
 import sys
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Literal, NamedTuple, NotRequired, TypedDict
 
+import annotated_types
 import jsonschema
 import msgspec
 import pydantic
@@ -105,6 +106,77 @@ def test_the_schema_is_of_an_object_and_contains_every_definition_it_refers_to(w
     names = set(schema.json.get("$defs", {}))
     written = json.dumps(schema.json)
     assert written.count('"$ref"') == sum(written.count(f'"$ref": "#/$defs/{name}"') for name in names)
+
+
+@dataclasses.dataclass
+class Page:
+    birds: list[Bird]
+    first: "Bird | None" = None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"), [(Page, {"Bird"}), (Tree, {"Tree"}), (list[Page], {"Page", "Bird"})]
+)
+def test_every_definition_is_in_the_schema_once(wanted, names):
+    schema = schema_of(wanted)
+    assert set(schema.json["$defs"]) == names
+    assert json.dumps(schema.json).count('"species"') <= 2  # as a property, and in the required ones
+
+
+Count = Annotated[int, pydantic.Field(ge=3, description="how many")]
+
+
+@dataclasses.dataclass
+class Counted:
+    n: Count
+
+
+@dataclasses.dataclass
+class ByDefault:
+    n: int = pydantic.Field(ge=3, description="how many")
+
+
+class CountedDict(TypedDict):
+    n: Count
+    more: NotRequired[int]
+
+
+class CountedTuple(NamedTuple):
+    n: Count
+
+
+class AnnotatedTypes(TypedDict):
+    n: Annotated[int, annotated_types.Ge(3)]
+
+
+@dataclasses.dataclass
+class Nested:
+    inner: list[CountedTuple]
+    other: "Counted | None" = None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "fits", "value", "misfit"),
+    [
+        (Counted, '{"n": 3}', Counted(3), '{"n": 2}'),
+        (ByDefault, '{"n": 3}', ByDefault(3), '{"n": 2}'),
+        (CountedDict, '{"n": 3}', {"n": 3}, '{"n": 2}'),
+        (CountedTuple, '{"value": [3]}', CountedTuple(3), '{"value": [2]}'),
+        (AnnotatedTypes, '{"n": 3}', {"n": 3}, '{"n": 2}'),
+        (Nested, '{"inner": [[3]]}', Nested([CountedTuple(3)]), '{"inner": [[2]]}'),
+        (list[CountedDict] | None, '{"value": [{"n": 3}]}', [{"n": 3}], '{"value": [{"n": 2}]}'),
+        (dict[str, Counted], '{"a": {"n": 3}}', {"a": Counted(3)}, '{"a": {"n": 2}}'),
+        (Count, '{"value": 3}', 3, '{"value": 2}'),
+    ],
+)
+def test_constraints_and_descriptions_in_annotations_are_sent_and_checked(wanted, fits, value, misfit):
+    schema = schema_of(wanted)
+    assert schema.validate(fits) == value
+    with pytest.raises(Mismatch, match="greater than or equal to 3"):
+        schema.validate(misfit)
+    written = json.dumps(schema.json)
+    assert '"minimum": 3' in written
+    assert ("how many" in written) == (wanted is not AnnotatedTypes)
 
 
 def test_a_schema_has_an_instruction_and_a_name_that_services_accept():
