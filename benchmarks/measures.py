@@ -20,8 +20,7 @@ T = TypeVar("T")
 DELTAS, DELTA = 5_000, 5
 LENGTH = DELTAS * DELTA
 EAGER = ("openclaw_ipython", "openclaw_ipython._version", "openclaw_ipython.errors", "openclaw_ipython.shell",
-         "openclaw_ipython.shell.magics", "openclaw_ipython.shell.render",
-         "openclaw_ipython.shell.render.renderers")  # fmt: skip
+         "openclaw_ipython.shell.magics")  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleMatcherResult, context_matcher
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
-from traitlets import Bool, Enum, Float, Int, Unicode
+from traitlets import Bool, Float, Int, TraitError, Unicode, validate
 
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.shell.render.renderers import NAMES as RENDERERS
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.display_capture import DisplayCapture
@@ -36,10 +35,8 @@ class OpenClaw(Magics):
     temperature = Float(None, allow_none=True, help="Temperature for every question that names none").tag(
         config=True
     )
-    renderer = Enum(
-        ["auto", *RENDERERS],
-        "auto",
-        help="How an answer is shown; auto: what the front end can",
+    renderer = Unicode(
+        "auto", help="How an answer is shown: auto (what the front end can), markdown, plain or silent"
     ).tag(config=True)
     stream = Bool(True, help="Show the answer as it comes; False: once, when it is complete").tag(config=True)
     footer = Bool(True, help="Show model, seconds and tokens below an answer").tag(config=True)
@@ -81,6 +78,15 @@ class OpenClaw(Magics):
             return matches(self.session, before)
 
         self._matcher = matcher
+
+    @validate("renderer")
+    def _known_renderer(self, proposal: Any) -> str:
+        from openclaw_ipython.shell.render.renderers import NAMES
+
+        name = str(proposal["value"])
+        if name != "auto" and name not in NAMES:
+            raise TraitError(f"renderer is one of auto, {', '.join(NAMES)}, not {name!r}")
+        return name
 
     @property
     def session(self) -> Session:
