@@ -272,6 +272,11 @@ def parse_prompt(line: str, spec: Spec) -> tuple[Mapping[str, Any], str]:
         if option.metavar and "=" not in word and after:
             value, after = _first_word(after)
             following = [value]
+            while (
+                option.convert is names and (following[-1].endswith(",") or after.startswith(",")) and after
+            ):
+                value, after = _first_word(after)
+                following.append(value)
         _take_option(word, following, spec, given)
         rest = after
     return given, rest
@@ -298,6 +303,8 @@ def _take_option(word: str, rest: list[str], spec: Spec, given: dict[str, Any]) 
         if not rest:
             raise UsageError(_("{name} needs {wanted}", name=name, wanted=option.metavar), hint=spec.hint)
         value = rest.pop(0)
+        while option.convert is names and rest and (value.endswith(",") or rest[0].startswith(",")):
+            value += rest.pop(0)  # `--tools a, b`
     try:
         converted = option.convert(value)
     except ValueError as error:

@@ -11,14 +11,18 @@ import inspect
 import json
 import re
 import typing
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from openclaw_ipython.context.tables import describer_of
+from openclaw_ipython.context.value_text import value_text
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import redact
+from openclaw_ipython.structured.annotations import for_pydantic, has_pydantic_metadata
 from openclaw_ipython.structured.schema import resolve_top
 
 RESULT_LIMIT = 20_000
@@ -36,7 +40,8 @@ class BadArguments(ValueError):
 class Tool(msgspec.Struct, frozen=True):
     """A function. `name` is its name for the model, `spec` its entry in the request field `tools`.
 
-    `struct` has a field for each parameter; `positional` are the positional-only parameters.
+    `struct` has a field for each parameter; `positional` are the positional-only parameters. `variadic` is the
+    parameter that takes any number of arguments (`*args`), which the model gives as a list; empty if there is none.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Tool(msgspec.Struct, frozen=True):
     spec: Mapping[str, Any]
     struct: type[msgspec.Struct]
     positional: tuple[str, ...]
+    variadic: str = ""
 
     def arguments(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The positional and the keyword arguments in `text` (JSON), converted. Raises BadArguments."""
@@ -62,6 +68,13 @@ class Tool(msgspec.Struct, frozen=True):
             for name in self.struct.__struct_fields__
             if (value := getattr(values, name)) is not msgspec.UNSET
         }
+        if many := given.get(self.variadic):  # every parameter before `*args` has to be given by its position
+            bound = inspect.BoundArguments(
+                inspect.signature(self.function), OrderedDict(given, **{self.variadic: tuple(many)})
+            )
+            bound.apply_defaults()
+            return bound.args, bound.kwargs
+        given.pop(self.variadic, None)
         args = tuple(given.pop(name) for name in self.positional if name in given)
         return args, given
 
@@ -102,11 +115,13 @@ def tool_of(function: Callable[..., Any], name: str) -> Tool:
     if not callable(function):
         raise UsageError(_("{name} cannot be called", name=name), hint=_("--tools takes names of functions"))
     safe_name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]  # what services accept
-    struct, positional, schema = _parameters(function, name)
+    struct, parameters, schema = _parameters(function, name)
     spec: dict[str, Any] = {"name": safe_name, "parameters": schema}
     if description := _description(function):
         spec["description"] = description
-    return Tool(safe_name, function, {"type": "function", "function": spec}, struct, positional)
+    positional = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
+    variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
+    return Tool(safe_name, function, {"type": "function", "function": spec}, struct, positional, variadic)
 
 
 def _description(function: Any) -> str:
@@ -123,33 +138,68 @@ def _definition(function: Any) -> Any:
 
 def _parameters(
     function: Callable[..., Any], name: str
-) -> tuple[type[msgspec.Struct], tuple[str, ...], dict[str, Any]]:
-    """A struct with a field for each parameter, the positional-only parameters, and the schema."""
-    parameters, hints = _signature(function, name)
+) -> tuple[type[msgspec.Struct], list[inspect.Parameter], dict[str, Any]]:
+    """A struct with a field for each parameter that can be offered, these parameters, and the schema.
+
+    An optional parameter whose type has no form in JSON is left out: the function uses its default.
+    """
+    offered: list[inspect.Parameter] = []
     fields: list[Any] = []
-    defaults: dict[str, Any] = {}
-    for parameter in parameters:
-        wanted = hints.get(parameter.name, Any)
-        if parameter.default is parameter.empty:
-            fields.append((parameter.name, wanted))
-        else:  # when left out, the function uses its own default
-            fields.append((parameter.name, _or_unset(wanted), msgspec.UNSET))
+    extras: dict[str, dict[str, Any]] = {}
+    for parameter, wanted in _signature(function, name):
+        optional = parameter.default is not parameter.empty or parameter.kind is parameter.VAR_POSITIONAL
+        try:
+            if isinstance(wanted, Exception):
+                raise wanted
+            adapted = _adapted(wanted)
+            msgspec.json.schema(adapted, schema_hook=_model_schema)
+        except Exception as error:  # annotations are code and may raise anything, such as NameError
+            if optional:
+                continue
+            kind = f"{type(error).__name__}: " if isinstance(wanted, Exception) else ""
+            raise _no_json(name, f"{kind}{error}".strip().splitlines()[-1]) from None
+        offered.append(parameter)
+        extras[parameter.name] = {"description": text} if (text := _annotated_text(wanted)) else {}
+        if optional:  # when left out, the function uses its own default
+            fields.append((parameter.name, _or_unset(adapted), msgspec.UNSET))
             if isinstance(parameter.default, _JSON_DEFAULTS):
-                defaults[parameter.name] = parameter.default
+                extras[parameter.name]["default"] = parameter.default
+        else:
+            fields.append((parameter.name, adapted))
     struct = msgspec.defstruct(_STRUCT, fields, kw_only=True, forbid_unknown_fields=True)
-    try:
-        schema = hoist_definitions(resolve_top(msgspec.json.schema(struct, schema_hook=_model_schema)))
-    except (TypeError, NotImplementedError) as error:
-        raise _no_json(name, str(error).strip().splitlines()[-1]) from None
+    schema = hoist_definitions(resolve_top(msgspec.json.schema(struct, schema_hook=_model_schema)))
     del schema["title"]
-    for field, default in defaults.items():
-        schema["properties"][field] = {**schema["properties"][field], "default": default}
-    positional = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
-    return struct, positional, schema
+    for field, extra in extras.items():
+        schema["properties"][field] = {**schema["properties"][field], **extra}
+    return struct, offered, schema
 
 
 def _or_unset(wanted: Any) -> Any:
     return Any if wanted is Any else typing.Union[wanted, msgspec.UnsetType]  # noqa: UP007  (`wanted` is a value here)
+
+
+def _annotated_text(wanted: Any) -> str:
+    """The description in `Annotated[int, "how many"]` and `Annotated[int, Doc("how many")]`."""
+    texts = (getattr(one, "documentation", one) for one in getattr(wanted, "__metadata__", ()))
+    return next((text for text in texts if isinstance(text, str)), "")
+
+
+class _AnyInstance(type):
+    """The class of a type whose values are checked by pydantic: msgspec takes each of them for an instance."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return True
+
+
+def _adapted(wanted: Any) -> Any:
+    """`wanted`; with constraints that only pydantic reads, a type that it validates."""
+    if not has_pydantic_metadata(wanted):
+        return wanted
+    import pydantic
+
+    adapter = pydantic.TypeAdapter(for_pydantic(wanted))
+    schema, validate = staticmethod(adapter.json_schema), staticmethod(adapter.validate_python)
+    return _AnyInstance("Adapted", (), {"model_json_schema": schema, "model_validate": validate})
 
 
 def _model_schema(wanted: Any) -> dict[str, Any]:
@@ -183,7 +233,8 @@ def hoist_definitions(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {**top, "$defs": definitions} if definitions else dict(top)
 
 
-def _signature(function: Callable[..., Any], name: str) -> tuple[list[inspect.Parameter], dict[str, Any]]:
+def _signature(function: Callable[..., Any], name: str) -> list[tuple[inspect.Parameter, Any]]:
+    """The parameters that the model may give, each with its type, or with the error of its annotation."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -194,11 +245,24 @@ def _signature(function: Callable[..., Any], name: str) -> tuple[list[inspect.Pa
     annotated = _definition(function)
     if inspect.isclass(annotated):
         annotated = annotated.__init__
-    try:
-        hints = typing.get_type_hints(inspect.unwrap(annotated), include_extras=True)
-    except Exception as error:  # annotations are code and may raise anything, such as NameError
-        raise _no_json(name, f"{type(error).__name__}: {error}") from None
-    return [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)], hints
+    annotated = inspect.unwrap(annotated)
+    return [(p, _type_of(p, annotated)) for p in parameters if p.kind is not p.VAR_KEYWORD]
+
+
+def _type_of(parameter: inspect.Parameter, annotated: Any) -> Any:
+    """The type of a parameter of the function `annotated`; the error if its annotation cannot be evaluated."""
+    annotations = getattr(annotated, "__annotations__", {})
+    alone = type("Alone", (), {"__annotations__": {"it": annotations.get(parameter.name, Any)}})
+    try:  # one by one: the annotation of another parameter, or of the result, need not make sense here
+        hints = typing.get_type_hints(alone, getattr(annotated, "__globals__", {}), include_extras=True)
+    except Exception as error:
+        return error
+    wanted = hints["it"]
+    if wanted is Any:
+        return Any
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return list[wanted]  # type: ignore[valid-type]  # a value here
+    return typing.Optional[wanted] if parameter.default is None else wanted  # noqa: UP045
 
 
 def _no_json(name: str, why: str) -> UsageError:
@@ -212,18 +276,23 @@ def _no_json(name: str, why: str) -> UsageError:
 
 
 def result_text(value: Any) -> str:
-    """A result for the model: a string unchanged, else JSON if the value has a JSON form, else a readable text."""
+    """A result for the model: a string unchanged, else JSON if the value has a JSON form, else a readable text.
+
+    A table, and an array whose JSON is too long, have the text that they have as an attachment.
+    """
     if isinstance(value, str):
         return cap(value, RESULT_LIMIT)
     try:
-        text = msgspec.json.encode(value, enc_hook=_numpy_value).decode()
+        text = msgspec.json.encode(value, enc_hook=_value_for_json).decode()
     except Exception:  # no JSON form, or a property that raises
+        text = _readable(value)
+    if describer_of(value) is not None and (text.startswith('"') or len(text) > RESULT_LIMIT):
         text = _readable(value)
     return cap(text, RESULT_LIMIT)
 
 
-def _numpy_value(value: Any) -> Any:
-    """numpy scalars and arrays inside other values. Raises NotImplementedError for anything else."""
+def _value_for_json(value: Any) -> Any:
+    """numpy scalars and arrays, and the text of tables, inside other values; else NotImplementedError is raised."""
     for method in ("item", "tolist"):
         found = getattr(value, method, None)
         if callable(found) and type(value).__module__.partition(".")[0] == "numpy":
@@ -231,13 +300,13 @@ def _numpy_value(value: Any) -> Any:
                 return found()
             except ValueError:  # `item` of an array
                 continue
+    if describer_of(value) is not None:
+        return _readable(value)
     raise NotImplementedError
 
 
 def _readable(value: Any) -> str:
     """A table as CSV if it is short enough; anything else as it would be inserted into a prompt."""
-    from openclaw_ipython.context.value_text import value_text
-
     written = {"pandas": "to_csv", "polars": "write_csv"}.get(type(value).__module__.partition(".")[0], "")
     if callable(to_csv := getattr(value, written, None) if written else None):
         with contextlib.suppress(Exception):  # CSV has no form for lists and structs

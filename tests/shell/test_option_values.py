@@ -11,6 +11,7 @@ from openclaw_ipython.shell.parser import (
     Spec,
     cells,
     field,
+    names,
     parse,
     parse_prompt,
     quotes_kept,
@@ -131,3 +132,11 @@ def test_no_field_makes_it_fail_otherwise(text):
     except ValueError:
         return
     assert name.isidentifier()
+
+
+@pytest.mark.parametrize("typed", ["a,b", "a, b", "a ,b", "a , b", "'a, b'"])
+def test_names_may_have_blanks_beside_the_commas(typed):
+    spec = Spec("%qwen", (Option(("--tools",), "", "NAME,…", names),), (Positional("ref", required=False),))
+    assert parse(words(f"--tools {typed} qwen"), spec) == {"tools": ("a", "b"), "ref": "qwen"}
+    given, prompt = parse_prompt(f"--tools {typed} what is it?", Spec("%qwen", spec.options))
+    assert (given["tools"], prompt) == (("a", "b"), "what is it?")

@@ -85,7 +85,7 @@ def test_the_spec_comes_from_the_signature_and_the_docstring():
     assert schema["properties"]["day"] == {"enum": ["today", "tomorrow"], "default": "today"}
     assert schema["properties"]["hours"] == {"type": "integer", "description": "how many", "default": 24}
     assert schema["properties"]["note"] == {"default": None}
-    assert set(schema["properties"]) == {"place", "day", "hours", "note"}
+    assert set(schema["properties"]) == {"place", "day", "rest", "hours", "note"}
     assert set(schema["$defs"]) == {"Place"}
 
 
@@ -113,6 +113,72 @@ def test_positional_only_parameters_are_passed_by_position():
 
     args, kwargs = tool_of(f, "f").arguments('{"b": 1, "a": 3}')
     assert f(*args, **kwargs) == 2
+
+
+def total(start: float, factor: float = 2.0, *numbers: float, round_to: int = 1):
+    return round(start + factor * sum(numbers), round_to)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "result"),
+    [
+        ('{"start": 1, "numbers": [1, 2]}', 7),
+        ('{"start": 1, "factor": 3, "numbers": ["1"], "round_to": 0}', 4),
+        ('{"start": 1}', 1),
+        ('{"start": 1, "numbers": []}', 1),
+    ],
+)
+def test_any_number_of_arguments_is_a_list_for_the_model(arguments, result):
+    args, kwargs = tool_of(total, "total").arguments(arguments)
+    assert total(*args, **kwargs) == result
+    assert parameters(total)["properties"]["numbers"] == {"type": "array", "items": {"type": "number"}}
+
+
+def odd(
+    n: int,
+    frame: pd.DataFrame = None,
+    key: "Nowhere" = len,  # noqa: F821
+    names: list[str] = None,  # noqa: RUF013
+    *more: pd.DataFrame,
+) -> "NotImported":  # noqa: F821
+    return n, frame, key, names
+
+
+def test_optional_parameters_without_a_json_form_are_left_out():
+    schema = parameters(odd)
+    assert set(schema["properties"]) == {"n", "names"}
+    assert schema["required"] == ["n"]
+
+
+@pytest.mark.parametrize("arguments", ['{"n": 1, "names": null}', '{"n": 1}'])
+def test_a_default_of_none_makes_none_allowed(arguments):
+    args, kwargs = tool_of(odd, "odd").arguments(arguments)
+    assert odd(*args, **kwargs) == (1, None, len, None)
+
+
+@dataclasses.dataclass
+class Counted:
+    n: Annotated[int, pydantic.Field(ge=3)]
+
+
+def counted(
+    n: Annotated[int, pydantic.Field(ge=3, description="how many")],
+    inner: Counted | None = None,
+    word: Annotated[str, "which word"] = "a",
+):
+    return n, inner, word
+
+
+def test_constraints_and_descriptions_of_parameters_are_sent_and_checked():
+    properties = parameters(counted)["properties"]
+    assert properties["n"] == {"type": "integer", "minimum": 3, "description": "how many"}
+    assert properties["word"] == {"type": "string", "description": "which word", "default": "a"}
+    tool = tool_of(counted, "counted")
+    _, kwargs = tool.arguments('{"n": "3", "inner": {"n": 4}}')
+    assert counted(**kwargs) == (3, Counted(4), "a")
+    for misfit in ('{"n": 2}', '{"n": 3, "inner": {"n": 1}}'):
+        with pytest.raises(BadArguments, match="greater than or equal to 3"):
+            tool.arguments(misfit)
 
 
 def test_empty_text_means_no_arguments():
@@ -228,6 +294,8 @@ class Unprintable:
         ({"a": np.float64(2), "b": np.arange(3)}, '{"a":2.0,"b":[0,1,2]}'),
         (np.int64(3), "3"),
         (pd.DataFrame({"a": [1, 2]}, index=["x", "y"]), ",a\nx,1\ny,2\n"),
+        ({"t": pd.DataFrame({"a": [1, 2]})}, '{"t":",a\\n0,1\\n1,2\\n"}'),
+        ([pl.DataFrame({"a": [1]})], '["a\\n1\\n"]'),
         (3 + 2j, "(3+2j)"),
     ],
 )
@@ -257,6 +325,12 @@ def test_a_long_table_is_summarised():
     text = result_text(pd.DataFrame({"number": range(100_000)}))
     assert len(text) < RESULT_LIMIT + 100
     assert "100,000" in text or "100000" in text
+
+
+def test_a_long_array_is_summarised():
+    text = result_text(np.arange(100_000))
+    assert text.startswith("ndarray, shape (100000,)")
+    assert len(text) < 500
 
 
 def test_an_object_whose_repr_raises_is_named():
