@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from openclaw_ipython.i18n import _
 
 
-def suggest(word: str, among: Iterable[str]) -> tuple[str, ...]:
-    """The nearest of `among`, best first, at most three; empty when none is near. Case does not count."""
+def suggest(word: str, among: Iterable[str], cutoff: float = 0.6) -> tuple[str, ...]:
+    """The nearest of `among`, best first, at most three; empty when none is near. Case does not count.
+
+    `cutoff` is the least similarity, from 0 to 1.
+    """
     import difflib  # only mistakes need it
 
     choices = {choice.lower(): choice for choice in among}
-    near = difflib.get_close_matches(word.lower(), choices, n=3, cutoff=0.6)
+    near = difflib.get_close_matches(word.lower(), choices, n=3, cutoff=cutoff)
     return tuple(choices[match] for match in near)
 
 

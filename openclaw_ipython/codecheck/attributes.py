@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import builtins
+import enum
 import functools
 import inspect
 import re
 import sys
-from collections.abc import Iterable
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -29,6 +28,9 @@ from openclaw_ipython.codecheck.static_lookup import (
     mro,
     names_of,
     plain_class,
+    sets_any_name,
+    subclasses,
+    word_set,
     words_of,
 )
 
@@ -43,20 +45,16 @@ _RESULTS: dict[type, dict[str, type]] = {
     list: {"copy": list},
     set: {"copy": set, "union": set, "intersection": set, "difference": set},
 }
-_OF_INSTANCE_ONLY = {
-    "__dict__",
-    "__class__",
-    "__doc__",
-    "__module__",
-    "__weakref__",
-    "__slots__",
-    "__annotations__",
-}
+_MADE_BY = {("numpy.random", "default_rng"): ("numpy.random", "Generator")}  # functions without annotations
+_RETURNS_SELF = {"fit", "set_params", "partial_fit"}  # of scikit-learn, without annotations
+_OF_ANY_OBJECT = word_set(
+    "__dict__ __class__ __doc__ __module__ __weakref__ __slots__ __annotations__ __name__ __qualname__"
+)
 
 
 def attribute_of(value: Value, name: str) -> Value | None:
     """The attribute `name` of a value; None where it is proven that there is none."""
-    if name in _OF_INSTANCE_ONLY:
+    if name in _OF_ANY_OBJECT:
         return UNKNOWN
     match value:
         case Live(thing) if is_a(thing, ModuleType):
@@ -68,45 +66,42 @@ def attribute_of(value: Value, name: str) -> Value | None:
             return _of_class(cls, name)
         case Live(thing):
             own = instance_dict(thing)
-            if name in own:
-                return Live(own[name])
-            return _of_instance(type(thing), name, value)
-        case Instance(cls):
-            return _of_instance(cls, name, value)
-        case Frame(cls=cls):
+            return Live(own[name]) if name in own else _of_instance(type(thing), name, value)
+        case Instance(cls) | Frame(cls=cls):
             return _of_instance(cls, name, value)
         case Method(function=function) if type(function) is FunctionType:
-            return UNKNOWN if hasattr_static(FunctionType, name) or name in function.__dict__ else None
+            return UNKNOWN if name in function.__dict__ or name in dir(FunctionType) else None
         case _:
             return UNKNOWN
-
-
-def hasattr_static(cls: type, name: str) -> bool:
-    """Whether a class or one of its bases defines `name`."""
-    return find_in_class(cls, name) is not MISSING
 
 
 def _of_class(cls: type, name: str) -> Value | None:
     found = find_in_class(cls, name)
     if found is MISSING:
-        known = hasattr_static(type(cls), name) or is_dynamic(type(cls)) or name in words_of(type(cls))
-        annotated = any(name in (class_dict(base).get("__annotations__") or ()) for base in mro(cls))
-        return UNKNOWN if known or annotated else None
+        if type(cls) is enum.EnumType:  # its `__getattr__` finds members
+            found = class_dict(cls)["_member_map_"].get(name, MISSING)
+        elif is_dynamic(type(cls)):
+            return UNKNOWN
+    if found is MISSING:
+        meta = find_in_class(type(cls), name) is not MISSING or name in words_of(type(cls))
+        return UNKNOWN if meta or any(name in _annotated(base) for base in mro(cls)) else None
     if type(found) in (staticmethod, FunctionType):
         return Method(next(functions_in(found), None), None, name)
     if type(found) is classmethod:
         return Method(next(functions_in(found), None), Live(cls), name)
-    return UNKNOWN if hasattr_static(type(found), "__get__") else Live(found)
+    return UNKNOWN if find_in_class(type(found), "__get__") is not MISSING else Live(found)
+
+
+def _annotated(cls: type) -> Any:
+    found = class_dict(cls).get("__annotations__")
+    return found if type(found) is dict else ()
 
 
 def _of_instance(cls: type, name: str, owner: Value) -> Value | None:
     found = find_in_class(cls, name)
     if found is MISSING:
-        dynamic = is_dynamic(cls) and not is_labelled(
-            cls
-        )  # pandas's own `__getattr__` knows labels, which are checked
-        sets_any = isinstance(owner, Instance) and "setattr" in words_of(cls) and not is_trusted(cls)
-        return UNKNOWN if dynamic or sets_any or name in words_of(cls) else None
+        classes = [cls] if isinstance(owner, Live | Frame) or owner.exact else list(subclasses(cls))  # type: ignore[union-attr]
+        return UNKNOWN if any(_may_have(each, name, owner) for each in classes) else None
     kind = type(found)
     if kind is FunctionType:
         return Method(found, owner, name)
@@ -119,10 +114,19 @@ def _of_instance(cls: type, name: str, owner: Value) -> Value | None:
         return declared_result(getter, cls) if is_trusted(getter) else UNKNOWN
     accessor = instance_dict(found).get("_accessor") if is_trusted(kind) else None
     if accessor is not None and plain_class(accessor) is not None:  # `Series.str`, `Series.dt`
-        return Instance(accessor)
+        return Instance(accessor, exact=False)
     if name in _RESULTS.get(cls, {}):
         return Method(found, owner, name)
-    return UNKNOWN if hasattr_static(kind, "__get__") else Live(found)
+    return UNKNOWN if find_in_class(kind, "__get__") is not MISSING else Live(found)
+
+
+def _may_have(cls: type, name: str, owner: Value) -> bool:
+    """Whether an instance may have an attribute that its class does not define."""
+    if find_in_class(cls, name) is not MISSING or name in words_of(cls):
+        return True
+    if is_dynamic(cls) and not is_labelled(cls):
+        return True
+    return sets_any_name(cls, after_init=isinstance(owner, Live))
 
 
 def known_names(value: Value) -> set[str]:
@@ -149,14 +153,27 @@ def result_of(function: Value) -> Value:
             return Instance(cls) if plain and cls is not type else UNKNOWN
         case Live(thing) if type(thing) is FunctionType:
             return declared_result(thing, None)
-        case Method(name=name, owner=Instance(cls)) if name in _RESULTS.get(cls, {}):
-            return Instance(_RESULTS[cls][name])
-        case Method(name=name, owner=Live(thing)) if name in _RESULTS.get(type(thing), {}):
-            return Instance(_RESULTS[type(thing)][name])
-        case Method(function=thing, owner=owner) if type(thing) is FunctionType:
-            return declared_result(thing, _class_of(owner))
+        case Live(thing) if is_trusted(type(thing)):
+            return declared_result(next(functions_in(find_in_class(type(thing), "__call__")), None), None)
+        case Live(thing):
+            for (module, name), made in _MADE_BY.items():
+                if module in sys.modules and module_dict(sys.modules[module]).get(name) is thing:
+                    return Instance(module_dict(sys.modules[made[0]])[made[1]])
+            return UNKNOWN
+        case Method(function=thing, owner=owner, name=name):
+            cls = _class_of(owner)
+            if cls is not None and name in _RESULTS.get(cls, {}):
+                return Instance(_RESULTS[cls][name])
+            if cls is not None and name in _RETURNS_SELF and owner is not None and _is_estimator(cls):
+                return owner
+            return declared_result(thing, cls) if type(thing) is FunctionType else UNKNOWN
         case _:
             return UNKNOWN
+
+
+def _is_estimator(cls: type) -> bool:
+    module = sys.modules.get("sklearn.base")
+    return module is not None and module_dict(module).get("BaseEstimator") in mro(cls)
 
 
 def _class_of(value: Value | None) -> type | None:
@@ -174,32 +191,26 @@ def declared_result(function: FunctionType | None, own: type | None) -> Value:
     if function is None or not (is_trusted(function) or sys.version_info < (3, 14)):
         return UNKNOWN  # later Pythons evaluate the annotations when they are read
     annotation = function.__annotations__.get("return", MISSING)
-    if (cls := plain_class(annotation)) is not None:
-        return UNKNOWN if cls in (type, object) or annotation is Any else Instance(cls)
-    if type(annotation) is not str:
-        return UNKNOWN
-    names = [part.strip() for part in annotation.split("|") if part.strip() != "None"]
-    if len(names) != 1 or not re.fullmatch(r"[A-Za-z_][\w.]*", names[0]):
-        return UNKNOWN
-    if names[0] == "Self" and own is not None:
-        return Instance(own)
-    found: Any = function.__globals__
-    for index, part in enumerate(names[0].split(".")):
-        found = found.get(part, MISSING) if index == 0 else names_in(found).get(part, MISSING)
-    if found is MISSING:
-        found = getattr(builtins, names[0], None) or _of_library(function, names[0])
+    found: Any = annotation
+    if type(annotation) is str:
+        names = [part for each in annotation.split("|") if (part := each.strip()) != "None"]
+        if len(names) != 1 or not re.fullmatch(r"[A-Za-z_][\w.]*", names[0]):
+            return UNKNOWN
+        found = own if names[0] == "Self" else _named(function, names[0])
     cls = plain_class(found)
-    return UNKNOWN if cls is None or cls in (type, object, Any) else Instance(cls)
+    return UNKNOWN if cls is None or cls in (type, object, Any) else Instance(cls, exact=False)
 
 
-def names_in(value: object) -> Any:
-    """The names of a module; nothing for anything else."""
-    return module_dict(value) if is_a(value, ModuleType) else {}  # type: ignore[arg-type]
-
-
-def _of_library(function: FunctionType, name: str) -> object:
-    library = sys.modules.get(function.__module__.partition(".")[0])
-    return names_in(library).get(name) if library is not None else None
+def _named(function: FunctionType, name: str) -> object:
+    """What a dotted name is among the globals of a function, the built-ins, or the names of its library."""
+    first, *rest = name.split(".")
+    found = function.__globals__.get(first, vars(builtins).get(first, MISSING))
+    if found is MISSING and type(function.__module__) is str:
+        library = sys.modules.get(function.__module__.partition(".")[0])
+        found = module_dict(library).get(first) if is_a(library, ModuleType) else None  # type: ignore[arg-type]
+    for part in rest:
+        found = module_dict(found).get(part) if is_a(found, ModuleType) else None
+    return found
 
 
 # -- keywords -------------------------------------------------------------------------------
@@ -216,21 +227,17 @@ def keywords_of(function: Value) -> set[str] | None:
             return _function_keywords(thing)
         case Live(thing) if type(thing) is not BuiltinFunctionType:
             wrapped = instance_dict(thing).get("__wrapped__") or _implementation(thing)
-            return (
-                _function_keywords(wrapped) if type(wrapped) is FunctionType and is_trusted(wrapped) else None
-            )
+            known = type(wrapped) is FunctionType and is_trusted(wrapped)
+            return _function_keywords(wrapped) if known else None
         case _:
             return None
 
 
-def _implementation(thing: object) -> object:
+def _implementation(thing: object) -> Any:
     """The function behind one of numpy's dispatchers."""
-    if (
-        class_dict(type(thing)).get("__module__") != "numpy"
-        or type(thing).__name__ != "_ArrayFunctionDispatcher"
-    ):
-        return None
-    return thing._implementation  # type: ignore[attr-defined]  # numpy's own descriptor, in C
+    cls = type(thing)
+    dispatcher = class_dict(cls).get("__module__") == "numpy" and cls.__name__ == "_ArrayFunctionDispatcher"
+    return thing._implementation if dispatcher else None  # type: ignore[attr-defined]  # numpy's own, in C
 
 
 def _constructor_keywords(cls: type) -> set[str] | None:
@@ -256,26 +263,3 @@ def _function_keywords(function: FunctionType, *, bound: bool = False) -> set[st
         return None
     every = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     return set(every[code.co_posonlyargcount + int(bound and code.co_posonlyargcount == 0) :])
-
-
-def constant(node: ast.AST | None) -> Any:
-    """The value of a literal, or `MISSING`."""
-    return node.value if isinstance(node, ast.Constant) else MISSING
-
-
-def constants(node: ast.AST | None) -> list[str] | None:
-    """The strings of a literal string, list or tuple of strings; None for anything else."""
-    if isinstance(node, ast.List | ast.Tuple | ast.Set):
-        found = [constant(item) for item in node.elts]
-    else:
-        found = [constant(node)]
-    return [item for item in found if type(item) is str] if all(type(item) is str for item in found) else None
-
-
-def keyword_argument(node: ast.Call, names: Iterable[str], position: int | None = None) -> ast.expr | None:
-    """The argument given under one of `names`, or at `position`."""
-    wanted = set(names)
-    for keyword in node.keywords:
-        if keyword.arg in wanted:
-            return keyword.value
-    return node.args[position] if position is not None and len(node.args) > position else None

@@ -6,54 +6,33 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from types import ModuleType
 from typing import Any
 
+from openclaw_ipython.codecheck.expressions import near_names
 from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
 from openclaw_ipython.codecheck.flow import Flow
-from openclaw_ipython.codecheck.static_lookup import is_a, module_dict
+from openclaw_ipython.codecheck.static_lookup import is_a, module_dict, word_set
+from openclaw_ipython.codecheck.syntax import parameters
 
 MAX_LINES = 2_000
-_NOTHING_CLAIMED = {"exec", "globals"}
-_ONLY_NAMES = {"eval", "vars", "locals", "setattr", "__dict__", "delattr"}
-_CHANGING_MAGICS = {
-    "run",
-    "load",
-    "loadpy",
-    "store",
-    "pylab",
-    "load_ext",
-    "macro",
-    "reset",
-    "rerun",
-    "recall",
-}
-_PYTHON_CELL_MAGICS = {"time", "timeit", "capture", "prun"}
-_ALWAYS = {
-    "get_ipython",
-    "display",
-    "exit",
-    "quit",
-    "In",
-    "Out",
-    "_",
-    "__",
-    "___",
-    "_i",
-    "_ii",
-    "_iii",
-    "_ih",
-    "_oh",
-    "_dh",
-}
+_UNBOUND = frozenset({"locals", "vars"})  # without an argument the namespace itself, which may be written to
+_NOTHING_CLAIMED = frozenset({"exec", "globals"})
+_ONLY_NAMES = word_set("eval vars locals setattr __dict__ delattr")
+_BINDING_NOTHING = word_set(
+    "matplotlib time timeit prun memit mprun lprun config env set_env cd ls ll pwd pip conda mamba uv who whos who_ls"
+    " autoreload autosave precision xmode colors pdoc pdef psource pfile pinfo pinfo2 history hist system sx mkdir"
+    " rm cat debug pdb page logstart logstop load_ext reload_ext openclaw qwen"
+)
+_PYTHON_CELL_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
+_ALWAYS = word_set("get_ipython display exit quit In Out _ __ ___ _i _ii _iii _ih _oh _dh")
 
 
 def check(code: str, names: Mapping[str, Any]) -> CodeCheck:
     """What in `code` does not exist in `names`, the namespace of a kernel.
 
-    It looks at syntax, names, modules, attributes, keyword arguments and DataFrame columns. What cannot be known is not
-    claimed. Never raises.
+    It looks at syntax, names, modules, attributes, keyword arguments and columns of DataFrames. What cannot be known is
+    not claimed. Never raises.
     """
     try:
         return _checked(code, names)
@@ -62,29 +41,26 @@ def check(code: str, names: Mapping[str, Any]) -> CodeCheck:
 
 
 def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
-    complete = True
+    complete, offset, extra = True, 0, set[str]()
     magic = re.match(r"\s*%%(\w+)([^\n]*)\n?", code)
-    extra: set[str] = set()
-    offset = 0
     if magic is not None:
         if magic[1] not in _PYTHON_CELL_MAGICS:
             return CodeCheck(complete=False)
-        extra = set(re.findall(r"[A-Za-z_]\w*", magic[2])) if magic[1] == "capture" else set()
-        offset = code[: magic.end()].count("\n")
-        code, complete = code[magic.end() :], False
+        extra = set(re.findall(r"[A-Za-z_]\w*", magic[2])) if magic[1] == "capture" else extra
+        offset, complete = magic[0].count("\n"), False
+        code = code[magic.end() :]
     if code.count("\n") > MAX_LINES:
         return CodeCheck(complete=False)
     try:
         tree = _parsed(code)
     except SyntaxError as error:
-        finding = CodeFinding("syntax", (error.lineno or 1) + offset, str(error.msg))
-        return CodeCheck((finding,), complete)
-    words = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | {
-        n.attr for n in ast.walk(tree) if isinstance(n, ast.Attribute)
+        return CodeCheck((CodeFinding("syntax", (error.lineno or 1) + offset, str(error.msg)),), complete)
+    words = {
+        each.id if isinstance(each, ast.Name) else each.attr for each in _nodes(tree, ast.Name, ast.Attribute)
     }
-    if words & _NOTHING_CLAIMED or _magics(tree) & _CHANGING_MAGICS:
+    if words & _NOTHING_CLAIMED or _unbound(tree) or not _magics(tree) <= _BINDING_NOTHING:
         return CodeCheck(complete=False)
-    found = _undefined(tree, set(names) | extra | _ALWAYS | {f"_{n}" for n in range(1, 3)}, names)
+    found = _undefined(tree, set(names) | extra | _ALWAYS, names)
     if words & _ONLY_NAMES:
         complete = False
     else:
@@ -93,24 +69,58 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
     return CodeCheck(tuple(sorted(shifted, key=lambda finding: finding.line)), complete)
 
 
+def _nodes(tree: ast.AST, *kinds: type) -> Iterable[Any]:
+    return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
 def _parsed(code: str) -> ast.Module:
-    """The tree, with magics and shell lines turned into calls. Raises SyntaxError."""
+    """The tree, with magics and shell lines as calls, without what is not evaluated. Raises SyntaxError."""
     from IPython.core.inputtransformer2 import TransformerManager
 
+    code = re.sub(r"(?m)^(\s*)%time[ \t]+(?=\S)", r"\1", code)  # its statement runs in the namespace
     transformed = TransformerManager().transform_cell(code)  # type: ignore[no-untyped-call]
-    return ast.parse(transformed)
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    tree: Any = compile(transformed, "<answer>", "exec", flags, dont_inherit=True)
+    lazy = sys.version_info >= (3, 14) or any(
+        node.module == "__future__" and any(alias.name == "annotations" for alias in node.names)
+        for node in _nodes(tree, ast.ImportFrom)
+    )
+    for node in _nodes(tree, ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign):
+        if isinstance(node, ast.AnnAssign):
+            node.annotation = _evaluated(node.annotation, lazy=lazy) or ast.Constant(None)
+            continue
+        node.returns = _evaluated(node.returns, lazy=lazy)
+        for each in parameters(node.args):
+            each.annotation = _evaluated(each.annotation, lazy=lazy)
+    return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]
+
+
+def _evaluated(annotation: ast.expr | None, *, lazy: bool) -> ast.expr | None:
+    """An annotation that Python evaluates, and of which no part is a string; else None."""
+    text = annotation is not None and any(
+        type(node.value) is str for node in _nodes(annotation, ast.Constant)
+    )
+    return None if lazy or text else annotation
 
 
 def _magics(tree: ast.Module) -> set[str]:
     """The names of the line magics that a cell calls."""
     found = set()
-    for node in ast.walk(tree):
+    for node in _nodes(tree, ast.Call):
         match node:
             case ast.Call(
                 func=ast.Attribute(attr="run_line_magic"), args=[ast.Constant(value=str(name)), *_]
             ):
                 found.add(name)
+            case ast.Call(func=ast.Attribute(attr="run_cell_magic")):
+                found.add("a cell magic")
     return found
+
+
+def _unbound(tree: ast.Module) -> bool:
+    """Whether the cell takes its whole namespace as a dict."""
+    calls = (node for node in _nodes(tree, ast.Call) if isinstance(node.func, ast.Name) and not node.args)
+    return any(node.func.id in _UNBOUND for node in calls)
 
 
 def _undefined(tree: ast.Module, known: set[str], names: Mapping[str, Any]) -> list[CodeFinding]:
@@ -120,24 +130,21 @@ def _undefined(tree: ast.Module, known: set[str], names: Mapping[str, Any]) -> l
     stars = _star_names(tree)
     if stars is None:
         return []
-    messages = Checker(tree, builtins=known | stars).messages
-    found = []
-    for message in messages:
-        if isinstance(message, UndefinedName | UndefinedLocal):
-            name = str(message.message_args[0])
-            near = tuple(get_close_matches(name, [n for n in names if not n.startswith("_")], 3, 0.6))
-            found.append(CodeFinding("name", message.lineno, name, "", near))
-    return found
+    every = [*names, *(node.id for node in _nodes(tree, ast.Name) if isinstance(node.ctx, ast.Store))]
+    return [
+        CodeFinding("name", message.lineno, name, "", near_names(name, every))
+        for message in Checker(tree, builtins=known | stars).messages
+        if isinstance(message, UndefinedName | UndefinedLocal) and (name := str(message.message_args[0]))
+    ]
 
 
 def _star_names(tree: ast.Module) -> set[str] | None:
     """What `from module import *` brings; None where a module is not loaded."""
     found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+    for node in _nodes(tree, ast.ImportFrom):
+        if any(alias.name == "*" for alias in node.names):
             module = sys.modules.get(node.module or "")
             if module is None or not is_a(module, ModuleType):
                 return None
-            every: Iterable[str] = module_dict(module).get("__all__") or module_dict(module)
-            found |= set(every)
+            found |= set(module_dict(module).get("__all__") or module_dict(module))
     return found

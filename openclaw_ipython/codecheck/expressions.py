@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from openclaw_ipython.codecheck import frames as rules
-from openclaw_ipython.codecheck.attributes import (
-    attribute_of,
-    constants,
-    keywords_of,
-    known_names,
-    result_of,
-)
+from openclaw_ipython.codecheck import frames
+from openclaw_ipython.codecheck.attributes import attribute_of, keywords_of, known_names, result_of
 from openclaw_ipython.codecheck.finding import CodeFinding
-from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Instance, Live, Method, Value
-from openclaw_ipython.codecheck.static_lookup import (
-    is_trusted,
-    plain_class,
-)
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Grid, Instance, Live, Method, Value
+from openclaw_ipython.codecheck.static_lookup import is_trusted, loaded, plain_class
+from openclaw_ipython.codecheck.syntax import bound, constant, is_guard, parameters, strings
+from openclaw_ipython.suggestions import suggest
 
-_GUARDS = {"hasattr", "isinstance", "issubclass", "callable", "getattr", "find_spec"}
-_QUIET_MANAGERS = {"suppress", "raises"}
-_NEAR = 0.6  # difflib's own default
+_BUILT = {
+    ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict, ast.Set: set, ast.SetComp: set,
+    ast.Tuple: tuple, ast.JoinedStr: str,
+}  # fmt: skip
+_HARMLESS = (len, print, list, sorted, type, id, repr, str, isinstance, enumerate, zip, set, tuple, dict)
 
 
 class Expressions:
@@ -36,6 +30,7 @@ class Expressions:
         self._names = names
         self.env: dict[str, Value] = {}
         self._live: dict[int, Frame] = {}
+        self._bases: dict[int, Value] = {}  # of each attribute node, what it was taken from
         self._quiet = 0
         self.findings: list[CodeFinding] = []
 
@@ -52,45 +47,43 @@ class Expressions:
                 return self._subscript(node)
             case ast.Constant(value=value):
                 return Instance(type(value)) if value is not None and value is not ... else UNKNOWN
-            case ast.JoinedStr():
-                self._children(node)
-                return Instance(str)
-            case ast.List() | ast.Dict() | ast.Set() | ast.Tuple():
-                self._children(node)
-                kinds = {ast.List: list, ast.Dict: dict, ast.Set: set, ast.Tuple: tuple}
-                return Instance(kinds[type(node)])
             case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                return self._comprehension(node)
+                guarded = any(is_guard(test) for generator in node.generators for test in generator.ifs)
+                self.value(node.generators[0].iter)
+                with self.scope(bound(g.target for g in node.generators)), self.silent(guarded):
+                    self._children(node)
             case ast.Lambda():
-                with self.scope(parameters(node.args)):
+                with self.scope({each.arg for each in parameters(node.args)}):
                     self.value(node.body)
-                return UNKNOWN
             case ast.NamedExpr(target=target, value=value):
-                found = self.value(value)
-                self.env[target.id] = found
-                return found
+                self.env[target.id] = self.value(value)
+                return self.env[target.id]
             case ast.BoolOp(values=values):
-                quiet = False
-                for part in values:
-                    with self.silent(quiet):
+                for at, part in enumerate(values):
+                    with self.silent(any(is_guard(before) for before in values[:at])):
                         self.value(part)
-                    quiet = quiet or is_guard(part)
-                return UNKNOWN
             case ast.IfExp():
                 self.value(node.test)
                 with self.silent(is_guard(node.test)):
                     left, right = self.value(node.body), self.value(node.orelse)
                 return left if left is right else UNKNOWN
+            case ast.BinOp(left=left, right=right):
+                return self._calculated(self.value(left), self.value(right))
             case _:
                 self._children(node)
-                return UNKNOWN
+        return Instance(_BUILT[type(node)]) if type(node) in _BUILT else UNKNOWN
 
     def _children(self, node: ast.AST) -> None:
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.value(child)
-            elif not isinstance(child, ast.expr_context | ast.operator | ast.unaryop | ast.cmpop):
+            elif isinstance(child, ast.comprehension | ast.keyword):
                 self._children(child)
+
+    def _calculated(self, left: Value, right: Value) -> Value:
+        """The result of arithmetic: a Series with a Series or a number is one."""
+        number = isinstance(right, Instance) and right.cls in (int, float)
+        return left if frames.is_series(left) and (number or frames.is_series(right)) else UNKNOWN
 
     def _named(self, name: str) -> Value:
         if name in self.env:
@@ -101,67 +94,76 @@ class Expressions:
 
     def _of_live(self, thing: object) -> Value:
         kept = self._live.get(id(thing))
-        if kept is None and (kept := rules.frame_of(thing)) is not None:
+        if kept is None and (kept := frames.frame_of(thing)) is not None:
             self._live[id(thing)] = kept
         return kept or Live(thing)
 
     def _attribute(self, node: ast.Attribute, *, called: bool) -> Value:
-        base = self.value(node.value)
+        base = self._bases[id(node)] = self.value(node.value)
+        if isinstance(base, Grid):
+            return base if node.attr == "flat" else Method(None, base, node.attr)
         if isinstance(base, Frame) and base.columns is not None and node.attr in base.columns:
-            return rules.series()
+            return frames.column_of(base)
         found = attribute_of(base, node.attr)
         if found is None:
-            by_label = rules.is_series(base) or (isinstance(base, Frame) and base.columns is None)
-            if (
-                called or not by_label
-            ):  # index labels and unknown columns are attributes, and are rarely called
-                self.claim("attribute", node, node.attr, known_names(base), owner=_owner(node.value, base))
+            known = known_names(base)
+            by_label = frames.is_series(base) or (isinstance(base, Frame) and base.columns is None)
+            # Index labels and unknown columns are attributes too. They are rarely called or near to another name.
+            if called or not by_label or suggest(node.attr, known, 0.85):
+                self.claim("attribute", node, node.attr, known, owner=_owner(node.value, base))
             return UNKNOWN
-        return self._of_live(found.object) if isinstance(found, Live) else rules.frame_class(found)
+        return self._of_live(found.object) if isinstance(found, Live) else frames.as_frame(found)
 
     def _call(self, node: ast.Call) -> Value:
         function = self.value(node.func, called=True)
-        for argument in node.args:
-            self._escape(
-                self.value(argument.value if isinstance(argument, ast.Starred) else argument), function
-            )
-        for keyword in node.keywords:
-            self._escape(self.value(keyword.value), function)
+        for part in [*node.args, *(keyword.value for keyword in node.keywords)]:
+            self._escape(self.value(part.value if isinstance(part, ast.Starred) else part), function)
         self._check_keywords(node, function)
         if isinstance(node.func, ast.Attribute):
-            with self.silent(True):
-                owner = self.value(node.func.value)
-            if isinstance(owner, Frame):
-                for argument in rules.wanted_columns(node.func.attr, node):
-                    self._check_columns(owner, argument)
-                result = rules.frame_call(owner, node.func.attr, node)
-                if result is not None:
-                    return result
-        library = rules.pandas()
-        if library is not None and isinstance(function, Live):
-            if function.object is library.DataFrame:
-                return rules.constructed(node)
-            if function.object is getattr(library, "read_csv", None):
+            result = self._of_frame(self._bases[id(node.func)], node.func.attr, node)
+            if result is not None:
+                return result
+        match function:
+            case Live(thing) if thing is loaded("matplotlib.pyplot", "subplots"):
+                return UNKNOWN
+            case Live(thing) if thing is loaded("pandas", "read_csv"):
                 many = any(keyword.arg in ("chunksize", "iterator", None) for keyword in node.keywords)
-                return UNKNOWN if many else Frame(library.DataFrame)
-        return rules.frame_class(result_of(function))
+                return UNKNOWN if many else Frame(loaded("pandas", "DataFrame"))
+            case Method(owner=Grid() as grid, name="ravel" | "flatten"):
+                return Grid(grid.item, row=True)
+        made = result_of(function)
+        as_frame = frames.as_frame(made)
+        return frames.constructed(as_frame.cls, node) if as_frame is not made and made.exact else as_frame  # type: ignore[union-attr]
+
+    def _of_frame(self, owner: Value, method: str, node: ast.Call) -> Value | None:
+        """What a method of a frame or Series returns, after its arguments were checked for columns."""
+        if frames.is_series(owner):
+            return frames.series_grouping(method)
+        if not isinstance(owner, Frame):
+            return None
+        for part in frames.wanted_columns(owner, method, node):
+            for name in strings(part) or ():
+                if not owner.knows(name):
+                    self.claim("column", part, name, owner.columns or ())
+        return frames.method_result(owner, method, node)
 
     def _check_keywords(self, node: ast.Call, function: Value) -> None:
         takes = keywords_of(function)
-        if takes is None or any(keyword.arg is None for keyword in node.keywords):
-            return
-        for keyword in node.keywords:
-            if keyword.arg not in takes:
-                self.claim("keyword", keyword.value, str(keyword.arg), takes, owner=ast.unparse(node.func))
+        if takes is not None and all(keyword.arg for keyword in node.keywords):
+            for keyword in node.keywords:
+                if keyword.arg not in takes:
+                    self.claim(
+                        "keyword", keyword.value, str(keyword.arg), takes, owner=ast.unparse(node.func)
+                    )
 
     def _escape(self, value: Value, function: Value) -> None:
         """A frame that is passed to a function that is not a library's may come back changed."""
         match function:
-            case Live(thing) if is_trusted(thing) or _is_builtin(thing):
+            case Live(thing) if (
+                is_trusted(thing) or is_trusted(type(thing)) or any(thing is f for f in _HARMLESS)
+            ):
                 return
-            case Method(function=thing) if is_trusted(thing):
-                return
-            case Frame():
+            case Method(function=thing, owner=owner) if is_trusted(thing) or isinstance(owner, Frame):
                 return
             case _:
                 self.forget(value)
@@ -175,38 +177,47 @@ class Expressions:
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.value(node.value)
         self.value(node.slice)
-        if not isinstance(base, Frame):
-            return UNKNOWN
-        self._check_columns(base, node.slice)
-        return rules.taken(base, node.slice)
+        index = node.slice
+        match node.value:
+            case ast.Attribute(value=inner, attr="loc") if (
+                isinstance(index, ast.Tuple) and len(index.elts) == 2
+            ):
+                with self.silent(True):
+                    located = self.value(inner)
+                if isinstance(located, Frame) and isinstance(node.ctx, ast.Load):
+                    self._check_columns(located, index.elts[1])
+        match base:
+            case Frame():
+                self._check_columns(base, index)
+                return frames.taken(base, index)
+            case Grid(item, row):
+                cell = type(constant(index)) is int if row else isinstance(index, ast.Tuple)
+                return item if cell else UNKNOWN
+            case _:
+                return UNKNOWN
+
+    def located(self, node: ast.expr) -> Frame | None:
+        """The frame `df` of `df.loc`, once that was evaluated."""
+        found = self._bases.get(id(node))
+        by_label = isinstance(node, ast.Attribute) and node.attr in ("loc", "at")
+        return found if by_label and isinstance(found, Frame) else None
 
     def _check_columns(self, frame: Frame, index: ast.expr) -> None:
-        if frame.columns is None:
-            return
-        for name in constants(index) or ():
-            if name not in frame.columns:
-                self.claim("column", index, name, frame.columns)
-
-    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> Value:
-        names = [name for generator in node.generators for name in stored_in(generator.target)]
-        guarded = any(is_guard(test) for generator in node.generators for test in generator.ifs)
-        self.value(node.generators[0].iter)
-        with self.scope(names), self.silent(guarded):
-            self._children(node)
-        kinds: dict[type, type] = {ast.ListComp: list, ast.SetComp: set, ast.DictComp: dict}
-        return Instance(kinds[type(node)]) if type(node) in kinds else UNKNOWN
+        for name in strings(index) or () if frame.columns is not None else ():
+            if name not in frame.columns:  # type: ignore[operator]
+                self.claim("column", index, name, frame.columns or ())
 
     # -- small --
 
-    def unknown(self, *names: str) -> None:
+    def unknown(self, names: Iterable[str]) -> None:
         """From here on nothing is known of these names."""
         self.env.update(dict.fromkeys(names, UNKNOWN))
 
     @contextmanager
-    def scope(self, names: Sequence[str]) -> Iterator[None]:
+    def scope(self, names: Iterable[str]) -> Iterator[None]:
         """A scope of its own, in which nothing is known of `names`."""
         before = dict(self.env)
-        self.unknown(*names)
+        self.unknown(names)
         yield
         self.env = before
 
@@ -217,83 +228,24 @@ class Expressions:
         yield
         self._quiet -= on
 
-    def claim(
-        self, kind: str, node: Any, name: str, known: Any, *, owner: str = "", module: str = ""
-    ) -> None:
+    def claim(self, kind: str, node: Any, name: str, known: Collection[str], *, owner: str = "") -> None:
         """Record a finding, with the nearest of the `known` names."""
-        if self._quiet:
-            return
-        near = tuple(difflib.get_close_matches(name, sorted(map(str, known)), 3, _NEAR))
-        self.findings.append(CodeFinding(kind, node.lineno, name, owner or module, near))
+        if not self._quiet:
+            self.findings.append(CodeFinding(kind, node.lineno, name, owner, near_names(name, known)))
 
 
-def parameters(arguments: ast.arguments) -> list[str]:
-    """The names of all parameters."""
-    every = [
-        *arguments.posonlyargs,
-        *arguments.args,
-        *arguments.kwonlyargs,
-        arguments.vararg,
-        arguments.kwarg,
-    ]
-    return [argument.arg for argument in every if argument is not None]
-
-
-def stored_in(node: ast.AST) -> list[str]:
-    """Every name that a piece of code binds or deletes."""
-    found = []
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and not isinstance(inner.ctx, ast.Load):
-            found.append(inner.id)
-        elif isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            found.append(inner.name)
-        elif isinstance(inner, ast.alias):
-            found.append(inner.asname or inner.name.partition(".")[0])
-        elif isinstance(inner, ast.MatchAs | ast.MatchStar | ast.ExceptHandler) and inner.name:
-            found.append(inner.name)
-        elif isinstance(inner, ast.MatchMapping) and inner.rest:
-            found.append(inner.rest)
-    return found
-
-
-def is_guard(test: ast.expr) -> bool:
-    """Whether a test asks what there is: `hasattr(x, …)`, `"a" in df`, `isinstance(x, …)`."""
-    for inner in ast.walk(test):
-        if isinstance(inner, ast.Call) and name_of(inner.func) in _GUARDS:
-            return True
-        if isinstance(inner, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in inner.ops):
-            return True
-    return False
-
-
-def name_of(node: ast.expr) -> str:
-    """The last name of a call, name or attribute."""
-    match node:
-        case ast.Call(func=function):
-            return name_of(function)
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case _:
-            return ""
+def near_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Up to three names that may be meant; those that contain `name`, or that it contains, where none is similar."""
+    every = sorted({str(each) for each in known if name.startswith("_") or not str(each).startswith("_")})
+    near = suggest(name, every)
+    parts = [each for each in every if len(each) > 2 and (each in name or name in each)]
+    return tuple((near or sorted(parts, key=len, reverse=True))[:3])
 
 
 def _owner(node: ast.expr, value: Value) -> str:
     """How a finding names what lacks the attribute."""
     text = ast.unparse(node)
-    if len(text) <= 40:
-        return text
-    match value:
-        case Live(thing):
-            cls = plain_class(thing) or type(thing)
-            return cls.__name__ if type(cls.__name__) is str else "it"
-        case Instance(cls) | Frame(cls=cls):
-            return str(cls.__name__)
-        case _:
-            return "it"
-
-
-def _is_builtin(thing: object) -> bool:
-    return any(
-        thing is known
-        for known in (len, print, list, sorted, type, id, repr, str, isinstance, enumerate, zip)
-    )
+    cls = value.cls if isinstance(value, Instance | Frame) else None
+    if isinstance(value, Live):
+        cls = plain_class(value.object) or type(value.object)
+    return text if len(text) <= 40 or cls is None else str(type.__dict__["__name__"].__get__(cls))

@@ -12,16 +12,19 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.codecheck import frames as rules
-from openclaw_ipython.codecheck.expressions import Expressions, is_guard, name_of, parameters, stored_in
-from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Instance, Live, Value
+from openclaw_ipython.codecheck import frames
+from openclaw_ipython.codecheck.expressions import Expressions
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Grid, Instance, Live, Value
 from openclaw_ipython.codecheck.static_lookup import (
     is_a,
+    loaded,
     module_dict,
     module_exists,
     module_lacks,
     unloaded_lacks,
+    unloaded_words,
 )
+from openclaw_ipython.codecheck.syntax import argument, bound, constant, is_guard, last_name, parameters
 
 if TYPE_CHECKING:
     from openclaw_ipython.codecheck.finding import CodeFinding
@@ -35,21 +38,19 @@ class Flow(Expressions):
     def __init__(self, names: Mapping[str, Any], tree: ast.Module) -> None:
         super().__init__(names)
         self._later: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = []
-        self._stored = {
-            n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
         self._tree = tree
 
     def run(self) -> list[CodeFinding]:
         """Every finding, in the order of the text."""
         self._block(self._tree.body)
+        stored = bound([self._tree])
         while (
             self._later
         ):  # bodies run when they are called: after the cell has defined and stored everything
             node = self._later.pop(0)
-            self.env = dict.fromkeys(self._stored, UNKNOWN)
+            self.env = dict.fromkeys(stored, UNKNOWN)
             if not isinstance(node, ast.ClassDef):
-                self.unknown(*parameters(node.args))
+                self.unknown(each.arg for each in parameters(node.args))
             self._block(node.body)
         unique = {(f.line, f.kind, f.name): f for f in self.findings}
         return sorted(unique.values(), key=lambda finding: finding.line)
@@ -73,30 +74,30 @@ class Flow(Expressions):
                 if isinstance(target, ast.Subscript | ast.Attribute):
                     self.value(target)
                 else:
-                    self.unknown(target.id)
+                    self.unknown([target.id])
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                for expression in [
-                    *node.decorator_list,
-                    *node.args.defaults,
-                    *filter(None, node.args.kw_defaults),
-                ]:
-                    self.value(expression)
-                self.unknown(node.name)
-                self._later.append(node)
+                hints = [node.returns, *(each.annotation for each in parameters(node.args))]
+                for part in [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults, *hints]:
+                    if part is not None:
+                        self.value(part)
+                self._define(node)
             case ast.ClassDef():
-                for expression in [*node.decorator_list, *node.bases, *(k.value for k in node.keywords)]:
-                    self.value(expression)
-                self.unknown(node.name)
-                self._later.append(node)
+                for part in [
+                    *node.decorator_list,
+                    *node.bases,
+                    *(keyword.value for keyword in node.keywords),
+                ]:
+                    self.value(part)
+                self._define(node)
             case ast.Import(names=aliases):
                 self._import(aliases)
             case ast.ImportFrom():
                 self._import_from(node)
             case ast.For() | ast.AsyncFor():
-                self.value(node.iter)
-                self._loop([node.target], [*node.body, *node.orelse])
+                found = self.value(node.iter)
+                self._loop([*node.body, *node.orelse], node.target, _item_of(found))
             case ast.While():
-                self._loop([node.test], [*node.body, *node.orelse], node.test)
+                self._loop([*node.body, *node.orelse], node.test)
             case ast.If():
                 self.value(node.test)
                 with self.silent(is_guard(node.test)):
@@ -113,22 +114,20 @@ class Flow(Expressions):
                     self.value(item.context_expr)
                     if item.optional_vars is not None:
                         self._store(item.optional_vars, UNKNOWN, None)
-                with self.silent(any(name_of(item.context_expr) in _QUIET_MANAGERS for item in node.items)):
+                with self.silent(any(last_name(item.context_expr) in _QUIET_MANAGERS for item in node.items)):
                     self._block(node.body)
             case ast.Match():
                 self.value(node.subject)
                 with self.silent(True):
                     self._branches(*(case.body for case in node.cases), [])
-                self.unknown(*stored_in(node))
+                self.unknown(bound([node]))
             case ast.Delete(targets=targets):
                 for target in targets:
-                    if isinstance(target, ast.Subscript) and isinstance(
-                        base := self.value(target.value), Frame
-                    ):
-                        base.columns = None
-                    self.unknown(*stored_in(target))
+                    if isinstance(target, ast.Subscript):
+                        self.forget(self.value(target.value))
+                self.unknown(bound(targets))
             case ast.Global(names=names) | ast.Nonlocal(names=names):
-                self.unknown(*names)
+                self.unknown(names)
             case _:
                 for child in ast.iter_child_nodes(node):
                     if isinstance(child, ast.expr):
@@ -140,28 +139,31 @@ class Flow(Expressions):
             self.env = dict(before)
             self._block(body)
             after.append(self.env)
-        names = set().union(*after) if after else set()
-        self.env = {
-            n: after[0].get(n, UNKNOWN) for n in names if all(e.get(n) is after[0].get(n) for e in after)
-        } | {n: UNKNOWN for n in names if any(e.get(n) is not after[0].get(n) for e in after)}
+        self.env = {}
+        for name in set().union(*after):
+            first, *others = (env.get(name, UNKNOWN) for env in after)
+            self.env[name] = first if all(other is first for other in others) else UNKNOWN
 
-    def _loop(
-        self, targets: Sequence[ast.expr], body: Sequence[ast.stmt], test: ast.expr | None = None
-    ) -> None:
+    def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self.unknown([node.name])
+        self._later.append(node)
+
+    def _loop(self, body: Sequence[ast.stmt], head: ast.expr, item: Value = UNKNOWN) -> None:
+        """A loop with the target, or test, `head`. What it stores is unknown in it, as a later turn may change it."""
+        self.unknown(bound(body))
         for part in body:
-            self.unknown(*stored_in(part))
             for inner in ast.walk(part):  # a frame that the loop stores into may have any column
                 if isinstance(inner, ast.Subscript | ast.Attribute) and isinstance(inner.ctx, ast.Store):
                     with self.silent(True):
                         self.forget(self.value(inner.value))
-        if test is not None:
-            self.value(test)
+        targets = bound([head])
+        if targets:
+            self._store(head, item, None)
         else:
-            self.unknown(*(name for target in targets for name in stored_in(target)))
-        with self.silent(test is not None and is_guard(test)):
+            self.value(head)
+        with self.silent(is_guard(head)):
             self._block(body)
-        for part in body:
-            self.unknown(*stored_in(part))
+        self.unknown(bound(body))
 
     def _store(self, target: ast.expr, value: Value, source: ast.expr | None) -> None:
         match target:
@@ -177,75 +179,77 @@ class Flow(Expressions):
                 owner = self.value(base)
                 self.value(index)
                 if isinstance(owner, Frame):
-                    rules.store(owner, index)
-                if isinstance(base, ast.Attribute) and base.attr in ("loc", "at"):
-                    with self.silent(True):
-                        located = self.value(base.value)
-                    if isinstance(located, Frame):
-                        rules.store_at(located, index)
+                    frames.store(owner, index)
+                if (located := self.located(base)) is not None:
+                    frames.store_at(located, index)
             case ast.Attribute(value=base):
                 self.forget(self.value(base))
                 if isinstance(base, ast.Name):
-                    self.unknown(base.id)
+                    self.unknown([base.id])
             case _:
                 pass
 
-    def _unpacked(self, value: Value, source: ast.expr | None, count: int) -> list[Value]:
+    def _unpacked(self, value: Value, source: ast.expr | None, count: int) -> Sequence[Value]:
         if isinstance(source, ast.Tuple) and len(source.elts) == count:
             with self.silent(True):
                 return [self.value(part) for part in source.elts]
-        if isinstance(source, ast.Call) and count == 2 and self._is_subplots(source):
-            return [*self._figure_and_axes(source)]
-        return [UNKNOWN] * count
-
-    def _is_subplots(self, node: ast.Call) -> bool:
-        pyplot = sys.modules.get("matplotlib.pyplot")
-        with self.silent(True):
-            function = self.value(node.func)
-        return pyplot is not None and isinstance(function, Live) and function.object is pyplot.subplots
-
-    def _figure_and_axes(self, node: ast.Call) -> tuple[Value, Value]:
-        figure = getattr(sys.modules.get("matplotlib.figure"), "Figure", None)
-        axes = getattr(sys.modules.get("matplotlib.axes"), "Axes", None)
-        many = node.args or any(k.arg in (None, "nrows", "ncols", "squeeze") for k in node.keywords)
-        return (
-            Instance(figure) if figure is not None else UNKNOWN,
-            Instance(axes) if axes is not None and not many else UNKNOWN,
-        )
+        if isinstance(source, ast.Call) and count == 2:
+            with self.silent(True):
+                function = self.value(source.func)
+            if isinstance(function, Live) and function.object is loaded("matplotlib.pyplot", "subplots"):
+                return _figure_and_axes(source)
+        return [_item_of(value)] * count
 
     # -- imports --
 
     def _import(self, aliases: Sequence[ast.alias]) -> None:
         for alias in aliases:
             if not module_exists(alias.name):
-                self.claim("module", alias, alias.name, (), module=alias.name)
-            bound = alias.name if alias.asname else alias.name.partition(".")[0]
-            module = sys.modules.get(bound)
-            self.env[alias.asname or bound] = (
-                Live(module) if module is not None and is_a(module, ModuleType) else UNKNOWN
-            )
-            if not alias.asname and "." in alias.name and alias.name not in sys.modules:
-                self.env[bound] = UNKNOWN  # the import adds a submodule
+                self.claim("module", alias, alias.name, _modules_near(alias.name))
+            name = alias.name if alias.asname else alias.name.partition(".")[0]
+            module = sys.modules.get(name) if alias.asname or alias.name in sys.modules else None
+            # Importing a submodule that is not loaded adds a name to its package.
+            known = module is not None and is_a(module, ModuleType)
+            self.env[alias.asname or name] = Live(module) if known else UNKNOWN
 
     def _import_from(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
+        names = [alias for alias in node.names if alias.name != "*"]
+        self.unknown(alias.asname or alias.name for alias in names)
         if node.level or not module:
-            self.unknown(*(alias.asname or alias.name for alias in node.names))
             return
         if not module_exists(module):
-            self.claim("module", node, module, (), module=module)
-            self.unknown(*(alias.asname or alias.name for alias in node.names))
+            self.claim("module", node, module, _modules_near(module))
             return
-        loaded = sys.modules.get(module)
-        for alias in node.names:
-            if alias.name == "*":
-                continue
-            found: Value = UNKNOWN
-            if loaded is not None and is_a(loaded, ModuleType):
-                if alias.name in module_dict(loaded):
-                    found = Live(module_dict(loaded)[alias.name])
-                elif module_lacks(loaded, alias.name):
-                    self.claim("attribute", node, alias.name, set(module_dict(loaded)), owner=module)
-            elif unloaded_lacks(module, alias.name):
-                self.claim("attribute", node, alias.name, (), owner=module)
-            self.env[alias.asname or alias.name] = found
+        found = sys.modules.get(module)
+        for alias in names:
+            if found is None:
+                if unloaded_lacks(module, alias.name):
+                    self.claim("attribute", node, alias.name, unloaded_words(module), owner=module)
+            elif is_a(found, ModuleType):
+                if alias.name in module_dict(found):
+                    self.env[alias.asname or alias.name] = Live(module_dict(found)[alias.name])
+                elif module_lacks(found, alias.name):
+                    self.claim("attribute", node, alias.name, set(module_dict(found)), owner=module)
+
+
+def _item_of(value: Value) -> Value:
+    return value.item if isinstance(value, Grid) and value.row else UNKNOWN
+
+
+def _modules_near(name: str) -> set[str]:
+    """The loaded modules beside a module of this name."""
+    return {each for each in list(sys.modules) if each.count(".") == name.count(".")}
+
+
+def _figure_and_axes(node: ast.Call) -> tuple[Value, Value]:
+    """What `plt.subplots(…)` returns: with several rows or columns, a grid of axes."""
+    figure, axes = loaded("matplotlib.figure", "Figure"), loaded("matplotlib.axes", "Axes")
+    shape = [argument(node, "nrows", 0) or ast.Constant(1), argument(node, "ncols", 1) or ast.Constant(1)]
+    counts = [constant(part) for part in shape]
+    if any(keyword.arg in (None, "squeeze") for keyword in node.keywords) or any(
+        type(n) is not int for n in counts
+    ):
+        return Instance(figure, exact=False), UNKNOWN
+    one = Instance(axes, exact=False)
+    return Instance(figure, exact=False), one if counts == [1, 1] else Grid(one, row=1 in counts)

@@ -1,60 +1,36 @@
-"""Columns of pandas frames: which calls keep, add or forget them, and which arguments name them.
+"""Columns of DataFrames: which calls keep, add or forget them, and which arguments name them.
 
-Only a frame whose type is exactly `pandas.DataFrame` counts, with string columns of one level. pandas is never
-imported: without it there is no frame in the namespace.
+Only a frame whose type is exactly that of pandas or polars counts, with string columns of one level. Neither library is
+imported: without it there is no frame in the namespace. `polars_frames` has what differs for polars.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
 from typing import Any
 
-from openclaw_ipython.codecheck.attributes import constant, constants, keyword_argument
+from openclaw_ipython.codecheck import polars_frames
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Instance, Live, Value
-from openclaw_ipython.codecheck.static_lookup import MISSING, is_a
+from openclaw_ipython.codecheck.static_lookup import MISSING, class_dict, is_a, loaded, word_set
+from openclaw_ipython.codecheck.syntax import argument, constant, renamed, strings
 
-_KEEP = {
-    *(
-        "copy",
-        "head",
-        "tail",
-        "sample",
-        "query",
-        "sort_values",
-        "sort_index",
-        "dropna",
-        "fillna",
-        "round",
-        "astype",
-    ),
-    *(
-        "drop_duplicates",
-        "nlargest",
-        "nsmallest",
-        "ffill",
-        "bfill",
-        "replace",
-        "convert_dtypes",
-        "infer_objects",
-    ),
+_KEEP = word_set(
+    "copy head tail sample query sort_values sort_index dropna fillna round astype drop_duplicates nlargest nsmallest"
+    " ffill bfill replace convert_dtypes infer_objects clip abs shift diff cumsum rank"
+)
+_FORGET = word_set("insert pop update isetitem")
+_REDUCTIONS = word_set(
+    "mean sum count min max std var median first last nunique prod sem quantile idxmin idxmax skew"
+)
+_SAME_LENGTH = word_set("cumsum cumprod cummax cummin shift diff rank ffill bfill pct_change head tail")
+_GROUPINGS = {
+    "groupby": ("pandas.core.groupby.generic", "DataFrameGroupBy"),
+    "rolling": ("pandas.core.window.rolling", "Rolling"),
+    "expanding": ("pandas.core.window.expanding", "Expanding"),
+    "ewm": ("pandas.core.window.ewm", "ExponentialMovingWindow"),
+    "resample": ("pandas.core.resample", "Resampler"),
 }
-_FORGET = {"insert", "pop", "update", "__setitem__"}
-_REDUCTIONS = {
-    "mean",
-    "sum",
-    "count",
-    "min",
-    "max",
-    "std",
-    "var",
-    "median",
-    "first",
-    "last",
-    "nunique",
-    "prod",
-    "sem",
-}
+_SERIES_GROUPBY = ("pandas.core.groupby.generic", "SeriesGroupBy")
 _COLUMN_ARGUMENTS = {
     "groupby": ("by", 0),
     "sort_values": ("by", 0),
@@ -67,189 +43,205 @@ _COLUMN_ARGUMENTS = {
 }
 
 
-def pandas() -> Any:
-    """The pandas module where it is loaded."""
-    module = sys.modules.get("pandas")
-    return module if module is not None and hasattr(module, "DataFrame") else None
-
-
 def frame_of(value: object) -> Frame | None:
     """The live object as a frame, if it is exactly a DataFrame."""
-    library = pandas()
-    if library is None or type(value) is not library.DataFrame:
+    cls = type(value)
+    if cls is loaded("polars", "DataFrame"):
+        return Frame(cls, set(value.columns), set())  # type: ignore[attr-defined]  # the library's own property
+    if cls is not loaded("pandas", "DataFrame"):
         return None
-    columns = value.columns  # type: ignore[attr-defined]  # pandas's own property on pandas's own class
-    if type(columns) is not library.Index:
-        return Frame(library.DataFrame)
-    names = columns.tolist()
-    return Frame(library.DataFrame, set(names) if all(type(name) is str for name in names) else None)
+    columns, index = value.columns, value.index  # type: ignore[attr-defined]  # pandas's own properties
+    known = type(columns) is loaded("pandas", "Index")
+    names: list[Any] = columns.tolist() if known else [None]
+    levels = {"index" if name is None else name for name in index.names} if index.nlevels == 1 else None
+    return Frame(cls, set(names) if all(type(name) is str for name in names) else None, levels)
 
 
-def is_frame(value: Value) -> bool:
-    """Whether a value is a frame, not a groupby of one."""
-    return isinstance(value, Frame) and value.cls is getattr(pandas(), "DataFrame", None)
+def as_frame(value: Value) -> Value:
+    """An instance of a DataFrame class as a frame without known columns; any other value as it is."""
+    frames = (loaded("pandas", "DataFrame"), loaded("polars", "DataFrame"), loaded("polars", "LazyFrame"))
+    return Frame(value.cls) if isinstance(value, Instance) and value.cls in frames else value
 
 
 def is_series(value: Value) -> bool:
-    """Whether a value is a Series."""
-    series = getattr(pandas(), "Series", None)
-    match value:
-        case Live(thing):
-            return series is not None and is_a(thing, series)
-        case Instance(cls):
-            return cls is series
-        case _:
-            return False
+    """Whether a value is a pandas Series."""
+    cls = loaded("pandas", "Series")
+    if cls is None or not isinstance(value, Live | Instance):
+        return False
+    return is_a(value.object, cls) if isinstance(value, Live) else value.cls is cls
 
 
-def series() -> Value:
-    """A Series of unknown content."""
-    library = pandas()
-    return Instance(library.Series) if library is not None else UNKNOWN
+def series(frame: Frame | None = None) -> Value:
+    """A Series of the library of `frame`; without one, of pandas."""
+    cls = loaded("polars" if frame is not None and is_polars(frame) else "pandas", "Series")
+    return Instance(cls) if cls is not None else UNKNOWN
 
 
-def frame_class(value: Value) -> Value:
-    """An instance of DataFrame as a frame without known columns; any other value as it is."""
-    library = pandas()
-    if library is not None and isinstance(value, Instance) and value.cls is library.DataFrame:
-        return Frame(library.DataFrame)
-    return value
+def is_polars(frame: Frame) -> bool:
+    """Whether a frame belongs to polars."""
+    return str(class_dict(frame.cls).get("__module__")).startswith("polars.")
 
 
-def constructed(node: ast.Call) -> Frame:
+def constructed(cls: type, node: ast.Call) -> Value:
     """The frame that `DataFrame(…)` makes."""
-    data = keyword_argument(node, ["data"], 0)
-    named = constants(keyword_argument(node, ["columns"]))
-    if named is not None:
-        return Frame(pandas().DataFrame, set(named))
-    if isinstance(data, ast.Dict) and data.keys and all(type(constant(key)) is str for key in data.keys):
-        return Frame(pandas().DataFrame, {constant(key) for key in data.keys})
-    return Frame(pandas().DataFrame)
+    data = argument(node, "data", 0)
+    named = strings(argument(node, "columns" if cls is loaded("pandas", "DataFrame") else "schema"))
+    if named is None and isinstance(data, ast.Dict) and data.keys:
+        keys = [constant(key) for key in data.keys]
+        named = keys if all(type(key) is str for key in keys) else None
+    return Frame(
+        cls, None if named is None else set(named), {"index"} if argument(node, "index") is None else None
+    )
 
 
-def wanted_columns(method: str, node: ast.Call) -> list[ast.expr]:
-    """The arguments of a call that name columns of the frame it is called on."""
+def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
+    """The arguments of a call that name columns of the frame, or grouping, it is called on."""
+    if is_polars(frame):
+        return polars_frames.wanted_columns(method, node)
     if method in ("agg", "aggregate"):
-        argument = keyword_argument(node, ["func"], 0)
-        found = [key for key in argument.keys if key is not None] if isinstance(argument, ast.Dict) else []
+        func = argument(node, "func", 0)
+        found = [key for key in func.keys if key is not None] if isinstance(func, ast.Dict) else []
         named = [keyword.value for keyword in node.keywords if keyword.arg]  # agg(total=("price", "sum"))
         return found + [v.elts[0] for v in named if isinstance(v, ast.Tuple) and len(v.elts) == 2]
-    if method == "drop":
-        argument = keyword_argument(node, ["columns"])
-        return [argument] if argument is not None and keyword_argument(node, ["errors"]) is None else []
-    if method not in _COLUMN_ARGUMENTS:
-        return []
-    name, position = _COLUMN_ARGUMENTS[method]
-    argument = keyword_argument(node, [name], position)
-    return [argument] if argument is not None else []
+    name, position = _COLUMN_ARGUMENTS.get(method, ("", None))
+    if method == "drop" and argument(node, "errors") is None:
+        name = "columns"
+    wanted = None if frame.grouped else argument(node, name, position)
+    return [wanted] if wanted is not None else []
 
 
-def frame_call(frame: Frame, method: str, node: ast.Call) -> Value | None:
-    """What a method of a frame returns; None where the frame rules say nothing. Changes `frame` where the call does."""
-    if not is_frame(frame):
-        return _group_call(frame, method)
-    if constant(keyword_argument(node, ["inplace"])) not in (MISSING, False, None) or method in _FORGET:
+def method_result(  # noqa: PLR0912 - one case a method
+    frame: Frame, method: str, node: ast.Call
+) -> Value | None:
+    """What a method of a frame returns; None where the rules say nothing. Changes `frame` where the call does."""
+    if is_polars(frame):
+        return polars_frames.method_result(frame, method, node)
+    if frame.grouped:
+        return _of_grouping(frame, method, node)
+    if constant(argument(node, "inplace")) not in (MISSING, False, None) or method in _FORGET:
         frame.columns = None
         return UNKNOWN
-    if method in _KEEP:
-        return frame.derived()
-    if method == "assign":
-        made = frame.derived()
-        if any(keyword.arg is None for keyword in node.keywords):
-            made.columns = None
-        elif made.columns is not None:
-            made.columns |= {keyword.arg for keyword in node.keywords if keyword.arg}
-        return made
-    if method == "drop":
-        return _without(frame, constants(keyword_argument(node, ["columns"])))
-    if method == "rename":
-        return _renamed(frame, keyword_argument(node, ["columns"]))
-    if method == "groupby":
-        return frame.derived(_groupby_class())
-    if method in _REDUCTIONS and not node.args and not node.keywords:
-        return series()
-    return None
-
-
-def _groupby_class() -> type:
-    module = sys.modules.get("pandas.core.groupby.generic")
-    found: type = getattr(module, "DataFrameGroupBy", pandas().DataFrame)
-    return found
-
-
-def _group_call(grouped: Frame, method: str) -> Value:
+    made = frame.derived()
+    if method in _GROUPINGS:
+        return _grouping(frame, method, node)
     if method in _REDUCTIONS:
-        return Frame(pandas().DataFrame)
-    return series() if method in ("size", "ngroup", "cumcount") else UNKNOWN
+        return (
+            series()
+            if not node.args and {keyword.arg for keyword in node.keywords} <= {"numeric_only"}
+            else None
+        )
+    if method in _KEEP:
+        return made
+    match method:
+        case "assign":
+            _add(made, {keyword.arg for keyword in node.keywords})
+        case "drop":
+            gone = strings(argument(node, "columns"))
+            made.columns = None if gone is None or made.columns is None else made.columns - set(gone)
+        case "rename":
+            mapping = argument(node, "columns")
+            if mapping is not None:
+                made.columns = renamed(made.columns, mapping)
+        case "reset_index":
+            names = [keyword.arg for keyword in node.keywords]
+            if names != ["drop"] and not (node.args or names):
+                _add(made, made.index)
+            elif names != ["drop"]:
+                made.columns = None
+            made.index = {"index"}
+        case "set_index":
+            made.index = set(found) if (found := strings(argument(node, "keys", 0))) is not None else None
+        case _:
+            return None
+    return made
 
 
-def series_group_call(method: str) -> Value:
-    """What a method of `df.groupby(…)[column]` returns."""
-    return series() if method in _REDUCTIONS | {"size"} else UNKNOWN
+def _add(frame: Frame, names: set[str] | set[str | None] | None) -> None:
+    """Further columns; None among them, or in their place, is an unknown one."""
+    unknown = names is None or None in names or frame.columns is None
+    frame.columns = None if unknown else frame.columns | names  # type: ignore[operator]
 
 
-def _without(frame: Frame, names: list[str] | None) -> Frame:
-    made = frame.derived()
-    if names is None or made.columns is None:
-        made.columns = None
+def _grouping(frame: Frame, method: str, node: ast.Call) -> Value:
+    found = loaded(*_GROUPINGS[method])
+    if found is None:
+        return UNKNOWN
+    made = frame.derived(found, grouped=True, series=frame.series)
+    if method == "groupby":
+        keys = strings(argument(node, "by", 0))
+        plain = keys is not None and {keyword.arg for keyword in node.keywords} <= {
+            "by",
+            "observed",
+            "sort",
+            "dropna",
+        }
+        made.index = set(keys or ()) if plain else None
+        if argument(node, "as_index") is not None:  # the keys become columns
+            _add(made, None if keys is None else set(keys))
     else:
-        made.columns -= set(names)
+        made.index = None
     return made
 
 
-def _renamed(frame: Frame, mapping: ast.expr | None) -> Frame:
-    made = frame.derived()
-    if mapping is None:
-        return made
-    if not isinstance(mapping, ast.Dict) or made.columns is None:
-        made.columns = None
-        return made
-    pairs = [
-        (constant(key), constant(value)) for key, value in zip(mapping.keys, mapping.values, strict=True)
-    ]
-    if not all(type(old) is str and type(new) is str for old, new in pairs):
-        made.columns = None
-        return made
-    made.columns = (made.columns - {old for old, _new in pairs}) | {new for _old, new in pairs}
+def _of_grouping(grouped: Frame, method: str, node: ast.Call) -> Value | None:
+    if method in _GROUPINGS:
+        return _grouping(grouped, method, node)
+    if method in ("agg", "aggregate") and not grouped.series:
+        names = {keyword.arg for keyword in node.keywords}
+        plain = names and None not in names and not node.args and grouped.index is not None
+        return Frame(
+            loaded("pandas", "DataFrame"), {str(name) for name in names} if plain else None, grouped.index
+        )
+    if method in ("size", "ngroup", "cumcount"):
+        return series() if grouped.index is not None else None
+    if method not in _REDUCTIONS | _SAME_LENGTH:
+        return None
+    if grouped.series:
+        return series()
+    made = grouped.derived(loaded("pandas", "DataFrame"))
+    if method in _SAME_LENGTH or grouped.index is None:
+        made.index = None
     return made
+
+
+def series_grouping(method: str) -> Value | None:
+    """What `groupby`, `rolling` and the like return for a Series."""
+    found = (
+        loaded(*(_SERIES_GROUPBY if method == "groupby" else _GROUPINGS[method]))
+        if method in _GROUPINGS
+        else None
+    )
+    return Frame(found, grouped=True, series=True) if found is not None else None
 
 
 def taken(frame: Frame, index: ast.expr) -> Value:
     """What `frame[index]` is."""
-    names = constants(index)
+    names = strings(index)
     if names is not None and not isinstance(index, ast.List):
-        return series() if is_frame(frame) else Frame(_series_groupby_class(), None)
+        return column_of(frame)
     if names is not None:
-        return Frame(frame.cls, set(names))
+        return Frame(frame.cls, set(names), frame.index, frame.grouped)
     mask = isinstance(index, ast.Compare | ast.BinOp | ast.UnaryOp | ast.Call)
-    return frame.derived() if mask and is_frame(frame) else UNKNOWN
+    return frame.derived() if mask and not frame.grouped and not is_polars(frame) else UNKNOWN
 
 
-def _series_groupby_class() -> type:
-    module = sys.modules.get("pandas.core.groupby.generic")
-    found: type = getattr(module, "SeriesGroupBy", object)
-    return found
+def column_of(frame: Frame) -> Value:
+    """One column: a Series, or of a grouping the grouping of it."""
+    if not frame.grouped:
+        return series(frame)
+    grouped_by = frame.cls is loaded(*_GROUPINGS["groupby"])
+    cls = loaded(*_SERIES_GROUPBY) if grouped_by else frame.cls
+    return Frame(cls, None, frame.index, grouped=True, series=True)
 
 
 def store(frame: Frame, index: ast.expr) -> None:
     """`frame[index] = …`."""
-    names = constants(index)
-    if frame.columns is not None:
-        if names is None and not isinstance(index, ast.Compare):
-            frame.columns = None
-        else:
-            frame.columns |= set(names or ())
+    if not isinstance(index, ast.Compare):
+        names = strings(index)
+        _add(frame, None if names is None else set(names))
 
 
 def store_at(frame: Frame, index: ast.expr) -> None:
     """`frame.loc[index] = …`: a constant second part is a column."""
-    if frame.columns is None:
-        return
-    if (
-        isinstance(index, ast.Tuple)
-        and len(index.elts) == 2
-        and (names := constants(index.elts[1])) is not None
-    ):
-        frame.columns |= set(names)
-    elif isinstance(index, ast.Tuple):
-        frame.columns = None
+    if isinstance(index, ast.Tuple) and len(index.elts) == 2:
+        store(frame, index.elts[1])

@@ -21,9 +21,10 @@ class Live(Struct, frozen=True, eq=False):
 
 
 class Instance(Struct, frozen=True, eq=False):
-    """An object that the code would make; of it the class is known."""
+    """An object that the code would make. Of one that is not `exact` the class may also be a subclass of `cls`."""
 
     cls: type
+    exact: bool = True
 
 
 class Method(Struct, frozen=True, eq=False):
@@ -34,18 +35,34 @@ class Method(Struct, frozen=True, eq=False):
     name: str = ""
 
 
-class Frame(Struct, eq=False):
-    """A pandas DataFrame, or a groupby of one. `columns` is None where they are not known.
+class Grid(Struct, frozen=True, eq=False):
+    """The array of axes that `plt.subplots` makes. `row` is whether it has one dimension."""
 
-    It is changed as the code changes the frame: one `Frame` stands for one object, so that aliases stay right.
+    item: Instance
+    row: bool
+
+
+class Frame(Struct, eq=False):
+    """A DataFrame of pandas or polars, or a grouping of one (`grouped`), or of one of its columns (`series`).
+
+    `columns` are all that it may have, and `index` the names of the index levels; None where they are not known. It is
+    changed as the code changes the frame: one `Frame` stands for one object, so that aliases stay right.
     """
 
     cls: type
     columns: set[str] | None = None
+    index: set[str] | None = None
+    grouped: bool = False
+    series: bool = False
 
-    def derived(self, cls: type | None = None) -> Frame:
-        """A new frame with the same columns."""
-        return Frame(cls or self.cls, None if self.columns is None else set(self.columns))
+    def derived(self, cls: type | None = None, *, grouped: bool = False, series: bool = False) -> Frame:
+        """A new frame, or grouping, with the same columns and index."""
+        columns = None if self.columns is None else set(self.columns)
+        return Frame(cls or self.cls, columns, self.index, grouped, series)
+
+    def knows(self, name: str) -> bool:
+        """Whether the frame may have a column, or index level, of this name."""
+        return self.columns is None or self.index is None or name in self.columns or name in self.index
 
 
-Value = Unknown | Live | Instance | Method | Frame
+Value = Unknown | Live | Instance | Method | Grid | Frame

@@ -23,11 +23,19 @@ from types import (
 )
 from typing import Any, Final
 
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text."""
+    return frozenset(text.split())
+
+
 MISSING: Final = object()
 _DICT: Any = type.__dict__["__dict__"]
 _MRO: Any = type.__dict__["__mro__"]
 _MODULE_DICT: Any = ModuleType.__dict__["__dict__"]  # type: ignore[index]
-_TRUSTED = {"matplotlib", "numpy", "pandas", "polars", "scipy", "sklearn", "seaborn"}
+_TRUSTED = word_set("matplotlib numpy pandas polars scipy sklearn seaborn")
+_LABELLED = word_set("NDFrame GroupBy BaseWindow Resampler DataFrame LazyFrame Series Expr")
+_NAMING = {"setattr", "__dict__", "__setattr__", "vars"}
 _KEPT_CLASSES = 512
 _words: dict[int, tuple[type, frozenset[str]]] = {}
 
@@ -65,10 +73,17 @@ def is_dynamic(cls: type) -> bool:
 
 
 def is_labelled(cls: type) -> bool:
-    """Whether a class is pandas's DataFrame or Series, whose `__getattr__` finds columns and index labels only."""
-    library = sys.modules.get("pandas")
-    names = module_dict(library) if library is not None else {}
-    return any(cls is names.get(name) for name in ("DataFrame", "Series"))
+    """Whether the `__getattr__` of a class is one of pandas or polars, which finds columns and index labels only."""
+    found = find_in_class(cls, "__getattr__")
+    known = type(found) is FunctionType and found.__qualname__.partition(".")[0] in _LABELLED
+    return known and is_trusted(found) and is_trusted(cls)
+
+
+def subclasses(cls: type) -> Iterator[type]:
+    """Every loaded subclass of a class, itself first."""
+    yield cls
+    for each in type.__dict__["__subclasses__"](cls):
+        yield from subclasses(each)
 
 
 def instance_dict(value: object) -> Mapping[str, Any]:
@@ -90,6 +105,12 @@ def module_dict(module: ModuleType) -> Mapping[str, Any]:
     return found
 
 
+def loaded(module: str, name: str) -> Any:
+    """What a loaded module has under `name`; None without it."""
+    found = sys.modules.get(module)
+    return module_dict(found).get(name) if is_a(found, ModuleType) else None  # type: ignore[arg-type]
+
+
 def plain_class(value: object) -> type | None:
     """`value` if it is a class."""
     return value if is_a(value, type) else None  # type: ignore[return-value]
@@ -105,8 +126,13 @@ def names_of(value: object) -> set[str]:
 
 
 def class_names(cls: type) -> set[str]:
-    """The attribute names that a class and its bases define."""
-    return {name for base in mro(cls) for name in class_dict(base)}
+    """The attribute names that a class and its bases define, declare or set in `__init__`."""
+    found: set[str] = set()
+    for base in mro(cls):
+        found |= class_dict(base).keys() | declared_names(base)
+        for function in functions_in(class_dict(base).get("__init__")):
+            found |= set(function.__code__.co_names)
+    return found
 
 
 def words_of(cls: type) -> frozenset[str]:
@@ -117,24 +143,37 @@ def words_of(cls: type) -> frozenset[str]:
         return kept[1]
     found: set[str] = set()
     for base in mro(cls):
-        entries = class_dict(base)
-        for key in ("__annotations__", "__slots__", "__match_args__"):
-            value: Any = entries.get(key)
-            found |= (
-                {word for word in value if type(word) is str} if type(value) in (dict, tuple, list) else set()
-            )
-        for value in entries.values():
-            for code in _codes(value):
-                found |= _code_words(code)
+        found |= declared_names(base)
+        for value in class_dict(base).values():
+            for function in functions_in(value):
+                found |= _code_words(function.__code__)
     if len(_words) >= _KEPT_CLASSES:
         _words.clear()
     _words[id(cls)] = (cls, frozenset(found))
     return _words[id(cls)][1]
 
 
-def _codes(value: object) -> Iterator[CodeType]:
-    for function in functions_in(value):
-        yield function.__code__
+def declared_names(cls: type) -> set[str]:
+    """The names in the annotations, slots and patterns of one class."""
+    found: set[str] = set()
+    for key in ("__annotations__", "__slots__", "__match_args__"):
+        value: Any = class_dict(cls).get(key)
+        found |= (
+            {word for word in value if type(word) is str} if type(value) in (dict, tuple, list) else set()
+        )
+    return found
+
+
+def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
+    """Whether methods of a class (with `after_init`: others than `__init__`) set attributes by any name."""
+    for base in mro(cls):
+        for name, value in () if is_trusted(base) else class_dict(base).items():
+            functions = functions_in(value) if type(value) is not classmethod else ()
+            if (after_init and name == "__init__") or base is object:
+                continue
+            if any(_NAMING & set(function.__code__.co_names) for function in functions):
+                return True
+    return False
 
 
 def functions_in(value: object) -> Iterator[FunctionType]:
@@ -204,11 +243,13 @@ def module_exists(name: str) -> bool:
 
 @functools.cache
 def source_words(file: str) -> frozenset[str]:
-    """Every identifier in a source file and the stub beside it."""
+    """Every identifier in a source file and the stub beside it, and `*` where it imports all of a module."""
     found: set[str] = set()
     for path in (Path(file), Path(file).with_suffix(".pyi")):
         try:
-            found |= set(re.findall(r"[A-Za-z_]\w*", path.read_text("utf-8", "replace")))
+            text = path.read_text("utf-8", "replace")
+            found |= set(re.findall(r"[A-Za-z_]\w*", text))
+            found |= {"*"} if re.search(r"(?m)^\s*from\s+\S+\s+import\s+\*", text) else set()
         except OSError:
             continue
     return frozenset(found)
@@ -230,33 +271,21 @@ def module_lacks(module: ModuleType, name: str) -> bool:
 
 def unloaded_lacks(module: str, name: str) -> bool:
     """Whether it is proven that `from module import name` fails for a module that is not loaded."""
-    if module_exists(f"{module}.{name}"):
-        return False
-    parent, _dot, _last = module.rpartition(".")
+    words = unloaded_words(module)
+    dynamic = not words or "__getattr__" in words or "*" in words
+    return not dynamic and name not in words and not module_exists(f"{module}.{name}")
+
+
+def unloaded_words(module: str) -> frozenset[str]:
+    """Every word in the source of a module that is not loaded; empty where it cannot be found."""
+    parent = module.rpartition(".")[0]
     loaded = sys.modules.get(parent) if parent else None
-    path = (
-        list(module_dict(loaded).get("__path__", ()))
-        if loaded is not None and is_a(loaded, ModuleType)
-        else None
-    )
-    if parent and path is None:
-        return False
+    if parent and (loaded is None or not is_a(loaded, ModuleType)):
+        return frozenset()
     try:
-        spec = PathFinder.find_spec(module, path)
-    except (ImportError, ValueError, OSError):
-        return False
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        return False
-    words = source_words(spec.origin)
-    return name not in words and "__getattr__" not in words and not _has_star_import(spec.origin)
-
-
-@functools.cache
-def _has_star_import(file: str) -> bool:
-    try:
-        return (
-            re.search(r"(?m)^\s*from\s+\S+\s+import\s+\*", Path(file).read_text("utf-8", "replace"))
-            is not None
+        spec = PathFinder.find_spec(
+            module, module_dict(loaded).get("__path__") if loaded is not None else None
         )
-    except OSError:
-        return True
+    except (ImportError, ValueError, OSError):
+        return frozenset()
+    return source_words(spec.origin) if spec is not None and str(spec.origin).endswith(".py") else frozenset()

@@ -1,0 +1,91 @@
+"""Small questions about pieces of a syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from typing import Any
+
+from openclaw_ipython.codecheck.static_lookup import MISSING
+
+_GUARDS = {"hasattr", "isinstance", "issubclass", "callable", "getattr", "find_spec"}
+
+
+def constant(node: ast.AST | None) -> Any:
+    """The value of a literal, or `MISSING`."""
+    return node.value if isinstance(node, ast.Constant) else MISSING
+
+
+def strings(node: ast.AST | None) -> list[str] | None:
+    """The strings of a literal string, list or tuple of strings; None for anything else."""
+    parts = node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else [node]
+    found = [constant(part) for part in parts]
+    return found if all(type(item) is str for item in found) else None
+
+
+def renamed(columns: set[str] | None, mapping: ast.expr) -> set[str] | None:
+    """The columns after `rename` with a literal dict; None for anything else."""
+    if columns is None or not isinstance(mapping, ast.Dict):
+        return None
+    old, new = [constant(key) for key in mapping.keys], [constant(value) for value in mapping.values]
+    return (columns - set(old)) | set(new) if all(type(name) is str for name in old + new) else None
+
+
+def argument(node: ast.Call, name: str, position: int | None = None) -> ast.expr | None:
+    """The argument given as `name`, or at `position`."""
+    for keyword in node.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    return node.args[position] if position is not None and len(node.args) > position else None
+
+
+def parameters(arguments: ast.arguments) -> list[ast.arg]:
+    """All parameters."""
+    every = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]
+    return [each for each in every if each is not None]
+
+
+def bound(nodes: Iterable[ast.AST]) -> set[str]:
+    """Every name that pieces of code bind or delete."""
+    found: set[str | None] = set()
+    for node in nodes:
+        for inner in ast.walk(node):
+            match inner:
+                case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                    found.add(name)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    found.add(name)
+                case ast.MatchAs(name=name) | ast.MatchStar(name=name) | ast.ExceptHandler(name=name):
+                    found.add(name)
+                case ast.MatchMapping(rest=name):
+                    found.add(name)
+                case ast.alias(name=name, asname=alias):
+                    found.add(alias or name.partition(".")[0])
+    return {name for name in found if name}
+
+
+def is_guard(test: ast.expr) -> bool:
+    """Whether a test asks what there is: `hasattr(x, …)`, `"a" in df`, `isinstance(x, …)`."""
+    for inner in ast.walk(test):
+        if isinstance(inner, ast.Call) and last_name(inner.func) in _GUARDS:
+            return True
+        if isinstance(inner, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in inner.ops):
+            return True
+    return False
+
+
+def last_name(node: ast.AST) -> str:
+    """The last name of a call, name or attribute."""
+    match node:
+        case ast.Call(func=function):
+            return last_name(function)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
