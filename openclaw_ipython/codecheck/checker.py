@@ -79,8 +79,7 @@ def _parsed(code: str) -> ast.Module:
 
     code = re.sub(r"(?m)^(\s*)%time[ \t]+(?=\S)", r"\1", code)  # its statement runs in the namespace
     transformed = TransformerManager().transform_cell(code)  # type: ignore[no-untyped-call]
-    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree: Any = compile(transformed, "<answer>", "exec", flags, dont_inherit=True)
+    tree = ast.parse(transformed)
     lazy = sys.version_info >= (3, 14) or any(
         node.module == "__future__" and any(alias.name == "annotations" for alias in node.names)
         for node in _nodes(tree, ast.ImportFrom)
@@ -92,7 +91,7 @@ def _parsed(code: str) -> ast.Module:
         node.returns = _evaluated(node.returns, lazy=lazy)
         for each in parameters(node.args):
             each.annotation = _evaluated(each.annotation, lazy=lazy)
-    return ast.fix_missing_locations(tree)  # type: ignore[no-any-return]
+    return ast.fix_missing_locations(tree)
 
 
 def _evaluated(annotation: ast.expr | None, *, lazy: bool) -> ast.expr | None:
