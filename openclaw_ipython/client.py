@@ -377,7 +377,13 @@ class Client:
         from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
 
         at = ModelsEndpoint(
-            self._open(), base_url, auth, found, self._providers.get(found), resolved.refused_key_hint
+            self._open(),
+            base_url,
+            auth,
+            found,
+            self._providers.get(found),
+            resolved.refused_key_hint,
+            resolved.unreachable_hint,
         )
         models = await fetch_models(at, self._catalogue.today())
         return self._catalogue.save(found, base_url, models)

@@ -17,7 +17,7 @@ from openclaw_ipython.auth.token_grant import DeviceEndpoints
 from openclaw_ipython.chat.dialects import Dialect, dialect_for
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.net.urls import https_host, is_loopback, same_origin
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.token_stores import ProfileTokenStore, TokenStore
@@ -269,7 +269,7 @@ class Accounts:
         host = https_host(url)
         if host is not None:
             return any(host == h or host.endswith("." + h) for h in at.hosts)
-        return at.loopback and is_loopback(url)
+        return at.loopback and same_origin(url, at.token_url)
 
     # -- plugins --
 

@@ -21,7 +21,7 @@ from openclaw_ipython.auth.key_login import VARIABLE, KeyLogins, KeySetup
 from openclaw_ipython.auth.resolver import provider_keys
 from openclaw_ipython.auth.stored_logins import is_key
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.openclaw.files import read_text
 from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
@@ -154,7 +154,7 @@ class CredentialImport:
         place, value = found
         url = str(row.get("baseUrl") or "").rstrip("/")
         key = Secret(value.strip())
-        if not is_key(key) or (https_host(url) is None and not is_loopback(url)):
+        if not is_key(key) or base_url_problem(url):
             return
         provider_id = provider_at(url, self._providers)
         provider = self._providers.get(provider_id) or _custom_provider(provider_id, url, row)

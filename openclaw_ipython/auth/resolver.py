@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.cooldown import cooldown_of, last_used
 from openclaw_ipython.errors import ConfigError
-from openclaw_ipython.net.urls import is_loopback
+from openclaw_ipython.net.urls import is_loopback, is_private
 from openclaw_ipython.openclaw.config_view import ProviderEntry, is_marker
 from openclaw_ipython.openclaw.secret_refs import SecretRefs, variable_of
 from openclaw_ipython.providers.lookup import entry_of
@@ -149,11 +149,14 @@ class CredentialResolver:
             yield Credential(provider_id, "none needed")
 
     def _needs_no_key(self, provider_id: str, entry: ProviderEntry | None) -> bool:
-        """Whether it is a server on this machine without a login: a local provider or the user's own entry."""
+        """Whether it is a server nearby without a login: a local provider or the user's own entry.
+
+        Nearby is on this machine or in a private network.
+        """
         built_in = self._providers.get(provider_id)
         base_url = (entry.base_url if entry else None) or (built_in.base_url if built_in else None)
         without_login = built_in is None or built_in.local is not None
-        return without_login and base_url is not None and is_loopback(base_url)
+        return without_login and base_url is not None and (is_loopback(base_url) or is_private(base_url))
 
     # -- secrets --
 

@@ -17,6 +17,7 @@ from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decod
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after, retryable
 from openclaw_ipython.chat.types import ChatEvent, ChatRequest, Notice, TextDelta
+from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_path, wrong_address
 from openclaw_ipython.errors import (
     LoginRequired,
     OpenClawError,
@@ -47,6 +48,16 @@ if TYPE_CHECKING:
     from openclaw_ipython.runtime.env import Runtime
 
 
+ERROR_SECONDS = 10.0
+"""The longest time for the body of an error; after it the status is enough."""
+
+DOCUMENT_TIMEOUTS = 10
+"""The longest time for an answer that is not streamed, in idle timeouts: a body that trickles ends there."""
+
+LOADING_SECONDS = 10.0
+"""The silence of a local server after which it is said that it may be loading the model."""
+
+
 class RetryPolicy(Struct, frozen=True):
     """How long to wait and how often to retry. Times in seconds.
 
@@ -69,7 +80,9 @@ class ChatEndpoint(Struct, frozen=True):
     """Where and how a request is sent.
 
     `url` is the full address of the completions endpoint, `name` the service's name in messages. `auth` applies the
-    login. `dialect` is what the host accepts. `refused_key_hint` is the hint of the error for a refused key.
+    login. `dialect` is what the host accepts. `refused_key_hint` is the hint of the error for a refused key,
+    `unreachable_hint` of that for a server that is not there. `may_load`: it is a local server, which may take any
+    time to load a model before it answers.
     """
 
     http: HttpClient
@@ -80,6 +93,13 @@ class ChatEndpoint(Struct, frozen=True):
     retry_policy: RetryPolicy = RetryPolicy()
     dialect: Dialect = PLAIN
     refused_key_hint: str = ""
+    unreachable_hint: str = ""
+    may_load: bool = False
+
+    @property
+    def base_url(self) -> str:
+        """The address without the path of the endpoint."""
+        return self.url.removesuffix("/chat/completions")
 
 
 async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[ChatEvent, None]:
@@ -90,7 +110,8 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
     request cannot be written as JSON; the errors of `auth`.
     """
     revision: Revision | None = None
-    for attempt in range(at.retry_policy.retries + 1):
+    attempt = 0
+    while True:
         try:
             response = await _send(at, revision.request if revision else request)
         except RequestRejected as error:
@@ -111,12 +132,27 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
             finally:
                 await response.aclose()
             return
+        if at.may_load and _is_loading(response.error):
+            yield Notice(loading_text(at.name), seconds=0)
+            await at.runtime.sleep(1.0)
+            continue
         wait = _wait(at, attempt, response.retry_after)
         paced = isinstance(response.error, RateLimited) and not at.retry_policy.retry_rate_limits
         if paced or attempt == at.retry_policy.retries or wait > at.retry_policy.max_wait:
             raise response.error
         yield Notice(_("{error} · trying again", error=response.error), seconds=wait)
         await at.runtime.sleep(wait)
+        attempt += 1
+
+
+def loading_text(name: str) -> str:
+    """What is said while a local server is silent."""
+    return _("{name} may be loading the model…", name=name)
+
+
+def _is_loading(error: OpenClawError) -> bool:
+    """Whether a server says that it is loading the model (llama.cpp: 503 "Loading model")."""
+    return isinstance(error, ServiceUnavailable) and "loading model" in str(error).lower()
 
 
 class _Retryable(Struct, frozen=True):
@@ -134,13 +170,15 @@ def _wait(at: ChatEndpoint, attempt: int, asked: float | None) -> float:
 
 async def _send(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable:
     """An open, successful response, which the caller closes, or an error that may be retried."""
-    with translated(at.name):
+    with translated(at.name, at.unreachable_hint):
         try:
             response = await _open(at, request)
+        except ReadTimeout:
+            raise _silent(at) from None
         except HTTPError as error:
             if not undelivered(error):
                 raise
-            return _Retryable(service_error(error, at.name), None)
+            return _Retryable(service_error(error, at.name, at.unreachable_hint), None)
         if response.is_success:
             return response
         try:
@@ -160,7 +198,7 @@ async def _open(at: ChatEndpoint, request: ChatRequest) -> Response:
             "Content-Type": "application/json",
         },
         auth=at.auth,
-        idle=at.retry_policy.idle_timeout,
+        idle=None if at.may_load else at.retry_policy.idle_timeout,
     )
 
 
@@ -177,10 +215,14 @@ async def _failed(at: ChatEndpoint, response: Response) -> _Retryable:
             status=status,
         )
     try:
-        body = await read_capped(response)
+        body = await read_capped(response, within=ERROR_SECONDS)
     except HTTPError:
         body = b""  # the status is enough
     details = parse_error_body(body, response.headers, _token_of(response))
+    if is_wrong_path(status, details):
+        answering = await answering_base_url(at.http, at.base_url)
+        reason = details.message or _("no reason given")
+        raise wrong_address(at.base_url, at.name, answering, status, reason)
     wait = retry_after(response.headers, at.runtime.clock())
     error = error_for(status, details, retry_after=wait)
     if at.refused_key_hint and isinstance(error, LoginRequired):
@@ -210,7 +252,9 @@ async def _document(
 ) -> AsyncGenerator[ChatEvent, None]:
     token = _token_of(response)
     try:
-        body = await read_capped(response, BODY_LIMIT if html else ANSWER_LIMIT)
+        body = await read_capped(
+            response, BODY_LIMIT if html else ANSWER_LIMIT, DOCUMENT_TIMEOUTS * at.retry_policy.idle_timeout
+        )
     except HTTPError as error:
         raise _connection_error(at, error) from None
     if html:
@@ -228,6 +272,8 @@ async def _events(at: ChatEndpoint, response: Response, *, labelled: bool) -> As
                 piece = await (
                     _next_within(pieces, at.retry_policy.usage_timeout)
                     if answer.finished
+                    else _next_of_local(at, pieces)
+                    if at.may_load and answer.events
                     else anext(pieces, None)
                 )
                 if piece is None:
@@ -237,7 +283,7 @@ async def _events(at: ChatEndpoint, response: Response, *, labelled: bool) -> As
                     yield event
                 if answer.events > before:
                     last_data = at.runtime.monotonic()  # without the time the caller took for the events
-                elif at.runtime.monotonic() - last_data > (
+                elif (answer.events or not at.may_load) and at.runtime.monotonic() - last_data > (
                     at.retry_policy.usage_timeout if answer.finished else at.retry_policy.idle_timeout
                 ):
                     raise _idle_error(at)
@@ -257,6 +303,15 @@ async def _next_within(pieces: AsyncGenerator[bytes, None], within: float) -> by
             return await anext(pieces, None)
     except TimeoutError:
         return None
+
+
+async def _next_of_local(at: ChatEndpoint, pieces: AsyncGenerator[bytes, None]) -> bytes | None:
+    """The next piece from a server whose connection has no limit for its first one; None at the end."""
+    try:
+        async with asyncio.timeout(at.retry_policy.idle_timeout):
+            return await anext(pieces, None)
+    except TimeoutError:
+        raise _idle_error(at) from None
 
 
 async def _drain(pieces: AsyncGenerator[bytes, None], within: float) -> None:
@@ -292,7 +347,20 @@ def _unfinished(at: ChatEndpoint, *, started: bool) -> OpenClawError:
 def _idle_error(at: ChatEndpoint) -> StreamBroken:
     return StreamBroken(
         _("the answer stopped coming: no data for {idle:g} s", idle=at.retry_policy.idle_timeout),
-        hint=_("run the cell again"),
+        hint=_longer(at),
+    )
+
+
+def _silent(at: ChatEndpoint) -> ServiceUnavailable:
+    idle = at.retry_policy.idle_timeout
+    return ServiceUnavailable(
+        _("{name} did not begin to answer within {idle:g} s", name=at.name, idle=idle), hint=_longer(at)
+    )
+
+
+def _longer(at: ChatEndpoint) -> str:
+    return _(
+        "run the cell again; --timeout {seconds:.0f} waits longer", seconds=5 * at.retry_policy.idle_timeout
     )
 
 
@@ -304,6 +372,29 @@ def _ended_early(why: str = "") -> StreamBroken:
         ),
         hint=_("run the cell again"),
     )
+
+
+async def announced(
+    events: AsyncGenerator[ChatEvent, None], text: str, after: float = LOADING_SECONDS
+) -> AsyncGenerator[ChatEvent, None]:
+    """`events`, with a notice of `text` when the first of them takes longer than `after` seconds."""
+    async with aclosing(events):
+        first = asyncio.ensure_future(anext(events))
+        try:
+            if not (await asyncio.wait({first}, timeout=after))[0]:
+                yield Notice(text, seconds=0)
+            await asyncio.wait({first})
+        finally:
+            first.cancel()
+            await asyncio.wait({first})
+            _unheeded = first.cancelled() or first.exception()  # else asyncio logs it
+        try:
+            event = first.result()
+        except StopAsyncIteration:
+            return
+        yield event
+        async for event in events:
+            yield event
 
 
 async def with_timeout(

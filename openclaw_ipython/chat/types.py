@@ -78,8 +78,8 @@ class ToolCall:
 class Notice:
     """Something the user should know: a retry, a refreshed login.
 
-    With `seconds`, the length of a wait that begins now, it is shown as a countdown and then removed; without, it is
-    shown in the footer.
+    With `seconds`, the length of a wait that begins now, it is shown as a countdown and then removed; 0 is a wait of
+    unknown length, shown until something arrives. Without, it is shown in the footer.
     """
 
     text: str

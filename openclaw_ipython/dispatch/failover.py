@@ -52,8 +52,9 @@ class ResolvedRequest(Struct, frozen=True):
     `request` is in the host's `dialect`; `unadapted` is the same request before that, and `family` how the model's
     thinking is switched. `alternatives` are the routes to try after a failure, best first; `skipped` those left out
     before. `notes` are shown with the answer. `refused_key_hint` is the hint of the error when the host refuses the
-    key. `price` is the price of the model's tokens. `kind` is what the journal records: `ask`, or `map` for one of
-    many. `cache_key` is the key of the answer in the response cache, empty when it is not cached; with
+    key, `unreachable_hint` of that for a server that is not there. `may_load`: it is a local server, which may take any
+    time to load the model. `price` is the price of the model's tokens. `kind` is what the journal records: `ask`, or
+    `map` for one of many. `cache_key` is the key of the answer in the response cache, empty when it is not cached; with
     `cached_reply` nothing is sent. `timeout` limits the whole answer, in seconds; None is no limit.
     """
 
@@ -68,6 +69,8 @@ class ResolvedRequest(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     dialect: Dialect = PLAIN
     refused_key_hint: str = ""
+    unreachable_hint: str = ""
+    may_load: bool = False
     unadapted: ChatRequest | None = None
     family: Family = ""
     price: Price | None = None

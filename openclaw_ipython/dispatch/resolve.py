@@ -14,7 +14,7 @@ from openclaw_ipython.chat.types import Message
 from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
 from openclaw_ipython.errors import ConfigError, LoginRequired
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.urls import checked_base_url
+from openclaw_ipython.net.urls import checked_base_url, is_loopback, is_private, is_unencrypted
 from openclaw_ipython.providers.lookup import refused_key_hint
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class RequestResolver:
         self._models = models
         self._accounts = accounts
         self._providers = providers
+        self._known_unencrypted: set[str] = set()  # providers of which it was said
 
     def resolve(self, model: str | None, request: ChatRequest) -> ResolvedRequest:
         """`request` to `model`, an alias or ref; None is the default model, followed by its fallbacks.
@@ -102,7 +103,10 @@ class RequestResolver:
                     raise
         if not routes and missing is not None:
             raise missing
-        return choose_route(routes, skipped)
+        chosen = choose_route(routes, skipped)
+        if is_unencrypted(chosen.url):
+            self._known_unencrypted.add(chosen.ref.provider)
+        return chosen
 
     def routes(self, ref: ModelRef, request: ChatRequest) -> list[ResolvedRequest]:
         """`request` to one model, by each login that can be used. Raises LoginRequired, ConfigError."""
@@ -128,14 +132,23 @@ class RequestResolver:
         dialect = self._accounts.dialect(ref.provider, base_url)
         family = model.thinking if model else ""
         adapted = adapt(request, dialect, family)
+        own_key = credential.profile is None or credential.profile.type == "api_key"
+        sign_in = not own_key or (provider is not None and provider.device_login is not None)
+        base_url = checked_base_url(base_url, ref.provider, sign_in=sign_in)
+        local = provider.local if provider is not None else None
+        if is_unencrypted(base_url) and ref.provider not in self._known_unencrypted:
+            about = (*about, _("{provider} is asked over http, not encrypted", provider=ref.provider))
         resolved = ResolvedRequest(
             ref,
-            checked_base_url(base_url, ref.provider) + "/chat/completions",
+            base_url + "/chat/completions",
             adapted.request,
             credential,
             notes=(*notes, *about, *adapted.notes),
             dialect=dialect,
             refused_key_hint=self._refused_key_hint(credential, base_url),
+            unreachable_hint=_(local.start) if local is not None else "",
+            may_load=(provider is None or local is not None)
+            and (is_loopback(base_url) or is_private(base_url)),
             unadapted=request,
             family=family,
             price=model.price if model else None,
@@ -149,6 +162,8 @@ class RequestResolver:
         """The hint of the error when the key is refused; empty for a sign-in, which is repeated instead."""
         provider = self._providers.get(credential.provider)
         if credential.key is None:
+            if credential.profile is None:  # a server that was thought to need no key
+                return f"%openclaw models auth add --provider {credential.provider}"
             return ""
         if provider is None:
             own = f"models.providers.{credential.provider}"

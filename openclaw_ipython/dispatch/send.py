@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace as replace_fields
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
 from openclaw_ipython.auth.tokens import StoredTokens
-from openclaw_ipython.chat.stream import ChatEndpoint, RetryPolicy, stream_chat
+from openclaw_ipython.chat.stream import ChatEndpoint, RetryPolicy, announced, loading_text, stream_chat
 from openclaw_ipython.chat.types import ChatEvent, Notice, TextDelta, UsageReport
 from openclaw_ipython.dispatch.failover import Failover, ResolvedRequest, cooldown_reason
 from openclaw_ipython.errors import OpenClawError, StreamBroken
@@ -117,7 +118,10 @@ class Sender:
         at, start = self._runtime.clock(), monotonic()
         outcome, usage, first_text = "interrupted", None, None
         try:
-            async with aclosing(stream_chat(self.endpoint(current), current.request)) as events:
+            answer = stream_chat(self.endpoint(current), current.request)
+            if current.may_load:
+                answer = announced(answer, loading_text(current.ref.provider))
+            async with aclosing(answer) as events:
                 async for event in events:
                     if not received.begun and not isinstance(event, Notice):
                         received.begun = True
@@ -140,15 +144,20 @@ class Sender:
 
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
         """Where and how `resolved` is sent."""
+        policy = self._retry_policy
+        if resolved.timeout is not None:  # the person chose how long to wait: for silence as for the whole
+            policy = replace_fields(policy, idle_timeout=resolved.timeout)
         return ChatEndpoint(
             http=self._http(),
             url=resolved.url,
             name=resolved.ref.provider,
             auth=BearerAuth(self.tokens(resolved)),
             runtime=self._runtime,
-            retry_policy=self._retry_policy,
+            retry_policy=policy,
             dialect=resolved.dialect,
             refused_key_hint=resolved.refused_key_hint,
+            unreachable_hint=resolved.unreachable_hint,
+            may_load=resolved.may_load,
         )
 
     def tokens(self, resolved: ResolvedRequest) -> TokenSource:

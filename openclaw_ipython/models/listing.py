@@ -17,6 +17,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.chat.http_errors import error_for, parse_error_body
+from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_path, wrong_address
 from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import Auth, HttpClient, read_capped, translated
@@ -168,7 +169,8 @@ def _count(value: Any) -> int | None:
 class ModelsEndpoint(Struct, frozen=True):
     """The address of a list and the login for it.
 
-    `provider` is None for the user's own entry; `refused_key_hint` is the hint of the error for a refused key.
+    `provider` is None for the user's own entry; `refused_key_hint` is the hint of the error for a refused key,
+    `unreachable_hint` of that for a server that is not there.
     """
 
     http: HttpClient
@@ -177,6 +179,7 @@ class ModelsEndpoint(Struct, frozen=True):
     name: str
     provider: Provider | None = None
     refused_key_hint: str = ""
+    unreachable_hint: str = ""
 
 
 async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
@@ -211,7 +214,7 @@ async def _detailed(at: ModelsEndpoint, path: str, spec: ModelSpec) -> ModelSpec
 
 
 async def _body(at: ModelsEndpoint, method: str, url: str, payload: object = None) -> bytes:
-    with translated(at.name):
+    with translated(at.name, at.unreachable_hint):
         headers = {"Accept": "application/json"}
         response = await at.http.send(method, url, headers=headers, json=payload, auth=at.auth)
         try:
@@ -225,7 +228,13 @@ async def _body(at: ModelsEndpoint, method: str, url: str, payload: object = Non
             _("{name} redirects elsewhere; that is not followed", name=at.name), status=response.status_code
         )
     token = Secret(response.request.headers.get("authorization", "").partition(" ")[2])
-    error = error_for(response.status_code, parse_error_body(body, response.headers, token))
+    details = parse_error_body(body, response.headers, token)
+    if is_wrong_path(response.status_code, details):
+        answering = await answering_base_url(at.http, at.base_url)
+        if answering:
+            name, status = at.provider.id if at.provider else at.name, response.status_code
+            raise wrong_address(at.base_url, name, answering, status, details.message or str(status))
+    error = error_for(response.status_code, details)
     if at.refused_key_hint and isinstance(error, LoginRequired):
         error.hint = at.refused_key_hint
     raise error

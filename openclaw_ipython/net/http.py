@@ -1,21 +1,22 @@
 """The HTTP client of the package, on httpx, which is imported in this folder only.
 
 What holds for every request is decided here: HTTP/1.1, no redirects (a 307 would repeat the body, a refresh token among
-others, to another host), no cookies, no login from a `.netrc`, no proxy for loopback, TLS always checked (own CAs
-through `SSL_CERT_FILE`), the package's own `User-Agent`, and bodies that cannot fill the memory however tightly they
-are packed.
+others, to another host), no cookies, no login from a `.netrc`, the proxies of the environment (`proxies`), TLS always
+checked (`tls`), the package's own `User-Agent`, a limit for the time of each step, and bodies that cannot fill the
+memory however tightly they are packed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ssl
+import os
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing
 from functools import lru_cache
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
+from urllib.request import getproxies
 
 import httpx
 from httpx import AsyncBaseTransport as Transport
@@ -32,9 +33,12 @@ from httpx import (
 )
 
 from openclaw_ipython._version import __version__
-from openclaw_ipython.errors import ConfigError, OpenClawError, ProtocolError, ServiceUnavailable
-from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.secrets import redact
+from openclaw_ipython.net.faults import CONNECT_SECONDS, service_error, translated, undelivered
+from openclaw_ipython.net.proxies import proxy_for
+from openclaw_ipython.net.tls import client_context, trusting_nobody
+
+if TYPE_CHECKING:
+    import ssl
 
 __all__ = [
     "Auth",
@@ -58,9 +62,11 @@ __all__ = [
 
 USER_AGENT = f"openclaw-ipython/{__version__}"
 BODY_LIMIT = 64 * 1024
-CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 120.0
 PIECE = 64 * 1024
+
+BODY_SECONDS = 60.0
+"""The longest time for the whole of a body that is read at once, however steadily it trickles."""
 
 IDLE_SECONDS = 50.0
 """How long an unused connection is kept: less than the minute after which many gateways close it themselves."""
@@ -73,9 +79,12 @@ Its connection pool looks at all of its connections for every request and every 
 """
 
 _LAST_PORT = 65535
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=IDLE_SECONDS)
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
+
+
+_Way = tuple[bool, str | None]
+"""Whether the requests of a client are encrypted, and their proxy."""
 
 
 class _NoCookies(httpx.Cookies):
@@ -115,7 +124,7 @@ class HttpClient:
         self._transport = transport
         self._wall = wall
         self._certificates: ssl.SSLContext | None = None
-        self._clients: dict[asyncio.AbstractEventLoop, dict[bool, list[_Client]]] = {}
+        self._clients: dict[asyncio.AbstractEventLoop, dict[_Way, list[_Client]]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,16 +148,17 @@ class HttpClient:
         data: Mapping[str, str] | None = None,
         json: object = None,
         auth: Auth | None = None,
-        idle: float = ANSWER_SECONDS,
+        idle: float | None = ANSWER_SECONDS,
     ) -> Response:
         """The open response to a request; the caller closes it. Nothing of the body has been read.
 
-        `data` is sent as a form. `idle` is the longest silence in seconds. Raises HTTPError and InvalidURL; whatever
-        of ours `auth` raises; ConfigError when the proxy or the CA file that the environment names cannot be used.
+        `data` is sent as a form. `idle` is the longest silence in seconds, None for no limit. Raises HTTPError and
+        InvalidURL; whatever of ours `auth` raises; ConfigError when the proxy or the CA file that the environment
+        names cannot be used.
         """
         address = _parsed(url)
-        secure = address.scheme == "https"
-        limits = httpx.Timeout(idle, connect=min(idle, CONNECT_SECONDS))
+        proxy = None if self._transport else proxy_for(str(address), getproxies())
+        limits = httpx.Timeout(idle, connect=CONNECT_SECONDS if idle is None else min(idle, CONNECT_SECONDS))
         request = httpx.Request(
             method,
             address,
@@ -157,7 +167,7 @@ class HttpClient:
             data=data,
             json=json,
         )
-        client = await self._client(secure=secure)
+        client = await self._client((address.scheme == "https", proxy))
         client.busy += 1
         try:
             async with asyncio.timeout(None) as head:
@@ -181,55 +191,41 @@ class HttpClient:
         client.busy -= 1
         client.used = self._wall()
 
-    async def _client(self, *, secure: bool) -> _Client:
+    async def _client(self, way: _Way) -> _Client:
         """The first client with few requests under way: the fewer clients, the likelier an open connection."""
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
             self._clients = {other: kept for other, kept in self._clients.items() if not other.is_closed()}
-        clients = self._clients.setdefault(loop, {}).setdefault(secure, [])
+        clients = self._clients.setdefault(loop, {}).setdefault(way, [])
         now = self._wall()
         stale = [one for one in clients if not one.busy and now - one.used > IDLE_SECONDS]
         clients[:] = [one for one in clients if one not in stale]
         client = next((one for one in clients if one.busy < REQUESTS_PER_CLIENT), None)
         if client is None:
-            client = self._made(secure=secure)
+            client = self._made(*way)
             client.used = now
             clients.append(client)
         for one in stale:  # httpx's own timer stands still while a computer sleeps
             await one.aclose()
         return client
 
-    def _made(self, *, secure: bool) -> _Client:
-        try:
-            return _Client(
-                verify=self._tls()
-                if secure
-                else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody
-                transport=self._transport,
-                mounts=None if self._transport else {f"all://{host}": None for host in _LOOPBACK},
-                limits=_LIMITS,
-                follow_redirects=False,
-            )
-        except ImportError:
-            raise ConfigError(
-                _("the proxy in the environment is a SOCKS proxy, for which a package is missing"),
-                hint=_("%pip install 'httpx[socks]', or unset ALL_PROXY"),
-            ) from None
-        except (ValueError, httpx.InvalidURL):  # their text may hold the proxy's password
-            raise ConfigError(
-                _("the proxy in the environment is not a valid proxy address"),
-                hint=_("look at HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"),
-            ) from None
+    def _made(self, secure: bool, proxy: str | None) -> _Client:
+        through = None
+        if proxy is not None:
+            through = httpx.Proxy(proxy, ssl_context=self._tls() if proxy.startswith("https:") else None)
+        return _Client(
+            verify=self._tls() if secure else trusting_nobody(),
+            transport=self._transport,
+            proxy=through,
+            trust_env=False,
+            limits=_LIMITS,
+            follow_redirects=False,
+        )
 
     def _tls(self) -> ssl.SSLContext:
         """The context of all clients: reading the CA files takes long."""
         if self._certificates is None:
-            try:
-                self._certificates = httpx.create_ssl_context()
-            except OSError:
-                raise ConfigError(
-                    _("the CA file named in SSL_CERT_FILE or SSL_CERT_DIR cannot be read")
-                ) from None
+            self._certificates = client_context(os.environ)
         return self._certificates
 
 
@@ -269,13 +265,13 @@ class _Steps:
     connection of a TLS handshake that was interrupted, which httpcore (1.0) leaves open.
     """
 
-    def __init__(self, head: asyncio.Timeout, seconds: float) -> None:
+    def __init__(self, head: asyncio.Timeout, seconds: float | None) -> None:
         self._head = head
         self._seconds = seconds
         self._connection: Any = None  # the plain one, once it is there
 
     async def __call__(self, step: str, about: Mapping[str, Any]) -> None:
-        if step.endswith("receive_response_headers.started"):
+        if step.endswith("receive_response_headers.started") and self._seconds is not None:
             self._head.reschedule(asyncio.get_running_loop().time() + self._seconds)
         elif step.endswith("receive_response_headers.complete"):
             self._head.reschedule(None)
@@ -285,99 +281,22 @@ class _Steps:
             await self._connection.aclose()
 
 
-@contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Inside, errors of httpx become ours. `what` names the other side, e.g. `qwen-portal at host`."""
-    try:
-        yield
-    except HTTPError as error:
-        raise service_error(error, what) from None
-    except InvalidURL:
-        raise ProtocolError(_("the address of {what} is not a valid URL", what=what)) from None
+async def read_capped(
+    response: Response, limit: int = BODY_LIMIT, within: float | None = BODY_SECONDS
+) -> bytes:
+    """At most `limit` decoded bytes of a body: error pages and compressed bombs end here.
 
-
-def service_error(error: HTTPError, what: str) -> OpenClawError:
-    """Our error for an httpx one; its text is kept short and without secrets."""
-    hint = _("is the address right? %openclaw models status shows it")
-    match error:
-        case httpx.ConnectTimeout():
-            return ServiceUnavailable(
-                _("{what} did not answer within {seconds:.0f} s", what=what, seconds=CONNECT_SECONDS),
-                hint=hint,
-            )
-        case httpx.TimeoutException():
-            return ServiceUnavailable(
-                _("{what} stopped answering", what=what), hint=_("try again in a moment")
-            )
-        case httpx.ConnectError() if _untrusted(error):
-            return ServiceUnavailable(
-                _("the certificate of {what} is not trusted", what=what),
-                hint=_("set SSL_CERT_FILE to your organisation's CA file"),
-            )
-        case httpx.ConnectError():
-            return ServiceUnavailable(_("{what} cannot be reached", what=what), hint=hint)
-        case httpx.UnsupportedProtocol():
-            return ProtocolError(_("the address of {what} must begin with https://", what=what), hint=hint)
-        case httpx.ProxyError():
-            return ServiceUnavailable(
-                _("the proxy on the way to {what} refused", what=what),
-                hint=_("check HTTPS_PROXY and NO_PROXY"),
-            )
-        case RemoteProtocolError() if _hung_up(error):
-            return ServiceUnavailable(
-                _("{what} closed the connection without an answer", what=what),
-                hint=_("try again in a moment"),
-            )
-        case RemoteProtocolError() | DecodingError():
-            return ProtocolError(
-                _(
-                    "{what} broke the HTTP protocol: {reason}",
-                    what=what,
-                    reason=redact(str(error)[:500])[:120],
-                )
-            )
-        case httpx.LocalProtocolError():  # its text quotes the header: the login, as a rule
-            return ProtocolError(
-                _("the request to {what} is not valid HTTP", what=what),
-                hint=_("is there a line break or blank in the key?"),
-            )
-        case _:
-            return ServiceUnavailable(
-                _("the connection to {what} broke", what=what), hint=_("try again in a moment")
-            )
-
-
-def undelivered(error: HTTPError) -> bool:
-    """Whether a question may be sent again after `error`, which came instead of an answer.
-
-    There was no connection, or it ended before a byte of the answer: an idle one closed under the request, as a rule.
-    That the service has not read it is likely, not certain.
+    Raises ReadTimeout when the body takes longer than `within` seconds, None for no limit.
     """
-    match error:
-        case httpx.ConnectError():
-            return not _untrusted(error)
-        case RemoteProtocolError():
-            return _hung_up(error)
-        case _:
-            return isinstance(error, httpx.ConnectTimeout | httpx.ReadError | httpx.WriteError)
-
-
-def _untrusted(error: httpx.ConnectError) -> bool:
-    return "CERTIFICATE" in str(error).upper()
-
-
-def _hung_up(error: RemoteProtocolError) -> bool:
-    return "disconnected" in str(error)
-
-
-async def read_capped(response: Response, limit: int = BODY_LIMIT) -> bytes:
-    """At most `limit` decoded bytes of a body: error pages and compressed bombs end here."""
     body = bytearray()
-    async with aclosing(body_pieces(response)) as pieces:
-        async for piece in pieces:
-            body += piece
-            if len(body) >= limit:
-                break
+    try:
+        async with asyncio.timeout(within), aclosing(body_pieces(response)) as pieces:
+            async for piece in pieces:
+                body += piece
+                if len(body) >= limit:
+                    break
+    except TimeoutError:
+        raise ReadTimeout("the body did not end", request=response.request) from None
     return bytes(body[:limit])
 
 

@@ -23,6 +23,8 @@ def refused_key_hint(provider: Provider, base_url: str, others: Iterable[Provide
     with the same 401 as a mistyped key (Model Studio help, "error-code").
     """
     command = f"%openclaw login --provider {provider.id} --force"
+    if provider.local is not None:
+        command = f"%openclaw models auth add --provider {provider.id}"
     other_urls = [region.base_url for region in provider.other_regions(base_url)]
     if provider.id in _SAME_VENDOR:
         other_urls += [

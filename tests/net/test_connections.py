@@ -10,6 +10,7 @@ import httpx
 import pytest
 from raw_server import CHUNKED, OK, always, once, request, reset, served
 
+from openclaw_ipython.net import http as client
 from openclaw_ipython.net.http import REQUESTS_PER_CLIENT, HttpClient, body_pieces, undelivered
 from openclaw_ipython.practice import Portal
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -390,8 +391,8 @@ def test_encrypted_connections_are_kept_and_their_clients_share_one_context(run,
     context.load_cert_chain(cert, key)
     monkeypatch.setenv("SSL_CERT_FILE", str(cert))
     made = []
-    create = httpx.create_ssl_context
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda: made.append(1) or create())
+    create = client.client_context
+    monkeypatch.setattr(client, "client_context", lambda environ: made.append(1) or create(environ))
 
     def echo(body):
         return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)

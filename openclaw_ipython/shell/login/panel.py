@@ -18,7 +18,7 @@ from msgspec import Struct
 from traitlets import Unicode
 
 from openclaw_ipython.i18n import N_, _
-from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.shell.login.prompts import ending, qr_svg
 from openclaw_ipython.shell.views import duration
@@ -170,7 +170,7 @@ class KeyForm:
         base_url = (self._region.value or self._address.value.strip()).rstrip("/")
         if not self._key:
             self._status.value = _quiet(_("Enter a key first"))
-        elif https_host(base_url) is None and not is_loopback(base_url):
+        elif base_url_problem(base_url):
             self._status.value = _quiet(_("The address must begin with https://"))
         else:
             self._set_busy(busy=True)

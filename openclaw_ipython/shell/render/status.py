@@ -29,6 +29,7 @@ class StatusLine:
         self._thinking_since: float | None = None
         self._pause = ""
         self._pause_until = 0.0
+        self._waiting = "waiting…"
         self.notes: list[str] = []
 
     @property
@@ -40,6 +41,8 @@ class StatusLine:
         """Start the wait that the notice announces, or add its text to the notes of the footer."""
         if notice.seconds is None:
             self.notes.append(notice.text)
+        elif not notice.seconds:
+            self._waiting = notice.text
         else:
             self._pause, self._pause_until = notice.text, self._monotonic() + notice.seconds
 
@@ -74,7 +77,7 @@ class StatusLine:
         if self._thinking_since is not None:
             return _counted("thinking…", now - self._thinking_since)
         waited = now - self._since
-        return _counted("waiting…", waited) if waited >= WAIT_SHOWN_AFTER else ""
+        return _counted(self._waiting, waited) if waited >= WAIT_SHOWN_AFTER else ""
 
 
 def _counted(words: str, seconds: float) -> str:

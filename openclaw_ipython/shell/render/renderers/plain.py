@@ -107,7 +107,8 @@ class PlainRenderer:
         elif isinstance(event, Notice):
             self._status_line.notice(event)
             if event.seconds is not None:
-                yield f"({safe_text(event.text)}, {duration(event.seconds)})\n"
+                length = f", {duration(event.seconds)}" if event.seconds else ""
+                yield f"({safe_text(event.text)}{length})\n"
 
     def _write_call(self, event: ToolCall | ToolResult) -> None:
         self._called = True
