@@ -20,7 +20,9 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_loopback, same_origin
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
+from openclaw_ipython.openclaw.sqlite import databases
 from openclaw_ipython.openclaw.token_stores import ProfileTokenStore, TokenStore
+from openclaw_ipython.qwen_code.credentials import PROVIDER_ID
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
@@ -99,7 +101,20 @@ class Accounts:
 
     def no_model(self) -> LoginRequired:
         """The error for a question without a model when there is no default model."""
-        return self.qwen_code.model_required(self._store.load().config)
+        others = [p for p in self._providers.values() if p.default_model and p.id != PROVIDER_ID]
+        usable = next((p for p in others if self.credential(p.id)), None)
+        if usable is None:
+            return self.qwen_code.model_required(self._store.load().config)
+        model = usable.ref(usable.default_model)
+        hint = _("%%qwen {model}, or for every question: %openclaw models set {model}", model=model)
+        return LoginRequired(_("no model is chosen yet"), hint=hint)
+
+    @property
+    def store_path(self) -> Path:
+        """The file of the stored logins: the database that OpenClaw keeps them in, or the JSON file."""
+        home = self._store.home
+        database = next((path for path in databases(home) if path.is_file()), home.auth_profiles)
+        return home.auth_profiles if self._store.storage == "json" else database
 
     def login_problem(self, provider_id: str) -> str:
         """Why a stored login or key of a provider cannot be used, in a sentence; empty if there is no unusable one."""

@@ -191,6 +191,8 @@ class StoredLogins:
                 profile_id=profile.id,
                 command=_logout(provider_id, profile.id.partition(":")[2]),
             )
+            if snapshot.sources.get(profile.id, self.path) == self.path
+            else _("{profile_id} in OpenClaw's database stays, and is used", profile_id=profile.id)
             for profile in snapshot.profiles.values()
             if profile.provider == provider_id
         ]

@@ -9,8 +9,11 @@ from msgspec import Struct
 
 from openclaw_ipython.auth.accounts import ORIGIN_VARIABLE
 from openclaw_ipython.diagnostics.findings import Finding, Severity, shell_line
+from openclaw_ipython.diagnostics.refusal_checks import check_refusals
 from openclaw_ipython.errors import ConfigError, OpenClawError
+from openclaw_ipython.models.selection import APIS, COMPLETIONS
 from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.keypaths import path_text
 from openclaw_ipython.sanitize.secrets import redact
 
@@ -44,6 +47,7 @@ class ConfigFacts(Struct, frozen=True):
 
 def check_config(facts: ConfigFacts) -> Iterator[Finding]:
     """The findings about the chosen models and the addresses of their providers."""
+    yield from check_refusals(facts.snapshot.config, facts.providers)
     yield from _check_default(facts)
     yield from _check_logins_in_use(facts)
     yield from _check_offered(facts)
@@ -84,12 +88,37 @@ def _check_default(facts: ConfigFacts) -> Iterator[Finding]:
     if default is None:
         yield Finding("model", "error", "no model is chosen yet", where, "%openclaw login")
         return
+    if facts.models.is_openclaws(default.provider):
+        what = f"OpenClaw alone can ask {default}; it stays the default there"
+        yield Finding("model", "note", what, where, _ask_another(facts))
+        return
     try:
         facts.models.resolve(str(default))
         facts.models.target(default)
     except OpenClawError as error:
+        if default.provider in _misplaced(facts) or _api_is_refused(facts, default.provider):
+            return  # the rules of OpenClaw have a finding that repairs it
         fix = error.hint if error.hint.startswith("%openclaw login") else _set_default(facts)
         yield Finding("model", "error", str(error), where, fix)
+
+
+def _misplaced(facts: ConfigFacts) -> Mapping[str, object]:
+    """The providers under a top-level `providers`, where OpenClaw does not look."""
+    found = facts.snapshot.config.get(("providers",))
+    return found if isinstance(found, Mapping) else {}
+
+
+def _api_is_refused(facts: ConfigFacts, provider: str) -> bool:
+    entry = facts.snapshot.config.provider(provider)
+    return entry is not None and entry.api not in (None, COMPLETIONS) and entry.api not in APIS
+
+
+def _ask_another(facts: ConfigFacts) -> str:
+    """The command that makes another model the default of this notebook only."""
+    model = _usable_model(facts, with_login=True)
+    if not model:
+        return "%openclaw login --provider modelstudio"
+    return f'%config OpenClaw.default_model = "{model}"'
 
 
 def _set_default(facts: ConfigFacts) -> str:
@@ -97,24 +126,29 @@ def _set_default(facts: ConfigFacts) -> str:
     return f"%openclaw models set {model}" if model else "%openclaw login"
 
 
-def _usable_model(facts: ConfigFacts, *, images: bool = False) -> str:
+def _usable_model(facts: ConfigFacts, *, images: bool = False, with_login: bool = False) -> str:
     """A model to choose instead, of a provider with a login if there is one; empty for none."""
-    rows = [row for row in facts.models.rows(everything=True) if not row.missing]
-    refs = [row.ref for row in rows if not images or "image" in row.input]
+    refs = facts.models.suggestions()
+    if images:
+        refs = [ref for ref in refs if facts.models.reads_images(ref)]
     has_login = {provider: not facts.missing_login(provider) for provider in {ref.provider for ref in refs}}
-    return next((str(ref) for ref in refs if has_login[ref.provider]), str(refs[0]) if refs else "")
+    other = str(refs[0]) if refs and not with_login else ""
+    return next((str(ref) for ref in refs if has_login[ref.provider]), other)
 
 
 def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
     models = facts.models
     chosen = [ref for ref in (models.default(), models.image_default()) if ref]
     fallbacks = [*models.fallbacks(), *models.image_fallbacks()]
-    used = list(dict.fromkeys(ref.provider for ref in [*chosen, *fallbacks]))
+    every = dict.fromkeys(ref.provider for ref in [*chosen, *fallbacks])
+    used = [provider for provider in every if not models.is_openclaws(provider)]
     for provider in used:
         if reason := facts.missing_login(provider):
             severity: Severity = "error" if provider in {ref.provider for ref in chosen} else "warning"
             yield Finding("login", severity, reason, provider, _login_command(facts, provider))
     for provider in facts.snapshot.config.provider_ids:
+        if models.is_openclaws(provider.lower()):
+            continue
         if provider.lower() not in used and (reason := facts.missing_login(provider.lower())):
             where, what = path_text(("models", "providers", provider)), f"{reason}; no chosen model needs it"
             yield Finding("login", "note", what, where, _login_command(facts, provider))
@@ -154,7 +188,9 @@ def _is_listed(facts: ConfigFacts, ref: ModelRef) -> bool:
     """Whether the list of the provider's models is complete, so that no other model exists."""
     provider = facts.providers.get(ref.provider)
     entry = facts.snapshot.config.provider(ref.provider)
-    return bool((provider and provider.closed) or (provider is None and entry and entry.models))
+    if provider is not None:
+        return provider.closed
+    return bool(entry and entry.models) and ref.provider not in services()
 
 
 def _check_images(facts: ConfigFacts) -> Iterator[Finding]:
@@ -182,10 +218,7 @@ def _check_base_url(facts: ConfigFacts, provider_id: str) -> Iterator[Finding]:
     entry = facts.snapshot.config.provider(provider_id)
     where = path_text(("models", "providers", provider_id, "baseUrl"))
     url = entry.base_url if entry else None
-    if url is None:
-        if provider_id.lower() not in facts.providers:
-            fix = f"%openclaw config set '{where}' https://…"
-            yield Finding("base-url", "error", "there is no base URL", where, fix)
+    if url is None:  # the rules of OpenClaw state whether it is needed
         return
     if https_host(url) is None and not is_loopback(url):
         better = "https://" + url.partition("://")[2] if url.startswith("http://") else "https://…"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from openclaw_ipython.diagnostics.findings import Finding, Severity
+from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.keypaths import path_text
 
@@ -68,9 +69,7 @@ def _check_profile(facts: LoginFacts, profile: StoredProfile, row: ProfileRow | 
         yield Finding("login", "error", "it has expired and cannot be renewed", profile.id, again)
     elif row is not None and row.status == "expiring":
         yield Finding("login", "warning", "it ends within a day and cannot be renewed", profile.id, again)
-    if facts.snapshot.config.provider(profile.provider) is None:
-        what = "so OpenClaw does not use this login"
-        yield _no_entry(facts.providers, profile.provider, profile.id, "warning", what)
+    yield from _check_entry(facts, profile)
 
 
 def _check_expiry(facts: LoginFacts, profile: StoredProfile, again: str) -> Iterator[Finding]:
@@ -92,11 +91,23 @@ def _check_in_place(facts: LoginFacts) -> Iterator[Finding]:
             yield _no_entry(facts.providers, row.provider, row.profile_id, "note", what)
 
 
+def _check_entry(facts: LoginFacts, profile: StoredProfile) -> Iterator[Finding]:
+    """A login needs an entry of its provider, unless its address is known here or brought along by OpenClaw."""
+    provider = facts.providers.get(profile.provider)
+    if facts.snapshot.config.provider(profile.provider) is not None:
+        return
+    if provider is not None and provider.device_login is not None:
+        what = "so OpenClaw does not list its models"
+        yield _no_entry(facts.providers, profile.provider, profile.id, "warning", what)
+    elif facts.providers.named(profile.provider) is None and profile.provider.lower() not in services():
+        yield _no_entry(facts.providers, profile.provider, profile.id, "note", "so its address is not known")
+
+
 def _no_entry(providers: Providers, provider_id: str, where: str, severity: Severity, what: str) -> Finding:
     key = path_text(("models", "providers", provider_id))
     provider = providers.get(provider_id)
     url = provider.base_url if provider else "https://…"
-    fix = f"%openclaw config set '{key}.baseUrl' {url}"
+    fix = f"%openclaw config set '{key}' '{{baseUrl: \"{url}\", models: []}}'"
     return Finding("provider", severity, f"there is no {key} in openclaw.json, {what}", where, fix)
 
 

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.paths import Home
-    from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Snapshot, Store
     from openclaw_ipython.providers import Provider, Providers
+    from openclaw_ipython.qwen_code.source import QwenCode
     from openclaw_ipython.runtime.env import Runtime
 
 Kind = Literal["local server", "key", "Qwen Code", "OpenClaw"]
@@ -86,7 +86,7 @@ async def scan(
     return [
         *await local_servers(http, servers, is_usable),
         *environment_keys(environ, providers, snapshot.config),
-        *qwen_code_login(accounts.qwen_code.login(), home, snapshot.config, runtime.clock()),
+        *qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock()),
         *qwen_code_settings(home, environ, providers),
         *openclaw_home(home, snapshot),
     ]
@@ -181,10 +181,9 @@ def _command_to_ask(provider_id: str, provider: Provider | None, config: ConfigV
 # -- other programs ------------------------------------------------------------------------
 
 
-def qwen_code_login(
-    login: StoredProfile | None, home: Home, config: ConfigView, now: float
-) -> list[ScanResult]:
+def qwen_code_login(qwen_code: QwenCode, home: Home, config: ConfigView, now: float) -> list[ScanResult]:
     """The login of Qwen Code, which is used in place. `now` in epoch seconds."""
+    login = qwen_code.login()
     if login is None:
         return []
     left = (login.expires or 0) / 1000 - now
@@ -192,7 +191,7 @@ def qwen_code_login(
     if config.provider(login.provider) is not None:
         command = f"%openclaw models auth list --provider {login.provider}"
     else:
-        command = f"%openclaw config set models.providers.{login.provider}.baseUrl https://portal.qwen.ai/v1"
+        command = qwen_code.entry_command
     return [ScanResult("Qwen Code", str(home.qwen_dir / "oauth_creds.json"), state, command, login.provider)]
 
 

@@ -110,6 +110,8 @@ class RequestResolver:
 
     def routes(self, ref: ModelRef, request: ChatRequest) -> list[ResolvedRequest]:
         """`request` to one model, by each login that can be used. Raises LoginRequired, ConfigError."""
+        if self._models.is_openclaws(ref.provider):
+            raise self._not_asked_from_here(ref)
         target = self._models.target(ref)
         request = structs.replace(request, model=ref.model)
         notes: tuple[str, ...] = ()
@@ -176,6 +178,22 @@ class RequestResolver:
         if provider.device_login is not None:
             return ""
         return refused_key_hint(provider, base_url, self._providers.values())
+
+    def _not_asked_from_here(self, ref: ModelRef) -> ConfigError:
+        """The error for a model that only OpenClaw can ask; the hint names one that can answer here."""
+        other = self.usable_model()
+        hint = (
+            f'%%qwen -m {other}; for this notebook: %config OpenClaw.default_model = "{other}"'
+            if other
+            else "%openclaw login --provider modelstudio"
+        )
+        return ConfigError(_("{ref} can be asked by OpenClaw only, not from here", ref=ref), hint=hint)
+
+    def usable_model(self) -> str:
+        """A model that can answer here: a fallback, else the first one with a login; empty for none."""
+        refs = self._models.suggestions()
+        has_login = {p: bool(self._accounts.credentials(p)) for p in dict.fromkeys(r.provider for r in refs)}
+        return next((str(ref) for ref in refs if has_login[ref.provider]), "")
 
     def _no_login(self, provider_id: str) -> LoginRequired:
         error = self._accounts.qwen_code.login_required(provider_id)

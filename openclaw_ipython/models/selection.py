@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
 from openclaw_ipython.providers import ModelSpec, Provider, Providers
 from openclaw_ipython.providers.guesses import guessed
@@ -30,6 +31,16 @@ if TYPE_CHECKING:
 
 COMPLETIONS = "openai-completions"
 OWN = Source("models.providers in openclaw.json", "")
+APIS = frozenset({
+    "anthropic-messages", "azure-openai-responses", "bedrock-converse-stream", "github-copilot",
+    "google-generative-ai", "google-vertex", "ollama", "openai-chatgpt-responses", "openai-codex-responses",
+    "openai-responses", "pi-messages",
+})  # fmt: skip
+"""The other protocols of OpenClaw's releases."""
+
+OPENCLAWS_PROVIDER = "anthropic"
+"""The provider of a model that OpenClaw's configuration names without one."""
+
 UNKNOWN_CONTEXT = 200_000
 """OpenClaw's context window for a model without a stated one."""
 
@@ -88,14 +99,27 @@ class Models:
             closed=frozenset(
                 p for p in models if p in self._providers and self._providers[p].closed and models[p]
             ),
+            listed=self._listed_in_entries(view),
         )
 
     def provider_of(self, word: str, model: str = "") -> str | None:
-        """The id of the provider named `word`: a built-in one or the user's own entry."""
+        """The id of the provider named `word`: a built-in one, the user's own entry, or a service of OpenClaw's."""
         named = self._providers.named(word, model)
-        if named is None and word.lower() in self._ids(self._view()):
+        if named is None and (word.lower() in self._ids(self._view()) or word.lower() in services()):
             return word.lower()
         return named
+
+    def is_openclaws(self, provider_id: str) -> bool:
+        """Whether a service is one that OpenClaw can ask and this extension cannot: it has another protocol, or
+        OpenClaw brings its address along."""
+        entry = self._entry(provider_id)
+        if entry is not None and entry.api not in (None, COMPLETIONS):
+            return entry.api in APIS
+        return (
+            provider_id not in self._providers
+            and (entry is None or entry.base_url is None)
+            and provider_id in services()
+        )
 
     def resolve(self, word: str) -> ModelRef:
         """Alias, bare model or ref → ref. Raises UnknownModel, UnknownProvider."""
@@ -117,6 +141,10 @@ class Models:
         """The fallbacks of the image model, in order."""
         return tuple(ref for ref in map(self._chosen, self._view().image_fallbacks) if ref)
 
+    def allowed(self) -> tuple[ModelRef, ...]:
+        """The models of `agents.defaults.models`, which OpenClaw's chats may switch to."""
+        return tuple(ref for ref in map(self._chosen, self._view().listed_models) if ref)
+
     def aliases(self) -> dict[str, str]:
         """Alias → ref, sorted by alias."""
         return dict(sorted(self._view().aliases.items()))
@@ -133,8 +161,21 @@ class Models:
         own = ModelRef(provider.id, provider.image_model) if provider and provider.image_model else None
         return self.image_default() or (own if own and self.reads_images(own) else None)
 
+    def suggestions(self) -> list[ModelRef]:
+        """The models that can be asked from here: fallbacks, then the services' own choices; retired services last."""
+        rows = [row.ref for row in self.rows(everything=True) if not row.missing]
+        asked = [ref for ref in (*self.fallbacks(), *rows) if not self.is_openclaws(ref.provider)]
+
+        def rank(ref: ModelRef) -> tuple[bool, bool]:
+            provider = self._providers.get(ref.provider)
+            login = provider.device_login if provider else None
+            return bool(login and login.retired), provider is not None and provider.default_model != ref.model
+
+        chosen = set(self.fallbacks())
+        return sorted(dict.fromkeys(asked), key=lambda ref: (ref not in chosen, *rank(ref)))
+
     def target(self, ref: ModelRef) -> Target:
-        """The address of a model. Raises LoginRequired if its provider has none."""
+        """The address of a model. Raises LoginRequired if its provider has none, ConfigError for another protocol."""
         view = self._view()
         entry = self._entry(ref.provider)
         built_in = self._providers.get(ref.provider)
@@ -149,6 +190,8 @@ class Models:
             )
         base_url = self._address(ref.provider, view)
         if not base_url:
+            if self.is_openclaws(ref.provider):
+                raise ConfigError(_("{ref} can be asked by OpenClaw only, not from here", ref=ref))
             raise LoginRequired(
                 _("{provider} has no base URL", provider=ref.provider),
                 hint=f"%openclaw login --provider {ref.provider}",
@@ -321,8 +364,21 @@ class Models:
         text = {a.lower(): r for a, r in view.aliases.items()}.get(text.lower(), text)
         ref = ModelRef.parse(text)
         if ref is None:
-            return ModelRef(next(iter(self._providers)), text)
+            return ModelRef(self._provider_of_bare(text, view), text)
         return ModelRef(self.provider_of(ref.provider, ref.model) or ref.provider, ref.model)
+
+    def _provider_of_bare(self, model: str, view: ConfigView) -> str:
+        """The provider of a model that is configured without one: the only one that lists it, else OpenClaw's rule."""
+        listing = [p for p, ids in self._listed_in_entries(view).items() if model in ids]
+        if len(listing) == 1:
+            return listing[0]
+        first = next(iter(self._providers))
+        return first if self._providers[first].model(model) else OPENCLAWS_PROVIDER
+
+    def _listed_in_entries(self, view: ConfigView) -> dict[str, tuple[str, ...]]:
+        """Provider → the ids that its entry lists."""
+        entries = {self._providers.named(p) or p.lower(): view.provider(p) for p in view.provider_ids}
+        return {p: tuple(model.id for model in entry.models) for p, entry in entries.items() if entry}
 
     def _specs(self, provider_id: str, view: ConfigView) -> Iterator[ModelSpec]:
         """A provider's models: the configured ones, then (unless replaced) the service's list or the built-in ones."""

@@ -189,7 +189,7 @@ def _provider_entry(
 ) -> list[Edit]:
     key = view.provider_key(provider_id)
     if key is None:
-        return [Edit(("models", "providers", provider_id), dict(entry))]
+        return [Edit(("models", "providers", provider_id), dict(entry))] if entry else []
     path = ("models", "providers", key)
     return [
         Edit((*path, name), value)

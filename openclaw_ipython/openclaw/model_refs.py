@@ -1,13 +1,14 @@
 """`provider/model` references and aliases: parsed and resolved. Pure.
 
 Rules as OpenClaw has them: a ref is split at its first `/`; the provider part ignores case, the model
-part keeps it; a bare word is an alias (ignoring case), then a model of the default provider.
+part keeps it; a bare word is an alias (ignoring case), then a model of the one configured provider that lists it,
+then a model of the default provider. An id with a `/` that a configured provider lists as it is typed is that model.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -42,7 +43,8 @@ class KnownModels(Struct, frozen=True):
 
     `aliases`: alias → ref text. `default_provider`: where a bare model name is looked for.
     `provider_of(id, model)`: the provider with an id as typed (it may depend on the model), or
-    None when there is none. `models`: provider → model ids; `closed`: providers that have no others.
+    None when there is none. `models`: provider → model ids; `closed`: providers that have no others; `listed`:
+    provider → the ids that its entry in the configuration lists.
     """
 
     aliases: Mapping[str, str]
@@ -50,6 +52,11 @@ class KnownModels(Struct, frozen=True):
     provider_of: Callable[[str, str], str | None]
     models: Mapping[str, tuple[str, ...]]
     closed: frozenset[str]
+    listed: Mapping[str, tuple[str, ...]] = {}
+
+    def listing(self, model: str) -> tuple[str, ...]:
+        """The configured providers that list a model id exactly as it is typed."""
+        return tuple(provider for provider, ids in self.listed.items() if model in ids)
 
 
 def resolve_model(word: str, known: KnownModels) -> ModelRef:
@@ -63,6 +70,12 @@ def resolve_model(word: str, known: KnownModels) -> ModelRef:
     if ref is None:
         return _bare(word, known)
     provider = known.provider_of(ref.provider, ref.model)
+    if provider is None or ref.model not in known.listed.get(provider, ()):
+        listing = known.listing(target)
+        if len(listing) == 1:
+            return ModelRef(listing[0], target)
+        if listing:
+            raise _several(target, listing)
     if provider is None:
         near = suggest(ref.provider, known.models)
         raise UnknownProvider(
@@ -79,7 +92,21 @@ def resolve_model(word: str, known: KnownModels) -> ModelRef:
     return ModelRef(provider, ref.model)
 
 
+def _several(word: str, providers: Sequence[str]) -> UnknownModel:
+    refs = tuple(f"{provider}/{word}" for provider in providers)
+    return UnknownModel(
+        _("{word!r} is a model of several services: {refs}", word=word, refs=", ".join(refs)),
+        suggestions=refs,
+        hint=_("name the service as well: {ref}", ref=refs[0]),
+    )
+
+
 def _bare(word: str, known: KnownModels) -> ModelRef:
+    listing = known.listing(word)
+    if len(listing) == 1:
+        return ModelRef(listing[0], word)
+    if listing and known.default_provider not in listing:
+        raise _several(word, listing)
     if word in known.models.get(known.default_provider, ()):
         return ModelRef(known.default_provider, word)
     raise _unknown_model(word, known.default_provider, known)

@@ -2,8 +2,7 @@
 
 What is shown is what the file has (`${NAME}` stays). A value is a secret by the name it stands under (`apiKey`,
 `botToken`, `password`) or by its own form; references (`${NAME}`) and placeholders (`qwen-oauth`, the name of a
-variable) are none. Changes go through the store. Keys that OpenClaw does not know are not created: it refuses a file
-that has one.
+variable) are none. Changes go through the store, which writes none that every release of OpenClaw refuses.
 """
 
 from __future__ import annotations
@@ -18,6 +17,8 @@ from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.config_file import INCLUDE
+from openclaw_ipython.openclaw.config_rules import CHECKED, added, top_level
 from openclaw_ipython.openclaw.config_view import is_marker
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, Json5Error, parse
 from openclaw_ipython.openclaw.keypaths import (
@@ -34,16 +35,7 @@ from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.config_view import ConfigView
-    from openclaw_ipython.openclaw.store import Store
-
-# The top-level keys that every release since February 2026 accepts.
-TOP_LEVEL = frozenset({
-    "$include", "$schema", "acp", "agents", "approvals", "audio", "auth", "bindings", "broadcast", "browser",
-    "canvasHost", "channels", "cli", "commands", "cron", "diagnostics", "discovery", "env", "gateway", "hooks",
-    "logging", "media", "memory", "messages", "meta", "models", "nodeHost", "plugins", "secrets", "session",
-    "skills", "talk", "tools", "ui", "update", "web", "wizard",
-})  # fmt: skip
-
+    from openclaw_ipython.openclaw.store import ConfigPlan, Store
 
 HIDDEN = "…"
 
@@ -70,10 +62,11 @@ class Setting(Struct, frozen=True):
 
 
 class Written(Struct, frozen=True):
-    """A change, and the file it was written to."""
+    """A change, the file it was written to, and notes for the user."""
 
     setting: Setting
     file: Path
+    notes: tuple[str, ...] = ()
 
 
 class Settings:
@@ -91,7 +84,7 @@ class Settings:
     def set(self, path: str, text: str, *, as_text: bool = False) -> Written:
         """Write a setting. `text` is read as JSON5 (`true`, `8192`, `{a: 1}`), and as a string where it is not.
 
-        Raises UsageError for a secret, for a key OpenClaw does not know, and for a part of a list.
+        Raises UsageError for a secret, for what every known release of OpenClaw refuses, and for a part of a list.
         """
         value = text if as_text else _value(text)
         segments = parse_path(path)
@@ -103,7 +96,7 @@ class Settings:
             _check_place(view.config, keys)
             return [Edit(keys, value)]
 
-        return Written(Setting(path_text(keys), value), self._store.edit_config(plan))
+        return self._written(keys, value, plan)
 
     def unset(self, path: str) -> Written:
         """Remove a setting from the file. Raises UsageError where there is none."""
@@ -113,11 +106,22 @@ class Settings:
             _check_place(view.config, keys)
             return [Edit(keys, REMOVE)]
 
-        return Written(Setting(path_text(keys), None), self._store.edit_config(plan))
+        return self._written(keys, None, plan)
+
+    def _written(self, keys: Keys, value: Any, plan: ConfigPlan) -> Written:
+        before = self._store.load().config.get(())
+        file = self._store.edit_config(plan)
+        notes = [
+            _("OpenClaw {releases} refuses {refusal}", releases=", ".join(one.releases), refusal=one)
+            for one in added(before, self._store.load().config.get(()))
+        ]
+        if keys[0] not in CHECKED and keys[0] != INCLUDE:
+            notes.append(_("what stands under {section} is not checked here", section=keys[0]))
+        return Written(Setting(path_text(keys), value), file, tuple(notes))
 
     def paths(self) -> list[str]:
         """The paths in the file and the top-level names OpenClaw knows: for completion."""
-        return list(dict.fromkeys([*paths_in(self._document()), *sorted(TOP_LEVEL)]))
+        return list(dict.fromkeys([*paths_in(self._document()), *sorted(top_level())]))
 
     def _document(self) -> Mapping[str, Any]:
         return self._store.load().config.config
@@ -200,17 +204,7 @@ def _value(text: str) -> Any:
 
 
 def _check_place(document: Mapping[str, Any], keys: Keys) -> None:
-    """Whether a member can stand at `keys`."""
-    if keys[0] not in document and keys[0] not in TOP_LEVEL:
-        near = suggest(keys[0], TOP_LEVEL)
-        raise UsageError(
-            _(
-                "OpenClaw has no setting {key!r} and refuses files with keys it does not know{suggestion}",
-                key=keys[0],
-                suggestion=did_you_mean(near),
-            ),
-            suggestions=near,
-        )
+    """Raise UsageError where `keys` lead into a list or below a single value."""
     for size in range(1, len(keys)):
         parent = value_at(document, keys[:size])
         if isinstance(parent, list):

@@ -137,8 +137,8 @@ class Store:
         """Change the configuration: `plan` gets it as it is now and returns edits. The file they are in.
 
         If another program writes meanwhile, `plan` is called again. A changed base URL is carried into
-        OpenClaw's `models.json`, whose stale value would win there. Raises DocumentError (nothing written)
-        and StoreBusy.
+        OpenClaw's `models.json`, whose stale value would win there. Raises DocumentError (nothing written),
+        StoreBusy, and UsageError for a change after which OpenClaw would refuse the file.
         """
         return self._edit_config(plan, None)[0]
 
@@ -271,6 +271,9 @@ class Store:
         for edit in edits:
             if not takes_effect(edit.value, after.raw(edit.path)):
                 raise _set_elsewhere(config, edit)
+        from openclaw_ipython.openclaw.config_rules import check_change  # loaded when something is changed
+
+        check_change(before.get(()), after.get(()))
         if config.storage == "sqlite":
             return [write]
         return [write, *self._catalog_writes(reader, before, after, provider_id)]

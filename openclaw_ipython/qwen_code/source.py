@@ -62,18 +62,21 @@ class QwenCode:
             return None
         return self._provider.base_url_from(named) if isinstance(named, str) and named.strip() else None
 
+    @property
+    def entry_command(self) -> str:
+        """The command that writes the entry with which the login is used, as OpenClaw of March 2026 writes it."""
+        url = self._provider.base_url if self._provider else ""
+        return f"%openclaw config set models.providers.{PROVIDER_ID} '{{baseUrl: \"{url}\", models: []}}'"
+
     def login_required(self, provider_id: str) -> LoginRequired:
         """The error for a provider without a usable login."""
         if self._provider is not None and provider_id == PROVIDER_ID and self.login() is not None:
-            entry = f"models.providers.{provider_id}"
-            # The entry as OpenClaw of March 2026 writes it.
-            slim = f'{{baseUrl: "{self._provider.base_url}", models: []}}'
             return LoginRequired(
                 _(
                     "a login of Qwen Code was found; to use it, openclaw.json needs the entry {entry}",
-                    entry=entry,
+                    entry=f"models.providers.{provider_id}",
                 ),
-                hint=_("%openclaw config set {entry} '{slim}', or %openclaw login", entry=entry, slim=slim),
+                hint=_("{command}, or %openclaw login", command=self.entry_command),
             )
         which = "" if provider_id == PROVIDER_ID else f" --provider {provider_id}"
         return LoginRequired(

@@ -209,10 +209,10 @@ def database_beside_json_logins(house):
         (plugin_off, "warning", "qwen-portal-auth", "disabled", "%openclaw plugins enable qwen-portal-auth"),
         (plain_http, "error", "far.baseUrl", "neither https", "baseUrl' https://far.example/v1"),
         (trailing_slash, "warning", "far.baseUrl", "slash", "baseUrl' https://far.example/v1"),
-        (no_base_url, "error", "far.baseUrl", "no base URL", "%openclaw config set 'models.providers.far.baseUrl'"),
+        (no_base_url, "error", "far.baseUrl", "missing", "%openclaw config set 'models.providers.far.baseUrl'"),
         (key_of_an_unset_variable, "error", "far.apiKey", "${FAR_KEY}", "models auth add --provider far"),
         (stale_catalogue, "warning", "models.json", "https://old.example/v1", "!rm "),
-        (profile_without_entry, "warning", "qwen-portal:default", "models.providers.qwen-portal", "baseUrl' https"),
+        (profile_without_entry, "warning", "qwen-portal:default", "models.providers.qwen-portal", "{baseUrl: "),
         (listed_but_not_stored, "warning", "far:default", "not stored", "config unset 'auth.profiles.far:default'"),
         (wrong_mode, "warning", "qwen-portal:default", "mode", "mode' oauth"),
         (order_of_lost_logins, "warning", "order of qwen-portal", "qwen-portal:gone", "auth order clear"),
@@ -303,7 +303,10 @@ def test_a_login_of_qwen_code_without_an_entry_is_a_note_with_the_command(house)
     (house.home.qwen_dir / "oauth_creds.json").chmod(0o600)
     (note,) = [f for f in examine(house) if f.check == "provider"]
     assert (note.severity, note.where) == ("note", "qwen-portal:qwen-cli")
-    assert note.fix == "%openclaw config set 'models.providers.qwen-portal.baseUrl' https://portal.qwen.ai/v1"
+    assert note.fix == (
+        "%openclaw config set 'models.providers.qwen-portal'"
+        " '{baseUrl: \"https://portal.qwen.ai/v1\", models: []}'"
+    )
 
 
 def test_the_worst_comes_first(signed_in):

@@ -22,7 +22,9 @@ from openclaw_ipython.diagnostics.scan import (
 )
 from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.openclaw.config_view import ConfigView
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers, built_in
+from openclaw_ipython.qwen_code.source import QwenCode
 
 KEY = "sk-made-up-0123456789abcdef"
 MODELS = b'{"object": "list", "data": [{"id": "qwen3:8b"}, {"id": "llava"}, {"id": "c"}, {"id": "d"}]}'
@@ -224,7 +226,7 @@ def test_settings_that_cannot_be_read_count_as_none(home, text):
 
 
 def test_without_a_login_of_qwen_code_there_is_no_result(home):
-    assert qwen_code_login(None, home, ConfigView({}), 0.0) == []
+    assert qwen_code_login(QwenCode(Store(home), PROVIDERS), home, ConfigView({}), 0.0) == []
 
 
 # -- all of it ---------------------------------------------------------------------------------
@@ -272,7 +274,10 @@ def test_a_qwen_code_login_without_an_entry_says_how_to_make_one(house, clock):
     write(house.home, "oauth_creds.json", creds)
     (found,) = scan(house)
     assert found.detail.startswith("expired")
-    assert found.command.startswith("%openclaw config set models.providers.qwen-portal.baseUrl https://")
+    assert found.command == (
+        "%openclaw config set models.providers.qwen-portal"
+        " '{baseUrl: \"https://portal.qwen.ai/v1\", models: []}'"
+    )
 
 
 def test_scanning_sends_no_login(house):

@@ -108,7 +108,9 @@ def test_a_secret_on_the_line_is_refused_and_not_repeated(house, settings, path,
     assert house.home.config_path.read_text("utf-8") == TEXT
 
 
-@pytest.mark.parametrize("text", ["${C_KEY}", "qwen-oauth", "C_API_KEY", '{source: "env", id: "C_KEY"}'])
+@pytest.mark.parametrize(
+    "text", ["${C_KEY}", "qwen-oauth", "C_API_KEY", '{source: "env", provider: "default", id: "C_KEY"}']
+)
 def test_a_reference_to_a_secret_is_written(settings, text):
     settings.set("models.providers.c.apiKey", text)
 
@@ -116,8 +118,8 @@ def test_a_reference_to_a_secret_is_written(settings, text):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("modls.mode", "no setting 'modls'"),
-        ("ipython.x", "no setting 'ipython'"),
+        ("modls.mode", "modls: unknown key"),
+        ("ipython.x", "ipython: unknown key"),
         ("agents.list[0].id", "set as a whole"),
         ("models.providers.c.baseUrl.more", "single value"),
     ],

@@ -29,7 +29,7 @@ ENTRY = {
     "baseUrl": "https://portal.qwen.ai/v1",
     "apiKey": "qwen-oauth",
     "api": "openai-completions",
-    "models": [{"id": "coder-model", "input": ["text"]}],
+    "models": [{"id": "coder-model", "name": "Qwen Coder", "input": ["text"]}],
 }
 CONFIG = """\
 // by hand
@@ -283,10 +283,12 @@ def test_variables_are_never_written_expanded(at):
     environ = {"U": "https://u", "K": "sk-hush"}
 
     def plan(view):
-        return [Edit(("models", "providers", "p"), {**view.get(("models", "providers", "p")), "api": "x"})]
+        return [
+            Edit(("models", "providers", "p"), {**view.get(("models", "providers", "p")), "api": "ollama"})
+        ]
 
     Store(at, Runtime(environ)).edit_config(plan)
-    assert at.config_path.read_text() == text.replace('"${K}"', '"${K}", "api": "x"')
+    assert at.config_path.read_text() == text.replace('"${K}"', '"${K}", "api": "ollama"')
 
 
 def test_an_edit_beside_an_include_wins(at):

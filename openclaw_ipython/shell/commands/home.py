@@ -62,7 +62,7 @@ def config_unset(session: Session, *, path: str) -> View:
 
 
 def _written(session: Session, written: Written, what: str) -> View:
-    details = (*written_to(written.file), *_restart(session))
+    details = (*written_to(written.file), *written.notes, *_restart(session))
     return MessageView(f"{written.setting.path}{what}", details=details)
 
 

@@ -31,7 +31,7 @@ def models_status(session: Session, *, json: bool, plain: bool, check: bool, pro
     if probe:
         status["auth"]["probes"] = reports.probes(session)
     if check:
-        reports.check(status)
+        reports.check(session, status)
     if json:
         return as_json(status)
     if plain:

@@ -14,7 +14,7 @@ from msgspec.structs import asdict
 
 from openclaw_ipython._version import __version__
 from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS
-from openclaw_ipython.errors import CheckFailed, LoginRequired
+from openclaw_ipython.errors import CheckFailed
 from openclaw_ipython.i18n import _
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.shell.commands.usage import today
@@ -81,9 +81,9 @@ def status(session: Session) -> dict[str, Any]:
         "imageModel": str(image) if image else None,
         "imageFallbacks": [str(ref) for ref in models.image_fallbacks()],
         "aliases": models.aliases(),
-        "allowed": [str(row.ref) for row in models.rows() if "configured" in row.tags],
+        "allowed": [str(ref) for ref in models.allowed()],
         "auth": {
-            "storePath": str(home.auth_profiles),
+            "storePath": str(accounts.store_path),
             "providers": providers,
             "missingProvidersInUse": missing,
             "oauth": {
@@ -150,13 +150,13 @@ def _profile_line(profile: dict[str, Any]) -> str:
     return " · ".join(words)
 
 
-def check(report: dict[str, Any]) -> None:
+def check(session: Session, report: dict[str, Any]) -> None:
     """Raise CheckFailed where `openclaw models status --check` would exit with 1 or 2."""
     profiles = report["auth"]["oauth"]["profiles"]
     expired = [p["profileId"] for p in profiles if p["status"] == "expired"]
     missing = report["auth"]["missingProvidersInUse"]
     if not report["resolvedDefault"]:
-        raise LoginRequired(_("no model is chosen and there is no login yet"), hint="%openclaw login")
+        raise session.client.accounts.no_model()
     if missing or expired:
         raise CheckFailed(
             _("login missing or expired: {logins}", logins=", ".join(missing + expired)),
