@@ -14,7 +14,8 @@ from msgspec import structs
 from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
 from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.stream import RetryPolicy, with_timeout
+from openclaw_ipython.chat.stream import RetryPolicy
+from openclaw_ipython.chat.time_limit import with_timeout
 from openclaw_ipython.chat.types import (
     Answered,
     ChatEvent,
@@ -23,6 +24,7 @@ from openclaw_ipython.chat.types import (
     Reply,
 )
 from openclaw_ipython.dispatch.failover import ResolvedRequest
+from openclaw_ipython.dispatch.host_memory import StoredHostMemory
 from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions
 from openclaw_ipython.dispatch.resolve import RequestResolver, messages_of
 from openclaw_ipython.dispatch.send import Sender
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.key_login import KeyLogins
     from openclaw_ipython.auth.sign_in import LoginEvent, LoginService
     from openclaw_ipython.auth.stored_logins import RemovedLogin, StoredLogins
+    from openclaw_ipython.chat.adjustments import HostMemory
     from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.diagnostics.doctor import Doctor
     from openclaw_ipython.diagnostics.probe import ProbeResult
@@ -104,6 +107,7 @@ class Client:
             explain=lambda error, resolved: self._login_service.explained(error, resolved.credential),
             record=self.recorder.record,
             remarks=self.recorder.warnings,
+            host_memory=StoredHostMemory(self._store.home.hosts, self.runtime.clock),
         )
 
     @cached_property
@@ -303,11 +307,17 @@ class Client:
             retry_policy=retry_policy or self._retry_policy,
         )
         vars(other.recording).update(vars(self.recording))
+        other._sender.host_memory = self._sender.host_memory
         return other
 
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
         """Where and how `resolved` is sent, without failover or a record of the login's outcome."""
         return self._sender.endpoint(resolved)
+
+    @property
+    def host_memory(self) -> HostMemory:
+        """What hosts have refused of requests."""
+        return self._sender.host_memory
 
     def tokens(self, resolved: ResolvedRequest) -> TokenSource:
         """The login of `resolved`, refreshed when needed."""

@@ -166,7 +166,12 @@ class ServiceError(_ServiceAnswer):
 
 
 class RateLimited(ServiceError):
-    """Too many requests for now; `retry_after` in seconds where the service said."""
+    """Too many requests for now; `retry_after` in seconds where the service said.
+
+    `others_answered`: in a batch, other requests were answered while this one was refused.
+    """
+
+    others_answered: bool = False
 
     def __init__(
         self,

@@ -126,7 +126,14 @@ class LocalRunner:
 
             made = self._route.chat_request(request)
             try:
-                return await send_request(endpoint, made, self._throttle, str(route.ref), record)
+                return await send_request(
+                    endpoint,
+                    made,
+                    self._throttle,
+                    str(route.ref),
+                    on_end=record,
+                    notify=self._batch.notify,
+                )
             except OpenClawError as error:
                 if not affects_every_item(error) or not await self._change_route(route, error):
                     raise

@@ -231,7 +231,7 @@ class _MapCall(Struct, eq=False):
                 checkpoint,
                 fail_fast=self.on_error == "raise",
                 cache=cache,
-                notify=results.notes.append,
+                notify=results.note,
                 login_error=login_error,
                 breaker=CircuitBreaker(self.limits.concurrency),
             )

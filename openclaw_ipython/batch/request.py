@@ -14,14 +14,15 @@ from msgspec.structs import replace
 
 from openclaw_ipython.chat.adapt import adapt
 from openclaw_ipython.chat.collect import Collector
+from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.stream import RetryPolicy, stream_chat
+from openclaw_ipython.chat.types import AdjustmentNotice
 from openclaw_ipython.errors import (
     AuthError,
     ConfigError,
     OpenClawError,
     QuotaExceeded,
     RateLimited,
-    RequestRejected,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ _QUOTA_PERIOD = 60.0  # seconds; a token quota per minute that is refused withou
 
 
 class Throttle:
-    """Delays requests as the rate limiter demands, in the order they arrive. `monotonic` is a clock in seconds."""
+    """Delays requests as the rate limiter demands, in the order they arrive.
+
+    `monotonic` is a clock in seconds. `answers` counts the requests that were answered.
+    """
 
     def __init__(
         self,
@@ -55,6 +59,7 @@ class Throttle:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.limiter = limiter
+        self.answers = 0
         self._monotonic = monotonic
         self._sleep = sleep
         self._turn = asyncio.Lock()
@@ -73,6 +78,7 @@ class Throttle:
 
     def answered(self, permit: Permit, reply: Reply) -> None:
         """The request was answered."""
+        self.answers += 1
         usage = reply.usage
         tokens = (usage.input_tokens, usage.output_tokens) if usage else (None, None)
         self.limiter.answered(permit, tokens, self._monotonic())
@@ -101,19 +107,26 @@ async def send_request(
     request: ChatRequest,
     throttle: Throttle,
     model: str,
+    *,
     on_end: OnRequestEnd = lambda *_: None,
+    notify: Callable[[str], None] = lambda _: None,
 ) -> Reply:
-    """Send one request. Raises what `stream_chat` raises, and RateLimited when waiting did not help."""
+    """Send one request. Raises what `stream_chat` raises, and RateLimited when waiting did not help.
+
+    `notify` is given the notes about a request that was changed because the host refused a part of it.
+    """
     characters = prompt_length(request)
+    answered_before = throttle.answers
     for attempt in range(MAX_REFUSALS + 1):
         permit = await throttle.acquire(characters)
         outcome, reply = "interrupted", None
         try:
-            reply = await _collect(endpoint, request, model)
+            reply = await _collect(endpoint, request, model, notify)
         except RateLimited as error:
             outcome = type(error).__name__
             throttle.refused(permit, error)
             if attempt == MAX_REFUSALS or (error.retry_after or 0) > MAX_RETRY_AFTER:
+                error.others_answered = throttle.answers > answered_before
                 raise
         except BaseException as error:
             outcome = type(error).__name__ if isinstance(error, OpenClawError) else outcome
@@ -128,10 +141,14 @@ async def send_request(
     raise AssertionError("the loop returns or raises")
 
 
-async def _collect(endpoint: ChatEndpoint, request: ChatRequest, model: str) -> Reply:
+async def _collect(
+    endpoint: ChatEndpoint, request: ChatRequest, model: str, notify: Callable[[str], None]
+) -> Reply:
     collector = Collector(model, endpoint.runtime.monotonic())
     async with aclosing(stream_chat(endpoint, request)) as events:
         async for event in events:
+            if isinstance(event, AdjustmentNotice):
+                notify(event.text)
             collector.add(event, endpoint.runtime.monotonic())
     return collector.reply(endpoint.runtime.monotonic())
 
@@ -177,8 +194,8 @@ def _is_plain_text(message: Message) -> bool:
 def affects_every_item(error: OpenClawError) -> bool:
     """Whether every other item would fail alike: no login, no quota, no such model, an invalid configuration."""
     match error:
-        case AuthError() | ConfigError() | QuotaExceeded() | RateLimited():
+        case RateLimited():
+            return not error.others_answered
+        case AuthError() | ConfigError() | QuotaExceeded():
             return True
-        case RequestRejected(status=404) | RequestRejected(code="model_not_found"):
-            return True
-    return False
+    return is_unknown_model(error)

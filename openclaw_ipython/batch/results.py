@@ -137,6 +137,11 @@ class Results(Sequence[Any]):
         self.tally = Tally()
         self.notes: list[str] = []
 
+    def note(self, text: str) -> None:
+        """Add a notice, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
     def add(self, result: ItemResult, item: Any) -> None:
         """Add the result of an item, in any order."""
         missing = result.position + 1 - len(self._results)

@@ -11,7 +11,7 @@ from openclaw_ipython.batch.request import RequestTemplate, affects_every_item
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.dispatch.failover import Failover
 from openclaw_ipython.dispatch.send import SentRequest, priced
-from openclaw_ipython.errors import OpenClawError, ServiceUnavailable
+from openclaw_ipython.errors import OpenClawError, RateLimited, ServiceUnavailable
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.errors import LoginRequired
     from openclaw_ipython.structured.loop import ModelRequest
+
+_RATE_LIMITED_ITEMS = 3
+"""How many items in a row may be refused with "too many requests" until their waiting ends."""
 
 Finished = tuple[ItemResult, Any]
 """The result of an item, and the item."""
@@ -130,8 +133,10 @@ class CircuitBreaker:
             self._any_success, self._failures_in_a_row = True, 0
             return False
         self._failures_in_a_row += 1
-        if affects_every_item(error):
+        if affects_every_item(error) and not isinstance(error, RateLimited):
             return True
         if not self._any_success:
-            return self._failures_in_a_row >= self._threshold
+            return affects_every_item(error) or self._failures_in_a_row >= self._threshold
+        if isinstance(error, RateLimited):  # the last item may be the only one that is refused
+            return affects_every_item(error) and self._failures_in_a_row >= _RATE_LIMITED_ITEMS
         return isinstance(error, ServiceUnavailable) and self._failures_in_a_row >= 3 * self._threshold

@@ -15,6 +15,7 @@ from msgspec import Struct
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
+from openclaw_ipython.chat.adjustments import HostMemory
 from openclaw_ipython.chat.stream import ChatEndpoint
 from openclaw_ipython.errors import LoginRequired, OpenClawError
 from openclaw_ipython.net.http import HttpClient
@@ -58,7 +59,8 @@ def _envelope(token: str) -> CredentialEnvelope:
 class Chunk(Struct, frozen=True, eq=False):
     """Requests for one worker. `login` is None for a server that needs none.
 
-    `window` and `delay` are those of `RateLimiter`, from an earlier chunk. `id` is unique, because some schedulers run
+    `window` and `delay` are those of `RateLimiter`, from an earlier chunk, and `adjustments` what the host is known to
+    need. `id` is unique, because some schedulers run
     equal calls only once.
     """
 
@@ -73,6 +75,7 @@ class Chunk(Struct, frozen=True, eq=False):
     window: float | None
     requests: tuple[ChatRequest, ...]
     delay: float = 0.0
+    adjustments: tuple[str, ...] = ()
 
     def __repr__(self) -> str:  # schedulers log the arguments of calls
         return f"Chunk({len(self.requests)} requests for {self.name})"
@@ -82,7 +85,8 @@ class ChunkResult(Struct, frozen=True, eq=False):
     """The results of a chunk: a reply or an error for each request, None for one that was not sent.
 
     Requests are not sent after an error that affects all of them: `error`. `refusals` counts "too many requests",
-    `window` and `next_delay` are for the rate limiter of the next chunk.
+    `window` and `next_delay` are for the rate limiter of the next chunk. `adjustments` are what the host needs, `notes`
+    the notes about them.
     """
 
     results: tuple[Reply | OpenClawError | None, ...]
@@ -90,6 +94,8 @@ class ChunkResult(Struct, frozen=True, eq=False):
     window: float
     refusals: int
     next_delay: float = 0.0
+    adjustments: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def login_refused(self) -> bool:
@@ -116,6 +122,7 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
     remaining = iter(enumerate(chunk.requests))
     async with HttpClient() as http:
         exchange = _exchange(chunk, http)
+        notes: dict[str, None] = {}
         throttle = Throttle(limiter, time.monotonic, asyncio.sleep)
 
         async def work() -> None:
@@ -123,7 +130,9 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
                 if fatal:
                     return
                 try:
-                    results[at] = await send_request(exchange, request, throttle, chunk.model)
+                    results[at] = await send_request(
+                        exchange, request, throttle, chunk.model, notify=notes.setdefault
+                    )
                 except OpenClawError as error:
                     if affects_every_item(error):
                         fatal.append(error)
@@ -132,13 +141,23 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
 
         await asyncio.gather(*(work() for _ in range(chunk.limits.concurrency)))
     error = fatal[0] if fatal else None
+    model = chunk.requests[0].model if chunk.requests else ""
     return ChunkResult(
-        tuple(results), error, limiter.window, limiter.refusals, limiter.next_delay(time.monotonic())
+        tuple(results),
+        error,
+        limiter.window,
+        limiter.refusals,
+        limiter.next_delay(time.monotonic()),
+        tuple(exchange.host_memory.known(chunk.url, model)),
+        tuple(notes),
     )
 
 
 def _exchange(chunk: Chunk, http: HttpClient) -> ChatEndpoint:
     source = FixedToken(chunk.login.secret()) if chunk.login is not None else NoToken()
+    memory = HostMemory()
+    if chunk.requests:
+        memory.learn(chunk.url, chunk.requests[0].model, chunk.adjustments)
     return ChatEndpoint(
         http=http,
         url=chunk.url,
@@ -148,4 +167,5 @@ def _exchange(chunk: Chunk, http: HttpClient) -> ChatEndpoint:
         retry_policy=RETRY_POLICY,
         dialect=chunk.dialect,
         refused_key_hint=chunk.wrong_key,
+        host_memory=memory,
     )

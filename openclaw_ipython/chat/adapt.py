@@ -1,4 +1,4 @@
-"""Adapts a request to the dialect of a host, and revises it after a refusal. Pure."""
+"""Adapts a request to the dialect of a host. Pure. What is changed after a refusal is in `adjustments`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from openclaw_ipython.chat.thinking import (
     unsupported,
 )
 from openclaw_ipython.chat.types import Message
-from openclaw_ipython.errors import OpenClawError, RequestRejected, UsageError
+from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
@@ -62,7 +62,7 @@ def adapt(request: ChatRequest, dialect: Dialect, family: Family = "") -> Adapte
         messages=messages,
         temperature=temperature,
         extra=extra,
-        optional=frozenset(added) - set(request.extra),
+        optional=request.optional | (frozenset(added) - set(request.extra)),
     )
     notes += tuple(
         _("{name} was left out: this host does not take it", name=name) for name in sorted(dropped)
@@ -312,55 +312,3 @@ def begin_with_marks(messages: Sequence[Message]) -> tuple[Message, ...]:
         messages if messages and messages[0].role == "system" else (Message("system", ""), *messages)
     )
     return (first if has_cache_marks([first]) else with_cache_mark(first), *others)
-
-
-# -- after a refusal -----------------------------------------------------------------------
-
-# other names of a field in refusals
-_OTHER_NAMES = {"response_format": ("json mode", "json_schema", "json_object", "structured output")}
-
-
-class Revision(Struct, frozen=True):
-    """A request to send instead of a refused one, and a note about the difference, or an empty one."""
-
-    request: ChatRequest
-    note: str
-
-
-def revise(request: ChatRequest, error: OpenClawError, dialect: Dialect) -> Revision | None:
-    """What to send after a refusal that names a field or form; None when it names none.
-
-    Only fields that `adapt` added are changed, never those the user gave.
-    """
-    if not isinstance(error, RequestRejected) or error.status not in {400, 422}:
-        return None
-    text = str(error).lower()
-    added = request.optional & set(request.extra)
-    if "enable_thinking" in text and "enable_thinking" in added:
-        return _with_flag_flipped(request, text)
-    if dialect.name == "portal" and not has_cache_marks(request.messages[:1]) and "bad request" in text:
-        return Revision(structs.replace(request, messages=begin_with_marks(request.messages)), "")
-    refused = {name for name in added if name in text or any(w in text for w in _OTHER_NAMES.get(name, ()))}
-    if not refused:
-        return None
-    left = {name: value for name, value in request.extra.items() if name not in refused}
-    names = ", ".join(sorted(refused))
-    return Revision(
-        structs.replace(request, extra=left),
-        _("asked again without {names}, which the service refuses", names=names),
-    )
-
-
-def _with_flag_flipped(request: ChatRequest, text: str) -> Revision | None:
-    """The request with the value of `enable_thinking` that the service asks for."""
-    want = True if re.search(r"must be (set to )?true", text) else None
-    want = False if re.search(r"must be (set to )?false", text) else want
-    if want is None or request.extra.get("enable_thinking") is want:
-        return None
-    others = {n: v for n, v in request.extra.items() if n not in {"thinking_budget", "reasoning_effort"}}
-    note = (
-        _("{model} answers only with thinking", model=request.model)
-        if want
-        else _("{model} answers only without thinking", model=request.model)
-    )
-    return Revision(structs.replace(request, extra={**others, "enable_thinking": want}), note)

@@ -55,10 +55,10 @@ def encode(request: ChatRequest) -> dict[str, Any]:
     return body
 
 
-def encode_bytes(request: ChatRequest) -> bytes:
-    """The body as bytes. A lone surrogate becomes U+FFFD. Raises UsageError for values that JSON does not have."""
+def to_bytes(body: Mapping[str, Any]) -> bytes:
+    """A body as bytes. A lone surrogate becomes U+FFFD. Raises UsageError for values that JSON does not have."""
     try:
-        text = json.dumps(encode(request), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(_("the request cannot be written as JSON: {error}", error=error)) from None
     return paired(text).encode()

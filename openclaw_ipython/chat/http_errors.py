@@ -39,7 +39,13 @@ _INTERNAL_CODE = (
 )
 _OVERDUE = r"(?i)access denied.{0,80}(overdue|good standing)"
 _PLAN_ONLY = r"(?i)only available for coding agents"
-_NO_SUCH_MODEL = r"(?i)model .{0,120}(is not supported|does not exist|not found)"
+_NO_SUCH_MODEL = (
+    r"(?i)\bmodel:? +[`'\"]?[\w./:@-]+[`'\"]? (is not supported|does not exist|is not found|not found|is not available)"
+    r"|\bmodel .{0,120}(does not exist|not found)|model not exist|(invalid|unknown|no such) model\b"
+    r"|is not a valid model"
+)
+_NO_SUCH_MODEL_CODES = {"model_not_found", "unknown_model", "invalid_model", "deploymentnotfound"}
+_TOO_LARGE = r"(?i)request too large"
 _CODE_FIRST = r"([A-Za-z][\w.]{2,60}):"
 
 
@@ -79,23 +85,36 @@ def error_in(parsed: Any, *known: Secret, request_id: str = "") -> ErrorDetails 
     error = parsed.get("error") or parsed.get("errors")  # `errors` is ModelScope's
     if isinstance(error, dict) and error:
         code = error.get("code") or error.get("type")
-        return ErrorDetails(_excerpt(error.get("message"), known), _word(code, known), request_id)
+        return ErrorDetails(_excerpt(_sentence(error.get("message")), known), _word(code, known), request_id)
     if isinstance(error, str) and error:
         return ErrorDetails(_excerpt(error, known), request_id=request_id)
     if "choices" not in parsed and (parsed.get("message") or parsed.get("code")):
         message, code = parsed.get("message"), parsed.get("code")
-        return ErrorDetails(_excerpt(message, known), _word(code, known), request_id)
+        return ErrorDetails(_excerpt(_sentence(message), known), _word(code, known), request_id)
     ret = parsed.get("ret")
     if isinstance(ret, list) and ret:  # the gateway's own refusal, {"ret": ["FAIL_SYS_…"]}
         return ErrorDetails(_excerpt(" ".join(map(str, ret[:5])), known), _word(ret[0], known), request_id)
     if "choices" not in parsed and "detail" in parsed:  # the form of FastAPI servers
-        return ErrorDetails(_excerpt(_detail(parsed["detail"]), known), request_id=request_id)
+        return ErrorDetails(_excerpt(_sentence(parsed["detail"]), known), request_id=request_id)
     return ErrorDetails(_excerpt(error, known), request_id=request_id) if error else None
 
 
-def _detail(detail: Any) -> str:
-    rows = detail if isinstance(detail, list) else [detail]
-    return " · ".join(str(row.get("msg", row) if isinstance(row, dict) else row) for row in rows[:3])
+def _sentence(message: Any) -> Any:
+    """A message as text; that of a FastAPI server is a list of `{"loc", "msg"}`, which some put into a `detail`."""
+    if isinstance(message, dict):
+        message = message.get("detail", message.get("message", message))
+    if not isinstance(message, list):
+        return message
+    return " · ".join(map(_fault, message[:3]))
+
+
+def _fault(row: Any) -> str:
+    """One fault of a field: `stream_options: Extra inputs are not permitted`."""
+    if not isinstance(row, dict) or "msg" not in row:
+        return str(row)
+    places = row.get("loc")
+    names = [str(place) for place in places if place != "body"] if isinstance(places, (list, tuple)) else []
+    return f"{'.'.join(names)}: {row['msg']}" if names else str(row["msg"])
 
 
 def error_in_text(text: object, *known: Secret) -> ErrorDetails:
@@ -132,6 +151,12 @@ def error_for(
         return QuotaExceeded(
             _("the account has an unpaid bill or no balance: {reason}", reason=text), **about
         )
+    if status in {413, 429} and re.search(_TOO_LARGE, details.message):
+        return RequestRejected(
+            _("the request is too large for this service: {reason}", reason=text),
+            hint=_("a shorter prompt, fewer images or attachments, or another model"),
+            **about,
+        )
     if _throttled(status, code):
         hint = _later(retry_after, _("wait a moment, then run the cell again"))
         return RateLimited(
@@ -153,11 +178,7 @@ def error_for(
             hint=hint,
             **about,
         )
-    if (
-        status == 404
-        or code == "model_not_found"
-        or (status == 400 and re.search(_NO_SUCH_MODEL, details.message))
-    ):
+    if status == 404 or code in _NO_SUCH_MODEL_CODES or (status == 400 and _names_no_model(details.message)):
         return RequestRejected(_("not found: {reason}", reason=text), hint="%openclaw models list", **about)
     if _broken(status, code):
         hint = _later(retry_after, _("try again later"))
@@ -169,6 +190,18 @@ def error_for(
     return RequestRejected(
         _("the service refused{number}: {reason}", number=_in_brackets(status), reason=text), **about
     )
+
+
+def is_unknown_model(error: OpenClawError) -> bool:
+    """Whether the service has no such model, by the status, the code or the words of its error."""
+    if not isinstance(error, RequestRejected):
+        return False
+    code = error.code.lower()
+    return error.status == 404 or code in _NO_SUCH_MODEL_CODES or _names_no_model(str(error))
+
+
+def _names_no_model(message: str) -> bool:
+    return re.search(_NO_SUCH_MODEL, message) is not None
 
 
 def retryable(status: int, details: ErrorDetails) -> bool:

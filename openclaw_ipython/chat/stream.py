@@ -10,20 +10,27 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from openclaw_ipython.chat.adapt import Revision, revise
-from openclaw_ipython.chat.completions import ANSWER_LIMIT, AnswerDecoder, decode_completion, encode_bytes
+from openclaw_ipython.chat.adjustments import REFUSAL_LENGTH, AdjustedRequest, HostMemory
+from openclaw_ipython.chat.completions import (
+    ANSWER_LIMIT,
+    AnswerDecoder,
+    decode_completion,
+    joined,
+    to_bytes,
+)
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after, retryable
-from openclaw_ipython.chat.types import ChatEvent, ChatRequest, Notice, TextDelta
+from openclaw_ipython.chat.types import AdjustmentNotice, ChatEvent, ChatRequest, Notice
 from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_path, wrong_address
 from openclaw_ipython.errors import (
+    AuthError,
     LoginRequired,
     OpenClawError,
     ProtocolError,
+    QuotaExceeded,
     RateLimited,
-    RequestRejected,
     ServiceUnavailable,
     StreamBroken,
 )
@@ -80,9 +87,9 @@ class ChatEndpoint(Struct, frozen=True):
     """Where and how a request is sent.
 
     `url` is the full address of the completions endpoint, `name` the service's name in messages. `auth` applies the
-    login. `dialect` is what the host accepts. `refused_key_hint` is the hint of the error for a refused key,
-    `unreachable_hint` of that for a server that is not there. `may_load`: it is a local server, which may take any
-    time to load a model before it answers.
+    login. `dialect` is what the host accepts, `host_memory` what hosts have refused so far. `refused_key_hint` is the
+    hint of the error for a refused key, `unreachable_hint` of that for a server that is not there. `may_load`: it is a
+    local server, which may take any time to load a model before it answers.
     """
 
     http: HttpClient
@@ -95,6 +102,7 @@ class ChatEndpoint(Struct, frozen=True):
     refused_key_hint: str = ""
     unreachable_hint: str = ""
     may_load: bool = False
+    host_memory: HostMemory = field(default_factory=HostMemory)
 
     @property
     def base_url(self) -> str:
@@ -109,38 +117,36 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
     ProtocolError; StreamBroken when the answer ends without a finish reason; UsageError when the
     request cannot be written as JSON; the errors of `auth`.
     """
-    revision: Revision | None = None
+    sent = AdjustedRequest(request, at.host_memory.known(at.url, request.model), at.dialect.name)
     attempt = 0
     while True:
-        try:
-            response = await _send(at, revision.request if revision else request)
-        except RequestRejected as error:
-            revision = None if revision else revise(request, error, at.dialect)
-            if revision is None:
-                raise
-            if revision.note:
-                yield Notice(revision.note)
-            response = await _send(at, revision.request)
-        if isinstance(response, Response):
-            if attempt:
-                yield Notice(_("sent {count} times", count=attempt + 1))
+        failure = await _send(at, sent)
+        if isinstance(failure, Response):
+            begun = False
             try:
-                with translated(at.name):
-                    async with aclosing(_answer(at, response)) as events:
-                        async for event in events:
-                            yield event
-            finally:
-                await response.aclose()
+                async with aclosing(_answer_to(at, sent, request, failure)) as events:
+                    async for event in events:
+                        if not begun and attempt:
+                            yield Notice(_("sent {count} times", count=attempt + 1))
+                        begun = True
+                        yield event
+            except OpenClawError as error:  # an error in a response with a status of success
+                if begun or not _may_name_a_part(error) or not sent.revise(str(error)):
+                    raise
+                continue
             return
-        if at.may_load and _is_loading(response.error):
+        if _may_name_a_part(failure.error) and sent.revise(failure.refusal):
+            continue
+        if at.may_load and _is_loading(failure.error):
             yield Notice(loading_text(at.name), seconds=0)
             await at.runtime.sleep(1.0)
             continue
-        wait = _wait(at, attempt, response.retry_after)
-        paced = isinstance(response.error, RateLimited) and not at.retry_policy.retry_rate_limits
-        if paced or attempt == at.retry_policy.retries or wait > at.retry_policy.max_wait:
-            raise response.error
-        yield Notice(_("{error} · trying again", error=response.error), seconds=wait)
+        wait = _wait(at, attempt, failure.retry_after)
+        paced = isinstance(failure.error, RateLimited) and not at.retry_policy.retry_rate_limits
+        last = attempt == at.retry_policy.retries or wait > at.retry_policy.max_wait
+        if not failure.retryable or paced or last:
+            raise failure.error
+        yield Notice(_("{error} · trying again", error=failure.error), seconds=wait)
         await at.runtime.sleep(wait)
         attempt += 1
 
@@ -155,11 +161,50 @@ def _is_loading(error: OpenClawError) -> bool:
     return isinstance(error, ServiceUnavailable) and "loading model" in str(error).lower()
 
 
-class _Retryable(Struct, frozen=True):
-    """A request that was not answered and may be sent again."""
+def _may_name_a_part(error: OpenClawError) -> bool:
+    """Whether an error may be about a part of the request, whatever its status is."""
+    return not isinstance(error, (AuthError, RateLimited, QuotaExceeded))
+
+
+async def _answer_to(
+    at: ChatEndpoint, sent: AdjustedRequest, request: ChatRequest, response: Response
+) -> AsyncGenerator[ChatEvent, None]:
+    """The events of a successful response, after the notes about adjustments, which the host is remembered to need.
+
+    An answer that was streamed although the request did not ask for it is given at its end.
+    """
+    held: list[ChatEvent] = []
+    holds, begun = sent.body["stream"] and not request.stream, False
+    try:
+        with translated(at.name):
+            async with aclosing(_answer(at, response)) as events:
+                async for event in events:
+                    if not begun:
+                        begun = True
+                        at.host_memory.learn(at.url, request.model, sent.learned)
+                        for note in sent.notes():
+                            yield AdjustmentNotice(note)
+                    if holds:
+                        held.append(event)
+                    else:
+                        yield event
+    except OpenClawError:
+        for event in joined(iter(held)):
+            yield event
+        raise
+    finally:
+        await response.aclose()
+    for event in joined(iter(held)):
+        yield event
+
+
+class _Failure(Struct, frozen=True):
+    """A request that was not answered. `refusal` is what the host says, searched for parts of the request."""
 
     error: OpenClawError
     retry_after: float | None
+    retryable: bool = True
+    refusal: str = ""
 
 
 def _wait(at: ChatEndpoint, attempt: int, asked: float | None) -> float:
@@ -168,17 +213,17 @@ def _wait(at: ChatEndpoint, attempt: int, asked: float | None) -> float:
     return float(at.retry_policy.first_wait * 2**attempt * (1 + at.runtime.random()))
 
 
-async def _send(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable:
-    """An open, successful response, which the caller closes, or an error that may be retried."""
+async def _send(at: ChatEndpoint, sent: AdjustedRequest) -> Response | _Failure:
+    """An open, successful response, which the caller closes, or the failure."""
     with translated(at.name, at.unreachable_hint):
         try:
-            response = await _open(at, request)
+            response = await _open(at, sent)
         except ReadTimeout:
             raise _silent(at) from None
         except HTTPError as error:
             if not undelivered(error):
                 raise
-            return _Retryable(service_error(error, at.name, at.unreachable_hint), None)
+            return _Failure(service_error(error, at.name, at.unreachable_hint), None)
         if response.is_success:
             return response
         try:
@@ -187,14 +232,14 @@ async def _send(at: ChatEndpoint, request: ChatRequest) -> Response | _Retryable
             await response.aclose()
 
 
-async def _open(at: ChatEndpoint, request: ChatRequest) -> Response:
+async def _open(at: ChatEndpoint, sent: AdjustedRequest) -> Response:
     return await at.http.send(
         "POST",
         at.url,
-        content=encode_bytes(request),
+        content=to_bytes(sent.body),
         headers={
-            **request.headers,
-            "Accept": "text/event-stream" if request.stream else "application/json",
+            **sent.headers,
+            "Accept": "text/event-stream" if sent.body["stream"] else "application/json",
             "Content-Type": "application/json",
         },
         auth=at.auth,
@@ -202,8 +247,8 @@ async def _open(at: ChatEndpoint, request: ChatRequest) -> Response:
     )
 
 
-async def _failed(at: ChatEndpoint, response: Response) -> _Retryable:
-    """The error of a response: returned if it may be retried, else raised."""
+async def _failed(at: ChatEndpoint, response: Response) -> _Failure:
+    """The failure that a response reports. Raises ProtocolError for a redirect."""
     status = response.status_code
     if response.is_redirect or 300 <= status < 400:
         raise ProtocolError(
@@ -227,9 +272,8 @@ async def _failed(at: ChatEndpoint, response: Response) -> _Retryable:
     error = error_for(status, details, retry_after=wait)
     if at.refused_key_hint and isinstance(error, LoginRequired):
         error.hint = at.refused_key_hint
-    if not retryable(status, details):
-        raise error
-    return _Retryable(error, wait)
+    refusal = body[: 2 * REFUSAL_LENGTH].decode("utf-8", "replace")
+    return _Failure(error, wait, retryable(status, details), refusal)
 
 
 def _token_of(response: Response) -> Secret:
@@ -395,38 +439,3 @@ async def announced(
         yield event
         async for event in events:
             yield event
-
-
-async def with_timeout(
-    seconds: float, events: AsyncGenerator[ChatEvent, None]
-) -> AsyncGenerator[ChatEvent, None]:
-    """`events`, if the last of them comes within `seconds` from now.
-
-    Raises StreamBroken (its `.partial` is the text so far) if text has arrived by then, else ServiceUnavailable.
-    """
-    end = asyncio.get_running_loop().time() + seconds
-    texts: list[str] = []
-    async with aclosing(events):
-        while True:
-            try:
-                # only the wait is timed: a timeout around the `yield` would interrupt the receiver
-                async with asyncio.timeout_at(end):
-                    event = await anext(events)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise _timed_out(seconds, "".join(texts)) from None
-            if isinstance(event, TextDelta):
-                texts.append(event.text)
-            yield event
-
-
-def _timed_out(seconds: float, partial: str) -> ServiceUnavailable | StreamBroken:
-    if not partial:
-        return ServiceUnavailable(
-            _("no answer within {seconds} s", seconds=f"{seconds:g}"),
-            hint=_("--timeout S waits longer; without it there is no limit"),
-        )
-    error = StreamBroken(_("the answer took longer than {seconds} s", seconds=f"{seconds:g}"))
-    error.partial = partial
-    return error

@@ -31,8 +31,8 @@ class ChatRequest(Struct, frozen=True):
     `max_tokens` limits the answer. None leaves a choice to the service. `extra` are further request fields, sent
     unchanged, `tools` among them; `headers` are further request headers. `thinking` is a level (`off`, `on`, `low`,
     `medium`, `high`) and `schema` what the answer has to fit (`{"name": …, "schema": a JSON schema}`): `adapt` turns
-    both into fields of the host. `optional` are the fields of `extra` that `adapt` added, which may be left out when
-    the host refuses them.
+    both into fields of the host. `optional` are the fields of `extra` that `adapt` added, and `max_tokens` where it is
+    not the user's: they may be left out when the host refuses them.
     """
 
     model: str
@@ -84,6 +84,10 @@ class Notice:
 
     text: str
     seconds: float | None = None
+
+
+class AdjustmentNotice(Notice):
+    """A notice that the request was changed because the host refused a part of it."""
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,9 @@ class Probe:
         return [found[provider] for provider in sorted(found)]
 
     async def _provider(self, ref: ModelRef, limit: asyncio.Semaphore) -> list[ProbeResult]:
-        request = ChatRequest(ref.model, (Message("user", PROMPT),), max_tokens=MAX_TOKENS)
+        request = ChatRequest(
+            ref.model, (Message("user", PROMPT),), max_tokens=MAX_TOKENS, optional=frozenset({"max_tokens"})
+        )
         try:
             if not ref.model:
                 return [_unsent(ref, "no_model", "no model of this service is known")]

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
+from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.types import Answering, Notice
 from openclaw_ipython.errors import (
     LoginRequired,
@@ -189,7 +190,7 @@ def scope_of(error: OpenClawError) -> Scope | None:
             return "limit"
         case ServiceUnavailable() | ProtocolError() | StreamBroken():
             return "model"
-        case RequestRejected(status=403 | 404) | RequestRejected(code="model_not_found"):
+        case RequestRejected() if error.status == 403 or is_unknown_model(error):
             return "model"
     return None
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     from openclaw_ipython.auth.accounts import Accounts
+    from openclaw_ipython.chat.adjustments import HostMemory
     from openclaw_ipython.chat.types import Usage
     from openclaw_ipython.net.http import HttpClient
     from openclaw_ipython.runtime.env import Runtime
@@ -52,7 +53,7 @@ class Sender:
 
     `http` opens that client at the first use. `explain` may replace the last error by one that says more. `record`
     gets every attempt when it is over, however it ended; `remarks` gives the notes about a provider that has
-    answered. Both must neither raise nor block.
+    answered. Both must neither raise nor block. `host_memory` is what hosts have refused so far.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Sender:
         explain: Callable[[OpenClawError, ResolvedRequest], OpenClawError],
         record: Callable[[SentRequest], None],
         remarks: Callable[[str], list[str]],
+        host_memory: HostMemory,
     ) -> None:
         self._accounts = accounts
         self._runtime = runtime
@@ -73,6 +75,7 @@ class Sender:
         self._explain = explain
         self._record = record
         self._remarks = remarks
+        self.host_memory = host_memory
         self._sources: dict[str, StoredTokens] = {}
         self._warnings: list[str] = []
 
@@ -158,6 +161,7 @@ class Sender:
             refused_key_hint=resolved.refused_key_hint,
             unreachable_hint=resolved.unreachable_hint,
             may_load=resolved.may_load,
+            host_memory=self.host_memory,
         )
 
     def tokens(self, resolved: ResolvedRequest) -> TokenSource:

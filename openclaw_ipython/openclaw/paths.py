@@ -73,6 +73,11 @@ class Home(Struct, frozen=True):
         """Our list of the models that services offer."""
         return self.own_dir / "catalogue.json"
 
+    @property
+    def hosts(self) -> Path:
+        """What hosts have refused of requests."""
+        return self.own_dir / "hosts.json"
+
 
 def locate(
     environ: Mapping[str, str],

@@ -52,7 +52,9 @@ class Connection:
         self.transport, self.clock, self.auth, self.url = transport, clock, auth, url
 
     def endpoint(self, http, policy):
+        memory = {"host_memory": policy.pop("host_memory")} if "host_memory" in policy else {}
         return ChatEndpoint(
+            **memory,
             http=http,
             url=self.url,
             name="the portal",

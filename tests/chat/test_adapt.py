@@ -1,15 +1,15 @@
-"""Requests adapted to the dialect of the host and the family of the model, and revised after a refusal."""
+"""Requests adapted to the dialect of the host and the family of the model."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.chat.adapt import adapt, revise
+from openclaw_ipython.chat.adapt import adapt
 from openclaw_ipython.chat.completions import encode
 from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, dialect_for
 from openclaw_ipython.chat.thinking import LEVELS, LOW_BUDGET, MEDIUM_BUDGET, family_of
 from openclaw_ipython.chat.types import ChatRequest, Message, ToolCall
-from openclaw_ipython.errors import RequestRejected, ServiceUnavailable, UsageError
+from openclaw_ipython.errors import UsageError
 
 DASHSCOPE = DIALECTS["dashscope"]
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
@@ -339,61 +339,6 @@ def test_any_request_has_one_system_message_in_front_and_loses_no_image(turns, d
     assert images([m["content"] for m in sent]) == images([m.content for m in turns])
 
 
-# -- after a refusal -------------------------------------------------------------------------------
-
-
-def refusal(text, status=400):
-    return RequestRejected(f"the service refused ({status}): {text}", status=status)
-
-
-def test_a_flag_with_the_wrong_value_is_flipped():
-    made = adapt(ask(thinking="off"), DASHSCOPE).request
-    better = revise(
-        made, refusal("The value of the enable_thinking parameter must be set to True."), DASHSCOPE
-    )
-    assert better.request.extra == ON
-    assert "with thinking" in better.note
-    made = adapt(ask(thinking="low"), DASHSCOPE).request
-    better = revise(made, refusal("parameter.enable_thinking must be set to false for …"), DASHSCOPE)
-    assert better.request.extra == OFF
-
-
-def test_a_refused_field_that_was_added_is_left_out_and_noted():
-    made = adapt(ask("gpt-9", thinking="low"), PLAIN).request
-    better = revise(made, refusal("Unrecognized request argument: reasoning_effort"), PLAIN)
-    assert better.request.extra == {}
-    assert "reasoning_effort" in better.note
-    assert revise(better.request, refusal("Unrecognized request argument: reasoning_effort"), PLAIN) is None
-
-
-@pytest.mark.parametrize(
-    ("request_", "error"),
-    [
-        (
-            ask(extra={"reasoning_effort": "low"}),
-            refusal("reasoning_effort is not known"),
-        ),  # the person's own
-        (ask(extra={"enable_thinking": False}), refusal("enable_thinking must be true")),
-        (ask(thinking="low"), refusal("the text is too long")),
-        (ask(thinking="low"), refusal("enable_thinking is strange")),
-        (ask(thinking="low"), refusal("enable_thinking must be false", status=403)),
-        (ask(thinking="low"), ServiceUnavailable("enable_thinking must be false", status=500)),
-    ],
-)
-def test_other_refusals_lead_to_no_revision(request_, error):
-    made = adapt(request_, DASHSCOPE).request
-    assert revise(made, error, DASHSCOPE) is None
-
-
-def test_the_portal_gets_one_revision_with_cache_marks():
-    portal = DIALECTS["portal"]
-    made = adapt(ask("coder-model"), portal).request
-    better = revise(made, refusal("bad request"), portal)
-    assert "cache_control" in better.request.messages[0].content[0]
-    assert revise(better.request, refusal("bad request"), portal) is None
-    assert revise(made, refusal("bad request"), DASHSCOPE) is None
-
-
 # -- the form of the answer ----------------------------------------------------------------
 
 NAMED = {"name": "Bird", "schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
@@ -443,23 +388,6 @@ def test_the_users_own_response_format_stays():
     own = {"type": "text"}
     made = adapt(ask("gpt-9", schema=NAMED, extra={"response_format": own}), PLAIN).request
     assert made.extra["response_format"] == own
-    assert revise(made, refusal("response_format is not supported"), PLAIN) is None
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "response_format is not supported",
-        "<400> InternalError.Algo.InvalidParameter: Json mode response is not supported when enable_thinking is true",
-        "'type' must be one of text, json_object, not json_schema",
-        "This model does not support structured output.",
-    ],
-)
-def test_a_refused_response_format_is_left_out(said):
-    made = adapt(ask("gpt-9", schema=NAMED), PLAIN).request
-    better = revise(made, refusal(said), PLAIN)
-    assert better.request.extra == {}
-    assert "response_format" in better.note
 
 
 def test_messages_keep_their_tool_calls_in_every_dialect():

@@ -12,8 +12,8 @@ from openclaw_ipython.chat.completions import (
     decode_completion,
     decode_event,
     encode,
-    encode_bytes,
     read_usage,
+    to_bytes,
 )
 from openclaw_ipython.chat.sse import ServerEvent
 from openclaw_ipython.chat.types import (
@@ -70,7 +70,7 @@ def test_content_parts_are_sent_in_order():
 
 
 def test_text_is_sent_as_utf8_and_always_encodable():
-    body = encode_bytes(ChatRequest("m", (Message("user", "你好 \ud83d \ud83d\ude00"),)))
+    body = to_bytes(encode(ChatRequest("m", (Message("user", "你好 \ud83d \ud83d\ude00"),))))
     assert "你好".encode() in body
     assert json.loads(body)["messages"][0]["content"] == "你好 \ufffd 😀"
 
@@ -78,7 +78,7 @@ def test_text_is_sent_as_utf8_and_always_encodable():
 @pytest.mark.parametrize("value", [object(), float("nan"), {1, 2}, b"bytes"])
 def test_values_that_json_does_not_have_are_a_usage_error(value):
     with pytest.raises(UsageError, match="JSON"):
-        encode_bytes(ChatRequest("m", HELLO, extra={"x": value}))
+        to_bytes(encode(ChatRequest("m", HELLO, extra={"x": value})))
 
 
 # -- streams ---------------------------------------------------------------------------------
