@@ -26,6 +26,33 @@ def pytest_configure() -> None:
         compile_catalogue(po)
 
 
+# Tests of more than about a second: left out of `make quick`, besides those marked where they stand.
+SLOW = (
+    "tests/batch/test_mapping.py",
+    "tests/chat/test_generated_streams.py",
+    "tests/chat/test_stream.py::test_answers_that_end_in_an_error_disturb_no_other",
+    "tests/codecheck/test_corpus",
+    "tests/context/test_image_encoding.py",
+    "tests/net/test_connections.py",
+    "tests/openclaw/test_json5.py::test_hostile",
+    "tests/providers/test_the_example_in_the_docs.py",
+    "tests/sanitize/test_markdown_is_inert.py::test_pathological",
+    "tests/sanitize/test_plain_words.py",
+    "tests/shell/commands/test_the_example_in_the_docs.py",
+    "tests/shell/render/test_markdown.py::test_",
+    "tests/shell/render/test_sections.py",
+    "tests/shell/render/test_the_examples_in_the_docs.py",
+    "tests/shell/test_autoload.py",
+    "tests/shell/test_interrupts.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     if lines := report():
         terminalreporter.section("message catalogues (a release needs them complete)")
