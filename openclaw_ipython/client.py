@@ -104,7 +104,7 @@ class Client:
             runtime=self.runtime,
             http=self._open,
             retry_policy=self._retry_policy,
-            explain=lambda error, resolved: self._login_service.explained(error, resolved.credential),
+            explain=self.explained,
             record=self.recorder.record,
             remarks=self.recorder.warnings,
             host_memory=StoredHostMemory(self._store.home.hosts, self.runtime.clock),
@@ -313,6 +313,10 @@ class Client:
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
         """Where and how `resolved` is sent, without failover or a record of the login's outcome."""
         return self._sender.endpoint(resolved)
+
+    def explained(self, error: OpenClawError, resolved: ResolvedRequest) -> OpenClawError:
+        """An error of the service with what is known here: near models, a model for pictures, an ended sign-in."""
+        return self._login_service.explained(self._resolver.explained(error, resolved), resolved.credential)
 
     @property
     def host_memory(self) -> HostMemory:

@@ -24,8 +24,8 @@ from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.openclaw.files import read_text
 from openclaw_ipython.openclaw.reading import read_object
-from openclaw_ipython.providers import ModelSpec, Provider, Providers
-from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.providers import Provider, Providers
+from openclaw_ipython.providers.guesses import unlisted
 from openclaw_ipython.providers.lookup import provider_at
 from openclaw_ipython.sanitize.secrets import Secret, mask
 
@@ -177,7 +177,7 @@ def _rows(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _custom_provider(provider_id: str, url: str, row: Mapping[str, Any]) -> Provider:
     """A provider that is not built in, with the models of its row."""
     ids = [i for i in row.get("ids", [row.get("id")]) if isinstance(i, str) and i.isprintable() and i]
-    models = tuple(guessed(model) or ModelSpec(model, model) for model in dict.fromkeys(ids))
+    models = tuple(map(unlisted, dict.fromkeys(ids)))
     return Provider(provider_id, provider_id, url, models, models[0].id if models else "")
 
 

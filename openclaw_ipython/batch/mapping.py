@@ -248,6 +248,7 @@ class _MapCall(Struct, eq=False):
                         progress.update(results.tally, self.pause())
                 returned = self._returned(results)
             except OpenClawError as error:
+                client.explained(error, route)
                 if results.tally.done:
                     error.args = (f"{error} · {self._progress_note(results)}",)
                 raise

@@ -197,7 +197,7 @@ def _check_images(facts: ConfigFacts) -> Iterator[Finding]:
     image = facts.models.image_default()
     rows = facts.models.rows(everything=True)
     row = next((row for row in rows if row.ref == image), None)
-    if row is not None and not row.missing and "image" not in row.input:
+    if row is not None and not row.missing and row.input and "image" not in row.input:
         fix = f"%openclaw models set-image {_usable_model(facts, images=True) or 'MODEL'}"
         yield Finding("model", "warning", f"{image} reads text only", "agents.defaults.imageModel", fix)
 

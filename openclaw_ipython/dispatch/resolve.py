@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,20 +11,26 @@ from msgspec import structs
 
 from openclaw_ipython.auth.resolver import key_variable
 from openclaw_ipython.chat.adapt import adapt
+from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
-from openclaw_ipython.errors import ConfigError, LoginRequired
+from openclaw_ipython.errors import ConfigError, LoginRequired, ServiceError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import checked_base_url, is_loopback, is_private, is_unencrypted
 from openclaw_ipython.providers.lookup import refused_key_hint
+from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.chat.types import ChatRequest
+    from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.selection import Models, Target
     from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.providers import Providers
+
+
+_ABOUT_PICTURES = r"(?i)\b(image|picture|vision|multi-?modal)|image_url|mmproj"
 
 
 class RequestResolver:
@@ -56,10 +63,9 @@ class RequestResolver:
             return self._with_fallbacks(default, fallbacks, request)
         vision_model = models.vision_model(default)
         if vision_model is None:
-            able = [row.ref for row in models.rows(everything=True) if "image" in row.input]
             raise ConfigError(
                 _("{ref} reads text only, and no model for pictures is chosen", ref=default),
-                hint=f"%openclaw models set-image {able[0] if able else 'REF'}",
+                hint=self._set_image_hint(default),
             )
         note = _(
             "{ref} reads text only; pictures go to {vision_model}", ref=default, vision_model=vision_model
@@ -77,6 +83,27 @@ class RequestResolver:
         return (
             default if models.reads_images(default) is not False else models.vision_model(default) or default
         )
+
+    def _set_image_hint(self, other_than: ModelRef) -> str:
+        """The command that chooses a model for pictures, with one that has a login if there is one."""
+        models = self._models
+        able = [ref for ref in models.suggestions() if ref != other_than and models.reads_images(ref)]
+        usable = {p: self._accounts.credential(p) is not None for p in {ref.provider for ref in able}}
+        return f"%openclaw models set-image {next((ref for ref in able if usable[ref.provider]), 'REF')}"
+
+    def explained(self, error: OpenClawError, resolved: ResolvedRequest) -> OpenClawError:
+        """`error`, for a refused picture or an unknown model with what repairs it."""
+        ref = resolved.ref
+        if not isinstance(error, ServiceError) or not ref.model:
+            return error
+        if has_pictures(resolved.request) and re.search(_ABOUT_PICTURES, str(error)):
+            error.hint = self._set_image_hint(ref)
+        elif is_unknown_model(error):
+            rows = self._models.rows(everything=True, provider=ref.provider)
+            others = {row.ref.model: str(row.ref) for row in rows if row.ref != ref}
+            near = tuple(others[model] for model in suggest(ref.model, others))
+            error.args = (f"{error}{did_you_mean(near)}",)
+        return error
 
     def _default(self) -> ModelRef:
         ref = self._models.default()

@@ -18,7 +18,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import FileChanged, Stamp, read_text, stamp_of, write_atomically
 from openclaw_ipython.providers import ModelSpec, Price, Source
 
-_VERSION = 1
+_VERSION = 2  # up to version 1 the lists had limits and input kinds that no service had stated
 
 
 class RefreshedModels(Struct, frozen=True):

@@ -1,8 +1,10 @@
 """The list of models of a service: the request for it, and the reading of its answer.
 
-Shapes: OpenAI's `{"data": [{"id"}]}`, with `max_model_len` (vLLM), `context_length` and `supports_image_input`
-(Fireworks), `architecture`, `pricing` and `top_provider` (OpenRouter), `type` and `max_context_length` (LM Studio's
-`/api/v0/models`); and Ollama's `/api/show` about one model.
+Shapes: OpenAI's `{"data": [{"id"}]}`, with `max_model_len` (vLLM, SGLang), `meta.n_ctx` and a second list with
+`capabilities` (llama.cpp), `context_length` and `supports_image_input` (Fireworks), `architecture`, `pricing` and
+`top_provider` (OpenRouter), `capabilities.vision` (Mistral), `max_input_tokens` and `supports_vision` (LiteLLM, also
+in `model_info`), `type` and `max_context_length` (LM Studio's `/api/v0/models`); and Ollama's `/api/show` about one
+model. What a row does not state stays unknown.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_pat
 from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import Auth, HttpClient, read_capped, translated
-from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.providers.guesses import unlisted
 from openclaw_ipython.providers.spec import ModelSpec, Price, Provider, Source
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.sanitize.text import visible
@@ -33,8 +35,14 @@ LIST_BYTES = 8 * 1024 * 1024
 DETAILS = 50
 """The most models about which a local server is asked one by one."""
 
-_WINDOW = ("loaded_context_length", "max_model_len", "context_length", "max_context_length", "context_window")
+_WINDOW = (
+    "loaded_context_length", "max_model_len", "n_ctx", "context_length", "max_context_length", "context_window",
+    "max_input_tokens",
+)  # fmt: skip
 _OUTPUT = ("max_completion_tokens", "max_output_tokens", "max_output_length")
+_MODALITIES = ("input_modalities", "supported_input_modalities")
+_SEES = ("supports_image_input", "supports_vision", "vision")
+_PARTS = ("architecture", "top_provider", "meta", "model_info", "capabilities", "limits", "metadata")
 _NO_CHAT = ("embedding", "embeddings", "rerank", "reranker", "tts", "asr", "speech", "image-generation")
 
 
@@ -61,7 +69,7 @@ def with_details(spec: ModelSpec, body: bytes) -> ModelSpec:
     facts = info if isinstance(info, Mapping) else {}
     window = next((v for k, v in facts.items() if k.endswith(".context_length")), None)
     if isinstance(capabilities, list):
-        kinds = ("text", "image") if "vision" in capabilities else ("text",)
+        kinds = ("text", "image") if _sees(capabilities) else ("text",)
         thinks = "thinking" in capabilities
         spec = replace(spec, input=kinds, reasoning=thinks, thinking=spec.thinking if thinks else "none")
     return replace(spec, context_window=_count(window) or spec.context_window)
@@ -84,29 +92,34 @@ def _rows(answer: Any) -> list[Any] | None:
         return answer
     if not isinstance(answer, Mapping):
         return None
-    for name in ("data", "models"):
-        if isinstance(answer.get(name), list):
-            return list(answer[name])
+    lists = [answer[name] for name in ("data", "models") if isinstance(answer.get(name), list)]
+    if lists:
+        rows, *more = lists
+        facts = {_id(row): row for row in (more[0] if more else ()) if isinstance(row, Mapping)}
+        return [{**facts.get(_id(row), {}), **row} if isinstance(row, Mapping) else row for row in rows]
     return [] if answer.get("object") == "list" else None  # some servers write null for no models
 
 
 def _read(row: Mapping[str, Any], source: Source) -> ModelSpec | None:
-    model_id = row.get("id") or row.get("model") or row.get("name")
-    if not isinstance(model_id, str) or not _usable(model_id) or _no_chat(row, model_id):
+    model_id = _id(row)
+    if not _usable(model_id) or _no_chat(row, model_id):
         return None
-    base = guessed(model_id) or ModelSpec(model_id, model_id)
+    base = unlisted(model_id)
     name = row.get("name")
-    top = row.get("top_provider")
-    stated = _first(row, _OUTPUT) or (_first(top, _OUTPUT) if isinstance(top, Mapping) else None)
     return replace(
         base,
         name=visible(name)[:80] if isinstance(name, str) and name else model_id,
         input=_kinds(row) or base.input,
-        context_window=_first(row, _WINDOW) or base.context_window,
-        max_tokens=stated or base.max_tokens,
+        context_window=_first(row, _WINDOW) or 0,
+        max_tokens=_first(row, _OUTPUT) or 0,
         price=_price(row.get("pricing"), source),
         source=source,
     )
+
+
+def _id(row: Mapping[str, Any]) -> str:
+    found = row.get("id") or row.get("model_name") or row.get("model") or row.get("name")
+    return found if isinstance(found, str) else ""
 
 
 def _usable(model_id: str) -> bool:
@@ -122,16 +135,30 @@ def _no_chat(row: Mapping[str, Any], model_id: str) -> bool:
 
 def _kinds(row: Mapping[str, Any]) -> tuple[str, ...]:
     """The kinds of input that the row states; empty if it states none."""
-    architecture = row.get("architecture")
-    stated = (architecture if isinstance(architecture, Mapping) else row).get("input_modalities")
-    if isinstance(stated, list):
+    stated = next((v for n in _MODALITIES for p in _places(row) if isinstance(v := p.get(n), list)), None)
+    if stated is not None:
         named = [kind for kind in ("text", "image", "video") if kind in stated]
         return tuple(dict.fromkeys(["text", *named]))
     if row.get("type") in {"llm", "vlm"}:
         return ("text", "image") if row["type"] == "vlm" else ("text",)
-    if isinstance(row.get("supports_image_input"), bool):
-        return ("text", "image") if row["supports_image_input"] else ("text",)
-    return ()
+    sees = next((v for n in _SEES for p in _places(row) if isinstance(v := p.get(n), bool)), None)
+    if sees is None:
+        sees = _sees(row.get("capabilities"))
+    return () if sees is None else ("text", "image") if sees else ("text",)
+
+
+def _sees(capabilities: Any) -> bool | None:
+    """Whether a list of capabilities, as llama.cpp and Ollama write it, has pictures; None for any other."""
+    if not isinstance(capabilities, list):
+        return None
+    if "vision" in capabilities or "multimodal" in capabilities:
+        return True
+    return False if "completion" in capabilities else None
+
+
+def _places(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """A row and its parts that may hold facts."""
+    return [row, *(part for name in _PARTS if isinstance(part := row.get(name), Mapping))]
 
 
 def _price(pricing: Any, source: Source) -> Price | None:
@@ -153,8 +180,8 @@ def _dollars(text: Any) -> float | None:
     return round(value, 6) if math.isfinite(value) and 0 <= value < 1e6 else None
 
 
-def _first(row: Any, names: Iterable[str]) -> int | None:
-    return next((found for name in names if (found := _count(row.get(name)))), None)
+def _first(row: Mapping[str, Any], names: Iterable[str]) -> int | None:
+    return next((found for name in names for part in _places(row) if (found := _count(part.get(name)))), None)
 
 
 def _count(value: Any) -> int | None:

@@ -6,7 +6,7 @@ through the store; no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,7 @@ from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
-from openclaw_ipython.providers import ModelSpec, Provider, Providers
-from openclaw_ipython.providers.guesses import guessed
+from openclaw_ipython.providers.guesses import guessed, unlisted
 from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.providers.spec import Price, Source
 from openclaw_ipython.suggestions import did_you_mean, suggest
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.openclaw.config_view import ConfigView, ModelEntry, ProviderEntry
     from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Store
+    from openclaw_ipython.providers import ModelSpec, Provider, Providers
 
 COMPLETIONS = "openai-completions"
 OWN = Source("models.providers in openclaw.json", "")
@@ -40,9 +40,6 @@ APIS = frozenset({
 
 OPENCLAWS_PROVIDER = "anthropic"
 """The provider of a model that OpenClaw's configuration names without one."""
-
-UNKNOWN_CONTEXT = 200_000
-"""OpenClaw's context window for a model without a stated one."""
 
 
 class ModelRow(Struct, frozen=True):
@@ -153,7 +150,7 @@ class Models:
         """Whether a model reads images, by the configuration, a list or its name; None if unknown."""
         specs = self._specs(ref.provider, self._view())
         spec = next((s for s in specs if s.id == ref.model), None) or guessed(ref.model)
-        return None if spec is None else "image" in spec.input
+        return "image" in spec.input if spec is not None and spec.input else None
 
     def vision_model(self, ref: ModelRef) -> ModelRef | None:
         """The model for images in place of `ref`: the image model, else that of the same provider, else None."""
@@ -197,7 +194,8 @@ class Models:
                 hint=f"%openclaw login --provider {ref.provider}",
             )
         spec = next((s for s in self._specs(ref.provider, view) if s.id == ref.model), None)
-        return Target(ref, base_url.rstrip("/"), spec, _limit(ref.model, entry, built_in))
+        listed = _spec_of(ref.model, self._listed(ref.provider, view))
+        return Target(ref, base_url.rstrip("/"), spec, _limit(ref.model, entry, built_in, listed))
 
     def rows(self, *, everything: bool = False, provider: str | None = None) -> list[ModelRow]:
         """The models that are in use or set up; with `everything`, all models."""
@@ -319,7 +317,7 @@ class Models:
         ref = self.resolve(word)
         known = self._view().provider(ref.provider) or ref.provider in self._providers
         spec = self.target(ref).model if known else None
-        if spec is not None and "image" not in spec.input:
+        if spec is not None and spec.input and "image" not in spec.input:
             others = [row.ref for row in self.rows(everything=True) if "image" in row.input]
             candidates = [
                 str(other) for other in sorted(others, key=lambda other: other.provider != ref.provider)
@@ -387,7 +385,7 @@ class Models:
         seen = set()
         for configured in entry.models if entry else ():
             seen.add(configured.id)
-            yield _spec(configured, entry, built_in)
+            yield _spec(configured, entry, built_in, self._listed(provider_id, view))
         if entry is None or view.models_mode != "replace":
             offered = self._listed(provider_id, view) or (built_in.models if built_in else ())
             yield from (spec for spec in offered if spec.id not in seen)
@@ -407,7 +405,7 @@ class Models:
         for spec in self._specs(ref.provider, view):
             if spec.id == ref.model:
                 return ModelRow(ref, spec.name, spec.input, spec.context_window, spec.max_tokens, tags)
-        likely = guessed(ref.model) or ModelSpec(ref.model, ref.model, context_window=0, max_tokens=0)
+        likely = guessed(ref.model) or unlisted(ref.model)
         return ModelRow(
             ref, ref.model, likely.input, likely.context_window, likely.max_tokens, tags, missing=True
         )
@@ -425,12 +423,11 @@ class Models:
         yield from (f"alias:{alias}" for alias, target in view.aliases.items() if self._chosen(target) == ref)
 
 
-def _spec(entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None) -> ModelSpec:
-    base = (
-        _built_in_spec(entry.id, built_in)
-        or guessed(entry.id)
-        or ModelSpec(entry.id, entry.id, context_window=UNKNOWN_CONTEXT)
-    )
+def _spec(
+    entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None, listed: Sequence[ModelSpec]
+) -> ModelSpec:
+    base = _built_in_spec(entry.id, built_in) or _spec_of(entry.id, listed) or guessed(entry.id)
+    base = base or unlisted(entry.id)
     return replace(
         base,
         name=entry.name or base.name,
@@ -442,12 +439,18 @@ def _spec(entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None
     )
 
 
-def _limit(model: str, entry: ProviderEntry | None, built_in: Provider | None) -> int | None:
-    """The stated limit of an answer in tokens: for the model, its provider entry, or in the built-in table."""
-    listed = next((m.max_tokens for m in entry.models if m.id == model), None) if entry else None
-    spec = _built_in_spec(model, built_in)
-    return listed or (entry.max_tokens if entry else None) or (spec.max_tokens if spec else None)
+def _limit(
+    model: str, entry: ProviderEntry | None, built_in: Provider | None, listed: ModelSpec | None
+) -> int | None:
+    """The stated limit of an answer in tokens: for the model, its provider entry, or by the table or the service."""
+    own = next((m.max_tokens for m in entry.models if m.id == model), None) if entry else None
+    spec = _built_in_spec(model, built_in) or listed
+    return own or (entry.max_tokens if entry else None) or (spec.max_tokens if spec else None) or None
 
 
 def _built_in_spec(model: str, built_in: Provider | None) -> ModelSpec | None:
-    return next((spec for spec in built_in.models if spec.id == model), None) if built_in else None
+    return _spec_of(model, built_in.models) if built_in else None
+
+
+def _spec_of(model: str, specs: Sequence[ModelSpec]) -> ModelSpec | None:
+    return next((spec for spec in specs if spec.id == model), None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from msgspec.structs import replace
+
 from openclaw_ipython.chat.thinking import family_of
 from openclaw_ipython.providers.spec import ModelSpec
 
@@ -26,6 +28,13 @@ def guessed(model_id: str) -> ModelSpec | None:
     if found is None:
         return None
     thinking = family_of(model_id)
-    kinds = ("text", "image") if re.match(_IMAGES, name) else ("text",)
+    kinds = ("text", "image") if re.match(_IMAGES, name) else ()
     thinks = thinking not in {"", "none"}
     return ModelSpec(model_id, model_id, kinds, *found, thinks, thinking)
+
+
+def unlisted(model_id: str) -> ModelSpec:
+    """A model of which only the name is known: no limits are stated, and no input kinds unless the name tells them."""
+    unknown = ModelSpec(model_id, model_id, (), 0, 0)
+    likely = guessed(model_id)
+    return unknown if likely is None else replace(likely, context_window=0, max_tokens=0)

@@ -50,7 +50,7 @@ class Price(Struct, frozen=True):
 
 
 class ModelSpec(Struct, frozen=True):
-    """One model of a provider. Limits in tokens.
+    """One model of a provider. Limits in tokens, 0 if unknown; `input` is empty if unknown.
 
     `thinking` is the family that decides how thinking is switched (`chat.thinking`); if it is empty, the family is
     found by the model's name.
@@ -184,7 +184,7 @@ class Provider(Struct, frozen=True):
 def _entry(model: ModelSpec) -> dict[str, Any]:
     price = model.price
     cost = (price.input, price.output, price.cache_read or 0, price.cache_write or 0) if price else (0,) * 4
-    return {
+    entry = {
         "id": model.id,
         "name": model.name,
         "reasoning": model.reasoning,
@@ -193,3 +193,5 @@ def _entry(model: ModelSpec) -> dict[str, Any]:
         "contextWindow": model.context_window,
         "maxTokens": model.max_tokens,
     }
+    unknown = {name for name in ("input", "contextWindow", "maxTokens") if not entry[name]}
+    return {name: value for name, value in entry.items() if name not in unknown}

@@ -244,7 +244,7 @@ def _tokens_left(session: Session, options: AskOptions) -> int | None:
         return None
     if model is None or not model.context_window:
         return None
-    answer = options.max_tokens or min(model.max_tokens, model.context_window // 4)
+    answer = options.max_tokens or min(model.max_tokens or model.context_window, model.context_window // 4)
     return max(0, int(_MARGIN * (model.context_window - answer)))
 
 

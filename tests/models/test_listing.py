@@ -15,29 +15,54 @@ def read(*rows, **around):
     return read_listing(json.dumps({"data": list(rows), **around}).encode(), "2026-11-23")
 
 
+IMAGES, TEXT = ("text", "image"), ("text",)
+LLAMA_SERVER = {
+    "vocab_type": 2,
+    "n_vocab": 151_936,
+    "n_ctx": 4_096,
+    "n_ctx_train": 40_960,
+    "n_params": 596_049_920,
+}
+
+
 @pytest.mark.parametrize(
     ("row", "window", "out", "kinds"),
     [
-        ({"id": "qwen3.7-plus"}, 1_000_000, 65_536, ("text", "image")),  # by its name
-        ({"id": "unheard-of"}, 128_000, 8_192, ("text",)),
-        ({"id": "a", "max_model_len": 40_960}, 40_960, 8_192, ("text",)),
-        ({"id": "a", "type": "vlm", "max_context_length": 32_768}, 32_768, 8_192, ("text", "image")),
-        ({"id": "a", "max_context_length": 9, "loaded_context_length": 5}, 5, 8_192, ("text",)),
-        ({"id": "qwen3.7-plus", "supports_image_input": False}, 1_000_000, 65_536, ("text",)),
-        (
-            {"id": "a", "architecture": {"input_modalities": ["image", "audio"]}},
-            128_000,
-            8_192,
-            ("text", "image"),
-        ),
-        ({"id": "a", "context_length": True, "max_output_tokens": -1}, 128_000, 8_192, ("text",)),
-        ({"id": "a", "context_length": "many"}, 128_000, 8_192, ("text",)),
+        ({"id": "qwen3.7-plus"}, 0, 0, IMAGES),  # by its name
+        ({"id": "qwen3-8b"}, 0, 0, ()),
+        ({"id": "unheard-of"}, 0, 0, ()),
+        ({"id": "qwen3-8b", "max_model_len": 1_024}, 1_024, 0, ()),  # vLLM, SGLang
+        ({"id": "a", "meta": LLAMA_SERVER}, 4_096, 0, ()),  # llama-server
+        ({"id": "a", "max_input_tokens": 8_000, "max_output_tokens": 900, "supports_vision": True}, 8_000, 900, IMAGES),
+        ({"model_name": "a", "litellm_params": {"model": "openai/x"}, "model_info": {
+            "max_input_tokens": 8_000, "max_output_tokens": 900, "supports_vision": False}}, 8_000, 900, TEXT),
+        ({"id": "a", "max_context_length": 32_768, "capabilities": {"vision": True}}, 32_768, 0, IMAGES),  # Mistral
+        ({"id": "a", "max_context_length": 32_768, "capabilities": {"vision": False}}, 32_768, 0, TEXT),
+        ({"id": "a", "context_window": 131_072, "max_completion_tokens": 32_768}, 131_072, 32_768, ()),  # Groq
+        ({"id": "a", "supported_input_modalities": ["text", "image"], "capabilities": ["streaming"]}, 0, 0, IMAGES),
+        ({"id": "a", "capabilities": ["streaming", "tool-calling"]}, 0, 0, ()),  # GitHub says nothing of pictures
+        ({"id": "a", "type": "vlm", "max_context_length": 32_768}, 32_768, 0, IMAGES),
+        ({"id": "a", "max_context_length": 9, "loaded_context_length": 5}, 5, 0, ()),
+        ({"id": "qwen3.7-plus", "supports_image_input": False}, 0, 0, TEXT),
+        ({"id": "a", "architecture": {"input_modalities": ["image", "audio"]}}, 0, 0, IMAGES),
+        ({"id": "a", "top_provider": {"context_length": 7, "max_completion_tokens": 3}}, 7, 3, ()),  # OpenRouter
+        ({"id": "a", "context_length": True, "max_output_tokens": -1}, 0, 0, ()),
+        ({"id": "a", "context_length": "many", "meta": None, "capabilities": None}, 0, 0, ()),
     ],
-)
+)  # fmt: skip
 def test_limits_and_kinds_are_taken_from_wherever_they_are(row, window, out, kinds):
     (spec,) = read(row)
     assert (spec.context_window, spec.max_tokens, spec.input) == (window, out, kinds)
     assert spec.source.date == "2026-11-23"
+
+
+@pytest.mark.parametrize(
+    ("capability", "kinds"), [("multimodal", IMAGES), ("vision", IMAGES), ("tools", TEXT)]
+)
+def test_llama_server_tells_in_a_second_list_what_a_model_reads(capability, kinds):
+    about = {"name": "a.gguf", "model": "a.gguf", "capabilities": ["completion", capability]}
+    (spec,) = read({"id": "a.gguf", "meta": LLAMA_SERVER}, models=[about], object="list")
+    assert (spec.id, spec.input, spec.context_window) == ("a.gguf", kinds, 4_096)
 
 
 @pytest.mark.parametrize(
@@ -109,6 +134,9 @@ names = st.sampled_from(
         "top_provider",
         "capabilities",
         "model_info",
+        "meta",
+        "n_ctx",
+        "supports_vision",
     ]
 )
 
@@ -117,7 +145,7 @@ names = st.sampled_from(
 def test_whatever_a_service_lists_is_read_or_left_out(rows):
     for spec in read(*rows):
         assert spec.id.isprintable()
-        assert spec.context_window > 0
+        assert spec.context_window >= 0
         with_details(spec, json.dumps(rows).encode())
     for row in rows:
         with_details(ModelSpec("a", "a"), json.dumps(row).encode())

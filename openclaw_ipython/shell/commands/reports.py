@@ -181,7 +181,7 @@ def model_rows(session: Session, *, everything: bool, provider: str | None) -> l
         {
             "key": str(row.ref),
             "name": row.name,
-            "input": "+".join(row.input),
+            "input": "+".join(row.input) or "-",  # OpenClaw's word for unknown
             "contextWindow": row.context_window or None,
             "available": has_login[row.ref.provider] and not row.missing,
             "tags": list(row.tags),
