@@ -49,6 +49,8 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
         extra = set(re.findall(r"[A-Za-z_]\w*", magic[2])) if magic[1] == "capture" else extra
         offset, complete = magic[0].count("\n"), False
         code = code[magic.end() :]
+    body = re.sub(r"\A(?:[ \t]*\n)+", "", code)  # as IPython counts lines
+    offset, code = offset + code.count("\n") - body.count("\n"), body
     if code.count("\n") > MAX_LINES:
         return CodeCheck(complete=False)
     try:
