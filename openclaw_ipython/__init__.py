@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         UsageReport,
     )
     from openclaw_ipython.client import Client
+    from openclaw_ipython.codecheck.checker import check
+    from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
     from openclaw_ipython.errors import AuthError, ConfigError, OpenClawError, ServiceError, UsageError
 
 __all__ = [
@@ -38,6 +40,8 @@ __all__ = [
     "AuthError",
     "ChatEvent",
     "Client",
+    "CodeCheck",
+    "CodeFinding",
     "ConfigError",
     "Finished",
     "Message",
@@ -55,6 +59,7 @@ __all__ = [
     "UsageReport",
     "__version__",
     "ask",
+    "check",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
@@ -63,9 +68,14 @@ _NAMES = sorted(
     [*__all__, "map"]
 )  # `map` is not in `__all__`, so that a star import does not replace the built-in
 
-_MODULES = {"Client": "client", "ask": "api", "map": "batch"} | dict.fromkeys(
-    ("AuthError", "ConfigError", "OpenClawError", "ServiceError", "UsageError"), "errors"
-)
+_MODULES = {
+    "Client": "client",
+    "ask": "api",
+    "map": "batch",
+    "check": "codecheck.checker",
+    "CodeCheck": "codecheck.finding",
+    "CodeFinding": "codecheck.finding",
+} | dict.fromkeys(("AuthError", "ConfigError", "OpenClawError", "ServiceError", "UsageError"), "errors")
 
 
 def __getattr__(name: str) -> Any:

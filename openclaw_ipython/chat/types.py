@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from msgspec import Struct, field
+
+if TYPE_CHECKING:
+    from openclaw_ipython.codecheck.finding import CodeCheck
 
 
 @dataclass(frozen=True)
@@ -195,6 +198,10 @@ def code_blocks(text: str) -> list[tuple[str, str]]:
     ]
 
 
+PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
+"""What a fence calls Python."""
+
+
 class Reply(str):
     """The answer, a `str` with attributes.
 
@@ -241,6 +248,14 @@ class Reply(str):
     def code(self) -> list[str]:
         """The fenced code blocks of the answer, in order, without their fences."""
         return [code for _, code in code_blocks(self)]
+
+    def check(self, names: Mapping[str, Any] | None = None) -> CodeCheck:
+        """What in the Python of the answer does not exist in `names`, by default the notebook's. Nothing is run."""
+        from openclaw_ipython.codecheck.checker import check_cells
+
+        blocks = code_blocks(self)
+        python = [code for language, code in blocks if language in PYTHON]
+        return check_cells(python or [code for language, code in blocks if not language] or [""], names)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from openclaw_ipython.sanitize.markdown import safe_markdown

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from types import ModuleType
 from typing import Any
 
@@ -28,16 +31,34 @@ _PYTHON_CELL_MAGICS = frozenset({"time", "timeit", "capture", "prun"})
 _ALWAYS = word_set("get_ipython display exit quit In Out _ __ ___ _i _ii _iii _ih _oh _dh")
 
 
-def check(code: str, names: Mapping[str, Any]) -> CodeCheck:
-    """What in `code` does not exist in `names`, the namespace of a kernel.
+def check(code: str, names: Mapping[str, Any] | None = None) -> CodeCheck:
+    """What in `code` does not exist in `names`: by default the namespace of the notebook, else that of `__main__`.
 
     It looks at syntax, names, modules, attributes, keyword arguments and columns of DataFrames. What cannot be known is
-    not claimed. Never raises.
+    not claimed. Nothing is run. Never raises.
     """
+    if names is None:
+        shell = ipython.get_ipython() if (ipython := sys.modules.get("IPython")) is not None else None
+        names = shell.user_ns if shell is not None else vars(sys.modules["__main__"])
     try:
         return _checked(code, names)
     except Exception:  # a fault of the check must not cost the answer
         return CodeCheck(complete=False)
+
+
+def check_cells(cells: Sequence[str], names: Mapping[str, Any] | None = None) -> CodeCheck:
+    """`check` for cells that are run one after the other. Lines count in each cell."""
+    if len(cells) == 1:
+        return check(cells[0], names)
+    magic = [cell.lstrip().startswith("%%") for cell in cells]
+    lines = [("\n" * cell.count("\n") if other else cell) for cell, other in zip(cells, magic, strict=True)]
+    result = check("\n".join(lines), names)
+    starts = list(accumulate((text.count("\n") + 1 for text in lines), initial=0))
+    found = []
+    for finding in result.findings:
+        cell = bisect_left(starts, finding.line)
+        found.append(replace(finding, cell=cell, line=finding.line - starts[cell - 1]))
+    return CodeCheck(tuple(found), result.complete and not any(magic))
 
 
 def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
@@ -67,7 +88,7 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
         complete = False
     else:
         found += Flow(names, tree).run()
-    shifted = (CodeFinding(f.kind, f.line + offset, f.name, f.owner, f.suggestions) for f in found)
+    shifted = (replace(finding, line=finding.line + offset) for finding in found)
     return CodeCheck(tuple(sorted(shifted, key=lambda finding: finding.line)), complete)
 
 

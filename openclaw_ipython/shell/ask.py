@@ -54,7 +54,7 @@ def show_dry_run(session: Session, options: AskOptions, prompt: CellPrompt, rend
 
 def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:
     """Send one question, show the answer with `renderer` and bind it."""
-    if options.schema or options.tools:
+    if options.schema or options.tools or options.mend:
         from openclaw_ipython.shell.tool_loop import run_tool_loop
 
         reply = run_tool_loop(session, options, prompt, renderer)

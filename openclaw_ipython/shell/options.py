@@ -143,6 +143,9 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         Option(("--tools",), "functions of yours that the model may call", "NAME,…", names, kind="function"),
     ] = None
     yes: Annotated[bool, Option(("--yes",), "with --tools: run them without asking before each call")] = False
+    mend: Annotated[
+        bool, Option(("--mend",), "send what in the code does not exist here back to the model, once")
+    ] = False
     continue_: Annotated[
         bool, Option(("-c", "--continue"), "go on with the last conversation of this notebook")
     ] = False

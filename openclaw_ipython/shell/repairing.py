@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.chat.types import Reply, code_blocks
+from openclaw_ipython.chat.types import PYTHON, Reply, code_blocks
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import html_code
@@ -18,8 +18,7 @@ from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.ask import ask_prompt
 from openclaw_ipython.shell.inputs import CellPrompt
 from openclaw_ipython.shell.options import AskOptions
-from openclaw_ipython.shell.render.code_cells import PYTHON, flagged, warning
-from openclaw_ipython.shell.render.renderer import RendererWrapper
+from openclaw_ipython.shell.render.code_cells import CodeRenderer, check_bundle, flagged, warning
 from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.status import mark_text
 from openclaw_ipython.shell.reply import render_context
@@ -58,9 +57,11 @@ def failure_in(session: Session) -> CellFailure | MessageView:
     return found
 
 
-def ask_about(session: Session, case: FailurePrompt, renderer: Renderer, model: str | None) -> Reply:
-    """Send the question of `case`, to `model` where it is named."""
-    options = AskOptions(model=model, system=case.system)
+def ask_about(
+    session: Session, case: FailurePrompt, renderer: Renderer, model: str | None, *, mend: bool = False
+) -> Reply:
+    """Send the question of `case`, to `model` where it is named. With `mend`, a misfit is sent back once."""
+    options = AskOptions(model=model, system=case.system, mend=mend)
     return ask_prompt(session, options, CellPrompt(case.prompt), renderer)
 
 
@@ -70,7 +71,7 @@ def repair_renderer(session: Session, failure: CellFailure, case: FailurePrompt)
     return RepairRenderer(make_renderer(context), context, failure.source.strip("\n"), case.unmask)
 
 
-class RepairRenderer(RendererWrapper):
+class RepairRenderer(CodeRenderer):
     """Shows an answer as `inner` does, then the difference to `source`, and puts the repaired cell into a new cell.
 
     `restored` gives the code of the answer as the person would have typed it.
@@ -83,15 +84,18 @@ class RepairRenderer(RendererWrapper):
         source: str,
         restored: Callable[[str], str],
     ) -> None:
-        super().__init__(inner)
-        self._context = context
+        super().__init__(inner, context)
         self._source = source
         self._restored = restored
 
+    def cells(self, reply: Reply) -> list[str]:
+        """The repaired cell of an answer, if any."""
+        code = self._restored(repaired_cell(str(reply)))
+        return [code] if code else []
+
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """As `inner`; then, of a complete answer, the difference, and the cell below."""
-        code = "" if mark_text(reply) else repaired_cell(str(reply))
-        code = self._restored(code)
+        code = "" if mark_text(reply) else "".join(self.cells(reply))
         bundle = diff_bundle(self._source, code) if code else None
         if bundle is not None:
             note = _("the repaired cell is below, not run")
@@ -103,6 +107,7 @@ class RepairRenderer(RendererWrapper):
         if bundle is None:
             return
         self._context.surface.show(bundle)
+        self._context.surface.show(check_bundle(self._context.check([code])))
         known = flagged([self._source])
         if lines := [line for line in flagged([code]) if line not in known]:
             self._context.surface.show(warning(lines))

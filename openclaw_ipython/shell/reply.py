@@ -155,6 +155,7 @@ def render_context(session: Session) -> RenderContext:
         surface=TerminalSurface(sys.stdout) if in_terminal else JupyterSurface(),
         monotonic=session.runtime.monotonic,
         put_cells=session.put_cells,
+        check=session.check,
         footer=session.preferences.footer,
     )
 

@@ -16,6 +16,7 @@ from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.shell.front_end import FrontEnd, detect
 
 if TYPE_CHECKING:
+    from openclaw_ipython.codecheck.finding import CodeCheck
     from openclaw_ipython.context.names import CellFailure
     from openclaw_ipython.shell.login.state import PendingSignIn
     from openclaw_ipython.shell.notebook import NotebookView
@@ -72,6 +73,12 @@ class Session:
 
             self._next_cells = NextCells(self.shell)
         self._next_cells.put(cells)
+
+    def check(self, cells: Sequence[str]) -> CodeCheck:
+        """Compare code with the namespace; nothing of it is run."""
+        from openclaw_ipython.codecheck.checker import check_cells
+
+        return check_cells(cells, self.shell.user_ns)
 
     @property
     def front(self) -> FrontEnd:

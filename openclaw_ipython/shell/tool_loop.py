@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.types import Reply, TextDelta, ToolResult
+from openclaw_ipython.chat.types import Notice, Reply, TextDelta, ToolResult
 from openclaw_ipython.context.names import BrokenReference, is_reference, look_up
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import safe_text
+from openclaw_ipython.shell.render.code_cells import CodeRenderer, cells_in
 from openclaw_ipython.shell.reply import finish_reason_of, partial_reply_kept, prepare_request, receive
 from openclaw_ipython.structured.annotations import type_from
 from openclaw_ipython.structured.loop import (
@@ -25,6 +26,7 @@ from openclaw_ipython.structured.loop import (
     PlannedCall,
     ToolLoop,
     ToolRun,
+    mend_loop,
     merge_replies,
     tool_loop,
 )
@@ -51,6 +53,8 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
     SchemaMismatch, and the errors of a request. An interrupt ends the request or function that runs.
     """
     steps = _steps(session, options, prompt)
+    if options.mend:
+        steps = mend_loop(steps, lambda reply: _misfits(session, renderer, reply))
     if options.tools and not options.yes and not session.front.can_answer():
         raise UsageError(
             _("nobody is there to be asked before a function runs"),
@@ -78,6 +82,15 @@ def _steps(session: Session, options: AskOptions, prompt: CellPrompt) -> ToolLoo
     wanted = schema_named(session.notebook, options.schema) if options.schema else None
     tools = {name: _function_named(session.notebook, name) for name in options.tools or ()}
     return tool_loop(prompt.messages, wanted, tools)
+
+
+def _misfits(session: Session, renderer: Renderer, reply: Reply) -> str:
+    """What in the code of an answer does not exist here, for the model; empty where it fits."""
+    cells = renderer.cells(reply) if isinstance(renderer, CodeRenderer) else cells_in(str(reply))
+    findings = session.check(cells).findings if cells else ()
+    if findings:
+        renderer.update([Notice(_("the code did not fit this kernel and was asked for again"))])
+    return "; ".join(finding.sentence(str.format) for finding in findings)
 
 
 def _request(

@@ -7,7 +7,8 @@ merged reply. `runner` carries the steps out.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import fields, replace
 from typing import Any
 
@@ -26,6 +27,10 @@ MAX_REPEATS = 2
 """How many times one function is run with the same arguments."""
 
 _ANSWER_NOW = "\n\n(No further calls are possible. Answer now with what you know.)"
+_MEND = (
+    "The code was compared with the kernel it is for, and not run. In it does not exist: {finding}\n"
+    "Answer again, whole, with code that uses what exists."
+)
 _CUT_OFF = {"length", "max_tokens", "content_filter"}  # finish reasons of an incomplete answer
 
 
@@ -83,6 +88,31 @@ def tool_loop(
     """
     wanted = schema_of(schema) if schema is not None else None
     return _steps(messages, tools_of(tools), wanted, max_rounds)
+
+
+def mend_loop(loop: ToolLoop, misfits: Callable[[Reply], str]) -> ToolLoop:
+    """The steps of `loop`, and one more request where `misfits` says what in the code of its answer does not exist."""
+    result: Any = None
+    request = ModelRequest(())
+    with closing(loop):
+        while True:
+            try:
+                step = loop.send(result)
+            except StopIteration as end:
+                reply: Reply = end.value
+                break
+            request = step if isinstance(step, ModelRequest) else request
+            result = yield step
+    finding = "" if reply.finish_reason in _CUT_OFF else misfits(reply)
+    if not finding:
+        return reply
+    turns = (
+        *request.messages,
+        Message("assistant", str(reply)),
+        Message("user", _MEND.format(finding=finding)),
+    )
+    fields = {**request.fields, "tool_choice": "none"} if "tools" in request.fields else request.fields
+    return merge_replies([reply, (yield ModelRequest(turns, fields, request.schema))])
 
 
 def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, max_rounds: int) -> ToolLoop:

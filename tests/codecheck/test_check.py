@@ -2,7 +2,8 @@
 
 import pytest
 
-from openclaw_ipython.codecheck.checker import check
+from openclaw_ipython.chat.types import Reply
+from openclaw_ipython.codecheck.checker import check, check_cells
 
 
 class Loader:
@@ -65,7 +66,40 @@ def test_a_cell_that_was_not_read_whole_is_not_said_to_fit(code):
 def test_the_line(code, line):
     import json  # noqa: F401 - near names of modules are those that are loaded
 
-    assert str(check(code, NAMES)).startswith(line)
+    assert str(check(code, NAMES)).removeprefix("✗ ").startswith(line)
+
+
+def test_cells_are_read_in_order_and_lines_count_in_each():
+    result = check_cells(["a = 1\n\n", "%%bash\nls", "a.bit\nb", "word"], NAMES)
+    assert [(finding.cell, finding.line, finding.name) for finding in result.findings] == [
+        (3, 1, "bit"),
+        (3, 2, "b"),
+    ]
+    assert str(result).startswith("✗ cell 3, line 1: a has no attribute bit (did you mean ")
+    assert not result.complete
+
+
+def test_many_findings_are_counted():
+    result = check("\n".join(f"missing_{n}" for n in range(8)), NAMES)
+    assert str(result).count("does not exist") == 5
+    assert str(result).endswith(" · and 3 more")
+
+
+def test_a_name_that_could_act_is_shown_as_text():
+    assert "\x1b" not in str(check("nothing['\x1b[31m']", NAMES))
+    finding = check("from json import \u202eabc", NAMES).findings[0]
+    assert "\u202e" not in str(finding)
+
+
+def test_without_a_notebook_the_names_are_those_of_main():
+    assert check("__name__.uper()").findings == check("__name__.uper()", {}).findings
+    assert check("surely_not_in_main").findings[0].kind == "name"
+
+
+def test_a_reply_is_checked_by_its_python():
+    reply = Reply("Try\n```bash\nnothing\n```\n```python\nword.uper()\n```\n")
+    assert [finding.name for finding in reply.check(NAMES).findings] == ["uper"]
+    assert Reply("no code").check(NAMES).ok
 
 
 def test_a_fault_of_the_check_claims_nothing():

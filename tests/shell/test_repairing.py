@@ -24,7 +24,8 @@ class TestRepair(RendererContract):
     def test_the_difference_is_shown_and_the_cell_goes_below(self, renderer, screen):
         renderer.finish(reply(ANSWER))
         assert self.put == [["x = 1\ny = x + 1\nprint(y)"]]
-        assert screen.outputs[-1]["text/plain"].splitlines()[1:] == [
+        assert screen.outputs[-1]["text/plain"] == "✓ fits this kernel"
+        assert screen.outputs[-2]["text/plain"].splitlines()[1:] == [
             " x = 1",
             "-y = x +",
             "+y = x + 1",

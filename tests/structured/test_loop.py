@@ -14,6 +14,7 @@ from openclaw_ipython.structured.loop import (
     CallOutcome,
     ModelRequest,
     ToolRun,
+    mend_loop,
     merge_replies,
     tool_loop,
 )
@@ -268,3 +269,51 @@ def test_the_first_text_counts_from_the_beginning():
         merge_replies([answer("", seconds=3.0), answer("x", seconds=1.0, first_text=0.25)]).first_text == 3.25
     )
     assert merge_replies([answer(""), answer("x")]).usage is None
+
+
+# -- mending -------------------------------------------------------------------------------
+
+
+def mended(findings, *replies, **options):
+    """The requests of a mending loop that is sent `replies`, and its reply."""
+    steps = mend_loop(tool_loop(QUESTION, **options), lambda reply: findings.get(str(reply), ""))
+    requests = [next(steps)]
+    try:
+        for reply in replies:
+            requests.append(steps.send(reply))  # noqa: PERF401 - the end of the loop is StopIteration
+    except StopIteration as end:
+        return requests, end.value
+    raise AssertionError(requests)
+
+
+def test_an_answer_that_fits_is_the_reply():
+    requests, reply = mended({}, answer("good"))
+    assert (len(requests), str(reply)) == (1, "good")
+
+
+def test_what_does_not_fit_is_sent_back_once():
+    requests, reply = mended({"bad": "the name x", "worse": "the name y"}, answer("bad"), answer("worse"))
+    assert [message.role for message in requests[1].messages] == ["user", "assistant", "user"]
+    assert "the name x" in requests[1].messages[-1].content
+    assert (len(requests), str(reply)) == (2, "worse")
+
+
+def test_an_answer_that_was_cut_off_is_not_sent_back():
+    requests, _reply = mended({"bad": "the name x"}, answer("bad", finish_reason="length"))
+    assert len(requests) == 1
+
+
+def test_after_calls_the_functions_stay_declared_and_none_is_called():
+    steps = mend_loop(tool_loop(QUESTION, tools=TOOLS), lambda reply: "the name x")
+    next(steps)
+    steps.send(calls(("add", '{"a": 1, "b": 2}')))
+    steps.send([CallOutcome("3")])
+    request = steps.send(answer("bad"))
+    assert request.fields["tool_choice"] == "none"
+    assert [message.role for message in request.messages] == [
+        "user",
+        "assistant",
+        "tool",
+        "assistant",
+        "user",
+    ]

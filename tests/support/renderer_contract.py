@@ -19,6 +19,7 @@ from openclaw_ipython.chat.types import (
     Usage,
     UsageReport,
 )
+from openclaw_ipython.codecheck.finding import CodeCheck
 from openclaw_ipython.shell.render.renderer import RenderContext
 
 
@@ -74,9 +75,9 @@ def reply(text="", **known):
     return Reply(text, **{"model": "qwen-portal/coder-model", "seconds": 3.21, **known})
 
 
-def context(screen, clock, put_cells=lambda cells: None, **known):
+def context(screen, clock, put_cells=lambda cells: None, *, check=lambda cells: CodeCheck(), **known):
     """What renderers are made from, with `screen` as their surface."""
-    return RenderContext("markdown", screen, clock, put_cells, **known)
+    return RenderContext("markdown", screen, clock, put_cells, check, **known)
 
 
 class RendererContract:

@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
 
 MODEL = Option(("-m", "--model"), "the model to ask: provider/model or alias", "REF", kind="model")
+NO_MEND = Option(("--no-mend",), "do not send names that do not exist back to the model")
 WISH = Positional("wish", "what to mind, in your words", required=False, rest=True)
 
 
-@command("fix", WISH, MODEL)
-def fix(session: Session, *, wish: tuple[str, ...], model: str | None) -> View | None:
+@command("fix", WISH, MODEL, NO_MEND)
+def fix(session: Session, *, wish: tuple[str, ...], model: str | None, no_mend: bool) -> View | None:
     """Repair the cell that failed last: the repaired cell appears below, and what changes is shown. Nothing is run."""
     from openclaw_ipython.context.repairs import repair_prompt
     from openclaw_ipython.shell import repairing
@@ -28,7 +29,8 @@ def fix(session: Session, *, wish: tuple[str, ...], model: str | None) -> View |
     if not failure.source:
         return MessageView(_("The cell that failed is not known here"), "%openclaw explain")
     case = repair_prompt(failure, session.notebook.variables(), " ".join(wish), language())
-    repairing.ask_about(session, case, repairing.repair_renderer(session, failure, case), model)
+    renderer = repairing.repair_renderer(session, failure, case)
+    repairing.ask_about(session, case, renderer, model, mend=not no_mend)
     return None
 
 

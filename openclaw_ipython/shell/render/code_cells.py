@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.types import Reply, code_blocks
+from openclaw_ipython.chat.types import PYTHON, Reply, code_blocks
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import html_text
 from openclaw_ipython.sanitize.text import safe_text
@@ -20,9 +20,9 @@ from openclaw_ipython.shell.render.renderer import RendererWrapper
 from openclaw_ipython.shell.render.status import mark_text
 
 if TYPE_CHECKING:
+    from openclaw_ipython.codecheck.finding import CodeCheck
     from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
 
-PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
 _MAX_FLAGGED = 5
 _MAX_LINE = 80
 _MAX_CODE = 100_000
@@ -115,12 +115,17 @@ class CodeRenderer(RendererWrapper):
         super().__init__(inner)
         self._context = context
 
+    def cells(self, reply: Reply) -> list[str]:
+        """The code of an answer that goes into cells."""
+        return cells_in(str(reply))
+
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """As `inner`, with a note about the cells, and a warning about lines that act outside Python."""
-        cells = [] if mark_text(reply) else cells_in(str(reply))
+        """As `inner`, with a note about the cells, what in them does not fit, and lines that act outside Python."""
+        cells = [] if mark_text(reply) else self.cells(reply)
         self._inner.finish(reply, [*notes, *_notes(cells, reply)])
         if cells:
             self._context.put_cells(cells)
+            self._context.surface.show(check_bundle(self._context.check(cells)))
             if lines := flagged(cells):
                 self._context.surface.show(warning(lines))
 
@@ -136,6 +141,12 @@ def _notes(cells: Sequence[str], reply: Reply) -> list[str]:
     if cells:
         return [_("the code is in the cell below, not run")]
     return [] if mark_text(reply) or not reply else [_("no Python code in it")]
+
+
+def check_bundle(check: CodeCheck) -> dict[str, str]:
+    """The result of a check as display data."""
+    style = "opacity:.65;font-size:90%" if check.ok else "color:var(--jp-warn-color0,#b45309);font-size:90%"
+    return {"text/html": f'<div style="{style}">{html_text(str(check))}</div>', "text/plain": str(check)}
 
 
 def warning(lines: Sequence[str]) -> dict[str, str]:

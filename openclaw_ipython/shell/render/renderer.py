@@ -11,6 +11,7 @@ from openclaw_ipython.chat.types import ChatEvent, Notice
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.codecheck.finding import CodeCheck
     from openclaw_ipython.shell.render.surfaces import Surface
 
 
@@ -37,13 +38,14 @@ class RenderContext(Struct, frozen=True):
     """What renderers of one cell are made from.
 
     `renderer` is a name in the package `renderers`, `surface` is that of the front end, `monotonic` gives monotonic
-    seconds, and `put_cells` puts code into new cells.
+    seconds, `put_cells` puts code into new cells, and `check` compares code with the namespace.
     """
 
     renderer: str
     surface: Surface
     monotonic: Callable[[], float]
     put_cells: Callable[[Sequence[str]], None]
+    check: Callable[[Sequence[str]], CodeCheck]
     footer: bool = True
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from renderer_contract import RendererContract, Screen, Ticks, context, reply
 
 from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta, code_blocks
+from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
 from openclaw_ipython.shell.render.buffered import BufferedMarkdownRenderer, BufferedPlainRenderer
 from openclaw_ipython.shell.render.code_cells import CodeRenderer, NextCells, cells_in, flagged, warning
 from openclaw_ipython.shell.render.formats import find_format
@@ -152,6 +153,20 @@ class TestCode(RendererContract):
         renderer.finish(reply(text))
         assert self.put == [["x = 1", "x"]]
         self.sees(screen, "x = 1", "2 cells of code")
+
+    def test_what_does_not_fit_is_said_below(self, screen, clock):
+        checked = []
+
+        def check(cells):
+            checked.append(cells)
+            return CodeCheck((CodeFinding("name", 1, "<b>y</b>"),))
+
+        renderer = CodeRenderer(MarkdownRenderer(screen, clock), context(screen, clock, check=check))
+        renderer.start("m")
+        renderer.finish(reply("```python\ny\n```"))
+        assert checked == [["y"]]
+        assert screen.outputs[-1]["text/plain"] == "✗ line 1: the name <b>y</b> does not exist"
+        assert "<b>" not in screen.outputs[-1]["text/html"]
 
     @pytest.mark.parametrize("reason", ["interrupted", "length", "ended early"])
     def test_half_an_answer_is_put_nowhere(self, renderer, screen, reason):
