@@ -23,6 +23,7 @@ from openclaw_ipython.codecheck.static_lookup import (
     is_dynamic,
     is_labelled,
     is_trusted,
+    loaded,
     module_dict,
     module_lacks,
     mro,
@@ -198,7 +199,8 @@ def declared_result(function: FunctionType | None, own: type | None) -> Value:
             return UNKNOWN
         found = own if names[0] == "Self" else _named(function, names[0])
     cls = plain_class(found)
-    return UNKNOWN if cls is None or cls in (type, object, Any) else Instance(cls, exact=False)
+    accessor = cls is not None and cls is loaded("pandas.plotting", "PlotAccessor")  # so pandas calls what gives axes
+    return UNKNOWN if cls is None or cls in (type, object, Any) or accessor else Instance(cls, exact=False)
 
 
 def _named(function: FunctionType, name: str) -> object:

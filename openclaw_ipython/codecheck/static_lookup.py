@@ -177,9 +177,10 @@ def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
 
 
 def functions_in(value: object) -> Iterator[FunctionType]:
-    """The Python functions behind a class attribute: of a method, a property, a cached property."""
+    """The Python functions behind a class attribute: of a method and what it wraps, a property, a cached property."""
     if type(value) is FunctionType:
         yield value
+        yield from functions_in(value.__dict__.get("__wrapped__"))
     elif type(value) in (staticmethod, classmethod):
         yield from functions_in(value.__func__)  # type: ignore[attr-defined]
     elif type(value) is property:

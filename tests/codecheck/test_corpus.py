@@ -17,8 +17,8 @@ from openclaw_ipython.codecheck.checker import check
 pytest.importorskip("polars")
 pytest.importorskip("sklearn")
 
-RIGHT = ["first_right"]
-WRONG = ["first_wrong"]
+RIGHT = ["first_right", "second_right"]
+WRONG = ["first_wrong", "second_wrong"]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def results(name, names):
         found = [
             f
             for f in check(cell.code, names).findings
-            if f.name == cell.invented or f.kind == kinds.get(cell.invented)
+            if f.name.rpartition(".")[2] == cell.invented or f.kind == kinds.get(cell.invented)
         ]
         yield cell, bool(found), {name for finding in found for name in finding.suggestions}
 
