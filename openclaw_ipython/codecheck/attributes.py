@@ -199,7 +199,9 @@ def declared_result(function: FunctionType | None, own: type | None) -> Value:
             return UNKNOWN
         found = own if names[0] == "Self" else _named(function, names[0])
     cls = plain_class(found)
-    accessor = cls is not None and cls is loaded("pandas.plotting", "PlotAccessor")  # so pandas calls what gives axes
+    accessor = cls is not None and cls is loaded(
+        "pandas.plotting", "PlotAccessor"
+    )  # so pandas calls what gives axes
     return UNKNOWN if cls is None or cls in (type, object, Any) or accessor else Instance(cls, exact=False)
 
 

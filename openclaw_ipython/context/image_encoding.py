@@ -33,6 +33,9 @@ _FORMATS = (
 )  # fmt: skip
 """The formats that are opened. Not all that Pillow supports: for EPS it runs another program."""
 
+_METADATA = {"xmp", "XML:com.adobe.xmp", "photoshop", "comment"}
+"""Keys of Pillow's `info`."""
+
 MAX_IMAGES = 20
 """Images of one question."""
 
@@ -221,8 +224,9 @@ def _is_transparent(image: Image) -> bool:
 
 
 def _has_metadata(image: Image) -> bool:
-    """Whether the file has metadata, such as place and time, which must not be sent."""
-    return bool(image.getexif()) or not {"xmp", "XML:com.adobe.xmp", "photoshop"}.isdisjoint(image.info)
+    """Whether the file has metadata, such as place and time or a comment, which must not be sent."""
+    texts = getattr(image, "text", {}).keys() - {"Software"}  # of a PNG; matplotlib names itself
+    return bool(image.getexif() or texts) or not _METADATA.isdisjoint(image.info)
 
 
 def _fits(size: tuple[int, int], limits: ImageLimits) -> bool:
@@ -280,7 +284,7 @@ def _compress(image: Image, limits: ImageLimits, *, photo: bool) -> tuple[bytes,
             return data, "image/png", image.size
     while True:
         for quality in (90, 75):
-            data = _saved(image, "JPEG", quality=quality)
+            data = _saved(image, "JPEG", quality=quality, comment=b"")
             if len(data) <= limits.size:
                 return data, "image/jpeg", image.size
         half = max(1, image.width // 2), max(1, image.height // 2)

@@ -43,7 +43,7 @@ def show_dry_run(session: Session, options: AskOptions, prompt: CellPrompt, rend
     """Show the request that the question would send; nothing is sent."""
     from openclaw_ipython.shell.dry_run import dry_run
 
-    if options.schema or options.tools:
+    if options.in_rounds:
         from openclaw_ipython.shell.tool_loop import first_request
 
         request = first_request(session, options, prompt, renderer)
@@ -54,7 +54,7 @@ def show_dry_run(session: Session, options: AskOptions, prompt: CellPrompt, rend
 
 def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:
     """Send one question, show the answer with `renderer` and bind it."""
-    if options.schema or options.tools or options.mend:
+    if options.in_rounds:
         from openclaw_ipython.shell.tool_loop import run_tool_loop
 
         reply = run_tool_loop(session, options, prompt, renderer)

@@ -139,10 +139,10 @@ class NotebookView(Notebook):
         failed = (getattr(manager, "exceptions", None) or {}).get(number)
         if failed:
             parts.append(f"{failed['ename']}: {failed['evalue']}")
-        return "\n".join(text for part in parts if (text := _final_text(part)))
+        return "\n".join(text for part in parts if (text := final_text(part)))
 
 
-def _final_text(text: str) -> str:
+def final_text(text: str) -> str:
     """Printed text without colours, and of a line that was overwritten its last state."""
     lines = [line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n")]
     return safe_text("\n".join(lines)).strip("\n")

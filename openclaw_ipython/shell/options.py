@@ -140,9 +140,26 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     ] = None
     tools: Annotated[
         tuple[str, ...] | None,
-        Option(("--tools",), "functions of yours that the model may call", "NAME,…", names, kind="function"),
+        Option(
+            ("--tools",),
+            "functions of yours that the model may call; notebook: those that look at the notebook",
+            "NAME,…",
+            names,
+            kind="function",
+        ),
     ] = None
-    yes: Annotated[bool, Option(("--yes",), "with --tools: run them without asking before each call")] = False
+    yes: Annotated[bool, Option(("--yes",), "with --tools and --assist: run without asking each time")] = (
+        False
+    )
+    assist: Annotated[
+        bool,
+        Option(
+            ("--assist",), "let the model look at the notebook and propose code to run in it, step by step"
+        ),
+    ] = False
+    keep: Annotated[
+        bool, Option(("--keep",), "with --assist: put the code that ran into new cells below")
+    ] = False
     mend: Annotated[
         bool, Option(("--mend",), "send what in the code does not exist here back to the model, once")
     ] = False
@@ -172,6 +189,11 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     dry_run: Annotated[bool, Option(("--dry-run",), "show what would be sent, and to whom; send nothing")] = (
         False
     )
+
+    @property
+    def in_rounds(self) -> bool:
+        """Whether the answer may take several requests."""
+        return bool(self.schema or self.tools or self.mend or self.assist)
 
 
 OPTIONS: tuple[Option, ...] = tuple(

@@ -5,20 +5,33 @@ The package `structured` decides each step; this module carries it out in a cell
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.types import Notice, Reply, TextDelta, ToolResult
+from openclaw_ipython.chat.types import Notice, Reply, TextDelta, ToolCall, ToolResult
+from openclaw_ipython.context.blocks import fenced
 from openclaw_ipython.context.names import BrokenReference, is_reference, look_up
-from openclaw_ipython.errors import SchemaMismatch, TooManyRounds, UsageError
+from openclaw_ipython.errors import OpenClawError, SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import safe_text
-from openclaw_ipython.shell.render.code_cells import CodeRenderer, cells_in
-from openclaw_ipython.shell.reply import finish_reason_of, partial_reply_kept, prepare_request, receive
+from openclaw_ipython.shell.assistant import MAX_ROUNDS as ASSIST_ROUNDS
+from openclaw_ipython.shell.assistant import SYSTEM, Assistant, EditRequested
+from openclaw_ipython.shell.code_risks import risks
+from openclaw_ipython.shell.notebook_tools import NAME as NOTEBOOK
+from openclaw_ipython.shell.notebook_tools import NotebookTools, without_mark
+from openclaw_ipython.shell.render.code_cells import CodeRenderer, cells_in, check_bundle, warning
+from openclaw_ipython.shell.reply import (
+    finish_reason_of,
+    partial_reply_kept,
+    prepare_request,
+    receive,
+    render_context,
+)
 from openclaw_ipython.structured.annotations import type_from
 from openclaw_ipython.structured.loop import (
     CallOutcome,
@@ -43,6 +56,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
 
 _SHOWN_ARGUMENTS = 4_000  # characters of the arguments that are shown
+_YES, _ALL = {"y", "yes", "是"}, {"a", "all"}
 _REFUSED = "The person did not allow this call."
 
 
@@ -52,18 +66,25 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
     Raises UsageError for names that cannot be used, and where nobody can confirm a call; TooManyRounds,
     SchemaMismatch, and the errors of a request. An interrupt ends the request or function that runs.
     """
-    steps = _steps(session, options, prompt)
-    if options.mend:
-        steps = mend_loop(steps, lambda reply: _misfits(session, renderer, reply))
-    if options.tools and not options.yes and not session.front.can_answer():
+    rounds = CellRounds(session, options)
+    if (options.tools or options.assist) and not options.yes and not session.front.can_answer():
         raise UsageError(
             _("nobody is there to be asked before a function runs"),
             hint=_("--yes runs them without asking"),
         )
     with CallRunner(notebook_loop()) as runner:
-        loop = CellToolLoop(session, options, prompt, renderer, runner)
-        with partial_reply_kept(session, renderer, options.out, loop.partial_reply):
-            reply = run_loop(steps, loop.ask, loop.run)
+        loop = CellToolLoop(session, rounds, prompt, renderer, runner)
+        steps = rounds.steps(prompt)
+        if options.mend:
+            steps = mend_loop(steps, lambda reply: _misfits(session, renderer, reply))
+        with partial_reply_kept(session, renderer, options.out, loop.partial_reply), rounds.kept():
+            try:
+                reply = run_loop(steps, loop.ask, loop.run)
+            except EditRequested as edit:
+                reply = loop.reply_so_far("stop")
+                session.put_cells([str(edit)])
+                renderer.finish(reply, [_("the code is in the cell below, to be edited and run")])
+                return reply
             renderer.finish(reply)
             return reply
 
@@ -72,16 +93,71 @@ def first_request(
     session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer
 ) -> ResolvedRequest:
     """The first request of such a cell, not sent. Raises as `run_tool_loop` does."""
-    step = next(_steps(session, options, prompt))
+    rounds = CellRounds(session, options)
+    step = next(rounds.steps(prompt))
     if not isinstance(step, ModelRequest):
         raise TypeError(step)  # the first step is always a request
-    return _request(session, options, prompt, renderer, step)
+    return _request(session, rounds.options, prompt, renderer, step)
 
 
-def _steps(session: Session, options: AskOptions, prompt: CellPrompt) -> ToolLoop:
-    wanted = schema_named(session.notebook, options.schema) if options.schema else None
-    tools = {name: _function_named(session.notebook, name) for name in options.tools or ()}
-    return tool_loop(prompt.messages, wanted, tools)
+class CellRounds:
+    """The functions that the model is offered in one cell, and the options of the requests. Raises UsageError."""
+
+    def __init__(self, session: Session, options: AskOptions) -> None:
+        self._session = session
+        self.assistant = (
+            Assistant(session, reads_figures=_reads_figures(session, options)) if options.assist else None
+        )
+        self.looking: Mapping[str, Any] = {}
+        """The functions that only read the notebook. They are not asked about."""
+        if options.assist or NOTEBOOK in (options.tools or ()):
+            self.looking = NotebookTools(session.notebook).functions()
+        own = {
+            name: _function_named(session.notebook, name) for name in options.tools or () if name != NOTEBOOK
+        }
+        assisting = self.assistant.functions() if self.assistant is not None else {}
+        self._tools = {**self.looking, **assisting}
+        if twice := sorted(self._tools.keys() & own.keys()):
+            raise UsageError(_("two functions are called {name}", name=twice[0]))
+        self._tools |= own
+        if options.assist:
+            system = options.system or session.preferences.system
+            options = replace(options, system=f"{SYSTEM}\n\n{system}" if system else SYSTEM)
+        self.options = options
+
+    def steps(self, prompt: CellPrompt) -> ToolLoop:
+        """The steps of the answer."""
+        options = self.options
+        wanted = schema_named(self._session.notebook, options.schema) if options.schema else None
+        if self.assistant is None:
+            return tool_loop(prompt.messages, wanted, self._tools)
+        return tool_loop(prompt.messages, wanted, self._tools, ASSIST_ROUNDS, ASSIST_ROUNDS)
+
+    def proposed(self, planned: PlannedCall) -> str:
+        """The code that a call proposes to run; empty for any other call."""
+        proposes = self.assistant is not None and planned.call.name == "run" and not planned.refusal
+        return str(planned.kwargs.get("code", "")) if proposes else ""
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """With `--keep`: when the answer has ended, however it did, the code that ran is put into cells."""
+        try:
+            yield
+        finally:
+            if self.options.keep and self.assistant is not None and self.assistant.ran:
+                self._session.put_cells(self.assistant.ran)
+
+
+def _reads_figures(session: Session, options: AskOptions) -> bool:
+    """Whether the model that answers, or the one for images, is known to read images."""
+    models = session.client.models
+    word = options.model or session.preferences.default_model
+    try:
+        ref = models.resolve(word) if word else models.default()
+        able = models.reads_images(ref) if ref is not None else None
+        return bool(able) or (not word and ref is not None and models.vision_model(ref) is not None)
+    except OpenClawError:  # raised again when the request is sent
+        return False
 
 
 def _misfits(session: Session, renderer: Renderer, reply: Reply) -> str:
@@ -159,17 +235,18 @@ class CellToolLoop:
     def __init__(
         self,
         session: Session,
-        options: AskOptions,
+        rounds: CellRounds,
         prompt: CellPrompt,
         renderer: Renderer,
         runner: CallRunner,
     ) -> None:
         self._session = session
-        self._options = options
+        self._rounds = rounds
+        self._options = rounds.options
         self._prompt = prompt
         self._renderer = renderer
         self._runner = runner
-        self._all_allowed = options.yes
+        self._all_allowed = rounds.options.yes
         self._replies: list[Reply] = []
         self._collector: Collector | None = None  # of the reply that is arriving
 
@@ -190,25 +267,65 @@ class CellToolLoop:
 
     def run(self, step: ToolRun) -> Sequence[CallOutcome]:
         """Show each call and ask whether it may run; run those that may."""
+        if (
+            self._rounds.assistant is not None
+        ):  # the person sees what a step did before the next one is asked about
+            return [outcome for planned in step.calls for outcome in self._run([planned])]
+        return self._run(step.calls)
+
+    def _run(self, calls: Sequence[PlannedCall]) -> list[CallOutcome]:
         allowed: list[PlannedCall] = []
-        for planned in step.calls:
-            self._renderer.update([planned.call])
-            refused = not planned.refusal and not self._allowed(planned)
+        for planned in calls:
+            refused = not self._shown_and_allowed(planned)
             allowed.append(PlannedCall(planned.call, refusal=_REFUSED) if refused else planned)
         outcomes: dict[int, CallOutcome] = {}
         for at, outcome in self._runner.run(allowed):
             outcomes[at] = outcome
-            self._renderer.update([ToolResult(allowed[at].call, outcome.text, outcome.failed)])
+            call, ran = calls[at].call, bool(self._rounds.proposed(calls[at]))
+            if not ran or outcome.text == _REFUSED:  # the output of code that ran is shown already
+                shown = _shortened(call) if ran else call
+                self._renderer.update([ToolResult(shown, without_mark(outcome.text), outcome.failed)])
         return [outcomes[at] for at in range(len(allowed))]
+
+    def _shown_and_allowed(self, planned: PlannedCall) -> bool:
+        """Show a call and ask; True for one that has a refusal already, and for those that only read."""
+        code = self._rounds.proposed(planned)
+        if code:
+            return self._code_allowed(planned, code)
+        self._renderer.update([planned.call])
+        return bool(planned.refusal) or planned.call.name in self._rounds.looking or self._allowed(planned)
+
+    def _code_allowed(self, planned: PlannedCall, code: str) -> bool:
+        """Show proposed code with its check, and ask. Raises EditRequested."""
+        session = self._session
+        self._renderer.update([TextDelta(f"\n\n{fenced(code, 'python')}\n\n"), _shortened(planned.call)])
+        surface = render_context(session).surface
+        surface.show(check_bundle(session.check([code])))
+        reasons = risks(code, session.shell.user_ns)
+        if self._all_allowed and not reasons:
+            return True
+        if not session.front.can_answer():
+            return False
+        if reasons:
+            surface.show(warning(reasons))
+        answer = _answer(_("Run this here? y: yes, a: yes to all, e: edit, Enter: no > "))
+        if answer in {"e", "edit"}:
+            raise EditRequested(code)
+        self._all_allowed = self._all_allowed or answer in _ALL
+        return answer in _YES or answer in _ALL
 
     def partial_reply(self, error: BaseException) -> Reply:
         """The part of the answer that had arrived when `error` ended it."""
         if isinstance(error, SchemaMismatch | TooManyRounds) and isinstance(error.reply, Reply):
             return error.reply
+        return self.reply_so_far(finish_reason_of(error))
+
+    def reply_so_far(self, finish_reason: str) -> Reply:
+        """The answer as far as it has arrived."""
         replies = list(self._replies)
         if self._collector is not None:
             replies.append(self._collector.reply(self._session.runtime.monotonic()))
-        return merge_replies(replies or [Reply()], finish_reason=finish_reason_of(error))
+        return merge_replies(replies or [Reply()], finish_reason=finish_reason)
 
     def _allowed(self, planned: PlannedCall) -> bool:
         if self._all_allowed:
@@ -220,9 +337,19 @@ class CellToolLoop:
             else ""
         )
         shown = safe_text(f"{planned.call.name}({' '.join(arguments[:_SHOWN_ARGUMENTS].split())}{more})")
-        try:
-            answer = input(_("Run {call}? y: yes, a: yes to all, Enter: no > ", call=shown))
-        except EOFError:  # the terminal was closed, or Ctrl-D
-            return False
-        self._all_allowed = answer.strip().lower() in {"a", "all"}
-        return self._all_allowed or answer.strip().lower() in {"y", "yes", "是"}
+        answer = _answer(_("Run {call}? y: yes, a: yes to all, Enter: no > ", call=shown))
+        self._all_allowed = answer in _ALL
+        return answer in _YES or answer in _ALL
+
+
+def _answer(question: str) -> str:
+    """What the person types, in lower case; empty where the terminal was closed."""
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        return ""
+
+
+def _shortened(call: ToolCall) -> ToolCall:
+    """A call without its arguments, which are shown as code above it."""
+    return dataclasses.replace(call, arguments="")

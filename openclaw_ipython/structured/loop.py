@@ -13,6 +13,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace as struct_replace
 
 from openclaw_ipython.chat.types import Message, Reply, ToolCall, Usage
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds
@@ -59,10 +60,14 @@ class PlannedCall(Struct, frozen=True):
 
 
 class CallOutcome(Struct, frozen=True):
-    """The result of a call: the text for the model, and whether it describes an error."""
+    """The result of a call: the text for the model, and whether it describes an error.
+
+    `images` are shown to the model as well: their data URLs.
+    """
 
     text: str
     failed: bool = False
+    images: tuple[str, ...] = ()
 
 
 class ToolRun(Struct, frozen=True):
@@ -79,7 +84,11 @@ ToolLoop = Generator[Step, Any, Reply]
 
 
 def tool_loop(
-    messages: Sequence[Message], schema: Any = None, tools: Functions = (), max_rounds: int = MAX_ROUNDS
+    messages: Sequence[Message],
+    schema: Any = None,
+    tools: Functions = (),
+    max_rounds: int = MAX_ROUNDS,
+    max_repeats: int = MAX_REPEATS,
 ) -> ToolLoop:
     """The steps to an answer, with `tools` offered to the model, that fits `schema` (see `schema_of`; None: any text).
 
@@ -87,7 +96,7 @@ def tool_loop(
     second answer does not fit either; the `reply` of both is the answer.
     """
     wanted = schema_of(schema) if schema is not None else None
-    return _steps(messages, tools_of(tools), wanted, max_rounds)
+    return _steps(messages, tools_of(tools), wanted, (max_rounds, max_repeats))
 
 
 def mend_loop(loop: ToolLoop, misfits: Callable[[Reply], str]) -> ToolLoop:
@@ -115,11 +124,13 @@ def mend_loop(loop: ToolLoop, misfits: Callable[[Reply], str]) -> ToolLoop:
     return merge_replies([reply, (yield ModelRequest(turns, fields, request.schema))])
 
 
-def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, max_rounds: int) -> ToolLoop:
+def _steps(
+    messages: Sequence[Message], tools: Tools, schema: Schema | None, limits: tuple[int, int]
+) -> ToolLoop:
     replies: list[Reply] = []
     if schema is not None:
         messages = (Message("system", schema.instruction), *messages)
-    turns = yield from _until_answered(list(messages), tools, schema, max_rounds, replies)
+    turns = yield from _until_answered(list(messages), tools, schema, limits, replies)
     if schema is None:
         return merge_replies(replies)
     try:
@@ -138,10 +149,11 @@ def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, max
 
 
 def _until_answered(
-    turns: list[Message], tools: Tools, schema: Schema | None, max_rounds: int, replies: list[Reply]
+    turns: list[Message], tools: Tools, schema: Schema | None, limits: tuple[int, int], replies: list[Reply]
 ) -> Generator[Step, Any, list[Message]]:
     """The rounds until the model answers. Every reply is added to `replies`. Returns the turns before the answer."""
     seen: dict[tuple[str, str], int] = {}
+    max_rounds, max_repeats = limits
     for number in range(max_rounds + 1):
         request_fields = {**_offer(tools), "tool_choice": "none"} if number == max_rounds else _offer(tools)
         reply: Reply = yield ModelRequest(
@@ -154,7 +166,7 @@ def _until_answered(
             return turns
         if number == max_rounds:
             break
-        planned = tuple(_plan(call, tools, seen) for call in reply.tool_calls)
+        planned = tuple(_plan(call, tools, seen, max_repeats) for call in reply.tool_calls)
         outcomes: Sequence[CallOutcome] = yield ToolRun(planned)
         suffix = _ANSWER_NOW if number == max_rounds - 1 else ""
         turns += [_assistant_turn(reply), *_tool_turns(reply.tool_calls, outcomes, suffix)]
@@ -178,7 +190,7 @@ def _with_call_ids(reply: Reply, number: int) -> Reply:
     return _changed(reply, tool_calls=tuple(calls))
 
 
-def _plan(call: ToolCall, tools: Tools, seen: dict[tuple[str, str], int]) -> PlannedCall:
+def _plan(call: ToolCall, tools: Tools, seen: dict[tuple[str, str], int], max_repeats: int) -> PlannedCall:
     tool = tools.get(call.name)
     if tool is None:
         return PlannedCall(
@@ -186,7 +198,7 @@ def _plan(call: ToolCall, tools: Tools, seen: dict[tuple[str, str], int]) -> Pla
         )
     key = (call.name, _canonical_json(call.arguments))
     seen[key] = seen.get(key, 0) + 1
-    if seen[key] > MAX_REPEATS:
+    if seen[key] > max_repeats:
         refusal = "You have called this with the same arguments before; use the result you have."
         return PlannedCall(call, tool, refusal=refusal)
     try:
@@ -218,11 +230,20 @@ def _valid_arguments(arguments: str) -> str:
 
 def _tool_turns(calls: Sequence[ToolCall], outcomes: Sequence[CallOutcome], suffix: str) -> list[Message]:
     turns = [
-        Message("tool", outcome.text, tool_call_id=call.id)
+        Message("tool", _content(outcome), tool_call_id=call.id)
         for call, outcome in zip(calls, outcomes, strict=True)
     ]
-    turns[-1] = replace(turns[-1], content=f"{turns[-1].content}{suffix}")
+    if suffix:
+        last = _content(struct_replace(outcomes[-1], text=f"{outcomes[-1].text}{suffix}"))
+        turns[-1] = replace(turns[-1], content=last)
     return turns
+
+
+def _content(outcome: CallOutcome) -> str | list[Mapping[str, Any]]:
+    if not outcome.images:
+        return outcome.text
+    text: Mapping[str, Any] = {"type": "text", "text": outcome.text}
+    return [text, *({"type": "image_url", "image_url": {"url": url}} for url in outcome.images)]
 
 
 # -- the schema ----------------------------------------------------------------------------

@@ -149,6 +149,14 @@ class Kernel:
 
         return during
 
+    def asked_now(self) -> str:
+        """The question that a cell asks now, taken without an answer; empty without one."""
+        try:
+            message = self.client.get_stdin_msg(timeout=0)
+        except Empty:
+            return ""
+        return message["content"]["prompt"] if message["msg_type"] == "input_request" else ""
+
     def complete(self, code: str) -> list[str]:
         sent = self.client.complete(code, len(code))
         while True:
