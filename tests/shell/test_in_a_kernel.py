@@ -317,6 +317,47 @@ def test_options_reach_the_service(signed_in):
     ]
 
 
+STREAM_ONLY = "This model only support stream mode, please enable the stream parameter to access the model."
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message", "sent", "note"),
+    [
+        (
+            "",
+            422,
+            "Unknown parameter: 'stream_options'.",
+            {"stream": True},
+            "asked again without stream_options",
+        ),
+        (
+            "--max-tokens 50",
+            400,
+            "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.",
+            {"stream": True, "max_completion_tokens": 50},
+            "asked again with max_completion_tokens",
+        ),
+        ("--no-stream", 400, STREAM_ONLY, {"stream": True}, "streamed, since the service only answers so"),
+    ],
+)
+def test_a_refused_part_is_taken_back_and_noted_once(signed_in, options, status, message, sent, note):
+    signed_in.portal.fails_next(
+        "chat", status, {"error": {"message": message, "code": "unsupported_parameter"}}
+    )
+    for expected in (note, None):
+        signed_in.kernel.displays.clear()
+        signed_in.portal.says("forty-", "two")
+        assert not signed_in.run(f"%%qwen {options}\nhi").ename
+        shown = "".join(d.get("text/plain", "") for d in signed_in.kernel.displays.values())
+        assert "forty-two" in shown
+        assert ("asked again" in shown or "streamed" in shown) is (expected is not None)
+        assert (expected or "") in shown
+    bodies = [request.json() for request in signed_in.chats()]
+    assert len(bodies) == 3
+    fields = {"stream", "max_tokens", "max_completion_tokens"}
+    assert [{k: v for k, v in b.items() if k in fields} for b in bodies[1:]] == [sent, sent]
+
+
 @pytest.mark.parametrize("how", ["%%qwen -m qwen\nhi", "%%qwen QWEN\nhi", "%qwen -m=coder-model hi"])
 def test_a_model_is_named_by_alias_or_ref(signed_in, how):
     signed_in.run("%openclaw models set qwen-portal/vision-model")
