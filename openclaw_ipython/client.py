@@ -41,6 +41,7 @@ from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.runtime.env import Runtime
 
 if TYPE_CHECKING:
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.auth.bearer import TokenSource
     from openclaw_ipython.auth.import_credentials import CredentialImport
     from openclaw_ipython.auth.key_login import KeyLogins
@@ -98,7 +99,7 @@ class Client:
         self._catalogue = ModelCatalog(self._store.home.catalogue, self.runtime.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self.runtime)
-        self._resolver = RequestResolver(self.models, self.accounts, self._providers)
+        self._resolver = RequestResolver(self.models, self.accounts, self._providers, lambda: self.advice)
         self._sender = Sender(
             self.accounts,
             runtime=self.runtime,
@@ -111,11 +112,18 @@ class Client:
         )
 
     @cached_property
+    def advice(self) -> SignInAdvice:
+        """Which services can answer, and what to offer for those that cannot."""
+        from openclaw_ipython.auth.advice import SignInAdvice  # as all below: not needed by a plain request
+
+        return SignInAdvice(self._store, self._providers, self.accounts)
+
+    @cached_property
     def keys(self) -> KeyLogins:
         """Login with an API key: the products, the address, the storage."""
-        from openclaw_ipython.auth.key_login import KeyLogins  # as all below: not needed by a plain request
+        from openclaw_ipython.auth.key_login import KeyLogins
 
-        return KeyLogins(self._store, self._providers, self.runtime)
+        return KeyLogins(self._store, self._providers, self.runtime, self.advice.keeps_default)
 
     @cached_property
     def credential_import(self) -> CredentialImport:
@@ -132,6 +140,7 @@ class Client:
             self._store,
             self._providers,
             self.accounts,
+            self.advice,
             self.keys,
             http=self._open,
             runtime=self.runtime,
@@ -158,13 +167,23 @@ class Client:
         """The check-up of the home."""
         from openclaw_ipython.diagnostics.doctor import Doctor
 
-        return Doctor(self._store, self.models, self.accounts, self._providers, self.runtime, http=self._open)
+        return Doctor(
+            self._store,
+            self.models,
+            self.accounts,
+            self.advice,
+            self._providers,
+            runtime=self.runtime,
+            http=self._open,
+        )
 
     async def scan(self) -> list[ScanResult]:
         """What this machine has that can be used: local servers, keys, other programs' logins."""
         from openclaw_ipython.diagnostics.scan import scan
 
-        return await scan(self._store, self.accounts, self._providers, self.runtime, http=self._open())
+        return await scan(
+            self._store, self.accounts, self.advice, self._providers, self.runtime, http=self._open()
+        )
 
     async def probe(self) -> list[ProbeResult]:
         """Ask one tiny question with each login and key."""

@@ -33,10 +33,11 @@ _language = ENGLISH
 def translate(template: str, **values: object) -> str:
     """`template` in the reader's language, its `{name}` fields filled with `values`.
 
-    A sentence that the catalogue lacks stays English. The values are put in as they are, never translated.
+    A sentence that the catalogue lacks stays English. The values are put in as they are, never translated;
+    without values braces stay.
     """
     translated = template if _language == ENGLISH else _catalogue(_language).gettext(template)
-    return translated.format(**values)
+    return translated.format(**values) if values else translated
 
 
 _ = translate  # the name that gettext and its tools know

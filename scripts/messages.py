@@ -30,9 +30,13 @@ def templates() -> dict[str, str]:
 
 
 def _sentences(node: ast.AST) -> list[str]:
-    """The literals given to `_`, `translate` and `N_`, and the first line of a subcommand's docstring."""
+    """The literals given to `_`, `translate` and `N_`, the help of options and formats, and that of a subcommand."""
     match node:
         case ast.Call(func=ast.Name(id="_" | "translate" | "N_"), args=[ast.Constant(value=str(text))]):
+            return [text]
+        case ast.Call(func=ast.Name(id="Option" | "Positional"), args=[_, ast.Constant(value=str(text)), *_]):
+            return [text]
+        case ast.Call(func=ast.Name(id="Format"), args=[ast.Constant(value=str(text)), *_]):
             return [text]
         case ast.FunctionDef(decorator_list=[ast.Call(func=ast.Name(id="command")), *_]):
             return [(ast.get_docstring(node) or "").partition("\n")[0].replace("`", "")]

@@ -43,7 +43,7 @@ ProfileStatus = Literal["ok", "expiring", "expired", "static"]
 
 
 class LoginOutcome(Struct, frozen=True):
-    """What a finished login changed; `notes` are sentences for the user."""
+    """What a finished login changed; `model` is the one it made usable, `notes` are sentences for the user."""
 
     provider: str
     profile_id: str
@@ -52,6 +52,13 @@ class LoginOutcome(Struct, frozen=True):
     base_url: str
     written: tuple[Path, ...]
     notes: tuple[str, ...] = ()
+    model: ModelRef | None = None
+
+    @property
+    def next_command(self) -> str:
+        """What to type now: the magic that asks, with the model where the default model is another service's."""
+        is_default = self.model is None or (self.default and self.default.provider == self.provider)
+        return "%%qwen" if is_default else f"%%qwen {self.model}"
 
 
 class PluginRow(Struct, frozen=True):
@@ -226,6 +233,12 @@ class Accounts:
             loopback,
         )
 
+    def signs_in_at_the_vendor(self, provider: Provider) -> bool:
+        """Whether a sign-in by device code goes to the vendor's own address."""
+        login = provider.device_login
+        origin = self._runtime.environ.get(ORIGIN_VARIABLE, "").strip().rstrip("/")
+        return login is not None and (not origin or origin == login.origin)
+
     def record_login(
         self, provider: Provider, grant: TokenGrant, *, set_default: bool, profile_name: str = "default"
     ) -> LoginOutcome:
@@ -260,7 +273,11 @@ class Accounts:
         written = self._store.save_login(profile_id, profile, plan)
         self.login_stats.reset(profile_id)
         now = ModelRef.parse(self._store.load().config.default_model or "")
-        return LoginOutcome(provider.id, profile_id, now, choose, base_url, tuple(written), tuple(notes))
+        notes = [*replaced_default(before.default_model, now), *notes]
+        model = provider.ref(provider.default_model)
+        return LoginOutcome(
+            provider.id, profile_id, now, choose, base_url, tuple(written), tuple(notes), model
+        )
 
     def _base_url(self, provider: Provider, grant: TokenGrant, view: ConfigView) -> tuple[str, list[str]]:
         """The base URL to store, and notes: the user's setting, else one from the sign-in, else the default."""
@@ -313,6 +330,13 @@ class Accounts:
         from openclaw_ipython.openclaw.config_edit import set_plugin
 
         return self._store.edit_config(lambda view: set_plugin(view, plugin_id, enabled))
+
+
+def replaced_default(before: str | None, now: ModelRef | None) -> tuple[str, ...]:
+    """A note for the user when a sign-in replaced the default model `before`."""
+    if not before or ModelRef.parse(before) == now:
+        return ()
+    return (_("the default model was {model}", model=before),)
 
 
 def login_edits(

@@ -135,6 +135,12 @@ def has_failures(record: Record) -> bool:
     return _count(record, "errorCount") > 0 or any(key in record for key in _FAILURE_KEYS)
 
 
+def is_refused(record: Record) -> bool:
+    """Whether the service refused the login, and has not accepted it since: a success removes the failures."""
+    counts = _counts(record)
+    return _count(counts, "auth") + _count(counts, "auth_permanent") > 0
+
+
 def last_used(record: Record) -> int:
     """The time of the last use; 0 if there was none."""
     return _time(record, "lastUsed")

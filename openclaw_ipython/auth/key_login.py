@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.accounts import LoginOutcome, login_edits
+from openclaw_ipython.auth.accounts import LoginOutcome, login_edits, replaced_default
 from openclaw_ipython.auth.resolver import EnvironmentKey, provider_keys
 from openclaw_ipython.auth.stored_logins import check_key
 from openclaw_ipython.errors import LoginRequired, UsageError
@@ -63,9 +63,16 @@ class KeySetup(Struct, frozen=True):
 
 
 class KeyLogins:
-    """Prepares and stores logins with a key."""
+    """Prepares and stores logins with a key. `keeps_default` tells whether the present default model stays."""
 
-    def __init__(self, store: Store, providers: Providers, runtime: Runtime) -> None:
+    def __init__(
+        self,
+        store: Store,
+        providers: Providers,
+        runtime: Runtime,
+        keeps_default: Callable[[ConfigView], bool] = lambda view: bool(view.default_model),
+    ) -> None:
+        self._keeps_default = keeps_default
         self._store = store
         self._providers = providers
         self._environ = runtime.environ
@@ -140,7 +147,7 @@ class KeyLogins:
         provider = setup.provider
         profile_id = setup.profile_id
         before = self._store.load().config
-        choose = bool(_default_of(setup)) and (setup.set_default or not before.default_model)
+        choose = bool(_default_of(setup)) and (setup.set_default or not self._keeps_default(before))
 
         def plan(view: ConfigView) -> list[Edit]:
             return _plan(view, setup, choose=choose)
@@ -151,7 +158,9 @@ class KeyLogins:
         else:
             written = (self._store.edit_config(plan),)
         now = ModelRef.parse(self._store.load().config.default_model or "")
-        return LoginOutcome(provider.id, profile_id, now, choose, setup.base_url, written, setup.notes)
+        notes = (*replaced_default(before.default_model, now), *setup.notes)
+        model = provider.ref(_default_of(setup)) if _default_of(setup) else None
+        return LoginOutcome(provider.id, profile_id, now, choose, setup.base_url, written, notes, model)
 
 
 def chosen_address(provider: Provider, region: str) -> str:

@@ -18,17 +18,20 @@ from openclaw_ipython.errors import (
     LoginRequired,
     LoginUnavailable,
     OpenClawError,
+    ProtocolError,
+    RefreshRejected,
     RequestRejected,
     ServiceUnavailable,
     UsageError,
 )
-from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.i18n import _
 from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
 from openclaw_ipython.net.urls import checked_base_url
 from openclaw_ipython.providers.lookup import refused_key_hint
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.net.http import HttpClient
     from openclaw_ipython.openclaw.store import Store
@@ -44,11 +47,6 @@ CHECK_SECONDS = 8.0
 
 RECENT_SECONDS = 900.0
 """A refusal within this time after a sign-in means that the service does not accept new logins either."""
-
-OTHER_WAYS = N_(
-    "%openclaw login --provider modelstudio (an API key), or --provider ollama (this machine, no key)"
-)
-"""The hint for a sign-in that the service no longer offers."""
 
 
 class LoggedIn(Struct, frozen=True):
@@ -68,6 +66,7 @@ class LoginService:
         store: Store,
         providers: Providers,
         accounts: Accounts,
+        advice: SignInAdvice,
         keys: KeyLogins,
         *,
         http: Callable[[], HttpClient],
@@ -78,6 +77,7 @@ class LoginService:
         self._store = store
         self._providers = providers
         self._accounts = accounts
+        self._advice = advice
         self._keys = keys
         self._http = http
         self._runtime = runtime
@@ -102,33 +102,54 @@ class LoginService:
                     if not isinstance(event, Granted):
                         yield event
                         continue
+                    choose = set_default or not self._advice.keeps_default(self._store.load().config)
                     outcome = self._accounts.record_login(
-                        provider, event.grant, set_default=set_default, profile_name=profile
+                        provider, event.grant, set_default=choose, profile_name=profile
                     )
                     self._signed_in_at[provider.id] = self._runtime.monotonic()
                     yield LoggedIn(outcome)
         except LoginUnavailable as error:
-            raise _retired(provider, error) from error
+            raise self._retired(provider, error) from error
 
     def explained(self, error: OpenClawError, used: Credential) -> OpenClawError:
         """`error`, or LoginRequired with the text that the service has ended its sign-in.
 
-        That is the case if the service states it, or refuses a login that is a few minutes old.
+        That is the case if the service states it, if it refuses a login that is a few minutes old or cannot answer it,
+        and for the vendor's own service, which is known to have ended it.
         """
         provider = self._providers.get(used.provider)
         retired = provider.device_login.retired if provider and provider.device_login else ""
-        retirement = _(retired) if retired else ""
-        if not retirement or used.profile is None:
-            return error
-        if isinstance(error, LoginRequired | RequestRejected) and "discontinued" in str(error).lower():
-            return LoginRequired(retirement, hint=_(OTHER_WAYS))
+        advice = self._advice
+        if not retired or used.profile is None:
+            return self._with_hint(error, used)
         since = self._signed_in_at.get(used.provider)
         recent = since is not None and self._runtime.monotonic() - since < RECENT_SECONDS
-        if isinstance(error, LoginRequired) and recent:
-            return LoginRequired(
-                _("{retirement}; the new login is not accepted", retirement=retirement), hint=_(OTHER_WAYS)
-            )
+        refused = isinstance(error, LoginRequired)
+        rejected = refused or isinstance(error, RefreshRejected)
+        stated = isinstance(error, LoginRequired | RequestRejected) and "discontinued" in str(error).lower()
+        gone = recent and _is_gone(error)
+        known = rejected and bool(advice.retirement(used.provider))
+        if not (stated or gone or known or (refused and recent)):
+            return error
+        advice.seen_ended(used.provider)
+        text = _("{retirement}; the new login is not accepted", retirement=_(retired))
+        what = text if recent and refused and not stated else _(retired)
+        status = getattr(error, "status", None)
+        return LoginRequired(what, hint=advice.hint(used.provider), status=status)
+
+    def _with_hint(self, error: OpenClawError, used: Credential) -> OpenClawError:
+        """`error`; the hint of a refused login names its service."""
+        if error.hint == "%openclaw login --force" and used.provider in self._providers:
+            error.hint = f"%openclaw login --provider {used.provider} --force"
         return error
+
+    def _retired(self, provider: Provider, error: LoginUnavailable) -> LoginUnavailable:
+        """`error`, or a known sentence about the end of the sign-in."""
+        retirement = provider.device_login.retired if provider.device_login else ""
+        if not retirement:
+            return error
+        self._advice.seen_ended(provider.id)
+        return LoginUnavailable(_(retirement), hint=self._advice.hint(provider.id))
 
     # -- by key, or without one --
 
@@ -207,7 +228,6 @@ class LoginService:
         return ()
 
 
-def _retired(provider: Provider, error: LoginUnavailable) -> LoginUnavailable:
-    """`error`, or a known sentence about the end of the sign-in."""
-    retirement = provider.device_login.retired if provider.device_login else ""
-    return LoginUnavailable(_(retirement), hint=_(OTHER_WAYS)) if retirement else error
+def _is_gone(error: OpenClawError) -> bool:
+    """Whether a service answers as one that is switched off: with a gateway's time-out, or with a web page."""
+    return isinstance(error, ProtocolError) or getattr(error, "status", None) == 504

@@ -166,9 +166,10 @@ class StoredLogins:
                 )
             return found or f"{provider_id}:{name.rpartition(':')[2]}"
         if not mine:
+            others = [_logout(p.provider, p.id.partition(":")[2]) for p in profiles.values()]
             raise UsageError(
                 _("there is no stored login of {provider_id}", provider_id=provider_id),
-                hint="; ".join(self._remaining(provider_id)),
+                hint="; ".join([*self._remaining(provider_id), *others]) or _("no login is stored"),
             )
         if len(mine) > 1 and f"{provider_id}:default" not in mine:
             raise UsageError(

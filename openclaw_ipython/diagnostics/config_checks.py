@@ -11,6 +11,7 @@ from openclaw_ipython.auth.accounts import ORIGIN_VARIABLE
 from openclaw_ipython.diagnostics.findings import Finding, Severity, shell_line
 from openclaw_ipython.diagnostics.refusal_checks import check_refusals
 from openclaw_ipython.errors import ConfigError, OpenClawError
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.models.selection import APIS, COMPLETIONS
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.config_rules import services
@@ -18,26 +19,29 @@ from openclaw_ipython.openclaw.keypaths import path_text
 from openclaw_ipython.sanitize.secrets import redact
 
 if TYPE_CHECKING:
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.models.selection import Models
     from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.openclaw.paths import Home
     from openclaw_ipython.openclaw.store import Snapshot
     from openclaw_ipython.providers import Providers
 
+
 _PLACE_VARIABLES = {
-    "OPENCLAW_HOME": "it replaces the home folder",
-    "OPENCLAW_STATE_DIR": "it is the folder of all of OpenClaw's files",
-    "OPENCLAW_CONFIG_PATH": "it is the path of the configuration",
-    "OPENCLAW_AGENT_DIR": "it is the folder of the logins",
-    "PI_CODING_AGENT_DIR": "it is the folder of the logins",
-    "QWEN_HOME": "it is the folder of Qwen Code's files",
-    ORIGIN_VARIABLE: "sign-ins by code go there",
+    "OPENCLAW_HOME": N_("it replaces the home folder"),
+    "OPENCLAW_STATE_DIR": N_("it is the folder of all of OpenClaw's files"),
+    "OPENCLAW_CONFIG_PATH": N_("it is the path of the configuration"),
+    "OPENCLAW_AGENT_DIR": N_("it is the folder of the logins"),
+    "PI_CODING_AGENT_DIR": N_("it is the folder of the logins"),
+    "QWEN_HOME": N_("it is the folder of Qwen Code's files"),
+    ORIGIN_VARIABLE: N_("sign-ins by code go there"),
 }
 
 
 class ConfigFacts(Struct, frozen=True):
     """The state that the checks read. `missing_login(provider)` is the reason why a provider has no login, or ''."""
 
+    advice: SignInAdvice
     snapshot: Snapshot
     models: Models
     providers: Providers
@@ -58,24 +62,26 @@ def check_config(facts: ConfigFacts) -> Iterator[Finding]:
 
 
 def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Notes about the variables that move files and addresses."""
+    """Notes about the variables that move files and addresses: they are somebody's choice and need no repair."""
     for name, what in _PLACE_VARIABLES.items():
         if environ.get(name, "").strip():
-            yield Finding("environment", "note", what, f"{name}={redact(environ[name])}", f"unset {name}")
+            yield Finding("environment", "note", _(what), f"{name}={redact(environ[name])}", "")
     if environ.get("OPENCLAW_PROFILE", "").strip():
-        what = "it has no effect alone: the profile of OpenClaw is an option of its command line"
+        what = _("it has no effect alone: the profile of OpenClaw is an option of its command line")
         where = f"OPENCLAW_PROFILE={environ['OPENCLAW_PROFILE']}"
-        yield Finding("environment", "note", what, where, "set OPENCLAW_STATE_DIR instead")
+        yield Finding("environment", "note", what, where, _("set OPENCLAW_STATE_DIR instead"))
 
 
 def check_storage(snapshot: Snapshot, home: Home, *, has_json_logins: bool) -> Iterator[Finding]:
     """The findings about a home whose logins are in a database."""
     if snapshot.storage != "sqlite":
         return
-    what = f"this home belongs to a newer OpenClaw; what is changed here is kept in {home.own_dir}"
+    what = _(
+        "this home belongs to a newer OpenClaw; what is changed here is kept in {folder}", folder=home.own_dir
+    )
     yield Finding("era", "note", what, str(home.state_dir), "")
     if has_json_logins:
-        what = "OpenClaw keeps logins in its database now and refuses to start beside this file"
+        what = _("OpenClaw keeps logins in its database now and refuses to start beside this file")
         yield Finding("era", "error", what, str(home.auth_profiles), "!openclaw doctor --fix")
 
 
@@ -86,10 +92,16 @@ def _check_default(facts: ConfigFacts) -> Iterator[Finding]:
     default = facts.models.default()
     where = "agents.defaults.model"
     if default is None:
-        yield Finding("model", "error", "no model is chosen yet", where, "%openclaw login")
+        first = next(iter(facts.providers))
+        command = facts.advice.command(first) if facts.advice.retirement(first) else "%openclaw login"
+        yield Finding("model", "error", _("no model is chosen yet"), where, command)
+        return
+    if retirement := facts.advice.retirement(default.provider):
+        what = _("{model} cannot answer: {reason}", model=default, reason=retirement)
+        yield Finding("model", "error", what, where, _set_default(facts))
         return
     if facts.models.is_openclaws(default.provider):
-        what = f"OpenClaw alone can ask {default}; it stays the default there"
+        what = _("OpenClaw alone can ask {model}; it stays the default there", model=default)
         yield Finding("model", "note", what, where, _ask_another(facts))
         return
     try:
@@ -115,25 +127,25 @@ def _api_is_refused(facts: ConfigFacts, provider: str) -> bool:
 
 def _ask_another(facts: ConfigFacts) -> str:
     """The command that makes another model the default of this notebook only."""
-    model = _usable_model(facts, with_login=True)
+    model = _usable_model(facts)
     if not model:
-        return "%openclaw login --provider modelstudio"
+        return facts.advice.by_key()
     return f'%config OpenClaw.default_model = "{model}"'
 
 
 def _set_default(facts: ConfigFacts) -> str:
+    """The command that chooses a model of a service that can answer, or else signs in to one."""
     model = _usable_model(facts)
-    return f"%openclaw models set {model}" if model else "%openclaw login"
+    return f"%openclaw models set {model}" if model else facts.advice.by_key()
 
 
-def _usable_model(facts: ConfigFacts, *, images: bool = False, with_login: bool = False) -> str:
-    """A model to choose instead, of a provider with a login if there is one; empty for none."""
+def _usable_model(facts: ConfigFacts, *, images: bool = False) -> str:
+    """A model of a service with a usable login to choose instead; empty for none."""
     refs = facts.models.suggestions()
     if images:
         refs = [ref for ref in refs if facts.models.reads_images(ref)]
-    has_login = {provider: not facts.missing_login(provider) for provider in {ref.provider for ref in refs}}
-    other = str(refs[0]) if refs and not with_login else ""
-    return next((str(ref) for ref in refs if has_login[ref.provider]), other)
+    usable = {provider: facts.advice.usable(provider) for provider in {ref.provider for ref in refs}}
+    return next((str(ref) for ref in refs if usable[ref.provider]), "")
 
 
 def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
@@ -143,22 +155,27 @@ def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
     every = dict.fromkeys(ref.provider for ref in [*chosen, *fallbacks])
     used = [provider for provider in every if not models.is_openclaws(provider)]
     for provider in used:
-        if reason := facts.missing_login(provider):
-            severity: Severity = "error" if provider in {ref.provider for ref in chosen} else "warning"
-            yield Finding("login", severity, reason, provider, _login_command(facts, provider))
+        is_chosen = provider in {ref.provider for ref in chosen}
+        retirement = facts.advice.retirement(provider)
+        if retirement and not is_chosen:
+            ref, group = next(
+                (ref, "fallbacks" if ref in models.fallbacks() else "image-fallbacks")
+                for ref in fallbacks
+                if ref.provider == provider
+            )
+            what = _("{model} cannot answer: {reason}", model=ref, reason=retirement)
+            yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
+        elif (reason := facts.missing_login(provider)) and not retirement:
+            severity: Severity = "error" if is_chosen else "warning"
+            yield Finding("login", severity, reason, provider, facts.advice.command(provider))
     for provider in facts.snapshot.config.provider_ids:
         if models.is_openclaws(provider.lower()):
             continue
         if provider.lower() not in used and (reason := facts.missing_login(provider.lower())):
-            where, what = path_text(("models", "providers", provider)), f"{reason}; no chosen model needs it"
-            yield Finding("login", "note", what, where, _login_command(facts, provider))
-
-
-def _login_command(facts: ConfigFacts, provider: str) -> str:
-    known = facts.providers.get(provider)
-    if known is not None and known.device_login is not None:
-        return f"%openclaw login --provider {provider}"
-    return f"%openclaw models auth add --provider {provider}"
+            where = path_text(("models", "providers", provider))
+            what = _("{reason}; no chosen model needs it", reason=reason)
+            ended = facts.advice.retirement(provider.lower())
+            yield Finding("login", "note", what, where, "" if ended else facts.advice.command(provider))
 
 
 def _check_offered(facts: ConfigFacts) -> Iterator[Finding]:
@@ -173,14 +190,19 @@ def _check_offered(facts: ConfigFacts) -> Iterator[Finding]:
             is_lost = True
         if is_lost:
             fix = f"%openclaw models aliases remove {alias}"
-            yield Finding("alias", "warning", "it stands for a model that does not exist", alias, fix)
+            what = _("it stands for a model that does not exist")
+            yield Finding("alias", "warning", what, alias, fix)
     for group, refs, images in (
         ("fallbacks", facts.models.fallbacks(), False),
         ("image-fallbacks", facts.models.image_fallbacks(), True),
     ):
         for ref in refs:
             if ref in unknown or facts.models.provider_of(ref.provider, ref.model) is None:
-                what = f"{ref} does not exist and cannot be a fallback{' for images' if images else ''}"
+                what = (
+                    _("{ref} does not exist and cannot be a fallback for images", ref=ref)
+                    if images
+                    else _("{ref} does not exist and cannot be a fallback", ref=ref)
+                )
                 yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
 
 
@@ -198,15 +220,19 @@ def _check_images(facts: ConfigFacts) -> Iterator[Finding]:
     rows = facts.models.rows(everything=True)
     row = next((row for row in rows if row.ref == image), None)
     if row is not None and not row.missing and row.input and "image" not in row.input:
-        fix = f"%openclaw models set-image {_usable_model(facts, images=True) or 'MODEL'}"
-        yield Finding("model", "warning", f"{image} reads text only", "agents.defaults.imageModel", fix)
+        model = _usable_model(facts, images=True)
+        fix = f"%openclaw models set-image {model}" if model else facts.advice.by_key()
+        what = _("{ref} reads text only", ref=image)
+        yield Finding("model", "warning", what, "agents.defaults.imageModel", fix)
 
 
 def _check_plugins(facts: ConfigFacts) -> Iterator[Finding]:
     default = facts.models.default()
     provider = facts.providers.get(default.provider) if default else None
     if provider and provider.plugin and facts.snapshot.config.plugin_enabled(provider.plugin) is False:
-        what = f"the plugin of {provider.id}, which the default model is from, is disabled"
+        what = _(
+            "the plugin of {provider}, which the default model is from, is disabled", provider=provider.id
+        )
         where = path_text(("plugins", "entries", provider.plugin))
         yield Finding("plugin", "warning", what, where, f"%openclaw plugins enable {provider.plugin}")
 
@@ -222,14 +248,18 @@ def _check_base_url(facts: ConfigFacts, provider_id: str) -> Iterator[Finding]:
         return
     if https_host(url) is None and not is_loopback(url):
         better = "https://" + url.partition("://")[2] if url.startswith("http://") else "https://…"
-        what = "it is neither https nor on this machine, so no login is sent there"
+        what = _("it is neither https nor on this machine, so no login is sent there")
         yield Finding("base-url", "error", what, where, f"%openclaw config set '{where}' {better}")
     elif url.endswith("/"):
-        what = "it ends in a slash, from which some OpenClaw releases make a wrong address"
+        what = _("it ends in a slash, from which some OpenClaw releases make a wrong address")
         fix = f"%openclaw config set '{where}' {url.rstrip('/')}"
         yield Finding("base-url", "warning", what, where, fix)
     derived = facts.snapshot.models_json.get(provider_id)
     if derived is not None and derived.base_url not in (None, url):
-        what = f"models.json still has {derived.base_url} for {provider_id}, which OpenClaw may use instead"
+        what = _(
+            "models.json still has {url} for {provider}, which OpenClaw may use instead",
+            url=derived.base_url,
+            provider=provider_id,
+        )
         fix = shell_line("rm", facts.home.models_json)
         yield Finding("base-url", "warning", what, str(facts.home.models_json), fix)

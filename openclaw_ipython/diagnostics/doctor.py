@@ -18,10 +18,12 @@ from openclaw_ipython.diagnostics.file_checks import check_files, check_journal,
 from openclaw_ipython.diagnostics.findings import Finding, unreadable, worst_first
 from openclaw_ipython.diagnostics.login_checks import LoginFacts, check_logins
 from openclaw_ipython.errors import DocumentError, OpenClawError
+from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.models.selection import Models
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
@@ -38,15 +40,17 @@ class Doctor:
         store: Store,
         models: Models,
         accounts: Accounts,
+        advice: SignInAdvice,
         providers: Providers,
-        runtime: Runtime,
         *,
+        runtime: Runtime,
         http: Callable[[], HttpClient],
         windows: bool = os.name == "nt",
     ) -> None:
         self._store = store
         self._models = models
         self._accounts = accounts
+        self._advice = advice
         self._providers = providers
         self._runtime = runtime
         self._http = http
@@ -74,9 +78,11 @@ class Doctor:
             has_json_logins = any(fact.path == home.auth_profiles for fact in files)
             found += check_storage(snapshot, home, has_json_logins=has_json_logins)
             rows = self._accounts.profiles()
-            found += check_logins(LoginFacts(snapshot, rows, self._providers, environ, int(now * 1000)))
+            found += check_logins(
+                LoginFacts(snapshot, rows, self._providers, environ, int(now * 1000), self._advice)
+            )
             found += check_config(
-                ConfigFacts(snapshot, self._models, self._providers, home, self._missing_login)
+                ConfigFacts(self._advice, snapshot, self._models, self._providers, home, self._missing_login)
             )
         except DocumentError as error:
             found.append(unreadable(error))
@@ -90,7 +96,9 @@ class Doctor:
             reason = self._accounts.login_problem(provider_id)
         except OpenClawError as error:
             reason = str(error)
-        return f"there is no login for {provider_id}" + (f": {reason}" if reason else "")
+        if reason:
+            return _("there is no login for {provider}: {reason}", provider=provider_id, reason=reason)
+        return _("there is no login for {provider}", provider=provider_id)
 
     def _endpoints(self) -> list[tuple[str, str]]:
         """The providers of the chosen models, each with its base URL."""
@@ -116,6 +124,7 @@ class Doctor:
             ):
                 return None
         except (HTTPError, InvalidURL, TimeoutError) as error:
-            what = f"{provider} cannot be reached ({type(error).__name__})"
-        fix = f"is the address right? %openclaw config get models.providers.{provider}.baseUrl"
+            what = _("{provider} cannot be reached ({kind})", provider=provider, kind=type(error).__name__)
+        command = f"%openclaw config get models.providers.{provider}.baseUrl"
+        fix = _("is the address right? {command}", command=command)
         return Finding("endpoint", "error", what, base_url, fix)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, version_of
 from openclaw_ipython.openclaw.locks import STALE_SECONDS
 
@@ -69,7 +70,7 @@ def check_files(facts: Sequence[FileFact], now: float, *, windows: bool) -> Iter
     """The findings about files. On Windows permissions are not checked."""
     for fact in facts:
         if fact.broken:
-            what = f"the target of the link does not exist: {fact.link}"
+            what = _("the target of the link does not exist: {link}", link=fact.link)
             yield Finding("link", "error", what, str(fact.path), _remove(fact, windows))
         elif fact.role == "lock":
             yield from _check_lock(fact, now, windows)
@@ -82,40 +83,45 @@ def check_files(facts: Sequence[FileFact], now: float, *, windows: bool) -> Iter
 def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     where = str(fact.path)
     if fact.is_folder != (fact.role == "folder"):
-        what = "it is a folder, not a file" if fact.is_folder else "it is not a folder"
+        what = _("it is a folder, not a file") if fact.is_folder else _("it is not a folder")
         fix = shell_line("move" if windows else "mv -i", fact.path) + " …"
         yield Finding("kind", "error", what, where, fix)
         return
     if fact.mtime > now + _CLOCK_TOLERANCE and fact.role == "file":
         hours = (fact.mtime - now) / 3600
-        what = f"its time stamp is {hours:.1f} h in the future: is the clock of this machine right?"
+        what = _(
+            "its time stamp is {hours} h in the future: is the clock of this machine right?",
+            hours=f"{hours:.1f}",
+        )
         yield Finding("clock", "warning", what, where, "!date /t" if windows else "!date")
     if windows:
         return
     if not fact.mine:
         fix = shell_line("ls -ld", fact.path)
-        yield Finding("owner", "warning", "it belongs to another user", where, fix)
+        yield Finding("owner", "warning", _("it belongs to another user"), where, fix)
     elif fact.mode & 0o077:
         wanted = "700" if fact.is_folder else "600"
-        what = f"other users of this machine may open it (mode {fact.mode:03o})"
+        what = _("other users of this machine may open it (mode {mode})", mode=f"{fact.mode:03o}")
         yield Finding("mode", "warning", what, where, shell_line(f"chmod {wanted}", fact.path))
     if fact.link:
-        yield Finding("link", "note", f"it is a link to {fact.link}", where, "")
+        yield Finding("link", "note", _("it is a link to {target}", target=fact.link), where, "")
 
 
 def _check_lock(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     where, age = str(fact.path), now - fact.mtime
     if fact.is_folder:
-        what = "the lock is a folder, which no program removes: logins cannot be changed"
+        what = _("the lock is a folder, which no program removes: logins cannot be changed")
         yield Finding("lock", "error", what, where, shell_line("rmdir", fact.path))
     elif age > (QWEN_LOCK_SECONDS if fact.path.name == "oauth_creds.lock" else STALE_SECONDS):
-        what = f"a lock of {int(age)} s ago was left behind; the next program that needs it replaces it"
+        what = _(
+            "a lock of {age} s ago was left behind; the next program that needs it replaces it", age=int(age)
+        )
         yield Finding("lock", "warning", what, where, _remove(fact, windows))
 
 
 def _check_leftover(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     if now - fact.mtime > LEFTOVER_SECONDS and not fact.is_folder:
-        what = "an interrupted write left it behind"
+        what = _("an interrupted write left it behind")
         yield Finding("leftover", "warning", what, str(fact.path), _remove(fact, windows))
 
 
@@ -167,7 +173,7 @@ def _left_behind(folder: Path, names: set[str]) -> list[Path]:
 
 # -- the journal ---------------------------------------------------------------------------
 
-_DAMAGED = "the journal is damaged; the next use sets it aside and begins a new one"
+_DAMAGED = N_("the journal is damaged ({fault}); the next use sets it aside and begins a new one")
 
 
 def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
@@ -178,20 +184,21 @@ def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
     where = str(path)
     if not all(os.access(place, os.W_OK) for place in (path, path.parent)):
         fix = shell_line("attrib -r" if windows else "chmod u+w", path)
-        yield Finding("journal", "warning", "usage and conversations cannot be written down", where, fix)
+        what = _("usage and conversations cannot be written down")
+        yield Finding("journal", "warning", what, where, fix)
     move = shell_line("ren" if windows else "rm", path)
     try:
         fault = _fault(path)
     except ForeignDatabase as error:
-        yield Finding("journal", "warning", f"it is {error} database; nothing is written down", where, move)
+        what = _("it is {kind} database; nothing is written down", kind=error)
+        yield Finding("journal", "warning", what, where, move)
     except sqlite3.OperationalError as error:  # in use, or cannot be opened: says nothing about its content
-        yield Finding("journal", "note", f"it could not be looked into: {error}", where, "")
+        yield Finding("journal", "note", _("it could not be read: {error}", error=error), where, "")
     except sqlite3.DatabaseError as error:
-        fault = str(error)
-        yield Finding("journal", "warning", f"{_DAMAGED} ({fault})", where, move)
+        yield Finding("journal", "warning", _(_DAMAGED, fault=error), where, move)
     else:
         if fault != "ok":
-            yield Finding("journal", "warning", f"{_DAMAGED} ({fault})", where, move)
+            yield Finding("journal", "warning", _(_DAMAGED, fault=fault), where, move)
 
 
 def _fault(path: Path) -> str:

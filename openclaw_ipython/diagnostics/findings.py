@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from openclaw_ipython.i18n import _
+
 if TYPE_CHECKING:
     from openclaw_ipython.errors import DocumentError
 
@@ -42,4 +44,4 @@ def shell_line(command: str, path: Path) -> str:
 
 def unreadable(error: DocumentError) -> Finding:
     """The finding for a file that cannot be read."""
-    return Finding("file-content", "error", str(error), str(error.path), error.hint or "correct the file")
+    return Finding("file-content", "error", str(error), str(error.path), error.hint or _("correct the file"))

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from openclaw_ipython.diagnostics.findings import Finding, Severity
+from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.keypaths import path_text
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Snapshot
     from openclaw_ipython.providers import Providers
@@ -30,6 +32,7 @@ class LoginFacts(Struct, frozen=True):
     providers: Providers
     environ: Mapping[str, str]
     now: int
+    advice: SignInAdvice
 
 
 def check_logins(facts: LoginFacts) -> Iterator[Finding]:
@@ -47,39 +50,55 @@ def sign_in_again(profile: StoredProfile, providers: Providers) -> str:
     """The command that renews a login."""
     name = profile.id.partition(":")[2] or "default"
     provider = providers.get(profile.provider)
-    if profile.type == "oauth" and provider is not None and provider.device_login is not None:
+    way = {"oauth": "device_login", "api_key": "key_login"}.get(profile.type, "")
+    if way and getattr(provider, way, None) is not None:
         return f"%openclaw login --provider {profile.provider} --profile {name} --force"
     word = "paste-token" if profile.type == "token" else "add"
     return f"%openclaw models auth {word} --provider {profile.provider} --profile {name}"
 
 
+def _repair(facts: LoginFacts, profile: StoredProfile) -> str:
+    """The command that renews a login, or removes one of a service that has ended its sign-in."""
+    if profile.type == "oauth" and facts.advice.retirement(profile.provider):
+        name = profile.id.partition(":")[2]
+        return f"%openclaw logout --provider {profile.provider} --profile {name}"
+    return sign_in_again(profile, facts.providers)
+
+
 def _check_profile(facts: LoginFacts, profile: StoredProfile, row: ProfileRow | None) -> Iterator[Finding]:
-    again = sign_in_again(profile, facts.providers)
+    again = _repair(facts, profile)
     secret = profile.secret(facts.environ)
     name = profile.id.partition(":")[2]
     if secret is not None and is_marker(secret):
         fix = f"%openclaw logout --provider {profile.provider} --profile {name}"
-        yield Finding("placeholder", "error", "it holds a placeholder instead of a key", profile.id, fix)
+        what = _("it holds a placeholder instead of a key")
+        yield Finding("placeholder", "error", what, profile.id, fix)
     elif secret is None and not profile.refresh:
-        what = "it refers to a key that cannot be found, for example a variable that is not set"
+        what = _("it refers to a key that cannot be found, for example a variable that is not set")
         yield Finding("login", "error", what, profile.id, again)
+    elif facts.advice.is_refused(profile.id):
+        ended = facts.advice.retirement(profile.provider)
+        what = _("the service refused it at its last use")
+        yield Finding("login", "warning" if ended else "error", what, profile.id, again)
     if profile.expires is not None:
         yield from _check_expiry(facts, profile, again)
     if row is not None and row.status == "expired":
-        yield Finding("login", "error", "it has expired and cannot be renewed", profile.id, again)
+        yield Finding("login", "error", _("it has expired and cannot be renewed"), profile.id, again)
     elif row is not None and row.status == "expiring":
-        yield Finding("login", "warning", "it ends within a day and cannot be renewed", profile.id, again)
+        what = _("it ends within a day and cannot be renewed")
+        yield Finding("login", "warning", what, profile.id, again)
     yield from _check_entry(facts, profile)
 
 
 def _check_expiry(facts: LoginFacts, profile: StoredProfile, again: str) -> Iterator[Finding]:
     expires = profile.expires or 0
     if 1e9 <= expires < _SECONDS_BELOW:
-        what = "its expiry is written in seconds, not in milliseconds, and so lies in 1970"
+        what = _("its expiry is written in seconds, not in milliseconds, and so lies in 1970")
         yield Finding("clock", "warning", what, profile.id, again)
     elif expires > facts.now + 10 * _YEAR_MS:
         years = int((expires - facts.now) / _YEAR_MS)
-        yield Finding("clock", "warning", f"its expiry is {years} years away", profile.id, again)
+        what = _("its expiry is {years} years away", years=years)
+        yield Finding("clock", "warning", what, profile.id, again)
 
 
 def _check_in_place(facts: LoginFacts) -> Iterator[Finding]:
@@ -87,7 +106,7 @@ def _check_in_place(facts: LoginFacts) -> Iterator[Finding]:
     for row in facts.rows:
         stored = row.profile_id in facts.snapshot.profiles
         if not stored and facts.snapshot.config.provider(row.provider) is None:
-            what = f"so this login ({row.source}) is not used"
+            what = _("so this login ({source}) is not used", source=row.source)
             yield _no_entry(facts.providers, row.provider, row.profile_id, "note", what)
 
 
@@ -108,7 +127,8 @@ def _no_entry(providers: Providers, provider_id: str, where: str, severity: Seve
     provider = providers.get(provider_id)
     url = provider.base_url if provider else "https://…"
     fix = f"%openclaw config set '{key}' '{{baseUrl: \"{url}\", models: []}}'"
-    return Finding("provider", severity, f"there is no {key} in openclaw.json, {what}", where, fix)
+    missing = _("there is no {key} in openclaw.json, {what}", key=key, what=what)
+    return Finding("provider", severity, missing, where, fix)
 
 
 def _check_listed(facts: LoginFacts) -> Iterator[Finding]:
@@ -120,10 +140,12 @@ def _check_listed(facts: LoginFacts) -> Iterator[Finding]:
         if stored is None:
             if profile_id not in {row.profile_id for row in facts.rows}:
                 fix = f"%openclaw config unset '{where}'"
-                yield Finding("login", "warning", "it names a login that is not stored", where, fix)
+                yield Finding("login", "warning", _("it names a login that is not stored"), where, fix)
         elif isinstance(entry, Mapping) and not _mode_fits(entry.get("mode"), stored.type):
             fix = f"%openclaw config set '{where}.mode' {stored.type}"
-            what = f"its mode is not that of the stored login ({stored.type}), so OpenClaw skips it"
+            what = _(
+                "its mode is not that of the stored login ({kind}), so OpenClaw skips it", kind=stored.type
+            )
             yield Finding("login", "warning", what, where, fix)
 
 
@@ -136,9 +158,10 @@ def _check_orders(facts: LoginFacts) -> Iterator[Finding]:
     for provider, order in facts.snapshot.order.items():
         missing = [profile_id for profile_id in order if profile_id not in known]
         if missing:
-            what = f"the order of logins names {', '.join(missing)}, which is not stored"
+            what = _("the order of logins names {names}, which is not stored", names=", ".join(missing))
             fix = f"%openclaw models auth order clear --provider {provider}"
-            yield Finding("login", "warning", what, f"order of {provider}", fix)
+            where = _("order of {provider}", provider=provider)
+            yield Finding("login", "warning", what, where, fix)
 
 
 def _check_variables(facts: LoginFacts) -> Iterator[Finding]:
@@ -147,7 +170,7 @@ def _check_variables(facts: LoginFacts) -> Iterator[Finding]:
         for name in provider.key_variables:
             value = facts.environ.get(name, "").strip()
             if value and is_marker(value):
-                what = "it holds a placeholder instead of a key"
+                what = _("it holds a placeholder instead of a key")
                 yield Finding("placeholder", "error", what, name, f"import os; del os.environ[{name!r}]")
     yield from _check_references(facts.snapshot.config)
 
@@ -159,6 +182,10 @@ def _check_references(config: ConfigView) -> Iterator[Finding]:
         if marker and "${" in marker:
             where = path_text(("models", "providers", provider_id, "apiKey"))
             name = marker.partition("${")[2].partition("}")[0]
-            what = f"the key is taken from {marker}, which is not set"
-            fix = f"%openclaw models auth add --provider {provider_id}, or set {name} before Jupyter starts"
+            what = _("the key is taken from {marker}, which is not set", marker=marker)
+            fix = _(
+                "{command}, or set {name} before Jupyter starts",
+                command=f"%openclaw models auth add --provider {provider_id}",
+                name=name,
+            )
             yield Finding("login", "error", what, where, fix)

@@ -13,9 +13,11 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolver import provider_keys
 from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, read_capped
 from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.openclaw.settings import masked
@@ -24,6 +26,7 @@ from openclaw_ipython.sanitize.secrets import mask, redact
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.paths import Home
     from openclaw_ipython.openclaw.store import Snapshot, Store
@@ -39,7 +42,7 @@ _MODELS_SHOWN = 3
 
 
 class ScanResult(Struct, frozen=True):
-    """One thing that can be used. `name` is an address, a variable or a file; `command` uses it."""
+    """One thing that was found. `name` is an address, a variable or a file; `command` uses it, empty if nothing can."""
 
     kind: Kind
     name: str
@@ -64,6 +67,7 @@ def usual_addresses(providers: Providers) -> tuple[ServerAddress, ...]:
 async def scan(
     store: Store,
     accounts: Accounts,
+    advice: SignInAdvice,
     providers: Providers,
     runtime: Runtime,
     *,
@@ -85,10 +89,24 @@ async def scan(
 
     return [
         *await local_servers(http, servers, is_usable),
-        *environment_keys(environ, providers, snapshot.config),
-        *qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock()),
+        *_without_ended(
+            [
+                *environment_keys(environ, providers, snapshot.config),
+                *qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock()),
+            ],
+            advice.retirement,
+        ),
         *qwen_code_settings(home, environ, providers),
         *openclaw_home(home, snapshot),
+    ]
+
+
+def _without_ended(found: Sequence[ScanResult], retirement: Callable[[str], str]) -> list[ScanResult]:
+    """The results; those of a service that has ended its sign-in say so and have no command."""
+    ended = {row.provider: retirement(row.provider) for row in found}
+    return [
+        replace(row, detail=f"{row.detail} · {why}", command="") if (why := ended[row.provider]) else row
+        for row in found
     ]
 
 
@@ -141,7 +159,7 @@ def model_ids(body: bytes) -> tuple[str, ...] | None:
 
 
 def _server(address: ServerAddress, models: tuple[str, ...], usable: bool) -> ScanResult:
-    detail = _listed(models) if models else "it has no model"
+    detail = _listed(models) if models else _("it has no model")
     command = f"%openclaw login --provider {address.provider}"
     if usable and models:
         command = f"%%qwen {address.provider}/{models[0]}"
@@ -150,7 +168,7 @@ def _server(address: ServerAddress, models: tuple[str, ...], usable: bool) -> Sc
 
 def _listed(models: Sequence[str]) -> str:
     more = len(models) - _MODELS_SHOWN
-    return ", ".join(models[:_MODELS_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(models[:_MODELS_SHOWN]) + (_(" and {count} more", count=more) if more > 0 else "")
 
 
 # -- keys in the environment ---------------------------------------------------------------
@@ -187,7 +205,7 @@ def qwen_code_login(qwen_code: QwenCode, home: Home, config: ConfigView, now: fl
     if login is None:
         return []
     left = (login.expires or 0) / 1000 - now
-    state = "signed in" if left > 0 else "expired, to be renewed when it is used"
+    state = _("signed in") if left > 0 else _("expired, to be renewed when it is used")
     if config.provider(login.provider) is not None:
         command = f"%openclaw models auth list --provider {login.provider}"
     else:
@@ -224,7 +242,7 @@ def _service(
     if isinstance(key := keys.get(variable), str) and key:
         parts.append(f"{variable} {masked(key, variable)}")
     if variable and not environ.get(variable, "").strip():
-        parts.append(f"{variable} is not in the environment yet")
+        parts.append(_("{variable} is not in the environment yet", variable=variable))
     detail = " · ".join(redact(text) for text in parts if text)
     return ScanResult(
         "Qwen Code", path, detail, _command_to_add(provider, url, model, variable), provider, (model,)
@@ -246,8 +264,10 @@ def openclaw_home(home: Home, snapshot: Snapshot) -> list[ScanResult]:
     if not config.config and not snapshot.profiles:
         return []
     services, logins = len(config.provider_ids), len(snapshot.profiles)
-    detail = (
-        f"{services} {'service' if services == 1 else 'services'},"
-        f" {logins} {'login' if logins == 1 else 'logins'}, default {config.default_model or 'not chosen'}"
+    parts = (
+        _("1 service") if services == 1 else _("{count} services", count=services),
+        _("1 login") if logins == 1 else _("{count} logins", count=logins),
+        _("default {model}", model=config.default_model or _("not chosen")),
     )
+    detail = _(", ").join(parts)
     return [ScanResult("OpenClaw", str(home.state_dir), detail, "%openclaw models status")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.chat.types import ChatRequest
     from openclaw_ipython.errors import OpenClawError
@@ -34,11 +35,18 @@ _ABOUT_PICTURES = r"(?i)\b(image|picture|vision|multi-?modal)|image_url|mmproj"
 
 
 class RequestResolver:
-    """Resolves requests with the models and logins of one home."""
+    """Resolves requests with the models and logins of one home. `advice` is asked where there is no login."""
 
-    def __init__(self, models: Models, accounts: Accounts, providers: Providers) -> None:
+    def __init__(
+        self,
+        models: Models,
+        accounts: Accounts,
+        providers: Providers,
+        advice: Callable[[], SignInAdvice],
+    ) -> None:
         self._models = models
         self._accounts = accounts
+        self._advice = advice
         self._providers = providers
         self._known_unencrypted: set[str] = set()  # providers of which it was said
 
@@ -108,7 +116,7 @@ class RequestResolver:
     def _default(self) -> ModelRef:
         ref = self._models.default()
         if ref is None:
-            raise self._accounts.no_model()
+            raise self._advice().no_model()
         return ref
 
     def _with_fallbacks(
@@ -224,6 +232,8 @@ class RequestResolver:
 
     def _no_login(self, provider_id: str) -> LoginRequired:
         error = self._accounts.qwen_code.login_required(provider_id)
+        if self._advice().retirement(provider_id):
+            return self._advice().login_required(error, provider_id)
         why = self._accounts.login_problem(provider_id)
         hint = error.hint
         if provider_id not in self._providers:  # the user's own entry has no sign-in

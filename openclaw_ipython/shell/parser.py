@@ -57,8 +57,8 @@ class Positional(Struct, frozen=True):
 class Spec(Struct, frozen=True):
     """The arguments of one command. `name` is as typed, e.g. `%openclaw models set`.
 
-    `leftover` is the message for one word too many, where naming it could show a secret. `manual` is the command that
-    explains this one, where the usage is too long for a hint.
+    `leftover` is the message for an unexpected argument, where naming it could show a secret. `manual` is the command
+    that explains this one, where the usage is too long for a hint.
     """
 
     name: str
@@ -94,7 +94,7 @@ def number(low: float, high: float) -> Callable[[str], float]:
     def convert(text: str) -> float:
         value = float(text)
         if not low <= value <= high:
-            raise ValueError(f"between {low:g} and {high:g}")
+            raise ValueError(_("between {low} and {high}", low=f"{low:g}", high=f"{high:g}"))
         return value
 
     return convert
@@ -104,7 +104,7 @@ def count(text: str) -> int:
     """A converter for a whole number of at least one."""
     value = int(text)
     if value < 1:
-        raise ValueError("at least 1")
+        raise ValueError(_("at least 1"))
     return value
 
 
@@ -113,7 +113,8 @@ def choice(*words: str) -> Callable[[str], str]:
 
     def convert(text: str) -> str:
         if text.lower() not in words:
-            raise ValueError(f"one of {', '.join(words)}{did_you_mean(suggest(text, words)[:1])}")
+            near = did_you_mean(suggest(text, words)[:1])
+            raise ValueError(_("one of {words}", words=", ".join(words)) + near)
         return text.lower()
 
     return convert
@@ -122,7 +123,7 @@ def choice(*words: str) -> Callable[[str], str]:
 def identifier(text: str) -> str:
     """A converter for the name of a Python variable."""
     if not text.isidentifier() or iskeyword(text):
-        raise ValueError("the name of a variable")
+        raise ValueError(_("the name of a variable"))
     return text
 
 
@@ -130,7 +131,7 @@ def seconds(text: str) -> float:
     """A converter for a time in seconds, above nought."""
     value = float(text)
     if not 0 < value < 1e6:
-        raise ValueError("a number of seconds")
+        raise ValueError(_("a number of seconds"))
     return value
 
 
@@ -140,7 +141,7 @@ def field(text: str) -> tuple[str, Any]:
     if not equals or not name.isidentifier():
         raise ValueError("KEY=VALUE")
     if name in ("model", "messages", "stream"):
-        raise ValueError("another field: model, messages and stream are set otherwise")
+        raise ValueError(_("another field: model, messages and stream are set otherwise"))
     typed_name, _equals, as_typed = str(getattr(text, "typed", text)).partition("=")
     for candidate in [as_typed] * (typed_name == name) + [value]:  # the quotes may be JSON's or the shell's
         try:
@@ -166,7 +167,7 @@ def cells(text: str) -> str:
     """A converter for which cells: `3`, `2-5`, `4-`, `1,3-5`, `-4` (the last four) or `all`."""
     word = text.strip().lower()
     if not re.fullmatch(r"all|-0*[1-9]\d*|\d+(?:-\d*)?(?:,\d+(?:-\d*)?)*", word):
-        raise ValueError("3, 2-5, -4 (the last four) or all")
+        raise ValueError(_("3, 2-5, -4 (the last four) or all"))
     return word
 
 
@@ -174,7 +175,7 @@ def names(text: str) -> tuple[str, ...]:
     """A converter for names of the notebook, with commas between them; a name may lead to an attribute by dots."""
     found = tuple(name for part in text.split(",") if (name := part.strip()))
     if not found or not all(part.isidentifier() for name in found for part in name.split(".")):
-        raise ValueError("names with commas between them")
+        raise ValueError(_("names with commas between them"))
     return found
 
 
@@ -250,7 +251,8 @@ def parse(typed: Sequence[str], spec: Spec) -> Mapping[str, Any]:
             place = places.pop(0)
             given[place.name] = _convert_positional(word, place, spec)
         else:
-            raise UsageError(spec.leftover or f"{spec.name}: {word!r} is one word too many", hint=spec.hint)
+            unexpected = _("{name} takes no further argument: {word!r}", name=spec.name, word=word)
+            raise UsageError(_(spec.leftover) if spec.leftover else unexpected, hint=spec.hint)
     missing = next((p for p in places if p.required and not given[p.name]), None)
     if missing is not None:
         raise UsageError(
@@ -314,7 +316,9 @@ def _take_option(word: str, rest: list[str], spec: Spec, given: dict[str, Any]) 
 
 def _requirement(error: ValueError) -> str:
     text = str(error)
-    return f"must be {text if not text.startswith(('could not', 'invalid')) else 'a number'}"
+    if text.startswith(("could not", "invalid")):  # the messages of float() and int()
+        text = _("a number")
+    return _("must be {what}", what=text)
 
 
 def _option(word: str, spec: Spec) -> Option:

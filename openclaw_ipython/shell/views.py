@@ -110,14 +110,35 @@ class FactsView(View, frozen=True):
         facts = "".join(
             _html_row(f'<span style="{_GREY}">{_escape(n)}</span>', _escape(v)) for n, v in self.facts
         )
-        commands = "".join(
-            _html_row(
-                f'<code style="{_CODE}">{_escape(c)}</code>', f'<span style="{_GREY}">{_escape(what)}</span>'
-            )
-            for c, what in self.commands
-        )
+        commands = "".join(_command_row(command, what) for command, what in self.commands)
         more = f'<table style="margin-top: 6px"><tbody>{commands}</tbody></table>' if commands else ""
         return f"<div><strong>{_escape(self.title)}</strong></div><table><tbody>{facts}</tbody></table>{more}"
+
+
+class SectionsView(View, frozen=True):
+    """Commands with what they do under headings, then a sentence. A command is never broken into two lines."""
+
+    sections: Sequence[tuple[str, Sequence[tuple[str, str]]]]
+    end: str = ""
+
+    def text(self) -> str:
+        """Aligned lines below each heading."""
+        width = max((_columns(name) for _heading, rows in self.sections for name, _what in rows), default=0)
+        lines: list[str] = []
+        for heading, rows in self.sections:
+            lines += [heading, *_two_columns(rows, width), ""]
+        return "\n".join(map(safe_text, [*lines, self.end])).rstrip("\n")
+
+    def html(self) -> str:
+        """One table, its headings in bold."""
+        head = "text-align: left; padding: 8px 0 2px; background: none"
+        parts = []
+        for heading, rows in self.sections:
+            parts.append(
+                f'<tr style="background: none"><th colspan="2" style="{head}">{_escape(heading)}</th></tr>'
+            )
+            parts += [_command_row(name, what) for name, what in rows]
+        return f'<table><tbody>{"".join(parts)}</tbody></table><div style="{_GREY}">{_escape(self.end)}</div>'
 
 
 class RawView(View, frozen=True):
@@ -144,9 +165,14 @@ def _escaped(character: str) -> str:
     return json.dumps(character)[1:-1] if ord(character) > 0x7F else f"\\u{ord(character):04x}"
 
 
-def _two_columns(rows: Sequence[tuple[str, str]]) -> list[str]:
-    width = max((_columns(name) for name, _value in rows), default=0)
+def _two_columns(rows: Sequence[tuple[str, str]], width: int = 0) -> list[str]:
+    width = max([width, *(_columns(name) for name, _value in rows)])
     return [f"  {_padded(name, width)}  {value}" for name, value in rows]
+
+
+def _command_row(command: str, what: str) -> str:
+    code = f'<code style="{_CODE}; white-space: nowrap">{_escape(command)}</code>'
+    return _html_row(code, f'<span style="{_GREY}">{_escape(what)}</span>')
 
 
 def _html_row(*cells: str) -> str:

@@ -84,7 +84,7 @@ def test_a_key_login_asks_once_then_writes_profile_entry_models_alias_and_defaul
 
 
 def test_an_existing_alias_or_default_is_not_replaced(home):
-    desk = Desk(home, studio().transport())
+    desk = Desk(home, studio().transport(), {"OPENROUTER_API_KEY": "sk-or-v1-somebody-can-use-it"})
     desk.client.models.set_default("openrouter/qwen/qwen3-coder")
     desk.client.models.add_alias("qwen", "openrouter/qwen/qwen3-coder")
     outcome = desk.login("modelstudio", KEY)

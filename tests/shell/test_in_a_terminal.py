@@ -69,7 +69,7 @@ def test_login_blocks_shows_link_code_and_qr_and_ends_signed_in(terminal):
     terminal.child.expect(r"In \[\d+\]: ", timeout=20)
     after = ANSI.sub("", terminal.child.before)
     assert "Signed in to Qwen as qwen-portal:default" in after
-    assert "openclaw.json" in after
+    assert after.rstrip().endswith("→ %%qwen")
     answer = terminal.type("%qwen why?")
     assert "I am the practice portal, not a model." in answer
     assert re.search(r"\(qwen-portal/coder-model · .* tokens\)", answer)

@@ -72,7 +72,7 @@ def test_what_is_typed_becomes_values(line, values):
         ("-o 2x", "the name of a variable"),
         ("-m", "-m needs REF"),
         ("--no-stream=1", "takes no value"),
-        ("a b", "one word too many"),
+        ("a b", "takes no further argument"),
         ("'open", "a quote is not closed"),
     ],
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.auth.stored_logins import MANUAL, KeyKind
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.shell.commands.registry import JSON, PLAIN, PROVIDER, command
+from openclaw_ipython.shell.commands.reports import sign_in_command
 from openclaw_ipython.shell.login.flow import METHODS, LoginOptions, checked_profile_name, login
 from openclaw_ipython.shell.login.keys import ask_secret
 from openclaw_ipython.shell.parser import Option, Positional, choice
@@ -32,8 +33,8 @@ LOGIN_OPTIONS = (
     Option(("--region",), "which address of the service: its id, or https://…", "ID", kind="region"),
     Option(("--yes",), "with --method import: do not ask"),
 )
-KEY_NAME = Option(("--profile",), f"the name of the login, `{MANUAL}` if not given", "NAME", kind="profile")
-KEY_ON_THE_LINE = (
+KEY_NAME = Option(("--profile",), "the name of the login, `manual` if not given", "NAME", kind="profile")
+KEY_ON_THE_LINE = N_(
     "a key is never typed on the line, where the notebook's history keeps it: it is asked for, hidden."
     " If that was a real one, make a new one"
 )
@@ -46,7 +47,7 @@ KEY_ON_THE_LINE = (
     arguments=LoginOptions,
 )
 def login_short(session: Session, options: LoginOptions) -> View | None:
-    """Sign in: by link and code, with an API key, to a local server, or with what is there already."""
+    """Sign in: by link and code, with an API key, to a local server, or with the credentials of other programs."""
     return _login(session, options, enables_plugin=True)
 
 
@@ -101,7 +102,7 @@ def auth_list(session: Session, *, provider: str | None, json: bool, plain: bool
         return RawView("\n".join(row.id for row in rows))
     table = [(row.id, row.type, row.credential, row.account or "", row.status) for row in rows]
     headings = (_("Profile"), _("Type"), _("Credential"), _("Account"), _("Status"))
-    return TableView(headings, table, _("no stored logins"), "%openclaw login")
+    return TableView(headings, table, _("no stored logins"), sign_in_command(session))
 
 
 @command("models auth add", PROVIDER, KEY_NAME, leftover=KEY_ON_THE_LINE)
@@ -167,8 +168,8 @@ def order_clear(session: Session, *, provider: str | None) -> View:
     provider_id = _provider(session, provider)
     path = session.client.logins.clear_order(provider_id)
     if path is None:
-        return MessageView(f"{provider_id}: no order was chosen")
-    return MessageView(f"{provider_id}: the order is removed", details=written_to(path))
+        return MessageView(_("{provider}: no order was chosen", provider=provider_id))
+    return MessageView(_("{provider}: the order is removed", provider=provider_id), details=written_to(path))
 
 
 def _provider(session: Session, word: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from json import dumps
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.commands import reports
 from openclaw_ipython.shell.commands.registry import COMMANDS, JSON, command, find, group
@@ -14,6 +14,7 @@ from openclaw_ipython.shell.views import (
     FactsView,
     MessageView,
     RawView,
+    SectionsView,
     TableView,
     View,
     as_json,
@@ -77,8 +78,10 @@ def plugins_list(session: Session, *, json: bool) -> View:
         return as_json(
             {"plugins": [{"id": r.id, "provider": r.provider, "enabled": r.enabled} for r in rows]}
         )
-    states = {True: "enabled", False: "disabled", None: "not set"}
-    return TableView(("Plugin", "Service", "State"), [(r.id, r.provider, states[r.enabled]) for r in rows])
+    states = {True: _("enabled"), False: _("disabled"), None: _("not set")}
+    return TableView(
+        (_("Plugin"), _("Service"), _("State")), [(r.id, r.provider, states[r.enabled]) for r in rows]
+    )
 
 
 @command("plugins enable", PLUGIN)
@@ -95,14 +98,14 @@ def plugins_disable(session: Session, *, plugin: str) -> View:
 
 def _plugin(session: Session, plugin: str, *, enabled: bool) -> View:
     path = session.client.accounts.set_plugin(plugin, enabled)
-    state = "enabled" if enabled else "disabled"
-    return MessageView(f"Plugin {plugin} {state}", details=(*written_to(path), *_restart(session)))
+    template = N_("Plugin {plugin} enabled") if enabled else N_("Plugin {plugin} disabled")
+    return MessageView(_(template, plugin=plugin), details=(*written_to(path), *_restart(session)))
 
 
 def _restart(session: Session) -> list[str]:
     """A sentence for the case that a Gateway runs here: its lock file is in the state folder."""
     runs = any(session.client.home.state_dir.glob("gateway*.lock"))
-    return ["a Gateway runs on this machine: restart it to apply the change"] if runs else []
+    return [_("a Gateway runs on this machine: restart it to apply the change")] if runs else []
 
 
 # -- about ---------------------------------------------------------------------------------
@@ -119,7 +122,7 @@ def doctor(session: Session, *, json: bool, probe: bool) -> View:
 def debug(session: Session, *, state: str) -> View:
     """Full tracebacks, and the steps taken in the log (never bodies or secrets)."""
     session.preferences.debug = state == "on"
-    return MessageView(f"Debugging is {state}")
+    return MessageView(_("Debugging is on") if state == "on" else _("Debugging is off"))
 
 
 @command("version")
@@ -133,14 +136,17 @@ def help_(session: Session, *, command: tuple[str, ...]) -> View:
     """All commands, or one of them in detail."""
     ask = _("ask: the cell is the prompt")
     if not command:
+        from openclaw_ipython.shell.commands import overview_of_commands
+
         cells = [("%%qwen [MODEL] [options]", ask), ("%qwen [options] PROMPT", _("ask in one line"))]
-        commands = [(one.line, _(one.help)) for one in COMMANDS.values()]
-        return FactsView(_("%openclaw commands"), (), [*cells, *commands])
+        sections = [(_(title), rows) for title, rows in overview_of_commands()]
+        sections[0] = (sections[0][0], [*cells, *sections[0][1]])
+        return SectionsView(sections, _("%openclaw help COMMAND explains one of them"))
     if command[0].lstrip("%") == "qwen":
         from openclaw_ipython.shell.options import CELL
         from openclaw_ipython.shell.render.formats import NAMES, find_format
 
-        formats = [(f"-f {name}", find_format(name).help) for name in NAMES]
+        formats = [(f"-f {name}", _(find_format(name).help)) for name in NAMES]
 
         return FactsView("%%qwen [MODEL] [options]", [("", ask)], [*_arguments(CELL), *formats])
     if command not in COMMANDS and (members := group(command)):
@@ -152,6 +158,8 @@ def help_(session: Session, *, command: tuple[str, ...]) -> View:
 
 def _arguments(spec: Spec) -> list[tuple[str, str]]:
     """The arguments of a command with their meanings."""
-    places = [(p.name.upper(), p.help) for p in spec.positionals if p.help]
-    options = [(f"{', '.join(o.names)}{' ' + o.metavar if o.metavar else ''}", o.help) for o in spec.options]
+    places = [(p.name.upper(), _(p.help)) for p in spec.positionals if p.help]
+    options = [
+        (f"{', '.join(o.names)}{' ' + o.metavar if o.metavar else ''}", _(o.help)) for o in spec.options
+    ]
     return [*places, *options]

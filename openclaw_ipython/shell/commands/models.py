@@ -36,7 +36,11 @@ def models_status(session: Session, *, json: bool, plain: bool, check: bool, pro
         return as_json(status)
     if plain:
         return RawView(status["resolvedDefault"] or "")
-    return reports.probes_view(status["auth"]["probes"]) if probe else reports.status_view(status)
+    return (
+        reports.probes_view(session, status["auth"]["probes"])
+        if probe
+        else reports.status_view(session, status)
+    )
 
 
 @command(
@@ -75,7 +79,7 @@ def models_list(
         )
         for row in rows
     ]
-    return TableView(headings, table, _("no models are set up yet"), "%openclaw login")
+    return TableView(headings, table, _("no models are set up yet"), reports.sign_in_command(session))
 
 
 def _refresh(session: Session, provider: str | None, *, quiet: bool) -> None:
@@ -97,7 +101,7 @@ def _refresh(session: Session, provider: str | None, *, quiet: bool) -> None:
             refreshed.append(f"{name}: {len(models)}")
     if failed and not quiet:
         details = (*failed, *refreshed, *written_to(client.home.catalogue))
-        session.show(MessageView("Not every service gave its list", details=details))
+        session.show(MessageView(_("Not every service gave its list"), details=details))
 
 
 @command("models set", MODEL)
@@ -227,4 +231,4 @@ def _changed(session: Session, path: Path, *, images: bool) -> View:
 def models_scan(session: Session, *, json: bool) -> View:
     """What could answer from here: local servers, keys, other programs' logins; with a command for each."""
     found = session.loop_thread.run(session.client.scan())
-    return as_json(reports.scan(found)) if json else reports.scan_view(found)
+    return as_json(reports.scan(found)) if json else reports.scan_view(session, found)

@@ -15,7 +15,7 @@ from msgspec.structs import asdict
 from openclaw_ipython._version import __version__
 from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS
 from openclaw_ipython.errors import CheckFailed
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.shell.commands.usage import today
 from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, duration, short
@@ -116,7 +116,16 @@ def _provider_status(session: Session, provider: str, rows: Sequence[ProfileRow]
     return {"provider": provider, "effective": effective, "profiles": {"labels": labels}}
 
 
-def status_view(report: dict[str, Any]) -> View:
+def sign_in_command(session: Session, provider: str = "") -> str:
+    """The command that leads to a login for a service, by default for any."""
+    advice = session.client.advice
+    first = session.client.provider("qwen-portal").id
+    if (provider or first) == first and not advice.retirement(first):
+        return "%openclaw login"
+    return advice.command(provider or first)
+
+
+def status_view(session: Session, report: dict[str, Any]) -> View:
     """The status as a view."""
     auth = report["auth"]
     facts = [
@@ -134,8 +143,9 @@ def status_view(report: dict[str, Any]) -> View:
         (_("config"), short(Path(report["configPath"]))),
         (_("logins"), short(Path(auth["storePath"]))),
     ]
-    needs_login = auth["missingProvidersInUse"] or not auth["providers"]
-    return FactsView(_("Models"), facts, [("%openclaw login", _("sign in"))] if needs_login else [])
+    missing = auth["missingProvidersInUse"] or ([] if auth["providers"] else [""])
+    commands = [(sign_in_command(session, provider), _("sign in")) for provider in missing]
+    return FactsView(_("Models"), facts, commands)
 
 
 def _profile_line(profile: dict[str, Any]) -> str:
@@ -153,22 +163,24 @@ def _profile_line(profile: dict[str, Any]) -> str:
 def check(session: Session, report: dict[str, Any]) -> None:
     """Raise CheckFailed where `openclaw models status --check` would exit with 1 or 2."""
     profiles = report["auth"]["oauth"]["profiles"]
+    provider_of = {p["profileId"]: p["provider"] for p in profiles}
     expired = [p["profileId"] for p in profiles if p["status"] == "expired"]
     missing = report["auth"]["missingProvidersInUse"]
     if not report["resolvedDefault"]:
-        raise session.client.accounts.no_model()
+        raise session.client.advice.no_model()
     if missing or expired:
+        first = missing[0] if missing else provider_of[expired[0]]
         raise CheckFailed(
             _("login missing or expired: {logins}", logins=", ".join(missing + expired)),
             code=1,
-            hint="%openclaw login",
+            hint=sign_in_command(session, first),
         )
     soon = [p["profileId"] for p in profiles if p["status"] == "expiring"]
     if soon:
         raise CheckFailed(
             _("login ends within a day: {logins}", logins=", ".join(soon)),
             code=2,
-            hint="%openclaw login --force",
+            hint=f"%openclaw login --provider {provider_of[soon[0]]} --force",
         )
 
 
@@ -232,7 +244,7 @@ def probes(session: Session) -> dict[str, Any]:
     }
 
 
-def probes_view(report: dict[str, Any]) -> View:
+def probes_view(session: Session, report: dict[str, Any]) -> View:
     """The probes as a table, a row for each login."""
     rows = [
         (
@@ -244,8 +256,8 @@ def probes_view(report: dict[str, Any]) -> View:
         )
         for row in report["results"]
     ]
-    headings = ("Login", "Model", "Result", "Time", "Error")
-    return TableView(headings, rows, "there is no login to try", "%openclaw login")
+    headings = (_("Login"), _("Model"), _("Result"), _("Time"), _("Error"))
+    return TableView(headings, rows, _("there is no login to try"), sign_in_command(session))
 
 
 def scan(found: Sequence[ScanResult]) -> dict[str, Any]:
@@ -253,10 +265,14 @@ def scan(found: Sequence[ScanResult]) -> dict[str, Any]:
     return {"found": [{**asdict(row), "provider": row.provider or None} for row in found]}
 
 
-def scan_view(found: Sequence[ScanResult]) -> View:
+_KINDS = {"local server": N_("local server"), "key": N_("key")}
+
+
+def scan_view(session: Session, found: Sequence[ScanResult]) -> View:
     """The scan as a table."""
-    rows = [(row.kind, row.name, row.detail, row.command) for row in found]
-    return TableView(("What", "Where", "Found", "To use it"), rows, "nothing was found", "%openclaw login")
+    rows = [(_(_KINDS.get(row.kind, row.kind)), row.name, row.detail, row.command) for row in found]
+    headings = (_("What"), _("Where"), _("Found"), _("To use it"))
+    return TableView(headings, rows, _("nothing was found"), session.client.advice.other_ways())
 
 
 def findings(found: Sequence[Finding]) -> dict[str, Any]:
@@ -266,13 +282,15 @@ def findings(found: Sequence[Finding]) -> dict[str, Any]:
 
 
 def findings_view(found: Sequence[Finding]) -> View:
-    """The check-up as a table, or one line when all is fine."""
+    """The check-up as a table, or one line when all is fine. A home that a variable moves is not mentioned."""
+    found = [row for row in found if row.check != "environment" or row.fix]
     if all(row.severity == "note" for row in found):
-        return MessageView("No problem was found", details=tuple(map(_note, found)))
+        return MessageView(_("No problem was found"), details=tuple(map(_note, found)))
     rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
-    return TableView(("", "Where", "What", "To repair it"), rows)
+    return TableView(("", _("Where"), _("What is wrong"), _("To repair it")), rows)
 
 
 def _note(row: Finding) -> str:
-    act = f"; to use it: {row.fix}" if row.fix.startswith("%") else ""
-    return f"{row.where}: {row.what}{act}"
+    if not row.fix.startswith("%"):
+        return f"{row.where}: {row.what}"
+    return _("{where}: {what}; to use it: {command}", where=row.where, what=row.what, command=row.fix)

@@ -18,14 +18,23 @@ from openclaw_ipython.shell.login.keys import (
     set_up_local_server,
     show_widget,
     sign_in_by_key,
+    widget_bundle,
 )
-from openclaw_ipython.shell.login.prompts import default_suffix, ending, prompt_bundle, prompt_text, qr_text
+from openclaw_ipython.shell.login.prompts import (
+    default_suffix,
+    ending,
+    notes_of,
+    prompt_bundle,
+    prompt_text,
+    qr_text,
+)
 from openclaw_ipython.shell.login.state import Observer, PendingSignIn, SignInState
 from openclaw_ipython.shell.render.surfaces import JupyterSurface
-from openclaw_ipython.shell.views import MessageView, View, written_to
+from openclaw_ipython.shell.views import MessageView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.providers import Provider
+    from openclaw_ipython.shell.login.panel import SignInPanel
     from openclaw_ipython.shell.session import Session
 
 METHODS = ("device", "api-key", "token", "import")
@@ -80,7 +89,7 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
             )
         return _follow(session, pending, wait=options.wait)
     existing = client.accounts.stored_login(provider.id)
-    if existing is not None and not options.force:
+    if existing is not None and not options.force and client.advice.usable(provider.id):
         return _already_signed_in(session, existing.id, provider, set_default=options.set_default)
     if not by_device:
         return sign_in_by_key(
@@ -140,19 +149,23 @@ def _follow_in_notebook(session: Session, sign_in: PendingSignIn, *, wait: bool)
     surface = JupyterSurface()
     attended = session.front.attended
     _wait_for_code(sign_in, 1.0, shows_other_ways=attended)
+    panel = _show_panel(session, surface, sign_in) if attended else None
     if attended:
-        _show_panel(session, surface, sign_in)
         _wait_for_code(sign_in, 0.0)
     handle = surface.show(prompt_bundle(sign_in.state))
     shown = prompt_text(sign_in.state)
 
     def update_copy(state: SignInState) -> None:
         nonlocal shown
-        text = prompt_text(state)
+        # A front end that shows the panel needs no copy of the code: a page that is loaded anew keeps the outputs it
+        # finds in the file, and no update reaches those any more.
+        text = "" if panel is not None and panel.is_shown else prompt_text(state)
         if text != shown:  # without a countdown: it changes twice, not every second
             shown = text
-            handle.update(prompt_bundle(state))
+            handle.update(prompt_bundle(state) if text else {"text/plain": "", "text/html": ""})
 
+    if panel is not None:
+        panel.when_shown(lambda: update_copy(sign_in.state))
     sign_in.observe(update_copy)
     if wait:
         sign_in.wait()
@@ -173,17 +186,24 @@ def _wait_for_code(sign_in: PendingSignIn, seconds: float, *, shows_other_ways: 
         sign_in.result()
 
 
-def _show_panel(session: Session, surface: JupyterSurface, sign_in: PendingSignIn) -> None:
+def _show_panel(session: Session, surface: JupyterSurface, sign_in: PendingSignIn) -> SignInPanel | None:
     try:
         from openclaw_ipython.shell.login.panel import SignInPanel
     except ImportError:  # without widgets the plain-text copy is complete
-        return
+        return None
     form = key_form(session, on_saved=sign_in.replace_by)
     label = sign_in.state.label
     panel = SignInPanel(label, sign_in.cancel, form.widget)
     panel.update(sign_in.state)
-    show_widget(surface, panel.widget, _("[sign-in panel of {label}]", label=label))
-    sign_in.observe(panel.update)
+    handle = show_widget(surface, panel.widget, _("[sign-in panel of {label}]", label=label))
+
+    def update(state: SignInState) -> None:
+        panel.update(state)
+        if state.over:  # the end as text, for the saved file
+            handle.update(widget_bundle(panel.widget, prompt_text(state)))
+
+    sign_in.observe(update)
+    return panel
 
 
 def _follow_in_terminal(sign_in: PendingSignIn) -> View:
@@ -202,7 +222,7 @@ def _follow_in_terminal(sign_in: PendingSignIn) -> View:
 
     sign_in.observe(print_news)
     outcome = sign_in.wait()
-    return MessageView(ending(sign_in.state), details=(*written_to(*outcome.written), *outcome.notes))
+    return MessageView(ending(sign_in.state), outcome.next_command, notes_of(outcome))
 
 
 def join(session: Session, show_wait: Callable[[str, float], None]) -> None:

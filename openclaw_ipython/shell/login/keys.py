@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.shell.login.prompts import default_suffix
+from openclaw_ipython.shell.login.prompts import default_suffix, notes_of
 from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface
 from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
 
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
 
 log = logging.getLogger(__name__)
+
+KEY_REFUSED = N_(
+    "The service refuses this key: it is mistyped, or it belongs to another product or region, to be chosen above"
+)
 
 
 def sign_in_by_key(
@@ -46,7 +50,8 @@ def sign_in_by_key(
     client = session.client
     address = client.keys.address(provider, region)
     key = None
-    if force or client.keys.environment_key(provider) is None:
+    refused = client.advice.has_refused_login(provider.id)
+    if force or refused or client.keys.environment_key(provider) is None:
         if _can_show_fields(session) and not wait:
             _show_fields(session, provider, address, profile=profile, set_default=set_default)
             return None
@@ -77,20 +82,14 @@ def set_up_local_server(
 
 
 def outcome_view(provider: Provider, outcome: LoginOutcome, *details: str) -> MessageView:
-    """The outcome of a sign-in, and the files that it wrote."""
+    """The outcome of a sign-in, and what to type next."""
     message = (
         _("Signed in to {label} as {login}", label=provider.label, login=outcome.profile_id)
         if outcome.profile_id
         else _("{label} is set up", label=provider.label)
     )
     return MessageView(
-        message + default_suffix(outcome.default),
-        details=(
-            *details,
-            *outcome.notes,
-            _("address {url}", url=outcome.base_url),
-            *written_to(*outcome.written),
-        ),
+        message + default_suffix(outcome.default), outcome.next_command, (*details, *notes_of(outcome))
     )
 
 
@@ -133,11 +132,14 @@ def _can_show_fields(session: Session) -> bool:
     return True
 
 
+def widget_bundle(widget: Any, text: str) -> dict[str, str]:
+    """The MIME bundle of a widget, with `text` for front ends and files without it."""
+    return {**widget._repr_mimebundle_(), "text/plain": text}
+
+
 def show_widget(surface: JupyterSurface, widget: Any, text: str) -> Handle:
     """Show a widget, with `text` for front ends that cannot."""
-    bundle = dict(widget._repr_mimebundle_())
-    bundle["text/plain"] = text
-    return surface.show(bundle)
+    return surface.show(widget_bundle(widget, text))
 
 
 def _show_fields(
@@ -196,15 +198,20 @@ def key_form(
                     profile=profile,
                     set_default=set_default,
                 )
+            except LoginRequired:
+                show(SaveResult(_(KEY_REFUSED)))
             except OpenClawError as error:
-                show(SaveResult(str(error), (f"→ {error.hint}",) if error.hint else ()))
+                refused = getattr(error, "status", None) == 403
+                hint = (f"→ {error.hint}",) if error.hint and not refused else ()
+                show(SaveResult(_(KEY_REFUSED) if refused else str(error), hint))
             except Exception as error:
                 # After any error the form must take input again; the traceback goes to the log only.
                 log.exception("storing a key failed")
                 show(SaveResult(_("it broke: {kind}", kind=type(error).__name__)))
             else:
                 view = outcome_view(entered.provider, outcome)
-                show(SaveResult(view.message, view.details, succeeded=True))
+                details = (*view.details, f"→ {view.next_command}")
+                show(SaveResult(view.message, details, succeeded=True))
                 on_saved(view.message)
 
         session.loop_thread.submit(work())

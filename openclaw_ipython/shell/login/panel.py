@@ -3,12 +3,13 @@
 Click handlers only signal. Every change of the sign-in panel is made in a call by the pending sign-in, so there is one
 writer. At its end code, link and QR code are removed from the widgets' state, so that a file saved later has none.
 
-A key arrives in one message when its field loses the focus. It is taken out of the widget at once, is not echoed, and
-is in no state that could be saved.
+A key arrives in one message when its field loses the focus, or at Enter. It is taken out of the widget at once, is not
+echoed, and is in no state that could be saved.
 """
 
 from __future__ import annotations
 
+import asyncio
 import html
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from traitlets import Unicode
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.shell.login.prompts import ending, qr_svg
+from openclaw_ipython.shell.login.prompts import ending, notes_of, qr_svg, retirement_lines
 from openclaw_ipython.shell.views import duration
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ _GREY = "color: var(--jp-ui-font-color2, #666)"
 _OTHER_ADDRESS = ""  # the value of "Another address …"
 _WIDE = "430px"
 _EMPTY_FIELD = N_("paste it here")
-_KEY_ENTERED = N_("entered; it is not shown again")
+_KEY_ENTERED = N_("key entered ••••")
+_SUBMIT_SECONDS = 0.2  # Enter is reported before the value of the field, where that has changed
 
 # One click selects the whole code; the button copies it, by the clipboard where the page may use it
 # (https or localhost), else by the selection.
@@ -53,6 +55,29 @@ def _heading(text: str) -> str:
 
 def _quiet(text: str) -> str:
     return f'<div style="{_GREY}; font-size: 13px; line-height: 1.5; overflow-wrap: anywhere">{html.escape(text)}</div>'
+
+
+def _status(text: str) -> str:
+    """A quiet line that a screen reader reads out when it changes."""
+    return f'<div role="status" aria-live="polite">{_quiet(text)}</div>'
+
+
+def _alert(markup: str) -> str:
+    """The end of something, which a screen reader reads out at once."""
+    return f'<div role="alert">{markup}</div>'
+
+
+def _progress(share: float, label: str) -> str:
+    """A bar with the part that is left, from 0 to 1; `label` says it in words."""
+    percent = round(100 * share)
+    track = "height: 8px; border-radius: 4px; background: var(--jp-border-color2, #ddd); overflow: hidden"
+    bar = f"height: 100%; width: {percent}%; background: var(--jp-brand-color1, #2196f3)"
+    values = f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}"'
+    text = html.escape(label)
+    return (
+        f'<div role="progressbar" {values} aria-label="{html.escape(_("time left"))}" aria-valuetext="{text}" '
+        f'style="{track}"><div style="{bar}"></div></div>{_quiet(label)}'
+    )
 
 
 class KeyEntry(Struct, frozen=True):
@@ -82,7 +107,7 @@ class _KeyField(w.Password):
 
 
 class KeyForm:
-    """The fields for a key, in `widget`. `current` gives the address of a product, `save` is called by the button."""
+    """The fields for a key, in `widget`. `current` gives the address of a product, Enter and Save call `save`."""
 
     def __init__(
         self, products: Sequence[Provider], chosen: str, current: Callable[[Provider], str], save: Save
@@ -92,6 +117,7 @@ class KeyForm:
         self._save = save
         self._key = Secret("")
         self._busy = False
+        self._submitted = False
         self._product = w.Dropdown(
             options=[(provider.label, provider.id) for provider in products],
             value=chosen if chosen in self._products else next(iter(self._products)),
@@ -127,6 +153,7 @@ class KeyForm:
         self._product.observe(self._show_product, "value")
         self._region.observe(self._show_region, "value")
         self._field.observe(self._take, "value")
+        self._field.on_msg(self._enter_pressed)
         self._button.on_click(self._pressed)
         self._show_product()
 
@@ -144,7 +171,7 @@ class KeyForm:
         link = html.escape(page)
         made = (
             f'<a href="{link}" target="_blank" rel="noopener noreferrer" style="font-size: 13px; '
-            f'color: var(--jp-content-link-color, #06c)">{_("Where keys are made")}</a>'
+            f'color: var(--jp-content-link-color, #06c)">{_("Get an API key")}</a>'
         )
         self._about.value = (_quiet(_(provider.terms)) if provider.terms else "") + (made if page else "")
         self._show_region()
@@ -161,7 +188,25 @@ class KeyForm:
         self._key = Secret(change["new"].strip())
         self._field.value = ""
         self._field.placeholder = _(_KEY_ENTERED)
-        self._status.value = ""
+        self._status.value = _status(_(_KEY_ENTERED))
+        if self._submitted:
+            self._submit()
+
+    def _enter_pressed(self, _widget: Any, content: Any, _buffers: Any = None) -> None:
+        """Save at Enter, when the value of the field has arrived."""
+        if not isinstance(content, dict) or content.get("event") != "submit":
+            return
+        self._submitted = True
+        try:
+            asyncio.get_running_loop().call_later(_SUBMIT_SECONDS, self._submit)
+        except RuntimeError:  # no loop: the value comes with the next message
+            if self._key:
+                self._submit()
+
+    def _submit(self) -> None:
+        if self._submitted:
+            self._submitted = False
+            self._pressed(None)
 
     def _pressed(self, _change: Any) -> None:
         if self._busy:
@@ -169,12 +214,12 @@ class KeyForm:
         provider = self._products[self._product.value]
         base_url = (self._region.value or self._address.value.strip()).rstrip("/")
         if not self._key:
-            self._status.value = _quiet(_("Enter a key first"))
+            self._status.value = _status(_("Enter a key first"))
         elif base_url_problem(base_url):
-            self._status.value = _quiet(_("The address must begin with https://"))
+            self._status.value = _status(_("The address must begin with https://"))
         else:
             self._set_busy(busy=True)
-            self._status.value = _quiet(_("Asking {label} whether it takes the key …", label=provider.label))
+            self._status.value = _status(_("Asking {label} whether it takes the key …", label=provider.label))
             self._save(KeyEntry(provider, base_url, self._key), self._show)
 
     def _set_busy(self, *, busy: bool) -> None:
@@ -185,14 +230,16 @@ class KeyForm:
     def _show(self, result: SaveResult) -> None:
         if result.succeeded:
             self._key = Secret("")
-            self._status.value = _heading(f"✓ {result.message}") + "".join(map(_quiet, result.details))
+            self._status.value = _alert(
+                _heading(f"✓ {result.message}") + "".join(map(_quiet, result.details))
+            )
             self.widget.children = (self._status,)
             return
         self._set_busy(busy=False)  # the key stays: it may belong to another region
         wrong = (
             f'<div style="{_TEXT}; font-size: 13px; line-height: 1.5">⚠ {html.escape(result.message)}</div>'
         )
-        self._status.value = wrong + "".join(map(_quiet, result.details))
+        self._status.value = _alert(wrong + "".join(map(_quiet, result.details)))
 
 
 class KeyPanel:
@@ -213,32 +260,40 @@ class KeyPanel:
 class SignInPanel:
     """The panel of a sign-in by device code, in `widget`; `update` shows a state.
 
-    `cancel` is called by its button. `other` has the other ways to sign in: collapsed, until the service says that it
-    no longer offers this one.
+    `cancel` is called by its button. `other` has the other ways to sign in. They are shown by a button, and at once
+    where the service no longer offers this one, or is known to have ended it.
     """
 
     def __init__(self, label: str, cancel: Callable[[], None], other: Any) -> None:
         self._title = w.HTML(_heading(_("Sign in to {label}", label=label)))
+        self._before = w.HTML("")
         self._code = w.HTML("")
         self._link = w.HTML("")
         self._qr = w.HTML("")
-        self._left = w.FloatProgress(
-            value=1.0, min=0.0, max=1.0, bar_style="info", layout=w.Layout(width="100%", height="10px")
-        )
         self._time = w.HTML("")
-        self._status = w.HTML(_quiet(_("Asking {label} for a code …", label=label)))
+        self._status = w.HTML(_status(_("Asking {label} for a code …", label=label)))
         self._cancel = w.Button(description=_("Cancel"), tooltip=_("Stop this sign-in; nothing is written"))
         self._cancel.on_click(lambda _: cancel())
-        texts = w.VBox(
-            [self._title, self._code, self._link, self._left, self._time, self._status, self._cancel],
-            layout=w.Layout(width="380px", overflow="hidden"),
+        self._sign = w.Play(min=0, max=1, interval=100, layout=w.Layout(display="none"))
+        self._when_shown: Callable[[], None] = lambda: None
+        self.is_shown = False
+        self._sign.observe(self._seen, "value")
+        fields = [self._title, self._before, self._code, self._link, self._time, self._status, self._cancel]
+        self._texts = w.VBox(fields, layout=w.Layout(width="380px", overflow="hidden"))
+        self._other: Any = w.VBox()
+        self._toggle = w.Button(layout=w.Layout(width="auto", margin="10px 0 4px 2px"))
+        self._toggle.on_click(lambda _: self._show_other(shown=self._other.layout.display == "none"))
+        commands = (
+            (_("On this machine, no key"), "%openclaw login --provider ollama"),
+            (_("Qwen Code, or keys in the environment"), "%openclaw login --method import"),
         )
-        self._other = w.Accordion(
-            [other], titles=(_("Other ways to sign in"),), layout=w.Layout(margin="10px 0 0")
-        )
-        self._top = w.HBox([texts, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
+        lines = "".join(f"{html.escape(what)}: <code>{command}</code><br>" for what, command in commands)
+        more = w.HTML(f'<div style="{_GREY}; font-size: 13px; line-height: 1.6">{lines}</div>')
+        self._other.children = (other, more)
+        self._show_other(shown=False)
+        self._top = w.HBox([self._texts, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
         self.widget: Any = w.VBox(
-            [self._top, self._other],
+            [self._top, self._toggle, self._other, self._sign],
             layout=w.Layout(
                 border="1px solid var(--jp-border-color1, #ccc)",
                 padding="12px 18px",
@@ -246,19 +301,42 @@ class SignInPanel:
                 max_width="100%",
             ),
         )
-        self._texts = texts
         self._prompt: DevicePrompt | None = None
+
+    def when_shown(self, call: Callable[[], None]) -> None:
+        """Call `call` as soon as a front end shows the panel."""
+        self._when_shown = call
+        if self.is_shown:
+            call()
+
+    def _seen(self, _change: Any) -> None:
+        """A front end has moved the invisible counter, so it shows the panel."""
+        if not self.is_shown:
+            self.is_shown = True
+            self._when_shown()
+
+    def _show_other(self, *, shown: bool) -> None:
+        self._other.layout.display = "" if shown else "none"
+        self._toggle.description = ("▾ " if shown else "▸ ") + _("Other ways to sign in")
+        self._toggle.tooltip = _("Hide the other ways") if shown else _("Show the other ways")
 
     def update(self, state: SignInState) -> None:
         """Show `state`."""
         if state.over:
             self._end(state)
-        elif state.prompt is not None:
+            return
+        if not self.is_shown:  # its view may have come after the last time
+            self._sign.playing = False
+            self._sign.playing = True
+        if state.prompt is not None:
             if state.prompt != self._prompt:
                 self._ask(state.prompt)
-            self._left.value = state.left / state.prompt.expires_in
-            self._time.value = _quiet(_("{time} left", time=duration(state.left)))
-            self._status.value = _quiet(state.trouble or _("Waiting for your approval …"))
+                if state.retirement:
+                    self._before.value = _quiet(retirement_lines(state)[0])
+                    self._show_other(shown=True)
+            left = _("{time} left", time=duration(state.left))
+            self._time.value = _progress(state.left / state.prompt.expires_in, left)
+            self._status.value = _status(state.trouble or _("Waiting for your approval …"))
 
     def _ask(self, prompt: DevicePrompt) -> None:
         self._prompt = prompt
@@ -287,19 +365,20 @@ class SignInPanel:
 
     def _end(self, state: SignInState) -> None:
         self._prompt = None
-        for widget in (self._code, self._link, self._qr, self._time):
+        for widget in (self._before, self._code, self._link, self._qr, self._time):
             widget.value = ""
         without_hint = state.phase == "cancelled" or state.unavailable  # the other ways are right below
         hint = state.error.hint if state.error and not without_hint else ""
-        more = _quiet(f"→ {hint}") if hint else ""
-        notes = "".join(_quiet(note) for note in (state.outcome.notes if state.outcome else ()))
+        lines = notes_of(state.outcome) if state.outcome else ()
+        if next_command := state.outcome.next_command if state.outcome else hint:
+            lines = (*lines, f"→ {next_command}")
         mark = "✓" if state.replaced_by else _MARKS.get(state.phase, "")
-        self._title.value = _heading(f"{mark} {ending(state)}")
-        self._status.value = more + notes
+        self._title.value = _alert(_heading(f"{mark} {ending(state)}"))
+        self._status.value = "".join(map(_quiet, lines))
         self._texts.layout.width = "auto"
-        self._texts.children = (self._title, self._status) if self._status.value else (self._title,)
+        self._texts.children = (self._title, self._status) if lines else (self._title,)
         self._top.children = (self._texts,)
         if state.phase == "signed in" or state.replaced_by:
             self.widget.children = (self._top,)
         elif state.unavailable:
-            self._other.selected_index = 0
+            self._show_other(shown=True)

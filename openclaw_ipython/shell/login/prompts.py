@@ -10,6 +10,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.views import duration, written_to
 
 if TYPE_CHECKING:
+    from openclaw_ipython.auth.accounts import LoginOutcome
     from openclaw_ipython.auth.device_flow import DevicePrompt
     from openclaw_ipython.shell.login.state import SignInState
 
@@ -20,7 +21,7 @@ def prompt_text(state: SignInState) -> str:
         return "\n".join([ending(state), *_after(state)])
     if state.prompt is None:
         return _("Asking {label} for a code …", label=state.label)
-    return _(
+    return retirement_text(state) + _(
         "To sign in to {label}, open\n\n    {link}\n\nand confirm the code  {code}  (within {time})",
         label=state.label,
         link=state.prompt.link,
@@ -30,10 +31,36 @@ def prompt_text(state: SignInState) -> str:
 
 
 def _after(state: SignInState) -> list[str]:
-    """The lines below the end: the files written, or what to type next."""
+    """The lines below the end: notes, and what to type next."""
     if state.outcome is not None:
-        return [f"  {line}" for line in written_to(*state.outcome.written)]
+        return [*(f"  {line}" for line in notes_of(state.outcome)), f"→ {state.outcome.next_command}"]
     return [f"→ {state.error.hint}"] if state.error and state.error.hint else []
+
+
+def retirement_text(state: SignInState) -> str:
+    """What to know before a sign-in that its service is known to have ended; empty for others."""
+    return "".join(f"{line}\n" for line in retirement_lines(state)) + ("\n" if state.retirement else "")
+
+
+def retirement_lines(state: SignInState) -> tuple[str, ...]:
+    """The sentences of `retirement_text`."""
+    if not state.retirement:
+        return ()
+    return (
+        _("{sentence}; a new one is most likely refused.", sentence=capitalized(state.retirement)),
+        _("Other ways: {commands}", commands=state.other_ways),
+    )
+
+
+def capitalized(sentence: str) -> str:
+    """A sentence with a capital at its start."""
+    return f"{sentence[:1].upper()}{sentence[1:]}"
+
+
+def notes_of(outcome: LoginOutcome) -> tuple[str, ...]:
+    """The sentences for the user. A file is named only where it is another one than OpenClaw's."""
+    own = [path for path in outcome.written if path.parent.name == "ipython"]
+    return (*outcome.notes, *written_to(*own))
 
 
 def ending(state: SignInState) -> str:
@@ -51,8 +78,7 @@ def ending(state: SignInState) -> str:
         case "cancelled":
             return _("Cancelled: nothing was written")
         case "failed" if state.unavailable:
-            sentence = str(state.error)
-            return _("{sentence}.", sentence=f"{sentence[:1].upper()}{sentence[1:]}")
+            return _("{sentence}.", sentence=capitalized(str(state.error)))
         case _:
             return _("Failed: {error}", error=state.error) if state.error else _("Failed")
 
@@ -74,6 +100,7 @@ def prompt_bundle(state: SignInState) -> dict[str, str]:
             link=f'<a href="{link}" target="_blank" rel="noopener noreferrer">{link}</a>',
             code=f"<code>{html.escape(state.prompt.user_code)}</code>",
         )
+        line = "<br>".join([*map(html.escape, retirement_lines(state)), line])
     grey = "color: var(--jp-ui-font-color2, #777); font-size: var(--jp-ui-font-size1, 13px)"
     return {"text/plain": text, "text/html": f'<div style="{grey}">{line}</div>'}
 

@@ -43,7 +43,8 @@ Phase = Literal["asking", "waiting", "signed in", "denied", "expired", "cancelle
 class SignInState(Struct, frozen=True):
     """The state of a sign-in. `left` is the seconds until the code expires, `trouble` why the last poll failed.
 
-    `replaced_by` is the final message of another sign-in that took its place.
+    `replaced_by` is the final message of another sign-in that took its place. `retirement` states, before anything is
+    clicked, that the service is known to have ended its sign-in; `other_ways` are the commands in place of it.
     """
 
     label: str
@@ -54,6 +55,8 @@ class SignInState(Struct, frozen=True):
     outcome: LoginOutcome | None = None
     error: OpenClawError | None = None
     replaced_by: str = ""
+    retirement: str = ""
+    other_ways: str = ""
 
     @property
     def unavailable(self) -> bool:
@@ -92,7 +95,12 @@ class PendingSignIn:
         self._ended = threading.Event()
         self._answered = threading.Event()
         self._work: Future[None] | None = None
-        self.state = SignInState(client.provider(provider).label)
+        advice = client.advice
+        retirement = advice.retirement(provider)
+        other_ways = advice.other_ways() if retirement else ""
+        self.state = SignInState(
+            client.provider(provider).label, retirement=retirement, other_ways=other_ways
+        )
 
     def start(self) -> None:
         """Ask the service for a code; the rest follows on the event loop."""
