@@ -182,7 +182,12 @@ class Client:
         from openclaw_ipython.diagnostics.scan import scan
 
         return await scan(
-            self._store, self.accounts, self.advice, self._providers, self.runtime, http=self._open()
+            self._store,
+            self.accounts,
+            self._providers,
+            self.runtime,
+            http=self._open(),
+            retirement=self.advice.retirement,
         )
 
     async def probe(self) -> list[ProbeResult]:

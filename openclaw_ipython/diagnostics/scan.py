@@ -26,7 +26,6 @@ from openclaw_ipython.sanitize.secrets import mask, redact
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
-    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.paths import Home
     from openclaw_ipython.openclaw.store import Snapshot, Store
@@ -67,14 +66,15 @@ def usual_addresses(providers: Providers) -> tuple[ServerAddress, ...]:
 async def scan(
     store: Store,
     accounts: Accounts,
-    advice: SignInAdvice,
     providers: Providers,
     runtime: Runtime,
     *,
     http: HttpClient,
     addresses: Sequence[ServerAddress] | None = None,
+    retirement: Callable[[str], str] = lambda provider_id: "",
 ) -> list[ScanResult]:
     """Everything on this machine that can be used. `addresses` replaces the usual ones of local servers.
+    `retirement` is the sentence that a provider has ended its sign-in, or empty.
 
     Raises DocumentError.
     """
@@ -94,7 +94,7 @@ async def scan(
                 *environment_keys(environ, providers, snapshot.config),
                 *qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock()),
             ],
-            advice.retirement,
+            retirement,
         ),
         *qwen_code_settings(home, environ, providers),
         *openclaw_home(home, snapshot),
