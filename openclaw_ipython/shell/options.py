@@ -113,7 +113,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         str | None,
         Option(
             ("-f", "--format"),
-            f"how it is shown: {', '.join(FORMATS)}",
+            "how it is shown",
             "FORMAT",
             choice(*FORMATS),
             kind="format",

@@ -69,7 +69,7 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
     rounds = CellRounds(session, options)
     if (options.tools or options.assist) and not options.yes and not session.front.can_answer():
         raise UsageError(
-            _("nobody is there to be asked before a function runs"),
+            _("no person can be asked here before a function runs"),
             hint=_("--yes runs them without asking"),
         )
     with CallRunner(notebook_loop()) as runner:

@@ -56,9 +56,13 @@ def _account(session: Session, report: dict[str, Any]) -> str:
         return _("signing in to {label} …", label=session.pending.state.label)
     profiles = report["auth"]["oauth"]["profiles"]
     if profiles:
-        return ", ".join(f"{p['profileId']} ({p['status']})" for p in profiles)
+        return ", ".join(p["profileId"] + _remark(p["status"]) for p in profiles)
     usable = [p for p in report["auth"]["providers"] if p["effective"]["kind"] != "missing"]
     return ", ".join(f"{p['provider']} ({p['effective']['detail']})" for p in usable) or _("not signed in")
+
+
+def _remark(status: str) -> str:
+    return {"expired": _(" (expired)"), "expiring": _(" (ends within a day)")}.get(status, "")
 
 
 def status(session: Session) -> dict[str, Any]:
