@@ -13,6 +13,7 @@ from openclaw_ipython._version import __version__
 if TYPE_CHECKING:
     from openclaw_ipython.api import ask
     from openclaw_ipython.batch import map as map  # noqa: A004 - used as oc.map
+    from openclaw_ipython.batch.results import Results
     from openclaw_ipython.chat.types import (
         Answered,
         Answering,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         ReasoningDelta,
         Reply,
         TextDelta,
+        Thinking,
         Timed,
         ToolCall,
         ToolResult,
@@ -32,28 +34,74 @@ if TYPE_CHECKING:
     from openclaw_ipython.client import Client
     from openclaw_ipython.codecheck.checker import check
     from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
-    from openclaw_ipython.errors import AuthError, ConfigError, OpenClawError, ServiceError, UsageError
+    from openclaw_ipython.errors import (
+        AuthError,
+        CheckFailed,
+        ConfigError,
+        DocumentError,
+        LoginCancelled,
+        LoginDenied,
+        LoginExpired,
+        LoginRequired,
+        LoginUnavailable,
+        OpenClawError,
+        ProtocolError,
+        QuotaExceeded,
+        RateLimited,
+        RefreshRejected,
+        RequestRejected,
+        SchemaMismatch,
+        ServiceError,
+        ServiceUnavailable,
+        StoreBusy,
+        StreamBroken,
+        TooManyRounds,
+        UnknownModel,
+        UnknownProvider,
+        UsageError,
+    )
 
 __all__ = [
     "Answered",
     "Answering",
     "AuthError",
     "ChatEvent",
+    "CheckFailed",
     "Client",
     "CodeCheck",
     "CodeFinding",
     "ConfigError",
+    "DocumentError",
     "Finished",
+    "LoginCancelled",
+    "LoginDenied",
+    "LoginExpired",
+    "LoginRequired",
+    "LoginUnavailable",
     "Message",
     "Notice",
     "OpenClawError",
+    "ProtocolError",
+    "QuotaExceeded",
+    "RateLimited",
     "ReasoningDelta",
+    "RefreshRejected",
     "Reply",
+    "RequestRejected",
+    "Results",
+    "SchemaMismatch",
     "ServiceError",
+    "ServiceUnavailable",
+    "StoreBusy",
+    "StreamBroken",
     "TextDelta",
+    "Thinking",
     "Timed",
+    "TooManyRounds",
     "ToolCall",
     "ToolResult",
+    "UnknownModel",
+    "UnknownProvider",
     "Usage",
     "UsageError",
     "UsageReport",
@@ -70,20 +118,25 @@ _NAMES = sorted(
 
 _MODULES = {
     "Client": "client",
-    "ask": "api",
-    "map": "batch",
-    "check": "codecheck.checker",
     "CodeCheck": "codecheck.finding",
     "CodeFinding": "codecheck.finding",
-} | dict.fromkeys(("AuthError", "ConfigError", "OpenClawError", "ServiceError", "UsageError"), "errors")
+    "Results": "batch.results",
+    "ask": "api",
+    "check": "codecheck.checker",
+    "map": "batch",
+}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _NAMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker knows the names above, and reports any other
 
-    return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'chat.types')}"), name)
+    def __getattr__(name: str) -> Any:
+        if name not in _NAMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        modules = [_MODULES[name]] if name in _MODULES else ["errors", "chat.types"]
+        found = (vars(import_module(f"{__name__}.{module}")) for module in modules)
+        return next(names[name] for names in found if name in names)
 
 
 def __dir__() -> list[str]:

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
 from openclaw_ipython.client import Client
@@ -21,13 +21,44 @@ from openclaw_ipython.dispatch.resolve import messages_of
 from openclaw_ipython.runtime.event_loop import LoopThread
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import FrameType, UnionType
+    from typing import TypedDict, TypeVar, Unpack
 
-    from openclaw_ipython.chat.types import Message, Reply
+    from openclaw_ipython.chat.types import Message, Reply, Thinking
     from openclaw_ipython.structured.loop import CallOutcome, ModelRequest, ToolRun
     from openclaw_ipython.structured.tools import Functions
 
+    T = TypeVar("T")
 
+    class AskKeywords(TypedDict, total=False):
+        """The keywords of `ask` that do not change its type."""
+
+        model: str | None
+        system: str | None
+        temperature: float | None
+        top_p: float | None
+        max_tokens: int | None
+        thinking: Thinking | None
+        images: Sequence[Any]
+        attach: Sequence[Any]
+        tools: Functions
+        extra: Mapping[str, Any] | None
+        cache: bool | None
+        timeout: float | None
+        raw: bool
+        client: Client | None
+
+
+@overload
+def ask(prompt: str | Sequence[Message], *, schema: type[T], **options: Unpack[AskKeywords]) -> Reply[T]: ...
+@overload
+def ask(
+    prompt: str | Sequence[Message], *, schema: None = None, **options: Unpack[AskKeywords]
+) -> Reply[None]: ...
+@overload
+def ask(
+    prompt: str | Sequence[Message], *, schema: Mapping[str, Any] | UnionType, **options: Unpack[AskKeywords]
+) -> Reply: ...
 def ask(
     prompt: str | Sequence[Message],
     *,
@@ -36,10 +67,10 @@ def ask(
     temperature: float | None = None,
     top_p: float | None = None,
     max_tokens: int | None = None,
-    thinking: str | None = None,
+    thinking: Thinking | None = None,
     images: Sequence[Any] = (),
     attach: Sequence[Any] = (),
-    schema: Any = None,
+    schema: type | Mapping[str, Any] | UnionType | None = None,
     tools: Functions = (),
     extra: Mapping[str, Any] | None = None,
     cache: bool | None = None,

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from msgspec import structs
 
@@ -22,6 +22,7 @@ from openclaw_ipython.chat.types import (
     ChatRequest,
     Message,
     Reply,
+    Thinking,
 )
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.dispatch.host_memory import StoredHostMemory
@@ -41,6 +42,9 @@ from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.runtime.env import Runtime
 
 if TYPE_CHECKING:
+    from types import UnionType
+    from typing import TypedDict, TypeVar, Unpack
+
     from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.auth.bearer import TokenSource
     from openclaw_ipython.auth.import_credentials import CredentialImport
@@ -58,6 +62,26 @@ if TYPE_CHECKING:
     from openclaw_ipython.sanitize.secrets import Secret
     from openclaw_ipython.structured.loop import ModelRequest
     from openclaw_ipython.structured.tools import Functions
+
+    T = TypeVar("T")
+
+    class ResolveKeywords(TypedDict, total=False):
+        """The keywords of `Client.resolve`."""
+
+        model: str | None
+        system: str | None
+        temperature: float | None
+        top_p: float | None
+        max_tokens: int | None
+        stream: bool
+        thinking: Thinking | None
+        images: Sequence[Any]
+        extra: Mapping[str, Any] | None
+        answer_schema: Mapping[str, Any] | None
+        cache: bool | None
+        notes: Sequence[str]
+        timeout: float | None
+
 
 Prompt = str | Sequence[Message]
 
@@ -229,7 +253,7 @@ class Client:
         top_p: float | None = None,
         max_tokens: int | None = None,
         stream: bool = True,
-        thinking: str | None = None,
+        thinking: Thinking | None = None,
         images: Sequence[Any] = (),
         extra: Mapping[str, Any] | None = None,
         answer_schema: Mapping[str, Any] | None = None,
@@ -259,7 +283,12 @@ class Client:
         return structs.replace(resolved.with_notes(notes), timeout=timeout)
 
     async def stream(
-        self, prompt: Prompt | ResolvedRequest, *, schema: Any = None, tools: Functions = (), **options: Any
+        self,
+        prompt: Prompt | ResolvedRequest,
+        *,
+        schema: type | Mapping[str, Any] | UnionType | None = None,
+        tools: Functions = (),
+        **options: Unpack[ResolveKeywords],
     ) -> AsyncGenerator[ChatEvent, None]:
         """Ask, and yield the events as they arrive. The other `options` are those of `resolve`.
 
@@ -276,7 +305,7 @@ class Client:
         SchemaMismatch and TooManyRounds (their `.reply` is the answer as it came).
         """
         if schema is not None or tools:
-            events = self._tool_loop(prompt, schema, tools, options)
+            events = self._tool_loop(prompt, schema, tools, dict(options))
         else:
             resolved = prompt if isinstance(prompt, ResolvedRequest) else self.resolve(prompt, **options)
             events = self._answer(resolved)
@@ -284,6 +313,33 @@ class Client:
             async for event in events:
                 yield event
 
+    @overload
+    async def ask(
+        self,
+        prompt: Prompt,
+        *,
+        schema: type[T],
+        tools: Functions = (),
+        **options: Unpack[ResolveKeywords],
+    ) -> Reply[T]: ...
+    @overload
+    async def ask(
+        self,
+        prompt: Prompt | ResolvedRequest,
+        *,
+        schema: None = None,
+        tools: Functions = (),
+        **options: Unpack[ResolveKeywords],
+    ) -> Reply[None]: ...
+    @overload
+    async def ask(
+        self,
+        prompt: Prompt,
+        *,
+        schema: Mapping[str, Any] | UnionType,
+        tools: Functions = (),
+        **options: Unpack[ResolveKeywords],
+    ) -> Reply: ...
     async def ask(
         self, prompt: Prompt | ResolvedRequest, *, schema: Any = None, tools: Functions = (), **options: Any
     ) -> Reply:

@@ -13,6 +13,7 @@ from openclaw_ipython.dispatch.cache import cache_key, decode_reply, store
 if TYPE_CHECKING:
     from openclaw_ipython.batch.plan import Item, Plan
     from openclaw_ipython.dispatch.failover import ResolvedRequest
+    from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.journal.answer_cache import AnswerCache
     from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.structured.loop import ModelRequest
@@ -46,6 +47,14 @@ class Checkpoint:
         """Store the final reply of an item."""
         if self._job is not None:
             self._job.store(item.key, reply_to_json(reply))
+
+    @property
+    def error(self) -> OpenClawError | None:
+        """Why answers are in memory only; None while all of them are in the journal."""
+        if self._job is None:
+            return None
+        self._job.flush()
+        return self._job.error
 
     def close(self, *, complete: bool) -> None:
         """End the run. A complete batch is deleted, so the same call later sends every request again."""

@@ -62,6 +62,7 @@ class LocalRunner:
                 tasks.append(asyncio.create_task(self._work(finished.put_nowait)))
                 await asyncio.sleep(0)  # the first request leaves before the last connection is opened
             all_tasks = asyncio.gather(*tasks)
+            all_tasks.add_done_callback(_retrieve)
             all_tasks.add_done_callback(lambda _: finished.put_nowait(None))
             while (one := await finished.get()) is not None:
                 yield one
@@ -147,3 +148,9 @@ class LocalRunner:
             if not self._exhausted:
                 self._endpoint = self._open(self._route.current)
             return not self._exhausted
+
+
+def _retrieve(future: asyncio.Future[list[None]]) -> None:
+    """Take the exception of tasks that are cancelled while nobody awaits them: asyncio would print it."""
+    if not future.cancelled():
+        future.exception()

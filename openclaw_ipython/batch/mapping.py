@@ -9,17 +9,17 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import ExitStack, closing, suppress
 from itertools import chain
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from msgspec import Struct
 
 from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
 from openclaw_ipython.batch.local import CallerExit, LocalRunner
 from openclaw_ipython.batch.plan import Item, Plan
-from openclaw_ipython.batch.progress import progress_for
+from openclaw_ipython.batch.progress import progress_for, say
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY
-from openclaw_ipython.batch.results import Interrupted, Results, table_library
+from openclaw_ipython.batch.results import Results, interrupted, table_library
 from openclaw_ipython.batch.rows import ItemSource, PromptTemplate, Row, item_source
 from openclaw_ipython.batch.run import BatchRun, CircuitBreaker
 from openclaw_ipython.client import Client
@@ -28,12 +28,39 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import LoopThread
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import UnionType
+    from typing import TypedDict, Unpack
+
     from openclaw_ipython.batch.executor import Executor
-    from openclaw_ipython.batch.plan import RowImages
     from openclaw_ipython.batch.run import Finished
+    from openclaw_ipython.chat.types import Thinking
     from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
+
+    class MapKeywords(TypedDict, total=False):
+        """The keywords of `oc.map` that do not change its type."""
+
+        model: str | None
+        system: str | None
+        schema: type | Mapping[str, Any] | UnionType | None
+        images: str | Callable[[Any], Any] | None
+        temperature: float | None
+        top_p: float | None
+        max_tokens: int | None
+        thinking: Thinking | None
+        concurrency: int
+        requests_per_minute: float | None
+        tokens_per_minute: float | None
+        on_error: OnError
+        cache: bool | None
+        resume: bool
+        executor: Executor | None
+        workers: int | None
+        progress: bool
+        client: Client | None
+
 
 OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
 
@@ -41,18 +68,26 @@ _PROGRESS_INTERVAL = 0.1  # seconds
 _CLOSE_TIMEOUT = 2.0  # seconds
 
 
+@overload
+def map_items(
+    items: Iterable[Any], prompt: str = ..., *, table: Literal[False], **options: Unpack[MapKeywords]
+) -> Results: ...
+@overload
+def map_items(
+    items: Iterable[Any], prompt: str = ..., *, table: bool | None = None, **options: Unpack[MapKeywords]
+) -> Any: ...
 def map_items(
     items: Iterable[Any],
     prompt: str = "{item}",
     *,
     model: str | None = None,
     system: str | None = None,
-    schema: Any = None,
+    schema: type | Mapping[str, Any] | UnionType | None = None,
     images: str | Callable[[Any], Any] | None = None,
     temperature: float | None = None,
     top_p: float | None = None,
     max_tokens: int | None = None,
-    thinking: str | None = None,
+    thinking: Thinking | None = None,
     concurrency: int = 32,
     requests_per_minute: float | None = None,
     tokens_per_minute: float | None = None,
@@ -74,7 +109,8 @@ def map_items(
 
     `items` is a list, a Series, a DataFrame (pandas or polars) or any other iterable, from which items are pulled as
     needed. In `prompt`, `{item}` is the item and `{column}` a column of its row; other braces stay. `images` names the
-    column with the image of a row, or is a function that returns the image (or images) of an item.
+    column with the image of a row, or is a function that returns the image (or images) of an item. A row without one is
+    asked without, and that is noted.
 
     At most `concurrency` requests are in flight, and the limits per minute are kept. After "too many requests" all of
     them pause and then resume slowly. An item that fails has its error in the place of an answer (`on_error="value"`);
@@ -93,7 +129,7 @@ def map_items(
     a sequence of replies and errors with `.tally`, `.errors` and `.table()`.
 
     Raises UsageError for a prompt without a placeholder, what `Client.resolve` raises, and the error that ended the
-    batch; Interrupted, a KeyboardInterrupt with the `.results` so far.
+    batch. The KeyboardInterrupt of an interrupt has the `.results` so far.
     """
     source = item_source(items)
     library = table_library(source) if table is not False else ""
@@ -157,27 +193,37 @@ def _schema(wanted: Any) -> Any:
     return schema_of(wanted)
 
 
-def _row_images(images: str | Callable[[Any], Any] | None) -> RowImages | None:
-    if images is None:
-        return None
-    from openclaw_ipython.context.image_encoding import STANDARD
-    from openclaw_ipython.context.images import images_of
+def _row_images(images: str | Callable[[Any], Any] | None) -> _ImageReader | None:
+    return None if images is None else _ImageReader(images)
 
-    def find(row: Row) -> Any:
-        if callable(images):
-            return images(row.item)
-        if images not in row.names:
-            raise UsageError(_("no column {name} for the images", name=images), suggestions=tuple(row.names))
-        return row.names[images]
 
-    def encode(row: Row) -> tuple[EncodedImage, ...]:
-        found = find(row)
-        if found is None:
+class _ImageReader:
+    """Reads the images of rows from a column, or by a function. `missing` are the positions of rows without any."""
+
+    def __init__(self, source: str | Callable[[Any], Any]) -> None:
+        self._source = source
+        self.missing: set[int] = set()
+
+    def __call__(self, row: Row) -> tuple[EncodedImage, ...]:
+        """The images of a row. Raises UsageError."""
+        from openclaw_ipython.context.image_encoding import STANDARD
+        from openclaw_ipython.context.images import images_of
+
+        found = self._find(row)
+        if found is None or (isinstance(found, float) and found != found):  # noqa: PLR0124
+            self.missing.add(row.position)
             return ()
         several = isinstance(found, Sequence) and not isinstance(found, (str, bytes))
         return tuple(images_of(list(found) if several else [found], STANDARD))
 
-    return encode
+    def _find(self, row: Row) -> Any:
+        if callable(self._source):
+            return self._source(row.item)
+        if self._source not in row.names:
+            raise UsageError(
+                _("no column {name} for the images", name=self._source), suggestions=tuple(row.names)
+            )
+        return row.names[self._source]
 
 
 class _MapCall(Struct, eq=False):
@@ -192,14 +238,15 @@ class _MapCall(Struct, eq=False):
     use_cache: bool | None
     library: str
     pause: Callable[[], float] = lambda: 0.0
+    checkpoint: Checkpoint | None = None
 
     def run(self, executor: Executor | None, workers: int | None, *, show_progress: bool) -> Any:
-        """The results, as a table if wanted. Raises Interrupted for an interrupt at any time."""
+        """The results, as a table if wanted. An interrupt at any time has the results so far."""
         results = Results(self.source, self.on_error if callable(self.on_error) else None, self.plan.schema)
         try:
             return self._run(results, executor, workers, show_progress=show_progress)
         except KeyboardInterrupt:
-            raise Interrupted(self._progress_note(results), results) from None
+            raise interrupted(self._progress_note(results), results) from None
 
     def _run(
         self, results: Results, executor: Executor | None, workers: int | None, *, show_progress: bool
@@ -218,11 +265,15 @@ class _MapCall(Struct, eq=False):
             cache = self._cache(client)
             route, login_error = self._resolve(client, Item(self.plan, first).request, cache)
             job = client.recorder.journal.jobs.open(self.plan.key(route)) if self._resumable(client) else None
-            checkpoint = Checkpoint(self.plan, job)
+            checkpoint = self.checkpoint = Checkpoint(self.plan, job)
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
             stack.callback(lambda: progress.close(self._last_line(results)))
             results.notes += [*route.notes, *_terms_notes(client, route)]
+            if job is not None and (error := client.recorder.journal.check()) is not None:
+                results.notes.append(_("an interrupted batch resumes in this kernel only: {why}", why=error))
+                if show_progress:
+                    say(results.notes[-1])
             batch = BatchRun(
                 self.plan,
                 chain([first], rows),
@@ -246,6 +297,9 @@ class _MapCall(Struct, eq=False):
                         for result, item in some:
                             results.add(result, item)
                         progress.update(results.tally, self.pause())
+                if isinstance(self.plan.images, _ImageReader) and self.plan.images.missing:
+                    count = len(self.plan.images.missing)
+                    results.notes.append(_("{count:,} rows without an image, asked without one", count=count))
                 returned = self._returned(results)
             except OpenClawError as error:
                 client.explained(error, route)
@@ -288,6 +342,13 @@ class _MapCall(Struct, eq=False):
         done = results.tally.done - results.tally.errors
         if not self._resumable(self.client):
             return _("{done:,} answered", done=done)
+        error = self.checkpoint.error if self.checkpoint is not None else None
+        if error is not None:
+            return _(
+                "{done:,} answered; in this kernel the same call resumes from there: {why}",
+                done=done,
+                why=error,
+            )
         return _("{done:,} answered; the same call resumes from there", done=done)
 
     def _run_locally(self, batch: BatchRun, loop_thread: LoopThread) -> Generator[list[Finished], None, None]:

@@ -151,6 +151,12 @@ def progress_for(total: int | None, *, wanted: bool) -> Progress:
     return TerminalMeter(total, sys.stderr)
 
 
+def say(line: str) -> None:
+    """Show a line about the batch at once."""
+    sys.stderr.write(safe_text(line) + "\n")
+    sys.stderr.flush()
+
+
 def _in_a_kernel() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from openclaw_ipython.chat.types import Reply, Usage
 from openclaw_ipython.i18n import _
+from openclaw_ipython.runtime.interrupts import one_line
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import ItemSource
@@ -263,15 +264,11 @@ class Results(Sequence[Any]):
         )
 
 
-class Interrupted(KeyboardInterrupt):
-    """The interrupt of `oc.map`, with the `results` so far. A cell shows it as one line."""
-
-    def __init__(self, message: str, results: Results) -> None:
-        super().__init__(message)
-        self.results = results
-
-    def _render_traceback_(self) -> list[str]:
-        return [f"KeyboardInterrupt: {self}"]
+def interrupted(message: str, results: Results) -> KeyboardInterrupt:
+    """The interrupt of `oc.map`, with the `results` so far; shown as one line."""
+    error: Any = one_line(KeyboardInterrupt(message))
+    error.results = results
+    return error  # type: ignore[no-any-return]
 
 
 def table_library(source: ItemSource) -> str:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from openclaw_ipython.chat.types import ChatEvent, Finished, ReasoningDelta, TextDelta
+from openclaw_ipython.chat.types import ChatEvent, Finished, ReasoningDelta, TextDelta, Thinking
 
-LEVELS = ("off", "on", "low", "medium", "high")
+LEVELS: tuple[str, ...] = get_args(Thinking)
 """The values of `--thinking`."""
 
 Family = Literal["", "none", "always", "hybrid", "effort", "deepseek", "glm", "kimi"]

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self
 
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
     from openclaw_ipython.codecheck.finding import CodeCheck
+
+    T = TypeVar("T", default=Any)
+else:
+    T = typing.TypeVar("T")
+
+Thinking = Literal["off", "on", "low", "medium", "high"]
+"""Whether, or how long, a model thinks before it answers."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +212,8 @@ PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
 """What a fence calls Python."""
 
 
-class Reply(str):
-    """The answer, a `str` with attributes.
+class Reply(str, Generic[T]):
+    """The answer, a `str` with attributes. `Reply[T]` is one whose `parsed` is a `T`; only type checkers know of it.
 
     `reasoning` is the model's thinking, `usage` the token counts (or None), `model` the ref that answered,
     `finish_reason` why it stopped ("stop" is a complete answer, "interrupted" and "ended early" are not), `parsed` the
@@ -215,7 +225,7 @@ class Reply(str):
     model: str
     finish_reason: str
     tool_calls: tuple[ToolCall, ...]
-    parsed: Any
+    parsed: T
     seconds: float
     first_text: float | None
 

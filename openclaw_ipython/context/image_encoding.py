@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import importlib.util
 import io
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil, sqrt
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
@@ -117,7 +119,14 @@ def from_bytes(
     ):
         return _image(name, data, kind, original, image.size)
     photo = kind in ("image/jpeg", "image/webp")
-    return _encode(name, upright, original, limits, photo=photo)
+    encoded = _encode(name, upright, original, limits, photo=photo)
+    frames = getattr(image, "n_frames", 1) if image.format != "MPO" else 1  # MPO: a photo with its previews
+    return with_note(encoded, _("the first of {count} frames", count=frames)) if frames > 1 else encoded
+
+
+def with_note(image: EncodedImage, note: str) -> EncodedImage:
+    """The image with a further part of its note."""
+    return replace(image, note=f"{image.note}, {note}")
 
 
 def from_pillow(
@@ -186,6 +195,8 @@ def _open(name: str, data: bytes) -> tuple[Image, tuple[int, int]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about large images, which are checked below
             Pillow.init()
+            if data[4:8] == b"ftyp" and importlib.util.find_spec("pillow_heif") is not None:
+                importlib.import_module("pillow_heif").register_heif_opener()
             image = Pillow.open(io.BytesIO(data), formats=[form for form in _FORMATS if form in Pillow.OPEN])
             if image.width * image.height > MAX_PIXELS:
                 raise _too_large(name, image.size)
@@ -199,8 +210,19 @@ def _open(name: str, data: bytes) -> tuple[Image, tuple[int, int]]:
         raise
     except Exception as error:  # decoders raise many types of errors for damaged data
         why = "" if isinstance(error, UnidentifiedImageError) else f" ({type(error).__name__})"
-        raise UsageError(_("{name} is not an image that can be read{why}", name=name, why=why)) from None
+        raise UsageError(
+            _("{name} is not an image that can be read{why}", name=name, why=why), hint=_hint_for(data)
+        ) from None
     return image, size
+
+
+def _hint_for(data: bytes) -> str:
+    """What helps with image data that Pillow does not read."""
+    if re.match(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg\b", data[:4096], re.S | re.I):
+        return _("an SVG drawing: save it as PNG, for example with cairosvg.svg2png")
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
+        return "pip install pillow-heif"
+    return ""
 
 
 def _too_large(name: str, size: tuple[int, int] | None = None) -> UsageError:

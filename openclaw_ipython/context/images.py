@@ -120,6 +120,8 @@ def _from_value(name: str, value: Any, limits: ImageLimits, depth: int) -> Itera
         yield image_encoding.from_bytes(name, _matplotlib_png(figure, limits), limits)
     elif _is_a(value, "plotly", "BaseFigure"):
         yield image_encoding.from_bytes(name, _plotly_png(value), limits)
+    elif _is_a(value, "altair", "TopLevelMixin"):
+        yield image_encoding.from_bytes(name, _altair_png(value), limits)
     elif _is_a(value, "IPython", "Image"):
         yield _from_display(name, value, limits)
     elif _is_a(value, "numpy", "ndarray") or _is_a(value, "torch", "Tensor"):
@@ -216,6 +218,18 @@ def _plotly_png(figure: Any) -> bytes:
         ) from None
 
 
+def _altair_png(chart: Any) -> bytes:
+    into = io.BytesIO()
+    try:
+        chart.save(into, format="png")
+    except Exception as error:  # vl-convert is missing, or the chart is not valid
+        raise UsageError(
+            _("altair could not draw the chart: {why}", why=type(error).__name__),
+            hint="pip install vl-convert-python",
+        ) from None
+    return into.getvalue()
+
+
 def _displayed(value: Any) -> bytes:
     """The image that IPython displays for an object. Raises NotAnImage."""
     kind = type(value).__name__
@@ -228,6 +242,9 @@ def _displayed(value: Any) -> bytes:
         data = data[0] if isinstance(data, tuple) else data
         if data:
             return data if isinstance(data, bytes) else _decoded(data)
+    svg = getattr(value, "data", None) if _is_a(value, "IPython", "SVG") else None
+    if isinstance(svg, str):
+        return svg.encode()  # refused with a hint
     raise NotAnImage(kind)
 
 
@@ -257,26 +274,39 @@ def _from_array(name: str, value: Any, limits: ImageLimits) -> EncodedImage:
 
     size = array.shape[1], array.shape[0]
     step = max(1, max(size) // (4 * limits.edge))  # the conversion needs eight times the memory of the result
-    image = Image.fromarray(_eight_bits(array[::step, ::step]))
-    return image_encoding.from_pillow(name, image, limits, size)
+    levels, spread = _eight_bits(array[::step, ::step])
+    image = image_encoding.from_pillow(name, Image.fromarray(levels), limits, size)
+    if spread is None:
+        return image
+    low, high = spread
+    return image_encoding.with_note(
+        image, _("values {low} to {high} shown as black to white", low=f"{low:.4g}", high=f"{high:.4g}")
+    )
 
 
-def _eight_bits(array: Any) -> Any:
+def _eight_bits(array: Any) -> tuple[Any, tuple[float, float] | None]:
+    """The array in eight bits, and its range if that is neither 0 to 1 nor 0 to 255 and so is spread over them.
+
+    Grey levels that reach no higher than half of 255 are taken for measurements, which would be dark.
+    """
     if array.dtype.kind == "b":
-        return array.astype("uint8") * 255
+        return array.astype("uint8") * 255, None
     if array.dtype.name == "uint8":
-        return array
+        return array, None
     numbers = array.astype("float64")
     is_finite = abs(numbers) < float("inf")  # False for NaN as well
     finite = numbers[is_finite]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     numbers[~is_finite] = low
-    if array.dtype.kind == "f" and low >= 0 and high <= 1:
+    spread = None
+    if low >= 0 and high <= 1 and array.dtype.kind == "f":
         low, high = 0.0, 1.0
-    elif array.dtype.kind != "f" and low >= 0 and high <= 255:
+    elif low >= 0 and high <= 255 and (array.dtype.kind != "f" or array.ndim == 3 or high > 127):
         low, high = 0.0, 255.0
+    else:
+        spread = low, high
     numbers = (numbers - low) * (255 / ((high - low) or 1.0))
-    return numbers.clip(0, 255).round().astype("uint8")
+    return numbers.clip(0, 255).round().astype("uint8"), spread
 
 
 # -- helpers -------------------------------------------------------------------------------

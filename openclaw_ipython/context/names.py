@@ -19,7 +19,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 NAME = r"[^\W\d]\w*"
-_KEY = r"-?\d+|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
+_KEY = r"-?\d+(?:, ?-?\d+)*|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
 REFERENCE = rf"{NAME}(?:\.{NAME}|\[(?:{_KEY})\])*"
 """A reference, as a regular expression without groups."""
 
@@ -39,13 +39,16 @@ class Cell(Struct, frozen=True):
 class CellFailure(Struct, frozen=True):
     """An exception and the cell it came from: number and source, None and empty if unknown.
 
-    `line` is the 1-based line of the cell, if the traceback goes through one.
+    `line` is the 1-based line of the cell, if the traceback goes through one. `script` is the path of the script if one
+    failed (`%run`): `source` and `line` are of it. `functions` are those of other cells in the traceback.
     """
 
     error: BaseException
     number: int | None = None
     source: str = ""
     line: int | None = None
+    script: str = ""
+    functions: tuple[Cell, ...] = ()
 
 
 class Notebook:

@@ -9,6 +9,7 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,8 +95,13 @@ def _prompt(
     parts = [task.prompt]
     if source:
         number = f"Cell [{failure.number}]" if failure.number is not None else "The cell"
-        parts.append(f"{number}:\n{fenced(_truncated(redacted), 'python')}")
-    where = f"It failed at line {failure.line} of the cell:" if failure.line else "It failed:"
+        name = f"The script {Path(failure.script).name}" if failure.script else number
+        parts.append(f"{name}:\n{fenced(_truncated(redacted), 'python')}")
+    for cell in failure.functions:
+        text = fenced(_truncated(redact(cell.source)), "python")
+        parts.append(f"A function of cell [{cell.number}], which it calls:\n{text}")
+    what = "script" if failure.script else "cell"
+    where = f"It failed at line {failure.line} of the {what}:" if failure.line else "It failed:"
     parts.append(f"{where}\n{fenced(traceback_text(failure.error), 'text')}")
     if values := "\n".join(_values(source, variables)):
         parts.append(f"Values that the cell names:\n{fenced(values, 'text')}")

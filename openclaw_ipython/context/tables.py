@@ -5,8 +5,11 @@ pandas, polars, numpy and torch are never imported; types are recognised by name
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from math import isnan
 from typing import Any, NamedTuple
@@ -154,11 +157,30 @@ def _array_text(array: Any) -> str:
     corner = array[tuple(slice(0, _CORNER) for _ in range(array.ndim))] if array.ndim <= 4 else None
     lines = [_array(array)]
     if getattr(array.dtype, "kind", "") in _NUMBERS - {"c"} and 0 < array.size <= _MAX_VALUES * 4:
-        lines.append(f"smallest {array.min():.6g}, largest {array.max():.6g}, mean {array.mean():.6g}")
+        lines += _range(array)
     if corner is not None:
         whole = tuple(corner.shape) == tuple(array.shape)
         lines += ["values:" if whole else "the first of its values:", str(corner)]
     return "\n".join(lines)
+
+
+def _range(array: Any) -> Iterator[str]:
+    """The smallest, the largest and the mean value, and how many are missing."""
+    known = array[array == array]  # noqa: PLR0124 - NaN differs from itself
+    missing = array.size - known.size if isinstance(array.size, int) else array.numel() - known.numel()
+    if missing < (array.size if isinstance(array.size, int) else array.numel()):
+        yield f"smallest {known.min():.6g}, largest {known.max():.6g}, mean {known.mean():.6g}"
+    if missing:
+        yield f"{missing:,} missing (NaN)"
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep warnings about a summary of our own, such as the mean of infinite values, out of the cell."""
+    numpy = sys.modules.get("numpy")
+    with warnings.catch_warnings(), numpy.errstate(all="ignore") if numpy else contextlib.nullcontext():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _clipped(table: str) -> Iterable[str]:

@@ -27,7 +27,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.context.blocks import fenced, with_omission
 from openclaw_ipython.context.names import CellFailure
-from openclaw_ipython.context.tables import describer_of
+from openclaw_ipython.context.tables import describer_of, quiet
 from openclaw_ipython.sanitize.secrets import redact
 
 _LINE_WIDTH = 100  # characters: a container that fits is written on one line
@@ -87,7 +87,8 @@ def _described(value: Any, limit: int, cells: Sequence[str]) -> ValueText:
     if isinstance(value, BaseException):
         return ValueText(traceback_text(value), type(value).__name__)
     if (describer := describer_of(value)) is not None:
-        return ValueText(describer.text(value), describer.summary(value))
+        with quiet():
+            return ValueText(describer.text(value), describer.summary(value))
     if isinstance(value, (type, FunctionType, MethodType)):
         kind = "class" if isinstance(value, type) else "function"
         return ValueText(source_of(value, cells), kind, language="python")

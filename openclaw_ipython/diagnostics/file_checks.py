@@ -18,6 +18,7 @@ from msgspec import Struct
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, version_of
+from openclaw_ipython.journal.stand_in import stand_in_for
 from openclaw_ipython.openclaw.locks import STALE_SECONDS
 
 if TYPE_CHECKING:
@@ -179,6 +180,9 @@ _DAMAGED = N_("the journal is damaged ({fault}); the next use sets it aside and 
 def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
     """The findings about the file of usage, conversations and cached answers, which is not opened for writing."""
     path = home.journal
+    if error := stand_in_for(path).error:
+        what = f"what is recorded is kept in memory only: {error}"
+        yield Finding("journal", "warning", what, str(path), error.hint)
     if not path.is_file():
         return
     where = str(path)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import sqlite3
 
+    from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.journal.writer import BestEffortStore
 
 MAX_CHARACTERS = 64 * 1024 * 1024
@@ -52,13 +53,15 @@ class AnswerCache:
     def get(self, key: str) -> dict[str, Any] | None:
         """The stored answer, or None. Does not change the file."""
         row = self._store.read(
-            lambda c: c.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone(), None
+            lambda c: c.execute("SELECT answer FROM answers WHERE key = ?", (key,)).fetchone(),
+            None,
+            lambda file, memory: memory or file,
         )
         found = _parsed(row[0]) if row is not None else None
         return found if isinstance(found, dict) else None
 
     def put(self, key: str, model: str, answer: Mapping[str, Any]) -> None:
-        """Store an answer. If the file cannot be written it is lost."""
+        """Store an answer. If the file cannot be written it is kept in memory."""
         text, now = json.dumps(answer, ensure_ascii=False), self._clock()
         row = (key, now, model, text)
         if not self._store.write(
@@ -70,12 +73,16 @@ class AnswerCache:
             self._until_pruned = _PRUNE_INTERVAL
             self._store.write(lambda c: _prune(c, self._max_characters))
 
-    def check(self) -> None:
-        """Check that the file can be used, and create it if there is none. Raises DocumentError, StoreBusy."""
-        if self._store.database.path.exists():  # a read-only file is enough to replay answers
-            self.size()
-        else:
-            self._store.database.write(lambda connection: None)
+    def check(self) -> OpenClawError | None:
+        """The error if the file can be read but not written, which is enough to replay answers.
+
+        Creates the file if there is none. Raises DocumentError, StoreBusy if it cannot be used at all.
+        """
+        error = self._store.check()
+        if error is not None and not self._store.database.path.exists():
+            raise error
+        self.size()
+        return error
 
     def close(self) -> None:
         """Close the file. A later use opens it again."""

@@ -51,7 +51,7 @@ class Conversations:
 
     def turns(self, notebook: str, name: str) -> list[Turn]:
         """The turns of a conversation in order. Raises DocumentError, StoreBusy."""
-        return self._store.database.read(lambda c: _turns(c, notebook, name), [])
+        return self._store.current.read(lambda c: _turns(c, notebook, name), [])
 
     def latest(self, notebook: str) -> str | None:
         """The conversation with the latest turn. Raises DocumentError, StoreBusy."""
@@ -66,13 +66,13 @@ class Conversations:
     def next_name(self, notebook: str) -> str:
         """The next number, as the name of a new conversation. Raises DocumentError, StoreBusy."""
         query = "SELECT DISTINCT chat FROM turns WHERE notebook = ?"
-        names: list[tuple[str]] = self._store.database.read(
+        names: list[tuple[str]] = self._store.current.read(
             lambda c: c.execute(query, (notebook,)).fetchall(), []
         )
         return str(1 + max((int(name) for (name,) in names if name.isdecimal()), default=0))
 
     def save(self, notebook: str, name: str, *turns: Turn) -> bool:
-        """Add turns, or replace those of the same cells. Whether they were written."""
+        """Add turns, or replace those of the same cells. Whether they are in the file, and not only in memory."""
         return self._store.write(lambda c: _put(c, notebook, name, turns, self._max_turns))
 
     def summaries(self, notebook: str | None = None) -> list[ConversationSummary]:
@@ -83,7 +83,7 @@ class Conversations:
                 SELECT notebook, chat, count(*) AS count, max(at) AS at, min(id) AS first
                 FROM turns {where} GROUP BY notebook, chat
             ) AS t JOIN turns AS f ON f.id = t.first ORDER BY t.at DESC"""  # noqa: S608 - parts of this file only
-        rows: list[tuple[str, str, int, float, str]] = self._store.database.read(
+        rows: list[tuple[str, str, int, float, str]] = self._store.current.read(
             lambda c: c.execute(query, values).fetchall(), []
         )
         return [ConversationSummary(*row[:4], json.loads(row[4])) for row in rows]
@@ -98,13 +98,13 @@ class Conversations:
         query, values = "DELETE FROM turns WHERE notebook = ?", [notebook]
         if name is not None:
             query, values = f"{query} AND chat = ?", [*values, name]
-        count = self._store.database.write(lambda c: c.execute(query, values).rowcount)
+        count = self._store.current.write(lambda c: c.execute(query, values).rowcount)
         if count:
             self._store.database.shrink()
         return count
 
     def _name(self, query: str, values: tuple[str, ...]) -> str | None:
-        row = self._store.database.read(lambda c: c.execute(query, values).fetchone(), None)
+        row = self._store.current.read(lambda c: c.execute(query, values).fetchone(), None)
         return str(row[0]) if row is not None else None
 
 

@@ -22,14 +22,16 @@ from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, mig
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
-BUSY_TIMEOUT = 15.0
-"""Seconds to wait for other processes that write. Their transactions are short."""
+WAIT = 2.0
+"""Seconds that the operations on one file may wait for other processes, in all; a cell takes no longer for it."""
+
+RENEWAL = 30.0
+"""Seconds after the last wait until they may wait again."""
 
 LOG_BYTES = 4 * 1024 * 1024
 """The size to which the write-ahead log is truncated after a checkpoint."""
 
-_SQLITE_TIMEOUT = 2.0  # seconds that SQLite waits before `_run` checks the time
-_RETRY_PAUSE = 0.02
+_PAUSE = 0.02  # seconds
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _SUFFIXES = ("", "-wal", "-shm", "-journal")
@@ -70,12 +72,44 @@ class _Open(NamedTuple):
     inode: int
 
 
+class Patience:
+    """The time that operations on a file may wait for other processes: `seconds` in all, then again after RENEWAL."""
+
+    def __init__(
+        self,
+        seconds: float = WAIT,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._seconds = self._left = seconds
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._last = monotonic()
+
+    def wait(self) -> bool:
+        """Wait a moment. False, at once, if there is no time left."""
+        now = self._monotonic()
+        if now - self._last > RENEWAL:
+            self._left = self._seconds
+        self._last = now
+        if self._left <= 0:
+            return False
+        self._sleep(_PAUSE)
+        self._left -= max(_PAUSE, self._monotonic() - now)
+        return True
+
+    def renew(self) -> None:
+        """Allow the whole time again."""
+        self._left = self._seconds
+
+
 class Database:
     """The file at `path`. It is opened at the first use and created only by writing.
 
     All threads share one connection, under a lock; a forked child opens its own. A file that was deleted or replaced
     is reopened. A damaged file is renamed and `on_notice` is called with a sentence about it. A `portable` file is for
-    sharing: it stays a single file with the default mode and is never renamed.
+    sharing: it stays a single file with the default mode and is never renamed. `patience` is how long operations may
+    wait for other processes that write; their transactions are short.
     """
 
     def __init__(
@@ -85,18 +119,14 @@ class Database:
         portable: bool = False,
         on_notice: Callable[[str], None] = lambda sentence: None,
         migrations: Sequence[Sequence[str]] = MIGRATIONS,
-        busy_timeout: float = BUSY_TIMEOUT,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        patience: Patience | None = None,
         mounts: Callable[[], str] = read_mounts,
     ) -> None:
         self.path = path
         self._portable = portable
         self._on_notice = on_notice
         self._migrations = migrations
-        self._busy_timeout = busy_timeout
-        self._monotonic = monotonic
-        self._sleep = sleep
+        self._patience = patience or Patience()
         self._mounts = mounts
         self._lock = threading.Lock()
         self._pid = os.getpid()
@@ -166,16 +196,15 @@ class Database:
 
     def _run(self, act: Callable[[], T]) -> T:
         with self._own_lock():
-            deadline = self._monotonic() + self._busy_timeout
             renamed = False
             while True:
                 try:
                     return act()
                 except sqlite3.Error as error:
                     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
-                    if code in _BUSY and self._monotonic() < deadline:
-                        self._sleep(_RETRY_PAUSE)
-                    elif code in _DAMAGED and not renamed and not self._portable:
+                    if code in _BUSY and self._patience.wait():
+                        continue
+                    if code in _DAMAGED and not renamed and not self._portable:
                         renamed = True
                         self._rename_damaged()
                     else:
@@ -201,10 +230,7 @@ class Database:
         if not self.path.exists():
             _create(self.path, 0o666 if self._portable else 0o600)
         self._last_tried = self._status()
-        seconds = min(_SQLITE_TIMEOUT, self._busy_timeout)
-        connection = sqlite3.connect(
-            self.path, timeout=seconds, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
             status = self.path.stat()

@@ -14,6 +14,7 @@ from openclaw_ipython.journal.writer import WriteBehindQueue
 if TYPE_CHECKING:
     import sqlite3
 
+    from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.journal.writer import BestEffortStore
 
 MAX_AGE = 30 * 86400.0
@@ -50,7 +51,7 @@ class Jobs:
         return Job(self, key)
 
     def flush(self) -> None:
-        """Return when every stored result is in the file."""
+        """Return when every stored result is in the file, or in memory where that cannot be written."""
         self.queue.flush()
 
     def _write(self, results: list[_ItemResult]) -> None:
@@ -73,7 +74,10 @@ class Job:
     def results(self) -> dict[str, Any]:
         """Item → result, of this process and of earlier ones; nothing if the journal cannot be read."""
         self.flush()
-        rows: list[tuple[str, str]] = self._jobs.store.read(lambda c: _results(c, self.key), [])
+        none: list[tuple[str, str]] = []
+        rows = self._jobs.store.read(
+            lambda c: _results(c, self.key), none, lambda file, memory: [*file, *memory]
+        )
         return {item: json.loads(result) for item, result in rows}
 
     def store(self, item: str, result: Any) -> None:
@@ -84,8 +88,13 @@ class Job:
         self._jobs.queue.add(_ItemResult(self.key, item, json.dumps(result, ensure_ascii=False)))
 
     def flush(self) -> None:
-        """Return when every stored result is in the file, where it survives a killed process."""
+        """Return when every stored result is in the file, where it survives a killed process, or else in memory."""
         self._jobs.flush()
+
+    @property
+    def error(self) -> OpenClawError | None:
+        """Why results are in memory only; None while all of them are in the file."""
+        return self._jobs.store.stand_in.error
 
     def delete(self) -> None:
         """Delete all results, so that the job starts from the beginning next time."""

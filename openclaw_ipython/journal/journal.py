@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.answer_cache import AnswerCache
 from openclaw_ipython.journal.conversations import Conversations
 from openclaw_ipython.journal.database import Database
 from openclaw_ipython.journal.jobs import Jobs
+from openclaw_ipython.journal.stand_in import stand_in_for
 from openclaw_ipython.journal.usage import UsageLog
 from openclaw_ipython.journal.writer import BestEffortStore
 
@@ -23,7 +25,8 @@ class Journal:
     """The file at `path`, which need not exist. `clock` returns epoch seconds; while `enabled()` is false nothing is
     written.
 
-    `error` is the last error of the file, or None. `notices` are sentences for the person; showing one removes it.
+    What cannot be written is kept in memory, which stands in for the file as long as the process lives. `error` is the
+    last error of the file, or None. `notices` are sentences for the person; showing one removes it.
     """
 
     def __init__(
@@ -36,7 +39,7 @@ class Journal:
         self.path = path
         self.error: OpenClawError | None = None
         self.notices: list[str] = []
-        self.database = Database(path, on_notice=self.notices.append)
+        self.database = Database(path, on_notice=self.notices.append, patience=stand_in_for(path).patience)
         self._store = BestEffortStore(self.database, enabled=enabled, on_error=self._set_error)
         self._clock = clock
 
@@ -60,13 +63,22 @@ class Journal:
         """Results of resumable jobs."""
         return Jobs(self._store, self._clock)
 
+    def check(self) -> OpenClawError | None:
+        """Write what is in memory only: the error if the file cannot be written."""
+        return self._store.check()
+
     def close(self) -> None:
-        """Write queued results and close the file."""
+        """Write queued results, and what is in memory only, and close the file."""
         if "jobs" in vars(self):
             self.jobs.flush()
+        if self._store.stand_in.pending:
+            self._store.stand_in.patience.renew()
+            self.check()
         self.database.close()
 
     def _set_error(self, error: OpenClawError) -> None:
+        if self.error is None:
+            self.notices.append(_("not written down, kept in memory until it can be: {why}", why=error))
         self.error = error
 
 

@@ -82,7 +82,7 @@ class UsageLog:
         self._until_pruned = 0
 
     def add(self, records: Sequence[UsageRecord]) -> None:
-        """Add requests. If the journal cannot be written they are lost."""
+        """Add requests. If the journal cannot be written they are kept in memory until it can."""
         if not self._store.write(lambda c: _insert(c, records)):
             return
         self._until_pruned -= len(records)

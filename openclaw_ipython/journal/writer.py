@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import sqlite3
 
     from openclaw_ipython.journal.database import Database
+    from openclaw_ipython.journal.stand_in import StandIn
 
 T = TypeVar("T")
 
@@ -88,9 +89,10 @@ def _ignore(error: OpenClawError) -> None:
 
 
 class BestEffortStore:
-    """A database whose errors fail nothing but the one read or write. `database` raises them, for commands about it.
+    """A database whose errors fail nothing. `database` raises them, for commands about it.
 
-    While `enabled()` is false nothing is written; reading still works. `on_error` is called with each error.
+    What cannot be written is kept in memory (`stand_in`) and written before the next transaction that succeeds. While
+    `enabled()` is false nothing is written; reading still works. `on_error` is called with each error.
     """
 
     def __init__(
@@ -104,21 +106,73 @@ class BestEffortStore:
         self._enabled = enabled
         self._on_error = on_error
 
+    @property
+    def stand_in(self) -> StandIn:
+        """What is in memory instead of the file."""
+        from openclaw_ipython.journal.stand_in import stand_in_for  # here: the queue needs no database
+
+        return stand_in_for(self.database.path)
+
     def write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
-        """Run `work` as one transaction. Whether it was committed."""
+        """Run `work` as one transaction. Whether it was committed to the file; else it is kept in memory."""
         if not self._enabled():
             return False
-        try:
-            self.database.write(work)
-        except OpenClawError as error:
-            self._on_error(error)
-            return False
-        return True
+        with self.stand_in.lock:
+            error = self._commit(work)
+            if error is None:
+                return True
+            memory = self.stand_in.begin(self.database, error)
+            memory.write(work)
+            self.stand_in.pending.append(work)
+        self._on_error(error)
+        return False
 
-    def read(self, work: Callable[[sqlite3.Connection], T], default: T) -> T:
-        """The result of `work`; `default` if there is no file or it cannot be read."""
+    def check(self) -> OpenClawError | None:
+        """Write what is in memory, and nothing else: the error if the file cannot be written."""
+        with self.stand_in.lock:
+            error = self._commit(_touch)
+            if error is not None:
+                self.stand_in.begin(self.database, error)
+        return error
+
+    def _commit(self, work: Callable[[sqlite3.Connection], object]) -> OpenClawError | None:
+        stand_in = self.stand_in
+
+        def everything(connection: sqlite3.Connection) -> None:
+            stand_in.replay(connection)
+            work(connection)
+
         try:
-            return self.database.read(work, default)
+            self.database.write(everything)
+        except OpenClawError as error:
+            return error.with_traceback(None)  # its frames hold what was to be written
+        stand_in.end()
+        return None
+
+    @property
+    def current(self) -> Database:
+        """The file, with what was in memory; the memory while the file cannot be written."""
+        if self.stand_in.memory is not None:
+            self.check()
+        return self.stand_in.memory or self.database
+
+    def read(
+        self, work: Callable[[sqlite3.Connection], T], default: T, join: Callable[[T, T], T] | None = None
+    ) -> T:
+        """The result of `work`; `default` if there is no file or it cannot be read.
+
+        With `join`, the result for the memory, if there is any, is joined to that for the file.
+        """
+        try:
+            found = self.database.read(work, default)
         except OpenClawError as error:
             self._on_error(error)
-            return default
+            found = default
+        memory = self.stand_in.memory
+        return join(found, memory.read(work, default)) if join is not None and memory is not None else found
+
+
+def _touch(connection: sqlite3.Connection) -> None:
+    """Change nothing, but in a transaction that has to be written."""
+    ((version,),) = connection.execute("PRAGMA user_version")
+    connection.execute(f"PRAGMA user_version = {version}")

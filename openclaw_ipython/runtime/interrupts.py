@@ -1,4 +1,4 @@
-"""Interrupts delayed for a moment, around a step that must be done completely or not at all.
+"""Interrupts: delayed around a step that must be done completely or not at all, and shown as one line.
 
 Python raises KeyboardInterrupt between any two instructions of the main thread: also between an output that is shown
 and the line that remembers which one it is. Nothing inside such a step may wait.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import _thread
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 LONGEST = 0.03
@@ -58,3 +60,29 @@ def _interrupt() -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:
         _thread.interrupt_main()
+
+
+def one_line(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
+    """`interrupt`, to be shown as one line, by IPython and by a program that it ends.
+
+    It is no subclass: only for KeyboardInterrupt itself a program ends with the exit status of an interrupt.
+    """
+    error: Any = interrupt
+    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {interrupt}"]
+    if not isinstance(sys.excepthook, _ExceptHook):
+        sys.excepthook = _ExceptHook(sys.excepthook)
+    return interrupt
+
+
+class _ExceptHook:
+    """Shows an interrupt in the lines that it renders itself as, any other exception as before."""
+
+    def __init__(self, before: Any) -> None:
+        self._before = before
+
+    def __call__(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        render = getattr(error, "_render_traceback_", None)
+        if isinstance(error, KeyboardInterrupt) and render is not None:
+            print("\n".join(render()), file=sys.stderr)  # noqa: T201 - as the hook that it replaces
+        else:
+            self._before(kind, error, trace)

@@ -99,9 +99,10 @@ class _Continued(_Remembered):
         self._tokens_left = _tokens_left(session, options)
         self._notes: list[str] = []
         self._notebook = notebook_of(session)
-        self._store, why = store_of(session, to_write=True)
-        if why:
-            self._notes.append(_("the conversation lives as long as this kernel: {why}", why=why))
+        self._session = session
+        self._store, self._why = store_of(session, to_write=True)
+        if self._why:
+            self._notes.append(_("the conversation lives as long as this kernel: {why}", why=self._why))
         _replace_first_turns(self._recent, self._store, self._notebook)
         self._first: list[Turn] = []  # a fresh question that this conversation begins with
         self._name = name or self._last()
@@ -129,8 +130,15 @@ class _Continued(_Remembered):
         return replace(prompt, content=[*as_messages(before), *asked], notes=(*prompt.notes, *notes))
 
     def _save(self, turn: Turn) -> None:
-        self._store.save(self._notebook, self._name, *self._first, turn)
+        written = self._store.save(self._notebook, self._name, *self._first, turn)
         self._recent.latest = None
+        if not written and not self._why:  # the journal could be written before the question was asked
+            from openclaw_ipython.shell.views import MessageView
+
+            why = self._session.client.recorder.journal.error or ""
+            self._session.show(
+                MessageView(_("This turn is in memory only, until it can be written: {why}", why=why))
+            )
 
     def _last(self) -> str:
         """The conversation of this cell, else the last one; a new number where the last question is a fresh one."""
@@ -199,23 +207,16 @@ def notebook_of(session: Session) -> str:
 
 def store_of(session: Session, *, to_write: bool = False) -> tuple[Conversations, str]:
     """The store of conversations, and, where they are only in memory, the reason."""
-    why = ""
     if session.client.recording.journal:
         journal = session.client.recorder.journal
-        try:
-            if to_write:  # fails now rather than after the answer
-                journal.database.write(lambda connection: None)
-            journal.conversations.latest("")
-        except OpenClawError as error:
-            why = str(error)
-        else:
-            return journal.conversations, ""
+        error = journal.check() if to_write else None  # known now rather than after the answer
+        return journal.conversations, str(error or "")
     recent = session.recent_questions
     if recent.unwritten is None:
         from openclaw_ipython.journal.conversations import memory_conversations
 
         recent.unwritten = memory_conversations()
-    return recent.unwritten, why or _("the journal is off")
+    return recent.unwritten, _("the journal is off")
 
 
 def _replace_first_turns(recent: RecentQuestions, store: Conversations, notebook: str) -> None:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
+import linecache
 import re
 import sys
+import textwrap
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +21,7 @@ from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.display_capture import IMAGE_TYPES, running_cell
 
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, FrameType
 
     from openclaw_ipython.shell.display_capture import DisplayCapture
 
@@ -93,28 +97,34 @@ class NotebookView(Notebook):
         error = getattr(sys, "last_value", None)
         if not isinstance(error, BaseException):
             return None
-        number, line = self._where(error)
+        frames = [
+            (frame, line, self._number_of(frame.f_code.co_filename))
+            for frame, line in traceback.walk_tb(error.__traceback__)
+        ]
+        number = next((number for _frame, _line, number in frames if number is not None), None)
+        line = next((line for _frame, line, at in reversed(frames) if at == number), None)
+        if isinstance(error, SyntaxError) and (at := self._number_of(error.filename)) is not None:
+            number, line = at, error.lineno
+        if number is None:
+            if (found := _script(error, frames)) is not None:
+                return CellFailure(error, source=found[1], line=found[2], script=found[0])
+            number = self._recorded(error)
         source = self.inputs[number] if number is not None and 0 < number < len(self.inputs) else ""
+        functions = {
+            frame.f_code: Cell(at, _function_source(frame.f_code))
+            for frame, _line, at in frames
+            if at is not None and at != number and frame.f_code.co_name != "<module>"
+        }
+        source = re.sub(_EMPTY_LINES, "", source)  # as IPython counts its lines
         return CellFailure(
-            error, number, re.sub(_EMPTY_LINES, "", source), line
-        )  # as IPython counts its lines
+            error, number, source, line, functions=tuple(cell for cell in functions.values() if cell.source)
+        )
 
-    def _where(self, error: BaseException) -> tuple[int | None, int | None]:
-        """Number and line of the cell that `error` came out of: the last of its frames that is in one."""
-        if isinstance(error, SyntaxError) and (number := self._number_of(error.filename)) is not None:
-            return number, error.lineno
-        found: tuple[int | None, int | None] = (None, None)
-        trace = error.__traceback__
-        while trace is not None:
-            code: CodeType = trace.tb_frame.f_code
-            number = self._number_of(code.co_filename)
-            if number is not None and (found[0] is None or number == found[0]):
-                found = (number, trace.tb_lineno)
-            trace = trace.tb_next
-        if found[0] is None:  # newer releases of IPython remember which cells failed
-            failed = getattr(self._shell.history_manager, "exceptions", None)
-            return (max(failed), None) if failed else (None, None)
-        return found
+    def _recorded(self, error: BaseException) -> int | None:
+        """The number of the cell that ended with `error`, which newer releases of IPython record as text."""
+        recorded = getattr(self._shell.history_manager, "exceptions", None) or {}
+        wanted = type(error).__name__, str(error)
+        return max((at for at, e in recorded.items() if (e["ename"], e["evalue"]) == wanted), default=None)
 
     def _number_of(self, filename: str | None) -> int | None:
         named = self._shell.compile.format_code_name(filename) if filename else None
@@ -133,7 +143,8 @@ class NotebookView(Notebook):
 
     def _output(self, number: int) -> str:
         manager = self._shell.history_manager
-        parts = ["".join(o.bundle["stream"]) for o in self._history(number) if o.output_type == "out_stream"]
+        streams = ("out_stream", "err_stream")
+        parts = ["".join(o.bundle["stream"]) for o in self._history(number) if o.output_type in streams]
         parts += [str(bundle.get("text/plain", "")) for bundle in self._displays(number)]
         parts.append(str(manager.output_hist_reprs.get(number, "")))
         failed = (getattr(manager, "exceptions", None) or {}).get(number)
@@ -156,3 +167,24 @@ def _bytes(data: Any) -> bytes:
         return base64.b64decode(data)
     except (binascii.Error, TypeError, ValueError):
         return b""
+
+
+def _script(
+    error: BaseException, frames: Sequence[tuple[FrameType, int, int | None]]
+) -> tuple[str, str, int | None] | None:
+    """The path, the text and the line of the script that was run as the main program; None if there is none."""
+    if isinstance(error, SyntaxError) and (text := "".join(linecache.getlines(error.filename or ""))):
+        return error.filename or "", text, error.lineno
+    for frame, line, _number in reversed(frames):
+        path = frame.f_code.co_filename
+        name = frame.f_globals.get("__name__", "__main__")  # `%run` removes it in the end
+        if name == "__main__" and (text := "".join(linecache.getlines(path))):
+            return path, text, line
+    return None
+
+
+def _function_source(code: CodeType) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(code))
+    except (OSError, TypeError, IndentationError):
+        return ""

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.chat.thinking import LEVELS
+from openclaw_ipython.chat.types import Thinking  # noqa: TC001 - read by `get_type_hints`
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.parser import (
@@ -68,7 +69,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         ),
     ] = ()
     thinking: Annotated[
-        str | None,
+        Thinking | None,
         Option(
             ("--thinking",),
             "whether, or how long, the model thinks first: off, on, low, medium or high",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
 
 _FIX = r"\s*%openclaw\s+(?:fix|explain)\b"
+_OUR_MAGIC = r"\s*%%?(?:qwen|openclaw)\b"
 MAX_LINES = 60
 """Lines that are shown; the rest is counted."""
 
@@ -52,7 +53,7 @@ def failure_in(session: Session) -> CellFailure | MessageView:
         return MessageView(_("No cell has failed here yet"))
     if isinstance(found.error, KeyboardInterrupt):
         return MessageView(_("The last cell was interrupted; there is nothing wrong with it"))
-    if isinstance(found.error, OpenClawError) and found.error.hint:
+    if isinstance(found.error, OpenClawError) and (found.error.hint or re.match(_OUR_MAGIC, found.source)):
         return MessageView(f"{type(found.error).__name__}: {found.error}", found.error.hint)
     return found
 
@@ -68,13 +69,14 @@ def ask_about(
 def repair_renderer(session: Session, failure: CellFailure, case: FailurePrompt) -> RepairRenderer:
     """The renderer that shows a repair in the running cell."""
     context = render_context(session)
-    return RepairRenderer(make_renderer(context), context, failure.source.strip("\n"), case.unmask)
+    head = f"%%writefile {failure.script}\n" if failure.script else ""
+    return RepairRenderer(make_renderer(context), context, failure.source.strip("\n"), case.unmask, head)
 
 
 class RepairRenderer(CodeRenderer):
     """Shows an answer as `inner` does, then the difference to `source`, and puts the repaired cell into a new cell.
 
-    `restored` gives the code of the answer as the person would have typed it.
+    `restored` gives the code of the answer as the person would have typed it; `head` is the first line of the new cell.
     """
 
     def __init__(
@@ -83,10 +85,12 @@ class RepairRenderer(CodeRenderer):
         context: RenderContext,
         source: str,
         restored: Callable[[str], str],
+        head: str = "",
     ) -> None:
         super().__init__(inner, context)
         self._source = source
         self._restored = restored
+        self._head = head
 
     def cells(self, reply: Reply) -> list[str]:
         """The repaired cell of an answer, if any."""
@@ -111,7 +115,7 @@ class RepairRenderer(CodeRenderer):
         known = flagged([self._source])
         if lines := [line for line in flagged([code]) if line not in known]:
             self._context.surface.show(warning(lines))
-        self._context.put_cells([code])
+        self._context.put_cells([self._head + code])
 
 
 def repaired_cell(answer: str) -> str:

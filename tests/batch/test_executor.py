@@ -16,7 +16,6 @@ import pytest
 import openclaw_ipython as oc
 from openclaw_ipython.batch.executor import chunk_size, workers_of
 from openclaw_ipython.batch.rate_limit import Limits
-from openclaw_ipython.batch.results import Interrupted
 from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
 from openclaw_ipython.chat.dialects import PORTAL
 from openclaw_ipython.chat.types import ChatRequest, Message, Reply, Usage
@@ -183,7 +182,7 @@ def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(remote):
                 _thread.interrupt_main()
             yield f"item {number}"
 
-    with ThreadPoolExecutor(2) as pool, pytest.raises(Interrupted) as caught:
+    with ThreadPoolExecutor(2) as pool, pytest.raises(KeyboardInterrupt) as caught:
         ask(remote, rows(), concurrency=4, executor=pool)
     done = sum(reply is not None for reply in caught.value.results)
     with ThreadPoolExecutor(2) as pool:

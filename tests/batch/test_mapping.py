@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 import openclaw_ipython as oc
-from openclaw_ipython.batch.results import Interrupted
 from openclaw_ipython.errors import (
     LoginRequired,
     QuotaExceeded,
@@ -239,7 +238,7 @@ def test_an_interrupt_does_not_wait_for_a_blocked_generator(signed):
         yield "b"
 
     began = time.monotonic()
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         ask(signed, rows())
     go_on.set()
     assert time.monotonic() - began < 20
@@ -353,7 +352,7 @@ def interrupted_at(number, count):
 
 @pytest.mark.parametrize("at", [1, 7, 23, 39])
 def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(signed, at):
-    with pytest.raises(Interrupted) as caught:
+    with pytest.raises(KeyboardInterrupt) as caught:
         ask(signed, interrupted_at(at, 400), concurrency=5)
     done = [reply for reply in caught.value.results if reply is not None]
     assert "the same call resumes" in str(caught.value)
@@ -375,7 +374,7 @@ def test_an_interrupt_while_the_table_is_made_is_reported_alike(signed):
     def interrupted(error, item):
         raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="2 answered; the same call resumes") as caught:
+    with pytest.raises(KeyboardInterrupt, match="2 answered; the same call resumes") as caught:
         ask(signed, ["a", "b", "c"], concurrency=1, on_error=interrupted, table=True)
     assert len(caught.value.results) == 3
     assert ask(signed, ["a", "b", "c"]).tally.remembered == 2
@@ -388,14 +387,14 @@ def test_a_second_interrupt_loses_neither_results_nor_message(signed):
                 raise KeyboardInterrupt
             return len(text)
 
-    with contextlib.redirect_stderr(Slow()), pytest.raises(Interrupted) as caught:
+    with contextlib.redirect_stderr(Slow()), pytest.raises(KeyboardInterrupt) as caught:
         ask(signed, interrupted_at(7, 400), concurrency=5, progress=True)
     assert "the same call resumes" in str(caught.value)
     assert ask(signed, [f"item {i}" for i in range(9)]).tally.remembered >= caught.value.results.tally.done
 
 
 def test_without_resume_nothing_is_stored_or_loaded(signed):
-    with pytest.raises(Interrupted):
+    with pytest.raises(KeyboardInterrupt):
         ask(signed, interrupted_at(10, 300), resume=False)
     replies = ask(signed, [f"item {i}" for i in range(20)], resume=False)
     assert replies.tally.remembered == 0
@@ -472,7 +471,7 @@ def test_a_repaired_answer_is_cached_with_both_requests(signed):
 
 def test_without_a_journal_nothing_of_a_batch_is_stored(signed):
     signed.client.recording.journal = False
-    with pytest.raises(Interrupted) as caught:
+    with pytest.raises(KeyboardInterrupt) as caught:
         ask(signed, interrupted_at(10, 300))
     assert "resumes" not in str(caught.value)
     assert not signed.home.journal.exists()
@@ -517,3 +516,4 @@ def test_rows_with_images_go_to_a_vision_model_also_when_the_first_has_none(sign
     assert "32" in replies[1]
     assert any("pictures go to" in note for note in replies.notes)
     assert not any('"url": ""' in str(r.json()) for r in signed.portal.requests[-2:])
+    assert "1 rows without an image, asked without one" in replies.notes

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+from IPython.display import SVG
 from IPython.display import Image as Shown
 from matplotlib.figure import Figure
 from PIL import Image
@@ -153,6 +154,75 @@ def test_more_than_twenty_images_are_refused(notebook):
     held = notebook(many=[png(colour=(n, 0, 0)) for n in range(21)])
     with pytest.raises(UsageError, match="at most 20 images"):
         load_images(["many"], held, STANDARD)
+
+
+@pytest.mark.parametrize(
+    ("array", "corner", "said"),
+    [
+        (np.array([[10.0, 200.0]] * 20).repeat(10, 1), 10, ""),
+        (np.array([[10.0, 100.0]] * 20).repeat(10, 1)[:, :, None].repeat(3, 2), [10, 10, 10], ""),
+        (np.array([[0.5, 20.0]] * 20).repeat(10, 1), 0, "values 0.5 to 20 shown as black to white"),
+        (np.array([[-1, 300]] * 20).repeat(10, 1), 0, "values -1 to 300 shown as black to white"),
+    ],
+)
+def test_pictures_of_floats_from_0_to_255_stay_and_other_ranges_are_noted(notebook, array, corner, said):
+    (image,) = load_images(["a"], notebook(a=array), STANDARD)
+    assert pixels(image)[0, 0].tolist() == corner
+    assert ("shown as" in image.note) == bool(said)
+    assert said in image.note
+
+
+def test_the_first_frame_of_an_animation_is_noted(notebook):
+    into = io.BytesIO()
+    frames = [Image.new("RGB", (30, 30), colour) for colour in ("red", "green", "blue")]
+    frames[0].save(into, "GIF", save_all=True, append_images=frames[1:])
+    (image,) = load_images(["a"], notebook(a=into.getvalue()), STANDARD)
+    assert "the first of 3 frames" in image.note
+
+
+DRAWING = '<?xml version="1.0"?>\n<!-- drawn -->\n<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        (DRAWING.encode(), "cairosvg"),
+        (b"<svg viewBox='0 0 1 1'></svg>", "cairosvg"),
+        (SVG(DRAWING), "cairosvg"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 60, "pip install pillow-heif"),
+        (b"nothing", ""),
+    ],
+)
+def test_a_format_that_cannot_be_read_has_a_hint_that_helps(notebook, value, hint):
+    with pytest.raises(UsageError) as caught:
+        load_images(["a"], notebook(a=value), STANDARD)
+    assert hint in caught.value.hint
+    assert bool(hint) == bool(caught.value.hint)
+
+
+def test_one_of_several_axes_is_named_by_two_numbers(notebook):
+    drawn = Figure(figsize=(2, 1.5), dpi=100)
+    axes = drawn.subplots(2, 2)
+    (image,) = load_images(["axs[0,1]"], notebook(axs=axes), STANDARD)
+    assert image.kind == "image/png"
+
+
+def test_an_altair_chart_is_drawn_by_altair(notebook):
+    TopLevelMixin = type("TopLevelMixin", (), {"__module__": "altair.vegalite"})  # noqa: N806
+
+    class Chart(TopLevelMixin):
+        def save(self, into, format):  # noqa: A002
+            into.write(png())
+
+    class Broken(TopLevelMixin):
+        def save(self, into, format):  # noqa: A002
+            raise ValueError("no vl-convert")
+
+    (image,) = load_images(["c"], notebook(c=Chart()), STANDARD)
+    assert (image.width, image.height) == (64, 48)
+    with pytest.raises(UsageError) as caught:
+        load_images(["c"], notebook(c=Broken()), STANDARD)
+    assert "vl-convert" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import math
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -278,3 +279,19 @@ def test_an_array_is_its_shape_its_kind_its_range_and_a_corner(array, parts):
     expected = text(array)
     assert [part for part in parts if part not in expected] == []
     assert len(expected) < 1_000
+
+
+@pytest.mark.parametrize(
+    ("array", "said"),
+    [
+        (np.array([1.0, np.nan, 3.0]), "smallest 1, largest 3, mean 2\n1 missing (NaN)"),
+        (np.array([np.nan, np.nan]), "2 missing (NaN)"),
+        (np.array([np.inf, -np.inf]), "smallest -inf, largest inf, mean nan"),
+        (np.array([60000.0] * 1000, "float16"), "mean 60000"),
+        (np.array([1, 2]), "smallest 1, largest 2, mean 1.5"),
+    ],
+)
+def test_a_summary_of_an_array_counts_what_is_missing_and_warns_of_nothing(array, said):
+    with warnings.catch_warnings(), np.errstate(all="raise"):
+        warnings.simplefilter("error")
+        assert said in value_text(array, 10_000).text

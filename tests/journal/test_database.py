@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import pytest
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
-from openclaw_ipython.journal.database import Database, is_remote
+from openclaw_ipython.journal.database import Database, Patience, is_remote
 from openclaw_ipython.journal.migrations import APPLICATION_ID, MIGRATIONS, migrate
 
 FIRST = Path(__file__).parent / "version-1.sqlite"
@@ -261,7 +261,7 @@ def test_a_file_in_use_for_too_long_is_an_error_in_plain_words(path):
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreBusy, match="in use by another program") as caught:
-        Database(path, busy_timeout=0.05, monotonic=Ticks()).write(put("b"))
+        Database(path, patience=Patience(0.05, Ticks())).write(put("b"))
     assert "locked" not in str(caught.value)
     holder.close()
 
@@ -270,7 +270,7 @@ def test_readers_do_not_wait_for_a_writer(path):
     Database(path).write(put("a"))
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
-    assert Database(path, busy_timeout=0.0).read(keys, []) == ["a"]
+    assert Database(path, patience=Patience(0.0)).read(keys, []) == ["a"]
     holder.close()
 
 

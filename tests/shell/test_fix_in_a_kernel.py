@@ -76,6 +76,51 @@ def test_an_error_in_a_function_of_another_cell_is_told_with_its_lines(portal):
     assert "KeyError" in prompt
 
 
+def test_a_function_of_another_cell_in_the_traceback_comes_along(portal):
+    portal.run("import math\n\ndef outer(x):\n    return inner(x) + 1\n\nunrelated = 5")
+    portal.run("def inner(x):\n    return math.sqrt(x)")
+    portal.run("outer(-1)")
+    portal.run("%openclaw fix")
+    _, prompt = asked(portal)
+    assert "```python\nouter(-1)\n```" in prompt
+    assert "def outer(x):\n    return inner(x) + 1" in prompt
+    assert "def inner(x):" in prompt
+    assert "unrelated = 5" not in prompt
+
+
+@pytest.mark.parametrize(("text", "line"), [("x = 1\n\nint('a')\n", 3), ("x = 1\ndef f(:\n", 2)])
+def test_a_failed_script_is_meant_and_not_the_cell_that_failed_before(portal, text, line):
+    portal.run("1/0")
+    portal.run(f"open('scr.py', 'w').write({text!r})")
+    portal.run("%run scr.py")
+    cell = portal.run("%openclaw fix")
+    _, prompt = asked(portal)
+    assert "The script scr.py:" in prompt
+    assert text in prompt
+    assert f"at line {line} of the script" in prompt
+    assert "1/0" not in prompt
+    (code,) = below(cell)
+    assert code.startswith("%%writefile ")
+    assert code.endswith("scr.py\nprice * int(count)")
+
+
+def test_an_exception_that_no_cell_raised_is_not_taken_for_that_of_an_earlier_cell(portal):
+    portal.run("1/0")
+    portal.run("import sys; sys.last_value = sys.last_exc = ValueError('from elsewhere')")
+    cell = portal.run("%openclaw fix")
+    assert "is not known here" in cell.text
+    assert portal.chats() == []
+
+
+def test_a_failed_question_is_not_repaired(portal):
+    portal.portal.fails_next("/chat/completions", 400, '{"error": {"message": "no such thing"}}')
+    portal.run("%%qwen\nhi")
+    before = len(portal.chats())
+    cell = portal.run("%openclaw fix")
+    assert "no such thing" in cell.text
+    assert len(portal.chats()) == before
+
+
 def test_before_anything_failed_it_says_so_and_asks_nobody(signed_in):
     signed_in.run("import sys\nfor name in ('last_value', 'last_exc'):\n    sys.__dict__.pop(name, None)")
     signed_in.run("getattr(get_ipython().history_manager, 'exceptions', {}).clear()")

@@ -12,7 +12,8 @@ import openclaw_ipython as oc
 async def ask() -> None:
     async with oc.Client() as client:
         reply = await client.ask("hi", model="qwen", system="be brief", temperature=0.2, max_tokens=10)
-        assert_type(reply, oc.Reply)
+        assert_type(reply, oc.Reply[None])
+        assert_type((await client.ask("hi", schema=Label)).parsed, Label)
         assert_type(reply.code, list[str])
         assert_type(reply.usage, oc.Usage | None)
         assert_type(reply.reasoning, str)
@@ -47,16 +48,27 @@ async def search(words: list[str]) -> str:
 
 def ask_at_once() -> None:
     reply = oc.ask("Label {this}", schema=Label, tools=[look_up, search], images=["a.png"], temperature=0.1)
-    assert_type(reply, oc.Reply)
+    assert_type(reply, oc.Reply[Label])
     assert_type(reply.tool_calls, tuple[oc.ToolCall, ...])
-    label: Label = reply.parsed
-    print(label.name)
+    assert_type(reply.parsed, Label)
+    as_before: oc.Reply = reply
+    text: str = reply
+    print(reply.parsed.name, as_before, text)
+    assert_type(oc.ask("hi", schema=list[Label]).parsed, list[Label])
+    assert_type(oc.ask("hi", schema=int).parsed, int)
+    either = oc.ask("hi", schema=Label | None).parsed  # a union is no type to a checker: Any
+    print(either.name)
+    assert_type(oc.ask("hi").parsed, None)
     oc.ask([oc.Message("user", "hi")], tools={"find": look_up}, schema=list[Label], cache=True, raw=True)
     oc.ask("hi", schema={"type": "object"}, extra={"seed": 1}, timeout=3.0)
 
 
 def ask_about_many() -> None:
-    oc.map(["a", "b"], "Label: {item}", schema=Label, concurrency=8, tokens_per_minute=1e6)
+    table = oc.map(["a", "b"], "Label: {item}", schema=Label, concurrency=8, tokens_per_minute=1e6)
+    print(table["name"])
+    results = oc.map(["a"], schema=Label | None, thinking="off", table=False)
+    assert_type(results, oc.Results)
+    print(results.tally, results.errors)
     oc.map(
         (str(n) for n in range(3)), on_error=lambda error, item: (error.hint, item), cache=True, table=False
     )
@@ -86,6 +98,16 @@ def catch() -> None:
         pass
     except oc.AuthError as error:
         assert_type(error.hint, str)
+    except oc.RateLimited as error:
+        assert_type(error.retry_after, float | None)
+    except oc.SchemaMismatch as error:
+        assert_type(error.reply, str)
+    except (oc.DocumentError, oc.StoreBusy) as error:
+        print(error.path)
+    except (oc.UnknownModel, oc.UnknownProvider) as error:
+        print(error.suggestions)
+    except oc.StreamBroken as error:
+        assert_type(error.partial, str)
     except oc.ServiceError as error:
         assert_type(error.status, int | None)
     except (oc.ConfigError, oc.UsageError, oc.OpenClawError):

@@ -189,13 +189,13 @@ def cache_status(session: Session, *, json: bool) -> View:
 )
 def cache_on(session: Session, *, file: str | None) -> View:
     """Answer a request that was answered before from the cache, in this kernel; nothing is sent."""
-    preferences = session.preferences
+    preferences, error = session.preferences, None
     if file:
         before = preferences.cache_file
         # Absolute: the notebook may change its working directory.
         preferences.cache_file = str(Path(file).expanduser().absolute())
         try:
-            session.client.recorder.answers.check()
+            error = session.client.recorder.answers.check()
         except OpenClawError:
             preferences.cache_file = before
             raise
@@ -206,6 +206,12 @@ def cache_on(session: Session, *, file: str | None) -> View:
             _("The cache is on, but the journal is off: nothing is kept"), "%config OpenClaw.journal = True"
         )
     path = recorder.options.cache_file or recorder.journal.path
+    if not file:
+        error = recorder.journal.check()
+    if error is not None:
+        return MessageView(
+            _("The cache is on; new answers are kept as long as this kernel: {why}", why=error), error.hint
+        )
     return MessageView(
         _("The cache is on; answers are kept in {path}", path=_place(path, recorder.options.cache_file))
     )

@@ -1,0 +1,76 @@
+"""Memory in place of a file that cannot be written: for the life of the process, and until the file is free again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.journal.database import MemoryDatabase, Patience
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from openclaw_ipython.journal.database import Database
+
+Work = Callable[["sqlite3.Connection"], Any]
+
+MAX_PENDING = 5_000
+"""Transactions that are kept in memory; the oldest are dropped first."""
+
+
+class StandIn:
+    """What could not be written to one file: the transactions, in order, and a database in memory that has them.
+
+    `error` is the reason, None while the file can be written. Conversations of the file that can still be read are
+    copied into the memory, so that they go on.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.patience = Patience()
+        self.pending: deque[Work] = deque(maxlen=MAX_PENDING)
+        self.memory: MemoryDatabase | None = None
+        self.error: OpenClawError | None = None
+
+    def begin(self, database: Database, error: OpenClawError) -> MemoryDatabase:
+        """Use the memory from now on, because of `error`."""
+        self.error = error
+        if self.memory is None:
+            self.memory = MemoryDatabase()
+            turns: list[tuple[Any, ...]] = []
+            try:
+                turns = database.read(lambda c: c.execute("SELECT * FROM turns").fetchall(), [])
+            except OpenClawError:
+                pass
+            if turns:
+                places = ", ".join("?" * len(turns[0]))
+                insert = f"INSERT INTO turns VALUES ({places})"  # noqa: S608 - of this file only
+                self.memory.write(lambda c: c.executemany(insert, turns))
+        return self.memory
+
+    def replay(self, connection: sqlite3.Connection) -> None:
+        """Run the pending transactions."""
+        for work in self.pending:
+            work(connection)
+
+    def end(self) -> None:
+        """The file has everything: the memory is not needed any more."""
+        self.pending.clear()
+        self.memory = self.error = None
+
+
+_STAND_INS: dict[Path, StandIn] = {}
+
+
+def stand_in_for(path: Path) -> StandIn:
+    """The stand-in of a file, which all stores of this process share."""
+    return _STAND_INS.setdefault(path.absolute(), StandIn())
+
+
+if hasattr(os, "register_at_fork"):  # the parent writes what is pending
+    os.register_at_fork(after_in_child=_STAND_INS.clear)
