@@ -14,13 +14,13 @@
     │   ├── LoginUnavailable      the service does not offer this sign-in (any more)
     │   ├── RefreshRejected       the stored login is no longer accepted
     │   └── CheckFailed           .code   what `models status --check` would exit with
-    ├── ServiceError              .status .code .request_id    wait or report
+    ├── ServiceError              .status .code .request_id .partial    wait or report
     │   ├── RateLimited           .retry_after (seconds, or None)
     │   ├── QuotaExceeded         waiting a moment does not help
     │   ├── RequestRejected       the service understood and refused
     │   ├── ServiceUnavailable    not reachable, or failing
     │   ├── ProtocolError         it answered something that is not the protocol
-    │   ├── StreamBroken          .partial   the answer ended early; what had arrived
+    │   ├── StreamBroken          the answer ended early
     │   ├── SchemaMismatch        .reply     it does not fit what was asked for; the answer as it came
     │   └── TooManyRounds         .reply     the model went on calling functions
     └── UsageError                .suggestions    retype the command
@@ -52,7 +52,9 @@ class OpenClawError(Exception):
 
 
 class _ServiceAnswer(OpenClawError):
-    """An error that may be the answer of a service."""
+    """An error that may be the answer of a service. `partial` is the text that had arrived before it."""
+
+    partial: str = ""
 
     def __init__(
         self,
@@ -161,7 +163,7 @@ class ServiceError(_ServiceAnswer):
     """The other side failed or refused.
 
     `status` is the HTTP status or None, `code` the service's own error code, `request_id` what to
-    quote when reporting it.
+    quote when reporting it, `partial` the text of the answer that had arrived.
     """
 
 
@@ -205,8 +207,6 @@ class ProtocolError(ServiceError):
 
 class StreamBroken(ServiceError):
     """The answer ended before it was finished. `partial` is the text that had arrived."""
-
-    partial: str = ""
 
 
 class SchemaMismatch(ServiceError):

@@ -110,7 +110,7 @@ class LocalRunner:
         item.sent = True
         reply = await self._send(request)
         cache, route = self._batch.cache, self._route.current
-        if cache is not None and reply.model == str(route.ref):
+        if cache is not None and reply.requested_model == str(route.ref):
             await asyncio.to_thread(cache.put, route, request, reply)
         return reply
 

@@ -128,6 +128,8 @@ def postfix(tally: Tally, waiting: float) -> str:
         parts.append(_("{count} tokens", count=_short(tally.input_tokens + tally.output_tokens)))
     if tally.cost is not None:
         parts.append(f"${tally.cost:.3g}")
+    if cut := sum(tally.incomplete.values()):
+        parts.append(_("{count:,} incomplete", count=cut))
     if tally.errors:
         parts.append(_("{count:,} failed", count=tally.errors))
     if waiting >= 1:

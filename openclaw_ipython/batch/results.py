@@ -6,13 +6,14 @@ pandas and polars are imported only to make a DataFrame.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
 
 from msgspec import Struct
 
+from openclaw_ipython.chat.endings import mark_of
 from openclaw_ipython.chat.types import Reply, Usage
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.interrupts import one_line
@@ -37,6 +38,7 @@ class ItemResult(Struct, frozen=True):
     parsed: Any = None
     model: str = ""
     usage: Usage | None = None
+    requested_model: str = ""
     finish_reason: str = ""
     reasoning: str = ""
     seconds: float = 0.0
@@ -52,11 +54,17 @@ class ItemResult(Struct, frozen=True):
             reply.parsed,
             reply.model,
             reply.usage,
+            reply.requested_model,
             reply.finish_reason,
             reply.reasoning,
             reply.seconds,
             remembered=remembered,
         )
+
+    @property
+    def mark(self) -> str:
+        """Why the answer is not a complete one, for people; an empty string for a complete one."""
+        return mark_of(self.finish_reason, empty=not self.text.strip())
 
     @property
     def reply(self) -> Reply:
@@ -66,6 +74,7 @@ class ItemResult(Struct, frozen=True):
             reasoning=self.reasoning,
             usage=self.usage,
             model=self.model,
+            requested_model=self.requested_model,
             finish_reason=self.finish_reason,
             parsed=self.parsed,
             seconds=self.seconds,
@@ -74,10 +83,14 @@ class ItemResult(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over a batch. Tokens and cost count the requests of this run; `cost` is in US dollars, None if unknown."""
+    """Sums over a batch. Tokens and cost count the requests of this run; `cost` is in US dollars, None if unknown.
+
+    `incomplete` counts the answers that are not complete, by the reason.
+    """
 
     done: int = 0
     errors: int = 0
+    incomplete: dict[str, int] = field(default_factory=dict)
     remembered: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -89,6 +102,8 @@ class Tally:
         if result.error is not None:
             self.errors += 1
             return
+        if mark := result.mark:
+            self.incomplete[mark] = self.incomplete.get(mark, 0) + 1
         if result.remembered:
             self.remembered += 1
             return
@@ -101,11 +116,12 @@ class Tally:
 
     def summary(self, of: int | None = None) -> str:
         """The sums in one line; `of` is the number of items."""
-        answered = self.done - self.errors
+        answered = self.done - self.errors - sum(self.incomplete.values())
         if of is None:
             parts = [_("{done:,} answered", done=answered)]
         else:
             parts = [_("{done:,} of {of:,} answered", done=answered, of=of)]
+        parts += [f"{count:,} {mark}" for mark, count in self.incomplete.items()]
         if self.errors:
             parts.append(_("{count:,} failed", count=self.errors))
         if self.remembered:
@@ -181,9 +197,9 @@ class Results(Sequence[Any]):
     def table(self, library: str = "pandas") -> Any:
         """The results as a DataFrame of pandas or polars.
 
-        Its columns are the item (or the columns of the items), `answer` or the fields of the schema, `error`, `model`,
-        `tokens_in`, `tokens_out`, `cost` (US dollars, if prices are known) and `seconds`. `_` is appended to a name
-        that exists already.
+        Its columns are the item (or the columns of the items), `answer` or the fields of the schema, `error`,
+        `finish_reason` ("stop" is a complete answer), `model`, `tokens_in`, `tokens_out`, `cost` (US dollars, if prices
+        are known) and `seconds`. `_` is appended to a name that exists already.
         """
         columns = self._columns()
         module = import_module(library)
@@ -218,6 +234,7 @@ class Results(Sequence[Any]):
         done = [o if o is not None and o.error is None else None for o in results]
         ours: dict[str, list[Any]] = {
             "error": [_error_text(o) for o in results],
+            "finish_reason": [o.finish_reason if o else None for o in done],
             "model": [o.model if o else None for o in done],
             "tokens_in": [o.usage.input_tokens if o and o.usage else None for o in done],
             "tokens_out": [o.usage.output_tokens if o and o.usage else None for o in done],

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from openclaw_ipython.batch.request import RequestTemplate, affects_every_item
 from openclaw_ipython.batch.results import ItemResult
+from openclaw_ipython.chat.endings import is_complete
 from openclaw_ipython.dispatch.failover import Failover
 from openclaw_ipython.dispatch.send import SentRequest, priced
 from openclaw_ipython.errors import OpenClawError, RateLimited, ServiceUnavailable
@@ -72,7 +73,8 @@ class BatchRun(Struct, frozen=True, eq=False):
     def succeeded(self, item: Item, reply: Reply) -> Finished:
         """Record the final reply of an item."""
         self.breaker.opens(None)
-        self.checkpoint.save(item, reply)
+        if is_complete(reply):  # another run asks again for the others
+            self.checkpoint.save(item, reply)
         return ItemResult.of(item.row.position, reply, remembered=not item.sent), item.row.item
 
     def failed(self, row: Row, error: OpenClawError) -> Finished:

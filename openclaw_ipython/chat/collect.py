@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from openclaw_ipython.chat.types import (
+    AnsweredBy,
     Answering,
     ChatEvent,
     Finished,
     ReasoningDelta,
     Reply,
     TextDelta,
+    TextWasReasoning,
     Timed,
     ToolCall,
     ToolCallDelta,
@@ -28,10 +30,11 @@ class _PartialCall(NamedTuple):
 
 
 class Collector:
-    """Collects events; `reply` is the reply so far. `started` is the time of the request."""
+    """Collects events; `reply` is the reply so far. `model` is the ref asked, `started` the time of the request."""
 
     def __init__(self, model: str, started: float) -> None:
-        self._model = model
+        self._requested = self._model = model
+        self._answered_by = ""
         self._started = started
         self._first_text: float | None = None
         self._text: list[str] = []
@@ -53,6 +56,10 @@ class Collector:
                 self._text.append(text)
             case ReasoningDelta(text):
                 self._reasoning.append(text)
+            case TextWasReasoning():
+                self._reasoning += self._text
+                self._text.clear()
+                self._first_text = None
             case ToolCallDelta():
                 self._add_call(event)
             case UsageReport(usage):
@@ -60,7 +67,9 @@ class Collector:
             case Finished(reason):
                 self._finish = reason
             case Answering(model):
-                self._model = model
+                self._model, self._answered_by = model, ""
+            case AnsweredBy(model):
+                self._answered_by = f"{self._model.partition('/')[0]}/{model.lstrip('/')}"
             case Timed():
                 self._took = event
             case _:
@@ -72,7 +81,8 @@ class Collector:
             "".join(self._text),
             reasoning="".join(self._reasoning),
             usage=self._usage,
-            model=self._model,
+            model=self._answered_by or self._model,
+            requested_model=self._requested,
             finish_reason=finish_reason or self._finish or "ended early",
             tool_calls=tuple(ToolCall(c.id, "".join(c.names), "".join(c.arguments)) for c in self._calls),
             seconds=now - self._started if self._took is None else self._took.seconds,

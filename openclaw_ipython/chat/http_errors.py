@@ -290,6 +290,11 @@ def _later(seconds: float | None, otherwise: str) -> str:
     return _("run the cell again in {count} {unit}", count=math.ceil(seconds / unit), unit=name)
 
 
+def server_text(value: object, *known: Secret) -> str:
+    """Text of a service that can be shown: one line, shortened, without control characters and secrets."""
+    return _excerpt(value, known)
+
+
 def _excerpt(value: object, known: tuple[Secret, ...]) -> str:
     # shortened before the patterns run, so that a hostile text cannot slow them down
     words = str(value or "")[: 8 * EXCERPT].split()

@@ -2,7 +2,8 @@
 
 Follows the WHATWG HTML standard, "Server-sent events" §9.2.6 (interpreting an event stream): always UTF-8, one BOM
 dropped, lines end in LF, CR or CRLF and nowhere else, one space after the colon dropped, unknown fields ignored, an
-unfinished last event dropped. `str.splitlines` would not do: it also splits at U+2028, U+0085 and others.
+unfinished last event dropped. The one addition is the field `error`, which llama.cpp sends: an event of that name.
+`str.splitlines` would not do: it also splits at U+2028, U+0085 and others.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ class EventDecoder:
             self._check(len(self._data))
         elif name == b"event":
             self._event = value
+        elif name == b"error":  # llama.cpp's own field, in place of an event of that name
+            self._event = name
+            self._data += value + b"\n"
+            self._check(len(self._data))
         elif not name:
             self._comment = value[
                 :200

@@ -13,15 +13,11 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from openclaw_ipython.chat.adjustments import REFUSAL_LENGTH, AdjustedRequest, HostMemory
-from openclaw_ipython.chat.completions import (
-    ANSWER_LIMIT,
-    AnswerDecoder,
-    decode_completion,
-    joined,
-    to_bytes,
-)
+from openclaw_ipython.chat.completions import to_bytes
+from openclaw_ipython.chat.decode import AnswerDecoder, joined
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after, retryable
+from openclaw_ipython.chat.received import partial_kept
 from openclaw_ipython.chat.types import AdjustmentNotice, ChatEvent, ChatRequest, Notice
 from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_path, wrong_address
 from openclaw_ipython.errors import (
@@ -36,7 +32,6 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import (
-    BODY_LIMIT,
     Auth,
     DecodingError,
     HttpClient,
@@ -176,9 +171,10 @@ async def _answer_to(
     held: list[ChatEvent] = []
     holds, begun = sent.body["stream"] and not request.stream, False
     try:
-        with translated(at.name):
-            async with aclosing(_answer(at, response)) as events:
+        with partial_kept() as received, translated(at.name):
+            async with aclosing(_answer(at, response, request)) as events:
                 async for event in events:
+                    received.add(event)
                     if not begun:
                         begun = True
                         at.host_memory.learn(at.url, request.model, sent.learned)
@@ -281,35 +277,13 @@ def _token_of(response: Response) -> Secret:
     return Secret(response.request.headers.get("authorization", "").partition(" ")[2])
 
 
-def _answer(at: ChatEndpoint, response: Response) -> AsyncGenerator[ChatEvent, None]:
-    """The events of a successful response, by its content type: a document, a web page, or else a stream."""
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in {"text/html", "application/xhtml+xml"}:
-        return _document(at, response, html=True)
-    if kind == "application/json" or kind.endswith("+json"):
-        return _document(at, response)
-    return _events(at, response, labelled=kind == "text/event-stream")
-
-
-async def _document(
-    at: ChatEndpoint, response: Response, *, html: bool = False
+async def _answer(
+    at: ChatEndpoint, response: Response, request: ChatRequest
 ) -> AsyncGenerator[ChatEvent, None]:
-    token = _token_of(response)
-    try:
-        body = await read_capped(
-            response, BODY_LIMIT if html else ANSWER_LIMIT, DOCUMENT_TIMEOUTS * at.retry_policy.idle_timeout
-        )
-    except HTTPError as error:
-        raise _connection_error(at, error) from None
-    if html:
-        raise error_for(response.status_code, parse_error_body(body, response.headers, token))
-    for event in decode_completion(body, token):
-        yield event
-
-
-async def _events(at: ChatEndpoint, response: Response, *, labelled: bool) -> AsyncGenerator[ChatEvent, None]:
-    answer = AnswerDecoder(_token_of(response))
-    last_data = at.runtime.monotonic()
+    """The events of a successful response, whatever its content type says."""
+    answer = AnswerDecoder(_token_of(response), model=request.model)
+    started = at.runtime.monotonic()
+    last_data = started
     async with aclosing(body_pieces(response)) as pieces:
         try:
             while not answer.done:
@@ -331,13 +305,21 @@ async def _events(at: ChatEndpoint, response: Response, *, labelled: bool) -> As
                     at.retry_policy.usage_timeout if answer.finished else at.retry_policy.idle_timeout
                 ):
                     raise _idle_error(at)
+                if (
+                    answer.is_document
+                    and last_data - started > DOCUMENT_TIMEOUTS * at.retry_policy.idle_timeout
+                ):
+                    raise _idle_error(at)
         except (HTTPError, StreamBroken) as error:
             if not answer.finished:
                 raise _connection_error(at, error) from None
+        for event in answer.finish():
+            yield event
         if answer.done and answer.finished:
             await _drain(pieces, at.retry_policy.drain_timeout)
     if not answer.finished:
-        raise _unfinished(at, started=labelled or answer.events > 0)
+        labelled = response.headers.get("content-type", "").startswith("text/event-stream")
+        raise _unfinished(at, started=answer.events > 0 or (labelled and not answer.junk), junk=answer.junk)
 
 
 async def _next_within(pieces: AsyncGenerator[bytes, None], within: float) -> bytes | None:
@@ -381,11 +363,14 @@ def _connection_error(at: ChatEndpoint, error: HTTPError | StreamBroken) -> Open
             return _ended_early(type(error).__name__)
 
 
-def _unfinished(at: ChatEndpoint, *, started: bool) -> OpenClawError:
+def _unfinished(at: ChatEndpoint, *, started: bool, junk: str) -> OpenClawError:
     if started:
         return _ended_early()
     hint = _("check the base URL with %openclaw models status")
-    return ProtocolError(_("{name} answered something that is not a stream", name=at.name), hint=hint)
+    if junk:
+        why = _("{name} answered something that is not an answer of a model: {text}", name=at.name, text=junk)
+        return ProtocolError(why, hint=hint)
+    return ProtocolError(_("{name} answered nothing", name=at.name), hint=hint)
 
 
 def _idle_error(at: ChatEndpoint) -> StreamBroken:

@@ -13,7 +13,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
-from openclaw_ipython.chat.types import ChatEvent, Finished, ReasoningDelta, TextDelta, Thinking
+from openclaw_ipython.chat.types import (
+    ChatEvent,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    TextWasReasoning,
+    Thinking,
+)
 
 LEVELS: tuple[str, ...] = get_args(Thinking)
 """The values of `--thinking`."""
@@ -152,30 +159,46 @@ def _template(family: Family, level: str) -> dict[str, Any]:
 
 # -- thinking in the text ------------------------------------------------------------------
 
-_OPEN, _CLOSE = "<think>", "</think>"
+_CLOSE = "</think>"
+_PAIRS = {  # as Qwen and others, Gemini, Seed and Magistral write them
+    "<think>": _CLOSE,
+    "<thought>": "</thought>",
+    "<seed:think>": "</seed:think>",
+    "[THINK]": "[/THINK]",
+}
 _BLANK = 1_000  # whitespace characters after which a tag is no longer expected
+_FOLD = 64 * 1024  # characters of text that are kept until they are looked at
+_LINE = 1_000  # characters of the last line that are kept
+_QUOTES = "`\"'“”‘’([{|=\\"
 
 
 class ThinkTagParser:
-    """Turns `<think>…</think>` at the very start of an answer into ReasoningDeltas.
+    """Turns thinking that a server leaves in the text of an answer into ReasoningDeltas.
 
-    Some local servers leave it in the text. Tags further down are part of the answer, and answers with
-    `reasoning_content` are not changed. Text is held back only while it may be part of a tag.
+    `<think>…</think>` at the very start is thinking. So is what comes before a `</think>` without an opening tag: that
+    tag stands in the prompt template of most local Qwen servers. As such text has been shown by then, a
+    TextWasReasoning follows it. A tag in code, in quotes or amid a sentence is part of the answer; so is everything
+    after an opening tag further down. Text is held back only while it may be part of a tag.
     """
 
     def __init__(self) -> None:
         self._held = ""
+        self._close = _CLOSE
         self._state: Literal["start", "opened", "inside", "after", "text"] = "start"
+        self._before = _TextBefore()
 
     def feed(self, event: ChatEvent) -> Iterator[ChatEvent]:
         """`event`, or what it becomes."""
         match event:
-            case TextDelta(text) if self._state != "text":
+            case TextDelta(text) if self._state == "text" and not self._held and "<" not in text:
+                self._before.add(text)
+                yield event
+            case TextDelta(text):
                 self._held += text
                 yield from self._classify()
             case ReasoningDelta() if self._state == "start":
                 self._state = "text"
-                yield from self.rest()
+                yield from self._scan()
                 yield event
             case Finished():
                 yield from self.rest()
@@ -191,35 +214,112 @@ class ThinkTagParser:
 
     def _classify(self) -> Iterator[ChatEvent]:
         if self._state == "start":
-            begun = self._held.lstrip()
-            if begun.startswith(_OPEN):
-                self._state, self._held = "opened", begun[len(_OPEN) :]
-            elif not _OPEN.startswith(begun) or len(self._held) > _BLANK:
-                self._state = "text"
+            self._start()
         if self._state == "opened":
             self._held = self._held.lstrip()
             self._state = "inside" if self._held else "opened"
         if self._state == "inside":
             yield from self._thinking()
-        if self._state == "after":
-            self._held = self._held.lstrip()
-            self._state = "text" if self._held else "after"
-        if self._state == "text":
-            yield from self.rest()
+        while self._state in {"after", "text"} and self._held:
+            if self._state == "after":
+                self._held = self._held.lstrip()
+                while self._held.startswith(_CLOSE):  # some models send it twice
+                    self._held = self._held[len(_CLOSE) :].lstrip()
+                if _CLOSE.startswith(self._held):
+                    return
+                self._state = "text"
+            yield from self._scan()
+            if self._state == "text":
+                return
+
+    def _start(self) -> None:
+        begun = self._held.lstrip()
+        opening = next((tag for tag in _PAIRS if begun.startswith(tag)), "")
+        if opening:
+            self._state, self._held, self._close = "opened", begun[len(opening) :], _PAIRS[opening]
+        elif begun.startswith(_CLOSE):
+            self._state, self._held = "after", begun
+        elif len(self._held) > _BLANK or not any(tag.startswith(begun) for tag in (*_PAIRS, _CLOSE)):
+            self._state = "text"
 
     def _thinking(self) -> Iterator[ChatEvent]:
-        thinking, closed, after = self._held.partition(_CLOSE)
+        thinking, closed, after = self._held.partition(self._close)
         if closed:
             self._state, self._held = "after", after
         else:
-            thinking, self._held = _split_partial_tag(self._held)
+            thinking, self._held = _split_partial_tag(self._held, self._close)
         if thinking:
             yield ReasoningDelta(thinking)
 
+    def _scan(self) -> Iterator[ChatEvent]:
+        """Text, up to a closing tag that ends thinking: then the state is `after`."""
+        while True:
+            text, tag, after = self._held.partition(_CLOSE)
+            if not tag:
+                text, self._held = _split_partial_tag(text, _CLOSE)
+            if text:
+                self._before.add(text)
+                yield TextDelta(text)
+            if not tag:
+                return
+            closes = self._before.ends_with_tag(after)
+            if closes is None:
+                self._held = tag + after
+                return
+            self._held = after
+            if closes:
+                if self._before.any:
+                    yield TextWasReasoning()
+                self._state, self._before = "after", _TextBefore()
+                return
+            self._before.add(tag)
+            yield TextDelta(tag)
 
-def _split_partial_tag(text: str) -> tuple[str, str]:
-    """`text` up to a possible beginning of the closing tag, and the rest."""
-    for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
-        if _CLOSE.startswith(text[-size:]):
+
+class _TextBefore:
+    """What the text so far says about a closing tag that comes now. Takes time linear in the text."""
+
+    def __init__(self) -> None:
+        self.any = False
+        self._new: list[str] = []
+        self._size = 0
+        self._line = ""  # the last one
+        self._in_fence = self._opened = False
+
+    def add(self, text: str) -> None:
+        """Add more of the text."""
+        self.any = True
+        self._new.append(text)
+        self._size += len(text)
+        if self._size > _FOLD:
+            self._fold()
+
+    def ends_with_tag(self, after: str) -> bool | None:
+        """Whether a closing tag with `after` behind it ends thinking; None while more text has to come first."""
+        self._fold()
+        line = self._line
+        if self._opened or self._in_fence or line.count("`") % 2:
+            return False
+        if not line.strip():
+            return True
+        if line[-1] not in " \t":
+            return line[-1] not in _QUOTES
+        behind = after.lstrip(" \t")  # amid a sentence, unless its line ends
+        return behind[0] in "\r\n" if behind else None
+
+    def _fold(self) -> None:
+        text = self._line + "".join(self._new)
+        self._new.clear()
+        self._size = 0
+        lines, _, last = text.rpartition("\n")
+        self._opened = self._opened or "<think>" in text
+        self._in_fence ^= len(re.findall(r"(?m)^[ \t>]*(?:```|~~~)", lines)) % 2 == 1
+        self._line = last if len(last) <= _LINE else "…" + last[-_LINE:]
+
+
+def _split_partial_tag(text: str, tag: str) -> tuple[str, str]:
+    """`text` up to a possible beginning of `tag`, and the rest."""
+    for size in range(min(len(tag) - 1, len(text)), 0, -1):
+        if tag.startswith(text[-size:]):
             return text[:-size], text[-size:]
     return text, ""

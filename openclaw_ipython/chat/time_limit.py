@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
-from openclaw_ipython.chat.types import ChatEvent, TextDelta
+from openclaw_ipython.chat.received import ReceivedText
 from openclaw_ipython.errors import ServiceUnavailable, StreamBroken
 from openclaw_ipython.i18n import _
+
+if TYPE_CHECKING:
+    from openclaw_ipython.chat.types import ChatEvent
 
 
 async def with_timeout(
@@ -19,7 +23,7 @@ async def with_timeout(
     Raises StreamBroken (its `.partial` is the text so far) if text has arrived by then, else ServiceUnavailable.
     """
     end = asyncio.get_running_loop().time() + seconds
-    texts: list[str] = []
+    received = ReceivedText()
     async with aclosing(events):
         while True:
             try:
@@ -29,9 +33,8 @@ async def with_timeout(
             except StopAsyncIteration:
                 return
             except TimeoutError:
-                raise _timed_out(seconds, "".join(texts)) from None
-            if isinstance(event, TextDelta):
-                texts.append(event.text)
+                raise _timed_out(seconds, str(received)) from None
+            received.add(event)
             yield event
 
 

@@ -114,6 +114,13 @@ class Answering:
 
 
 @dataclass(frozen=True)
+class AnsweredBy:
+    """The service names another model than the one it was asked for. `model` is the service's id of it."""
+
+    model: str
+
+
+@dataclass(frozen=True)
 class Timed:
     """The times of an answer, in seconds. They replace the measured ones: the answer may come from the cache."""
 
@@ -139,6 +146,11 @@ class ReasoningDelta:
 
     def __init__(self, text: str) -> None:
         self.__dict__["text"] = text  # as in TextDelta
+
+
+@dataclass(frozen=True)
+class TextWasReasoning:
+    """The text of this answer so far was thinking: a closing tag has come without an opening one."""
 
 
 class ToolCallDelta(Struct, frozen=True):
@@ -187,9 +199,11 @@ class Answered:
 ChatEvent = (
     Notice
     | Answering
+    | AnsweredBy
     | Timed
     | TextDelta
     | ReasoningDelta
+    | TextWasReasoning
     | ToolCallDelta
     | UsageReport
     | Finished
@@ -216,13 +230,15 @@ class Reply(str, Generic[T]):
     """The answer, a `str` with attributes. `Reply[T]` is one whose `parsed` is a `T`; only type checkers know of it.
 
     `reasoning` is the model's thinking, `usage` the token counts (or None), `model` the ref that answered,
-    `finish_reason` why it stopped ("stop" is a complete answer, "interrupted" and "ended early" are not), `parsed` the
-    object that fits the schema, `seconds` the whole time, `first_text` the seconds to the first text.
+    `requested_model` the one that was asked, `finish_reason` why it stopped ("stop" is a complete answer, "interrupted"
+    and "ended early" are not), `parsed` the object that fits the schema, `seconds` the whole time, `first_text` the
+    seconds to the first text.
     """
 
     reasoning: str
     usage: Usage | None
     model: str
+    requested_model: str
     finish_reason: str
     tool_calls: tuple[ToolCall, ...]
     parsed: T
@@ -236,6 +252,7 @@ class Reply(str, Generic[T]):
         reasoning: str = "",
         usage: Usage | None = None,
         model: str = "",
+        requested_model: str = "",
         finish_reason: str = "stop",
         tool_calls: tuple[ToolCall, ...] = (),
         parsed: Any = None,
@@ -247,6 +264,7 @@ class Reply(str, Generic[T]):
         self.reasoning = reasoning
         self.usage = usage
         self.model = model
+        self.requested_model = requested_model or model
         self.finish_reason = finish_reason
         self.tool_calls = tool_calls
         self.parsed = parsed

@@ -16,7 +16,9 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolver import Credential
 from openclaw_ipython.chat.collect import Collector
+from openclaw_ipython.chat.endings import is_complete
 from openclaw_ipython.chat.types import (
+    AnsweredBy,
     Answering,
     ChatEvent,
     ChatRequest,
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
 
 _NOT_IN_KEY = frozenset({"model", "stream", "headers", "optional"})
 _EMPTY: tuple[Any, ...] = (None, "", (), [], {}, frozenset())
-_COMPLETE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "eos"})
 
 
 def resolve_from_cache(
@@ -73,6 +74,8 @@ async def replay(resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
     if reply is None:
         return
     yield Timed(reply.seconds, reply.first_text)
+    if reply.model != str(resolved.ref):
+        yield AnsweredBy(reply.model.partition("/")[2])
     for note in (*resolved.notes, _("from the cache")):
         yield Notice(note)
     if reply.reasoning:
@@ -108,11 +111,6 @@ def store(resolved: ResolvedRequest, reply: Reply, answers: AnswerCache) -> None
     """Store a complete answer under the key of the request, if it has one and did not come from the cache."""
     if resolved.cache_key and resolved.cached_reply is None and is_complete(reply):
         answers.put(resolved.cache_key, str(resolved.ref), encode_reply(reply))
-
-
-def is_complete(reply: Reply) -> bool:
-    """Whether the model ended its answer itself, and there is one."""
-    return reply.finish_reason in _COMPLETE and bool(reply or reply.tool_calls)
 
 
 def encode_reply(reply: Reply) -> dict[str, Any]:

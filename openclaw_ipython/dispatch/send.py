@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace as replace_fields
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
@@ -41,11 +41,10 @@ class SentRequest(NamedTuple):
 
 
 class _Received(Struct):
-    """What has arrived of an answer: whether anything, whether all of it, and its text."""
+    """What has arrived of an answer: whether anything, and whether all of it."""
 
     begun: bool = False
     complete: bool = False
-    texts: list[str] = field(default_factory=list)
 
 
 class Sender:
@@ -104,8 +103,6 @@ class Sender:
                         yield event
             except OpenClawError as error:
                 await self.record_login_outcome(failover.current, error)
-                if isinstance(error, StreamBroken):
-                    error.partial = "".join(received.texts)
                 if received.begun:
                     raise
                 if not failover.advance(error):
@@ -133,7 +130,6 @@ class Sender:
                     if isinstance(event, TextDelta):
                         if first_text is None:
                             first_text = monotonic() - start
-                        received.texts.append(event.text)
                     elif isinstance(event, UsageReport):
                         usage = priced(event.usage, current)
                         event = UsageReport(usage)  # noqa: PLW2901 - the same, with its cost
@@ -201,8 +197,8 @@ class Sender:
 
 
 def priced(usage: Usage, resolved: ResolvedRequest) -> Usage:
-    """`usage` with its cost, where the price of the model is known."""
+    """`usage` with its cost, as the service reports it, else where the price of the model is known."""
     price = resolved.price
-    if price is None or usage.input_tokens is None or usage.output_tokens is None:
+    if usage.cost is not None or price is None or usage.input_tokens is None or usage.output_tokens is None:
         return usage
     return replace(usage, cost=price.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens or 0))

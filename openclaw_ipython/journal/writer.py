@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 DELAY = 0.2
 """Seconds between the first added item and the write: the answer that it belongs to is shown by then."""
 
 
 class WriteBehindQueue(Generic[T]):
-    """Passes added items to `write`, in lists and in order, on a thread of its own. `write` must not raise.
+    """Passes added items to `write`, in lists and in order, on a thread of its own. What `write` raises is logged.
 
     The thread exists only while there are items, and the interpreter waits for it at exit. A forked child starts with
     an empty queue: the parent writes what it has added.
@@ -77,7 +80,12 @@ class WriteBehindQueue(Generic[T]):
                 if not items:
                     self._thread = None
                     return
-            self._write(items)
+            try:
+                self._write(items)
+            except (
+                Exception
+            ) as error:  # items that cannot be written must not end the writing of those after them
+                log.warning("%d items could not be written: %s", len(items), type(error).__name__)
 
 
 def _always() -> bool:

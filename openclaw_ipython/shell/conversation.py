@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from openclaw_ipython.chat.endings import ending_of
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 80
 
-_UNFINISHED = frozenset({"interrupted", "ended early", "content_filter", ""})
 _IMAGE_MARK = "[a picture was here:"  # for the model, in place of the picture
 _MARGIN = 0.9  # of the context window that is left, as token counts are estimates
 
@@ -154,8 +154,8 @@ class _Continued(_Remembered):
 
 
 def is_a_turn(reply: Reply) -> bool:
-    """Whether an answer enters a conversation: one that was cut off does not."""
-    return bool(reply) and reply.finish_reason not in _UNFINISHED
+    """Whether an answer enters a conversation: one that broke off or was filtered does not."""
+    return bool(reply) and ending_of(reply.finish_reason) in {"complete", "cut"}
 
 
 def without_images(content: Any) -> Any:

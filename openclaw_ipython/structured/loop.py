@@ -15,10 +15,12 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace as struct_replace
 
+from openclaw_ipython.chat.endings import ending_of, mark_of
 from openclaw_ipython.chat.types import Message, Reply, ToolCall, Usage
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds
 from openclaw_ipython.i18n import _
 from openclaw_ipython.structured.schema import Mismatch, Schema, schema_of
+from openclaw_ipython.structured.text_calls import calls_in
 from openclaw_ipython.structured.tools import BadArguments, Functions, Tool, Tools, tools_of
 
 MAX_ROUNDS = 8
@@ -32,7 +34,6 @@ _MEND = (
     "The code was compared with the kernel it is for, and not run. In it does not exist: {finding}\n"
     "Answer again, whole, with code that uses what exists."
 )
-_CUT_OFF = {"length", "max_tokens", "content_filter"}  # finish reasons of an incomplete answer
 
 
 # -- steps and their results ---------------------------------------------------------------
@@ -136,7 +137,7 @@ def _steps(
     try:
         return _with_parsed(replies, schema)
     except Mismatch as mismatch:
-        if replies[-1].finish_reason in _CUT_OFF:
+        if ending_of(replies[-1].finish_reason) != "complete":
             raise _schema_error(replies, mismatch) from None
         turns += [_assistant_turn(replies[-1]), Message("user", _correction(mismatch))]
     # Earlier calls in `turns` are valid only with the functions declared; new calls are not allowed.
@@ -159,10 +160,12 @@ def _until_answered(
         reply: Reply = yield ModelRequest(
             tuple(turns), request_fields, schema.for_request if schema else None
         )
+        if tools and not reply.tool_calls:
+            reply = _changed(reply, tool_calls=calls_in(reply, tools))
         reply = _with_call_ids(reply, number)
         replies.append(reply)
         # The arguments of a call in a reply that was cut off may be incomplete.
-        if not tools or not reply.tool_calls or reply.finish_reason in _CUT_OFF:
+        if not tools or not reply.tool_calls or ending_of(reply.finish_reason) != "complete":
             return turns
         if number == max_rounds:
             break
@@ -258,10 +261,9 @@ def _correction(mismatch: Mismatch) -> str:
 
 
 def _schema_error(replies: Sequence[Reply], mismatch: Mismatch) -> SchemaMismatch:
-    at_limit = replies[-1].finish_reason in {"length", "max_tokens"}
-    cut = _(" (it was cut at the token limit)") if at_limit else ""
+    mark = mark_of(replies[-1].finish_reason)
     return SchemaMismatch(
-        _("the answer does not fit the schema{cut}: {why}", cut=cut, why=mismatch),
+        _("the answer does not fit the schema{mark}: {why}", mark=f" ({mark})" if mark else "", why=mismatch),
         reply=merge_replies(replies),
         hint=_("the error's `reply` is the answer as it came; in a notebook also `_qwen`"),
     )

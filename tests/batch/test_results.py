@@ -72,7 +72,8 @@ def test_the_table_of_a_series_keeps_its_index_and_name():
     series = pandas.Series(["x", "y"], index=["p", "q"], name="text")
     table = results(series, answer(0), failure(1)).table()
     assert table.index.tolist() == ["p", "q"]
-    assert list(table.columns) == ["text", "answer", "error", "model", "tokens_in", "tokens_out", "seconds"]
+    columns = ["text", "answer", "error", "finish_reason", "model", "tokens_in", "tokens_out", "seconds"]
+    assert list(table.columns) == columns
     assert table.loc["p", "answer"] == "yes"
     assert table.loc["q", "error"] == "ServiceUnavailable: gone"
 
@@ -103,7 +104,8 @@ class Crash:
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_fields_of_a_schema_keep_their_names_when_the_table_has_such_a_column(library):
     table = results(["x"], answer(0, parsed=Crash("E17", "T-800", "none")), schema=Crash).table(library)
-    assert list(table.columns)[:6] == ["item", "error", "model", "error_", "error__", "model_"]
+    names = ["item", "error", "model", "error_", "error__", "finish_reason", "model_"]
+    assert list(table.columns)[:7] == names
     assert list(table["error"]) == ["E17"]
     assert list(table["model_"]) == ["a/b"]
 
@@ -158,7 +160,17 @@ BY_HAND = {"type": "object", "properties": {"mood": {"type": "string"}, "sure": 
 )
 def test_the_columns_of_a_table_depend_on_the_schema_only(schema, outcomes):
     table = results(["x", "y"][: len(outcomes)], *outcomes, schema=schema).table()
-    expected = ["item", "mood", "sure", "error", "model", "tokens_in", "tokens_out", "seconds"]
+    expected = [
+        "item",
+        "mood",
+        "sure",
+        "error",
+        "finish_reason",
+        "model",
+        "tokens_in",
+        "tokens_out",
+        "seconds",
+    ]
     assert list(table.columns) == expected
     if outcomes:
         assert pandas.isna(table["sure"].tolist()[-1])

@@ -359,12 +359,18 @@ def test_a_cut_stream_is_broken_and_keeps_its_text(line, portal, deltas):
     assert "ended early" in str(received.error)
 
 
-@pytest.mark.parametrize("done", [True, False])
-def test_without_a_finish_reason_an_answer_is_no_success(line, portal, wire, done):
-    portal.raw_stream(wire.sent(wire.chunk({"content": "half"}), *(["[DONE]"] if done else [])))
+def test_without_a_finish_reason_and_done_an_answer_is_no_success(line, portal, wire):
+    portal.raw_stream(wire.sent(wire.chunk({"content": "half"})))
     received = line.ask()
     assert received.text == "half"
     assert isinstance(received.error, StreamBroken)
+
+
+def test_done_without_a_finish_reason_is_complete_and_noted(line, portal, wire):
+    portal.raw_stream(wire.sent(wire.chunk({"content": "whole"}), "[DONE]"))
+    received = line.ask()
+    assert (received.text, received.error, received.of(Finished)) == ("whole", None, [Finished("stop")])
+    assert received.of(Notice) == [Notice("the service gave no reason for the end")]
 
 
 def test_an_empty_stream_is_broken(answering, streamed):

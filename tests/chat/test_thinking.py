@@ -6,18 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.chat.completions import AnswerDecoder, decode_completion
+from openclaw_ipython.chat.collect import Collector
+from openclaw_ipython.chat.decode import AnswerDecoder
 from openclaw_ipython.chat.thinking import ThinkTagParser
 from openclaw_ipython.chat.types import Finished, ReasoningDelta, TextDelta
 
 
 def parsed(*events):
-    tags = ThinkTagParser()
-    found = [said for event in (*events, Finished("stop")) for said in tags.feed(event)]
-    return (
-        "".join(e.text for e in found if isinstance(e, ReasoningDelta)),
-        "".join(e.text for e in found if isinstance(e, TextDelta)),
-    )
+    tags, collector = ThinkTagParser(), Collector("m", 0.0)
+    for event in (*events, Finished("stop")):
+        for said in tags.feed(event):
+            collector.add(said, 0.0)
+    reply = collector.reply(0.0)
+    return reply.reasoning, str(reply)
 
 
 def cut(text, *places):
@@ -40,6 +41,23 @@ def cut(text, *places):
         ("<think>a</think>b <think>c</think>", "a", "b <think>c</think>"),
         ("<think>a </thin b</think>c", "a </thin b", "c"),
         ("", "", ""),
+        ("draft\n</think>\n\nyes", "draft\n", "yes"),
+        ("draft</think>yes", "draft", "yes"),
+        ("draft </think>\nyes", "draft ", "yes"),
+        ("draft </think>", "", "draft </think>"),
+        ("draft\n</think>", "draft\n", ""),
+        ("</think>\n\nyes", "", "yes"),
+        ("a\n</think>\n</think>\nyes", "a\n", "yes"),
+        ("```\nx\n```\n</think>\nyes", "```\nx\n```\n", "yes"),
+        ("put </think> there", "", "put </think> there"),
+        ("write `</think>`", "", "write `</think>`"),
+        ("write `a </think>\n`", "", "write `a </think>\n`"),
+        ('print("</think>")', "", 'print("</think>")'),
+        ("```\n</think>\n```\nso", "", "```\n</think>\n```\nso"),
+        ("use <think>\nand\n</think>\nso", "", "use <think>\nand\n</think>\nso"),
+        ("<thought>hm</thought>yes", "hm", "yes"),
+        ("[THINK]hm[/THINK]yes", "hm", "yes"),
+        ("<seed:think>hm</seed:think>yes", "hm", "yes"),
     ],
 )
 @given(places=st.lists(st.integers(0, 60), max_size=6))
@@ -76,4 +94,5 @@ def test_streams_and_documents_are_both_read_so(wire):
     said = list(decoder.feed(wire.whole("<think>hm</th", "ink>yes")))
     assert said == [ReasoningDelta("hm"), TextDelta("yes"), Finished("stop")]
     document = b'{"choices": [{"message": {"content": "<think>hm</think>yes"}, "finish_reason": "stop"}]}'
-    assert decode_completion(document) == said
+    decoder = AnswerDecoder()
+    assert [*decoder.feed(document), *decoder.finish()] == said

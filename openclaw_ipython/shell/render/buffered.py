@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from openclaw_ipython.chat.types import ChatEvent, Reply, TextDelta
+from openclaw_ipython.chat.types import ChatEvent, Reply, TextDelta, TextWasReasoning
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
@@ -78,6 +78,7 @@ class BufferedMarkdownRenderer(MarkdownRenderer):
         text = "".join(pieces)
         pieces.clear()
         if text.strip():
+            self._text.append(text)
             self._status_line.answering()
             self._end_thinking()
             self._since = self._monotonic() if self._since is None else self._since
@@ -106,7 +107,9 @@ class BufferedPlainRenderer(PlainRenderer):
         super().finish(reply, [*notes, content.note] if content.note else notes)
 
     def _written(self, event: ChatEvent) -> Iterator[str]:
-        if not isinstance(event, TextDelta):
+        if isinstance(event, TextWasReasoning):
+            self._has_reasoning = True  # nothing of it was printed
+        elif not isinstance(event, TextDelta):
             yield from super()._written(event)
         elif self._shown is None:
             yield from self._end_thinking()

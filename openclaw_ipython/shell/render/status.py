@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.chat.endings import mark_of
+
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Notice, Reply, Usage
 
 WAIT_SHOWN_AFTER = 1.0
 """Seconds without an event before the status line says `waiting…`."""
-
-_COMPLETE = frozenset({"stop", "tool_calls", "function_call", "end_turn", "eos"})
-_MARKS = {
-    "length": "cut at the token limit",
-    "max_tokens": "cut at the token limit",
-    "content_filter": "stopped by the content filter",
-    "": "ended early",
-}
 
 
 class StatusLine:
@@ -96,12 +90,7 @@ def duration(seconds: float) -> str:
 
 def mark_text(reply: Reply) -> str:
     """Why the answer is not a complete one, or empty."""
-    reason = " ".join(reply.finish_reason.split())
-    if reason in _COMPLETE:
-        return ""
-    if reason == "interrupted" or reason.startswith("ended early"):
-        return reason
-    return _MARKS.get(reason, f"ended: {reason}")
+    return mark_of(reply.finish_reason, empty=not (reply.strip() or reply.tool_calls))
 
 
 def footer_text(reply: Reply, notes: Sequence[str] = ()) -> str:

@@ -107,7 +107,7 @@ class TestMarkdownRenderer(RendererContract):
         renderer.start("m")
         renderer.update([Notice("busy", seconds=9)])
         renderer.finish(reply(""))
-        assert screen.text() == ""
+        assert screen.text() == "(empty answer)"
 
     def test_an_unchanged_answer_is_not_sent_again(self, renderer, screen):
         renderer.update([TextDelta("x")])

@@ -11,6 +11,7 @@ from openclaw_ipython.chat.types import (
     ReasoningDelta,
     Reply,
     TextDelta,
+    TextWasReasoning,
     ToolCall,
     ToolResult,
 )
@@ -46,6 +47,8 @@ class MarkdownRenderer:
         self._sections = Sections()
         self._called: dict[str, Handle | None] = {}  # call id → its output
         self._reasoning: list[str] = []
+        self._text: list[str] = []  # of this round, and its outputs: it may turn out to be thinking
+        self._text_outputs: list[Handle] = []
         self._last: Handle | None = None  # the output that may still change
         self._is_status = False
         self._painted: Piece | None = None
@@ -97,6 +100,8 @@ class MarkdownRenderer:
             self._end_section()
             self._status_line.think()
             self._reasoning.append(event.text)
+        elif isinstance(event, TextWasReasoning):
+            self._fold_text()
         elif isinstance(event, Notice):
             self._status_line.notice(event)
         elif isinstance(event, ToolCall):
@@ -104,10 +109,24 @@ class MarkdownRenderer:
         elif isinstance(event, ToolResult):
             self._take_result(event)
 
+    def _fold_text(self) -> None:
+        """Show the text of this round as thinking: in the place of its first output, the others become empty."""
+        self._end_section()
+        outputs, self._text_outputs = self._text_outputs, []
+        for output in outputs[1:]:
+            output.update({"text/markdown": "", "text/plain": ""})
+        self._last = outputs[0] if outputs else self._last
+        self._reasoning += self._text
+        self._text.clear()
+        self._has_text, self._has_reasoning = False, True
+        self._end_thinking()
+
     def _take_call(self, call: ToolCall) -> None:
         """Show a call on a line of its own."""
         self._end_thinking()
         self._end_section()
+        self._text.clear()
+        self._text_outputs.clear()
         self._show_piece(_call_piece(call_text(call.name, call.arguments)))
         self._called[call.id], self._last = self._last, None
 
@@ -125,6 +144,7 @@ class MarkdownRenderer:
         if not text or (not self._has_text and not text.strip()):
             return  # some models send blank lines between thinking and answer
         self._has_text = True
+        self._text.append(text)
         self._status_line.answering()
         self._end_thinking()
         for start in range(0, len(text), _SLICE):
@@ -146,10 +166,10 @@ class MarkdownRenderer:
     def _paint(self) -> None:
         closed, growing = self._sections.cut()
         if closed is not None:
-            self._show_piece(closed)
+            self._show_text(closed)
             self._last = None
         if growing is not None:
-            self._show_piece(growing)
+            self._show_text(growing)
         self._paint_status(self._status_line.status() if growing is None else self._status_line.pause())
 
     def _paint_status(self, status: str) -> None:
@@ -165,7 +185,7 @@ class MarkdownRenderer:
     def _end_section(self, *, at_once: bool = False) -> None:
         piece = self._sections.finish(at_once=at_once)
         if piece is not None:
-            self._show_piece(piece)
+            self._show_text(piece)
             self._last = None
 
     def _end_thinking(self) -> None:
@@ -181,6 +201,11 @@ class MarkdownRenderer:
         for call in reply.tool_calls:
             if call.id not in self._called:
                 self._sections.add(f"\n\n{_code_span(call_text(call.name, call.arguments))}\n\n")
+
+    def _show_text(self, piece: Piece) -> None:
+        self._show_piece(piece)
+        if self._last is not None and self._last not in self._text_outputs[-1:]:
+            self._text_outputs.append(self._last)
 
     def _show_piece(self, piece: Piece, *, is_status: bool = False) -> None:
         # An interrupt in between would leave `_last` behind the output that is on the screen.

@@ -12,9 +12,11 @@ from openclaw_ipython.chat.types import (
     ReasoningDelta,
     Reply,
     TextDelta,
+    TextWasReasoning,
     ToolCall,
     ToolResult,
 )
+from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import TerminalFilter, safe_text
 from openclaw_ipython.shell.render.status import (
     StatusLine,
@@ -104,6 +106,9 @@ class PlainRenderer:
                 yield "thinking…\n" if self._show_reasoning else "thinking… "
             if self._show_reasoning:
                 yield self._filter.feed(event.text)
+        elif isinstance(event, TextWasReasoning):
+            self._has_text, self._has_reasoning = False, True
+            yield f"{self._filter.close()}\n({_('the text above was the thinking of the model')})\n\n"
         elif isinstance(event, Notice):
             self._status_line.notice(event)
             if event.seconds is not None:
