@@ -160,9 +160,10 @@ def _template(family: Family, level: str) -> dict[str, Any]:
 # -- thinking in the text ------------------------------------------------------------------
 
 _CLOSE = "</think>"
-_PAIRS = {  # as Qwen and others, Gemini, Seed and Magistral write them
+_PAIRS = {  # as Qwen and others, Gemini, Bedrock (gpt-oss), Seed and Magistral write them
     "<think>": _CLOSE,
     "<thought>": "</thought>",
+    "<reasoning>": "</reasoning>",
     "<seed:think>": "</seed:think>",
     "[THINK]": "[/THINK]",
 }

@@ -7,6 +7,7 @@ from contextlib import aclosing
 import httpx
 import pytest
 
+from openclaw_ipython.chat.received import ReceivedText
 from openclaw_ipython.chat.stream import ChatEndpoint, RetryPolicy, stream_chat
 from openclaw_ipython.chat.types import ChatRequest, Message, TextDelta
 from openclaw_ipython.errors import OpenClawError
@@ -40,6 +41,14 @@ class Received:
     @property
     def text(self):
         return "".join(event.text for event in self.events if isinstance(event, TextDelta))
+
+    @property
+    def text_after_thinking(self):
+        """The text of the reply: without what turned out to be thinking."""
+        received = ReceivedText()
+        for event in self.events:
+            received.add(event)
+        return str(received)
 
     def of(self, kind):
         return [event for event in self.events if isinstance(event, kind)]
