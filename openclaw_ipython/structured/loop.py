@@ -113,7 +113,7 @@ def mend_loop(loop: ToolLoop, misfits: Callable[[Reply], str]) -> ToolLoop:
                 break
             request = step if isinstance(step, ModelRequest) else request
             result = yield step
-    finding = "" if reply.finish_reason in _CUT_OFF else misfits(reply)
+    finding = misfits(reply) if ending_of(reply.finish_reason) == "complete" else ""
     if not finding:
         return reply
     turns = (
