@@ -16,14 +16,7 @@ from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.stream import RetryPolicy
 from openclaw_ipython.chat.time_limit import with_timeout
-from openclaw_ipython.chat.types import (
-    Answered,
-    ChatEvent,
-    ChatRequest,
-    Message,
-    Reply,
-    Thinking,
-)
+from openclaw_ipython.chat.types import Answered, ChatEvent, ChatRequest, Message, Reply, Thinking
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.dispatch.host_memory import StoredHostMemory
 from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions
@@ -43,7 +36,7 @@ from openclaw_ipython.runtime.env import Runtime
 
 if TYPE_CHECKING:
     from types import UnionType
-    from typing import TypedDict, TypeVar, Unpack
+    from typing import TypeVar, Unpack
 
     from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.auth.bearer import TokenSource
@@ -56,6 +49,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.diagnostics.doctor import Doctor
     from openclaw_ipython.diagnostics.probe import ProbeResult
     from openclaw_ipython.diagnostics.scan import ScanResult
+    from openclaw_ipython.dispatch.resolve import ClientKeywords, ResolveKeywords
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.catalog import RefreshedModels
     from openclaw_ipython.openclaw.settings import Settings
@@ -64,23 +58,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.structured.tools import Functions
 
     T = TypeVar("T")
-
-    class ResolveKeywords(TypedDict, total=False):
-        """The keywords of `Client.resolve`."""
-
-        model: str | None
-        system: str | None
-        temperature: float | None
-        top_p: float | None
-        max_tokens: int | None
-        stream: bool
-        thinking: Thinking | None
-        images: Sequence[Any]
-        extra: Mapping[str, Any] | None
-        answer_schema: Mapping[str, Any] | None
-        cache: bool | None
-        notes: Sequence[str]
-        timeout: float | None
 
 
 Prompt = str | Sequence[Message]
@@ -315,30 +292,15 @@ class Client:
 
     @overload
     async def ask(
-        self,
-        prompt: Prompt,
-        *,
-        schema: type[T],
-        tools: Functions = (),
-        **options: Unpack[ResolveKeywords],
+        self, prompt: Prompt, *, schema: type[T], **options: Unpack[ClientKeywords]
     ) -> Reply[T]: ...
     @overload
     async def ask(
-        self,
-        prompt: Prompt | ResolvedRequest,
-        *,
-        schema: None = None,
-        tools: Functions = (),
-        **options: Unpack[ResolveKeywords],
+        self, prompt: Prompt | ResolvedRequest, *, schema: None = None, **options: Unpack[ClientKeywords]
     ) -> Reply[None]: ...
     @overload
     async def ask(
-        self,
-        prompt: Prompt,
-        *,
-        schema: Mapping[str, Any] | UnionType,
-        tools: Functions = (),
-        **options: Unpack[ResolveKeywords],
+        self, prompt: Prompt, *, schema: Mapping[str, Any] | UnionType, **options: Unpack[ClientKeywords]
     ) -> Reply: ...
     async def ask(
         self, prompt: Prompt | ResolvedRequest, *, schema: Any = None, tools: Functions = (), **options: Any

@@ -21,14 +21,40 @@ from openclaw_ipython.providers.lookup import refused_key_hint
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TypedDict
+
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.auth.resolver import Credential
-    from openclaw_ipython.chat.types import ChatRequest
+    from openclaw_ipython.chat.types import ChatRequest, Thinking
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.selection import Models, Target
     from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.providers import Providers
+    from openclaw_ipython.structured.tools import Functions
+
+    class ResolveKeywords(TypedDict, total=False):
+        """The keywords of `Client.resolve`."""
+
+        model: str | None
+        system: str | None
+        temperature: float | None
+        top_p: float | None
+        max_tokens: int | None
+        stream: bool
+        thinking: Thinking | None
+        images: Sequence[Any]
+        extra: Mapping[str, Any] | None
+        answer_schema: Mapping[str, Any] | None
+        cache: bool | None
+        notes: Sequence[str]
+        timeout: float | None
+
+    class ClientKeywords(ResolveKeywords, total=False):
+        """The keywords of `Client.ask` that do not change its type."""
+
+        tools: Functions
 
 
 _ABOUT_PICTURES = r"(?i)\b(image|picture|vision|multi-?modal)|image_url|mmproj"
