@@ -131,6 +131,18 @@ def test_functions_are_called_and_answers_become_objects():
         assert part in shown
 
 
+def test_an_assistant_looks_computes_and_plots():
+    shown = demo("--notebook", "assistant.ipynb")
+    for part in (
+        "→ variables({})  = pd: module pandas",
+        "means = penguins.groupby('species')['body_mass_g'].mean().sort_values()",
+        "✓ fits this kernel",
+        "Gentoo       5076.0",
+        "penguins has no attribute group_by (did you mean groupby",
+    ):
+        assert part in shown
+
+
 def test_a_table_is_put_into_objects_of_a_class():
     shown = demo("--notebook", "data.ipynb")
     for part in ("attached penguins", "Chinstrap    68  195.8 mm  3733.1 g", "['Gentoo', 'Adelie']"):

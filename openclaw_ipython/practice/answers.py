@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from openclaw_ipython.practice.assistance import next_step
 from openclaw_ipython.practice.completion_format import Call, Completion
 from openclaw_ipython.practice.samples import NOT_A_MODEL, sample_value
 
@@ -73,6 +74,8 @@ def squares(n: int) -> list[int]:
 
 def compose(prompt: ChatPrompt) -> Completion:
     """The answer to a prompt without a scripted answer."""
+    if (step := next_step(prompt)) is not None:
+        return step
     if prompt.tool_results:
         return _text_answer(_json(prompt) if prompt.wants_json else _about_results(prompt), prompt)
     calls = tuple(_calls(prompt))
