@@ -92,8 +92,6 @@ def _messages(request: ChatRequest, dialect: Dialect, family: Family) -> tuple[M
         messages = tuple(replace(m, reasoning="") if m.reasoning else m for m in messages)
     if dialect.dashscope and _ignores_parts(request):
         messages = tuple(replace(m, content=flatten(m.content)) for m in messages)
-    if dialect.needs_cache_marks:
-        messages = begin_with_marks(messages)
     return messages
 
 
@@ -176,8 +174,6 @@ def _format(
         thinks = fields.get("enable_thinking") is not False and fields.get("reasoning_effort") != "none"
         if thinks:
             return {}
-    if dialect.response_format == "object":
-        return {"response_format": {"type": "json_object"}}
     return {"response_format": {"type": "json_schema", "json_schema": dict(request.schema)}}
 
 
@@ -304,11 +300,3 @@ def with_tools_marked(extra: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(tools, list) or not tools or not isinstance(tools[-1], Mapping):
         return extra
     return {**extra, "tools": [*tools[:-1], {**tools[-1], "cache_control": CACHE_MARK}]}
-
-
-def begin_with_marks(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The messages, beginning with a marked system message, which is empty if there was none."""
-    first, *others = (
-        messages if messages and messages[0].role == "system" else (Message("system", ""), *messages)
-    )
-    return (first if has_cache_marks([first]) else with_cache_mark(first), *others)

@@ -9,6 +9,7 @@ Together, DeepSeek, Gemini and Model Studio (help "error-code") in public bug re
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
@@ -167,6 +168,18 @@ def _joined(contents: Iterable[Any]) -> Any:
     return [part for text in texts for part in text]
 
 
+def _short_call_ids(body: Body, _ours: Collection[str]) -> bool:
+    """Ids of tool calls of nine letters and digits, the only ones that Mistral's chat template takes."""
+    calls = [call for message in body["messages"] for call in message.get("tool_calls", ())]
+    answers = [message for message in body["messages"] if "tool_call_id" in message]
+    for holder, name in [
+        *((call, "id") for call in calls),
+        *((answer, "tool_call_id") for answer in answers),
+    ]:
+        holder[name] = hashlib.sha256(holder[name].encode("utf-8", "surrogatepass")).hexdigest()[:9]
+    return bool(calls or answers)
+
+
 def _without_tools(body: Body, _ours: Collection[str]) -> bool:
     """Without the functions, in the last round of a tool loop, which says `tool_choice: "none"`."""
     if body.get("tool_choice") != "none":
@@ -292,6 +305,7 @@ ADJUSTMENTS: tuple[Adjustment, ...] = (
         r"developer instruction is not enabled",
         _system_in_user, N_("{model} takes no system message: its text is in the question"), part="system",
     ),
+    Adjustment("short call ids", r"tool.?call.?id.{0,80}(length|a-z|alphanumeric)", _short_call_ids),
     Adjustment("tool_choice", r"tool_choice", _without_tools, _WITHOUT),
     *map(_sampling_option, ("temperature", "top_p")),
     Adjustment("cache marks", r"cache_control", _without_marks),

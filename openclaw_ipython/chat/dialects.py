@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec import Struct
@@ -23,28 +23,28 @@ class Dialect(Struct, frozen=True):
     """What one kind of host accepts.
 
     `thinking` is the syntax of its thinking options. `strict`: it knows no role `developer` and wants a single system
-    message in front. `dashscope`: it has DashScope's own fields and rules. `needs_cache_marks`: it refuses requests
-    that do not begin with a system message marked for its prompt cache. `response_format` is what it can hold an
-    answer to: a JSON schema, or any JSON object.
+    message in front. `dashscope`: it has DashScope's own fields and rules. `adjustments` are
+    the names of those in `chat.adjustments` that it is known to need, before it refuses anything.
     """
 
     name: str
     thinking: ThinkingSyntax = "effort"
     strict: bool = True
     dashscope: bool = False
-    needs_cache_marks: bool = False
-    response_format: Literal["schema", "object"] = "schema"
+    adjustments: frozenset[str] = frozenset()
 
+
+_ONLY_OBJECTS = frozenset({"json_object"})  # it holds an answer to any JSON object, not to a schema
 
 PLAIN = Dialect("", strict=False)
-PORTAL = Dialect("portal", "dashscope", dashscope=True, response_format="object")
+PORTAL = Dialect("portal", "dashscope", dashscope=True, adjustments=_ONLY_OBJECTS)
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
         PLAIN,
         PORTAL,
-        Dialect("dashscope", "dashscope", dashscope=True, response_format="object"),
-        Dialect("modelscope", "dashscope", response_format="object"),
+        Dialect("dashscope", "dashscope", dashscope=True, adjustments=_ONLY_OBJECTS),
+        Dialect("modelscope", "dashscope", adjustments=_ONLY_OBJECTS),
         Dialect("openrouter", "reasoning", strict=False),
         Dialect("fireworks", "effort"),
         Dialect("ollama", "effort"),
@@ -76,7 +76,7 @@ def dialect_for(base_url: str, declared: str = "", proxies: Iterable[str] = ()) 
     host = _host(base_url)
     if declared == "portal" and re.fullmatch(_PORTAL_HOST, host):
         # from April 2026 on the portal itself refused requests without the marks; other hosts seldom do
-        return replace(PORTAL, needs_cache_marks=True)
+        return replace(PORTAL, adjustments=_ONLY_OBJECTS | {"begins with a mark"})
     if declared:
         return DIALECTS.get(declared, PLAIN)
     if host and host in {_host(proxy) for proxy in proxies}:

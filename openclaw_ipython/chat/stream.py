@@ -112,7 +112,8 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
     ProtocolError; StreamBroken when the answer ends without a finish reason; UsageError when the
     request cannot be written as JSON; the errors of `auth`.
     """
-    sent = AdjustedRequest(request, at.host_memory.known(at.url, request.model), at.dialect.name)
+    known = at.dialect.adjustments | at.host_memory.known(at.url, request.model)
+    sent = AdjustedRequest(request, known, at.dialect.name)
     attempt = 0
     while True:
         failure = await _send(at, sent)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from openclaw_ipython.chat import token_estimate
+from openclaw_ipython.chat.adjustments import AdjustedRequest
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
 from openclaw_ipython.sanitize.text import safe_text, visible
@@ -87,6 +88,6 @@ def _shown(message: Message, known: Mapping[str, EncodedImage]) -> Iterator[str]
 
 def _fields(request: ResolvedRequest) -> dict[str, Any]:
     """The request fields that were asked for, and the fields of the host's dialect."""
-    chat = request.request
-    named = {"temperature": chat.temperature, "top_p": chat.top_p, "max_tokens": chat.max_tokens}
-    return {name: value for name, value in named.items() if value is not None} | dict(chat.extra)
+    body = AdjustedRequest(request.request, request.dialect.adjustments).body
+    usual = {"model", "messages", "stream", "stream_options"} - set(request.request.extra)
+    return {name: value for name, value in body.items() if name not in usual}

@@ -47,7 +47,9 @@ def question(dialect, model, stream):
 
 
 @given(
-    st.sampled_from([*DIALECTS.values(), PLAIN, replace(PORTAL, needs_cache_marks=True)]),
+    st.sampled_from(
+        [*DIALECTS.values(), PLAIN, replace(PORTAL, adjustments=frozenset({"begins with a mark"}))]
+    ),
     st.sampled_from(["coder-model", "qwen3.7-plus", "glm-5", "gpt"]),
     st.booleans(),
     st.lists(st.tuples(conversations, st.sampled_from([None, SCHEMA])), min_size=1, max_size=6),

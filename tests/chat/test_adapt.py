@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.chat.adapt import adapt
-from openclaw_ipython.chat.completions import encode
+from openclaw_ipython.chat.adjustments import AdjustedRequest
 from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, dialect_for
 from openclaw_ipython.chat.thinking import LEVELS, LOW_BUDGET, MEDIUM_BUDGET, family_of
 from openclaw_ipython.chat.types import ChatRequest, Message, ToolCall
@@ -23,7 +23,7 @@ def ask(model="qwen3.7-plus", messages=HI, **more):
 
 
 def body(request, dialect=DASHSCOPE, family=""):
-    return encode(adapt(request, dialect, family).request)
+    return AdjustedRequest(adapt(request, dialect, family).request, dialect.adjustments).body
 
 
 def extra(request, dialect=DASHSCOPE):
@@ -371,8 +371,7 @@ def test_each_host_has_its_own_response_format(name, model, kind):
 
 @pytest.mark.parametrize("model", ["qwen3.7-plus", "qwen3.8-max", "deepseek-v4-pro"])
 def test_dashscope_gets_a_response_format_without_thinking(model):
-    made = adapt(ask(model, schema=NAMED, thinking="off"), DASHSCOPE).request
-    assert made.extra["response_format"] == {"type": "json_object"}
+    assert body(ask(model, schema=NAMED, thinking="off"))["response_format"] == {"type": "json_object"}
     made = adapt(ask(model, schema=NAMED, thinking="on"), DASHSCOPE).request
     assert "response_format" not in made.extra
 

@@ -164,6 +164,17 @@ WORDS = {
         (422, b"Failed to deserialize the JSON body into the target type: messages[1].content: invalid type: null"),
         filled,
     ),
+    "vllm: mistral's tokenizer": (
+        {"messages": CALLED}, lambda body: "_" in body["messages"][1]["tool_calls"][0]["id"],
+        (400, {"object": "error", "message": "Tool call id was call_1 but must be a-z, A-Z, 0-9, with a length of 9.",
+               "type": "BadRequestError", "code": 400}),
+        lambda body: body["messages"][2]["tool_call_id"] == body["messages"][1]["tool_calls"][0]["id"],
+    ),
+    "mistral: tool call id": (
+        {"messages": CALLED}, lambda body: len(body["messages"][2]["tool_call_id"]) != 9,
+        (422, {"object": "error", "message": "Tool call id has to be defined: must have length 9", "code": "3280"}),
+        lambda body: body["messages"][2]["tool_call_id"].isalnum(),
+    ),
     # -- the system role
     "vllm: gemma's template": (
         {"messages": SYSTEM}, has_role("system"),

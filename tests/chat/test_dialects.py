@@ -2,6 +2,7 @@
 
 import pytest
 
+from openclaw_ipython.chat.adjustments import ADJUSTMENT_NAMES
 from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, Dialect, dialect_for
 
 DASHSCOPE = DIALECTS["dashscope"]
@@ -52,8 +53,13 @@ def test_the_providers_dialect_wins_over_its_address():
 
 
 def test_only_the_portal_itself_needs_cache_marks():
-    assert dialect_for("https://portal.qwen.ai/v1", "portal").needs_cache_marks
-    assert not dialect_for("http://127.0.0.1:8642/v1", "portal").needs_cache_marks
+    assert "begins with a mark" in dialect_for("https://portal.qwen.ai/v1", "portal").adjustments
+    assert "begins with a mark" not in dialect_for("http://127.0.0.1:8642/v1", "portal").adjustments
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name or "plain")
+def test_the_adjustments_of_a_dialect_are_in_the_table(dialect):
+    assert dialect.adjustments <= ADJUSTMENT_NAMES
 
 
 def test_a_dialect_is_a_value():
