@@ -301,11 +301,11 @@ class _MapCall(Struct, eq=False):
                     count = len(self.plan.images.missing)
                     results.notes.append(_("{count:,} rows without an image, asked without one", count=count))
                 returned = self._returned(results)
-            except OpenClawError as error:
-                client.explained(error, route)
+            except OpenClawError as raised:
+                error = client.explained(raised, route)
                 if results.tally.done:
                     error.args = (f"{error} · {self._progress_note(results)}",)
-                raise
+                raise error from None
             complete = (
                 not results.tally.errors
             )  # not before: the answers are kept if the table cannot be made

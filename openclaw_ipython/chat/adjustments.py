@@ -189,20 +189,6 @@ def _without_tools(body: Body, _ours: Collection[str]) -> bool:
     return True
 
 
-def _without_marks(body: Body, ours: Collection[str]) -> bool:
-    """Without the marks for a prompt cache."""
-    changed = False
-    for holder in [*body["messages"], {"content": body.get("tools")}] if "cache marks" in ours else ():
-        parts = holder.get("content")
-        if isinstance(parts, list) and any("cache_control" in part for part in parts):
-            plain = [{k: v for k, v in part.items() if k != "cache_control"} for part in parts]
-            holder["content"] = plain
-            changed = True
-            if parts is body.get("tools"):
-                body["tools"] = plain
-    return changed
-
-
 def _begins_with_mark(body: Body, _ours: Collection[str]) -> bool:
     """A system message with a mark for the prompt cache in front, which is empty if there was none."""
     first = body["messages"][0] if body["messages"] else {}
@@ -308,7 +294,6 @@ ADJUSTMENTS: tuple[Adjustment, ...] = (
     Adjustment("short call ids", r"tool.?call.?id.{0,80}(length|a-z|alphanumeric)", _short_call_ids),
     Adjustment("tool_choice", r"tool_choice", _without_tools, _WITHOUT),
     *map(_sampling_option, ("temperature", "top_p")),
-    Adjustment("cache marks", r"cache_control", _without_marks),
     Adjustment("begins with a mark", r"bad request", _begins_with_mark, dialect="portal"),
 )  # fmt: skip
 
@@ -375,9 +360,8 @@ class AdjustedRequest:
 def _added_fields(request: ChatRequest) -> frozenset[str]:
     """The fields of the body that this package added, and the properties of its own that it may take back."""
     fields = {"stream", "stream_options", "max_tokens", "temperature", "top_p"} - set(request.extra)
-    marks = {"cache marks"} if "X-DashScope-CacheControl" in request.headers else set()
     limit = {"own max_tokens"} if "max_tokens" in request.optional else set()
-    return frozenset(fields | request.optional | marks | limit)
+    return frozenset(fields | request.optional | limit)
 
 
 def _shown_name(name: str) -> str:

@@ -40,9 +40,9 @@ _INTERNAL_CODE = (
 _OVERDUE = r"(?i)access denied.{0,80}(overdue|good standing)"
 _PLAN_ONLY = r"(?i)only available for coding agents"
 _NO_SUCH_MODEL = (
-    r"(?i)\bmodel:? +[`'\"]?[\w./:@-]+[`'\"]? (is not supported|does not exist|is not found|not found|is not available)"
-    r"|\bmodel .{0,120}(does not exist|not found)|model not exist|(invalid|unknown|no such) model\b"
-    r"|is not a valid model"
+    r"(?i)\bmodel:? +([`'\"]?)[\w./:@-]+\1 (does not exist|(is )?not found)"
+    r"|\bmodel:? +([`'\"])[\w./:@-]+\4 is not supported|\bmodels/[\w.-]+ is not found|model not exist"
+    r"|(invalid|unknown|no such) model\b|is not a valid model"
 )
 _NO_SUCH_MODEL_CODES = {"model_not_found", "unknown_model", "invalid_model", "deploymentnotfound"}
 _TOO_LARGE = r"(?i)request too large"

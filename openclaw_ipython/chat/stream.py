@@ -21,12 +21,11 @@ from openclaw_ipython.chat.received import partial_kept
 from openclaw_ipython.chat.types import AdjustmentNotice, ChatEvent, ChatRequest, Notice
 from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_path, wrong_address
 from openclaw_ipython.errors import (
-    AuthError,
     LoginRequired,
     OpenClawError,
     ProtocolError,
-    QuotaExceeded,
     RateLimited,
+    RequestRejected,
     ServiceUnavailable,
     StreamBroken,
 )
@@ -159,7 +158,7 @@ def _is_loading(error: OpenClawError) -> bool:
 
 def _may_name_a_part(error: OpenClawError) -> bool:
     """Whether an error may be about a part of the request, whatever its status is."""
-    return not isinstance(error, (AuthError, RateLimited, QuotaExceeded))
+    return isinstance(error, (RequestRejected, ServiceUnavailable))
 
 
 async def _answer_to(

@@ -6,10 +6,11 @@ An entry ends after a week: hosts are updated. The file can be deleted.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from openclaw_ipython.chat.adjustments import ADJUSTMENT_NAMES, HostMemory
 from openclaw_ipython.errors import DocumentError
@@ -18,7 +19,8 @@ from openclaw_ipython.openclaw.files import FileChanged, Stamp, read_text, write
 LIFETIME = 7 * 86_400.0
 """Seconds for which an adjustment is made without being refused first."""
 
-_VERSION = 1
+_Hosts = dict[str, dict[str, dict[str, float]]]
+"""Address → model → name of an adjustment → when it was learned, in epoch seconds."""
 
 
 class StoredHostMemory(HostMemory):
@@ -40,56 +42,39 @@ class StoredHostMemory(HostMemory):
             self._loaded = True
             for host, models in self._read()[0].items():
                 for name, adjustments in models.items():
-                    super().learn(host, name, self._valid(adjustments))
+                    super().learn(host, name, adjustments)
         return super().known(url, model)
 
     def learn(self, url: str, model: str, names: Iterable[str]) -> None:
         """Remember that a request with these adjustments was accepted, here and in the file."""
-        new = set(names) - self.known(url, model)
-        if not new:
-            return
+        new = sorted(set(names) - self.known(url, model))
         super().learn(url, model, new)
-        with suppress(DocumentError):
-            self._store(url, model, new)
-
-    def _store(self, url: str, model: str, names: set[str]) -> None:
-        for _attempt in range(5):
+        for _attempt in range(5 if new else 0):
             hosts, stamp = self._read()
-            models = hosts.setdefault(url, {})
-            models[model] = {**models.get(model, {}), **dict.fromkeys(sorted(names), int(self._clock()))}
-            kept = {
-                host: found
-                for host, rows in hosts.items()
-                if (found := {name: row for name, row in rows.items() if self._valid(row)})
-            }
-            text = json.dumps({"version": _VERSION, "hosts": kept}, ensure_ascii=False, indent=1)
-            with suppress(FileChanged):
-                write_atomically(self._path, text, expect=stamp)
-                return
+            hosts.setdefault(url, {}).setdefault(model, {}).update(dict.fromkeys(new, self._clock()))
+            try:
+                write_atomically(self._path, json.dumps(hosts, ensure_ascii=False, indent=1), expect=stamp)
+            except FileChanged:
+                continue
+            except DocumentError:
+                pass
+            return
 
-    def _read(self) -> tuple[dict[str, dict[str, dict[str, Any]]], Stamp | None]:
-        try:
-            found = read_text(self._path)
-        except DocumentError:
-            return {}, None
-        if found is None:
-            return {}, None
-        text, stamp = found
-        try:
-            document = json.loads(text)
-            stored = document["hosts"] if document["version"] == _VERSION else {}
-            return {
-                host: {name: dict(row) for name, row in rows.items() if isinstance(row, Mapping)}
-                for host, rows in stored.items()
-            }, stamp
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            return {}, stamp  # written by hand or by a later release
-
-    def _valid(self, adjustments: Mapping[str, Any]) -> list[str]:
-        """The names of the adjustments that are known and have not ended."""
+    def _read(self) -> tuple[_Hosts, Stamp | None]:
+        """The entries that have not ended, and the stamp of the file."""
+        stored, stamp = None, None
+        hosts: _Hosts = {}
+        with suppress(DocumentError):
+            stored = read_text(self._path)
+        if stored is not None:
+            text, stamp = stored
+            with suppress(msgspec.MsgspecError, RecursionError):  # written by hand or by a later release
+                hosts = msgspec.json.decode(text, type=_Hosts)
         oldest = self._clock() - LIFETIME
-        return [
-            name
-            for name, at in adjustments.items()
-            if name in ADJUSTMENT_NAMES and isinstance(at, (int, float)) and at > oldest
-        ]
+        return {
+            url: {
+                model: {name: at for name, at in row.items() if name in ADJUSTMENT_NAMES and at > oldest}
+                for model, row in models.items()
+            }
+            for url, models in hosts.items()
+        }, stamp

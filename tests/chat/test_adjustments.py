@@ -272,11 +272,6 @@ WORDS = {
         openai("The reasoning_content is an intermediate result and cannot be used in the input", code=None),
         lambda body: len(body["messages"]) == 3,
     ),
-    "proxy before model studio: cache marks": (
-        {"messages": (Message("system", "long " * 1_000), *HI), "dialect": DIALECTS["dashscope"]},
-        lambda body: "cache_control" in json.dumps(body),
-        pydantic("messages", 0, "content", 0, "cache_control"), lambda body: len(body["messages"]) == 2,
-    ),
 }  # fmt: skip
 
 

@@ -198,6 +198,8 @@ def test_b11_a_fallback_answers_for_an_unknown_model(house, refusal):
         "This model's tool calling is not supported",
         "stream_options: the model does not support it",
         "model big: image input is not supported by this server",
+        "model streaming is not supported",
+        "the model could not read the picture: 404 page not found at https://pictures.example/1.png",
     ],
 )
 def test_other_refusals_about_a_model_are_not_about_its_name(house, words):

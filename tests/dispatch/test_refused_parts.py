@@ -180,7 +180,7 @@ def test_the_file_of_hosts_is_private_and_holds_no_prompt_and_no_key(picky, hous
     path = house.home.hosts
     assert path.stat().st_mode & 0o777 == 0o600
     text = path.read_text("utf-8")
-    assert list(json.loads(text)["hosts"]) == [CHATS]
+    assert list(json.loads(text)) == [CHATS]
     assert "secret" not in text
     assert KEY not in text
 
@@ -191,7 +191,7 @@ def test_the_file_of_hosts_is_private_and_holds_no_prompt_and_no_key(picky, hous
 def test_a_damaged_file_of_hosts_is_an_empty_one(picky, house, hosts):
     place = picky(when(has("stream_options"), pydantic("stream_options")))
     house.home.hosts.parent.mkdir(parents=True)
-    house.home.hosts.write_text(json.dumps({"version": 1, "hosts": hosts}) if hosts else "{")
+    house.home.hosts.write_text(json.dumps(hosts) if hosts else "{")
     assert len(place.ask()[1]) == 1
     memory = StoredHostMemory(house.home.hosts, house.clock)
     assert memory.known(CHATS, "any") == {"stream_options"}
