@@ -176,6 +176,7 @@ class Client:
             self._providers,
             runtime=self.runtime,
             http=self._open,
+            probe=self.probe,
         )
 
     async def scan(self) -> list[ScanResult]:

@@ -290,7 +290,7 @@ class Accounts:
         if grant.resource_url is None or provider.base_url_from is None:
             return provider.base_url, []
         offered = provider.base_url_from(grant.resource_url)
-        if self._is_trusted(provider, offered):
+        if offered == current or self._is_trusted(provider, offered):
             return offered, []
         return provider.base_url, [
             _("the service named an address outside its own hosts; the usual one is used")

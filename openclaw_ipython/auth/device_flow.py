@@ -18,18 +18,20 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from openclaw_ipython.auth.token_grant import DeviceEndpoints, TokenGrant, read_grant
+from openclaw_ipython.chat.http_errors import parse_error_body
 from openclaw_ipython.errors import (
     LoginDenied,
     LoginExpired,
     LoginUnavailable,
     OpenClawError,
     ProtocolError,
+    RateLimited,
     RefreshRejected,
+    RequestRejected,
     ServiceUnavailable,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.secrets import Secret, redact
-from openclaw_ipython.sanitize.text import visible
+from openclaw_ipython.sanitize.secrets import Secret
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEFAULT_INTERVAL = 5.0  # RFC 8628 §3.2: when `interval` is missing
@@ -37,6 +39,21 @@ SLOW_DOWN_SECONDS = 5.0  # RFC 8628 §3.5: every slow_down adds them to all late
 SHORTEST_INTERVAL, LONGEST_INTERVAL = 1.0, 60.0  # the interval of the service is limited to this range
 LONGEST_LIFETIME = 1800.0
 BAD_REPLIES = 4  # the flow ends after so many replies in a row that are not OAuth (HTML, 5xx)
+REQUESTS_FOR_A_CODE = 3  # a service that asks to wait is asked for a code so often
+REFRESH_WAIT = 5.0  # the longest wait for another try of a refresh, during which its lock is held
+
+_WAIT_STATUSES = frozenset({408, 429})
+_WAIT_CODES = frozenset(
+    {"temporarily_unavailable", "server_error", "rate_limit_exceeded", "too_many_requests"}
+)
+_ENDED_STATUSES = frozenset(
+    {404, 405, 410, 501, 504}
+)  # 504: what the Qwen portal has answered since it ended
+_ENDED_CODES = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
+_ENDED_WORDS = (
+    r"(?i)discontinued|deprecated|no longer (offered|available|supported)|not (offered|available|supported) any ?more|"
+    r"has (been )?(ended|retired|shut)"
+)
 
 
 # -- steps and their results ------------------------------------------------------------
@@ -124,11 +141,15 @@ Flow = Generator[Step, Any, TokenGrant]
 def device_flow(endpoints: DeviceEndpoints, pkce: Pkce, monotonic: Callable[[], float]) -> Flow:
     """Sign in by device code. `monotonic` gives seconds that never go back.
 
-    Raises LoginDenied, LoginExpired, LoginUnavailable, ServiceUnavailable, ProtocolError.
+    Raises LoginDenied, LoginExpired, LoginUnavailable, RateLimited, RequestRejected, ServiceUnavailable, ProtocolError.
     """
-    device_code, prompt, interval = _read_device(
-        endpoints, (yield Post(endpoints.device_url, _device_form(endpoints, pkce)))
-    )
+    for attempt in range(1, REQUESTS_FOR_A_CODE + 1):
+        first: FormReply | NoReply = yield Post(endpoints.device_url, _device_form(endpoints, pkce))
+        asked = _asked_to_wait(first, otherwise=DEFAULT_INTERVAL * attempt)
+        if asked is None or asked > LONGEST_INTERVAL or attempt == REQUESTS_FOR_A_CODE:
+            break
+        yield Wait(asked, _trying_on(first))
+    device_code, prompt, interval = _read_device(endpoints, first)
     yield Show(prompt)
     deadline = monotonic() + prompt.expires_in
     backoff = 0.0
@@ -153,21 +174,19 @@ def device_flow(endpoints: DeviceEndpoints, pkce: Pkce, monotonic: Callable[[], 
             case PollFailure(error, not_oauth, retry_after):
                 bad = bad + 1 if not_oauth else 0
                 if bad >= BAD_REPLIES:
-                    raise _not_offered(error)
+                    raise error if isinstance(reply, NoReply) else _final(reply, error)
                 backoff = min(
                     max(backoff * 2, interval), LONGEST_INTERVAL
                 )  # RFC 8628 §3.5: exponential, until the deadline
-                wait = Wait(
-                    max(backoff, min(retry_after or 0.0, LONGEST_INTERVAL)),
-                    _("{error}; trying on", error=error),
-                )
+                wait = Wait(max(backoff, retry_after or 0.0), _("{error}; trying on", error=error))
 
 
 def refresh_flow(token_url: str, client_id: str, refresh: Secret) -> Flow:
     """Exchange a refresh token for a new pair of tokens (RFC 6749 §6).
 
-    Raises RefreshRejected only for an OAuth error in JSON; for an HTML page or a failing server, which say nothing
-    about the token, ServiceUnavailable or ProtocolError.
+    A service that asks for a short wait is asked once more. Raises RefreshRejected only for an OAuth error in JSON; for
+    an HTML page, a wait or a failing server, which say nothing about the token, RateLimited, ServiceUnavailable or
+    ProtocolError.
     """
     form: dict[str, str | Secret] = {
         "grant_type": "refresh_token",
@@ -175,14 +194,19 @@ def refresh_flow(token_url: str, client_id: str, refresh: Secret) -> Flow:
         "client_id": client_id,
     }
     reply: FormReply | NoReply = yield Post(token_url, form)
+    asked = _asked_to_wait(reply, otherwise=1.0)
+    if asked is not None and asked <= REFRESH_WAIT:
+        yield Wait(asked, _trying_on(reply))
+        reply = yield Post(token_url, form)
     if isinstance(reply, NoReply):
         raise reply.error
     parsed = _json(reply.body)
     if reply.status == 200 and parsed is not None and "error" not in parsed:
         return read_grant(parsed)
-    if parsed is not None and reply.status in {400, 401} and isinstance(parsed.get("error"), str):
+    error = _error_of(reply)
+    if isinstance(error, RequestRejected) and reply.status in {400, 401} and error.code:
         raise RefreshRejected(_("the stored login is no longer accepted"), hint="%openclaw login --force")
-    raise _unusable(reply, parsed)
+    raise error
 
 
 class Pending(Struct, frozen=True):
@@ -200,12 +224,14 @@ class PollFailure(Struct, frozen=True):
 
 
 def read_poll(reply: FormReply | NoReply) -> TokenGrant | Pending | PollFailure:
-    """Read the reply to one poll. Raises LoginDenied, LoginExpired, and LoginUnavailable for other errors."""
+    """Read the reply to one poll.
+
+    Raises LoginDenied and LoginExpired; LoginUnavailable or RequestRejected, with the service's words, for other
+    refusals.
+    """
     if isinstance(reply, NoReply):
         return PollFailure(reply.error, not_oauth=False)
-    parsed = _json(reply.body)
-    if parsed is None:
-        return PollFailure(_unusable(reply, None), not_oauth=True, retry_after=reply.retry_after)
+    parsed = _json(reply.body) or {}
     code = parsed.get("error")
     if code == "slow_down":
         return Pending(slow_down=True)
@@ -215,15 +241,13 @@ def read_poll(reply: FormReply | NoReply) -> TokenGrant | Pending | PollFailure:
         raise LoginDenied(_("the sign-in was denied"), hint=_("%openclaw login starts a new one"))
     if code == "expired_token":
         raise _expired()
-    if reply.status >= 500 or (reply.status in {408, 429} and not isinstance(code, str)):
-        return PollFailure(
-            _unusable(reply, parsed), not_oauth=reply.status >= 500, retry_after=reply.retry_after
-        )
-    if reply.status == 200 and code is None:
+    if reply.status == 200 and parsed and code is None:
         return read_grant(parsed)
-    raise LoginUnavailable(
-        _("the service refused the sign-in: {reason}", reason=_reason(parsed)), hint="%openclaw help login"
-    )
+    error = _error_of(reply)
+    if isinstance(error, RequestRejected):
+        raise _final(reply, error)
+    waits = _asked_to_wait(reply, otherwise=0.0) is not None and reply.status < 500
+    return PollFailure(error, not_oauth=not waits, retry_after=reply.retry_after)
 
 
 # -- reading --------------------------------------------------------------------------------
@@ -236,8 +260,7 @@ def _read_device(
         raise reply.error
     parsed = _json(reply.body)
     if reply.status != 200 or parsed is None or "error" in parsed:
-        error = _unusable(reply, parsed)
-        raise _not_offered(error) if parsed is None or reply.status in {401, 403, 404, 410} else error
+        raise _final(reply, _error_of(reply))
     device_code = parsed.get("device_code")
     if not isinstance(device_code, str) or not device_code:
         raise ProtocolError(_("the sign-in service's answer has no usable device_code"))
@@ -303,33 +326,85 @@ def _json(body: bytes) -> dict[str, Any] | None:
     return parsed if isinstance(parsed, dict) else None
 
 
-def _unusable(reply: FormReply, parsed: dict[str, Any] | None) -> OpenClawError:
-    if reply.status >= 500:
+def _asked_to_wait(reply: FormReply | NoReply, *, otherwise: float) -> float | None:
+    """The seconds that the service asks to wait, `otherwise` if it names none; None if it does not ask for that."""
+    if isinstance(reply, NoReply):
+        return None
+    waits = reply.status in _WAIT_STATUSES or (reply.status >= 400 and reply.retry_after is not None)
+    if waits or (reply.status >= 400 and _code(_json(reply.body)) in _WAIT_CODES):
+        return otherwise if reply.retry_after is None else reply.retry_after
+    return None
+
+
+def _trying_on(reply: FormReply | NoReply) -> str:
+    return _("{error}; trying on", error=reply.error if isinstance(reply, NoReply) else _error_of(reply))
+
+
+def _error_of(reply: FormReply) -> ServiceUnavailable | RateLimited | ProtocolError | RequestRejected:
+    """The error of a reply that is neither tokens nor a step of the protocol, in the service's words."""
+    status, parsed = reply.status, _json(reply.body)
+    if 300 <= status < 400:
+        return ProtocolError(
+            _("the sign-in service redirects elsewhere ({status}); that is not followed", status=status),
+            hint=_("check the sign-in address"),
+            status=status,
+        )
+    details = parse_error_body(reply.body, {})
+    words = _words(parsed) or details.message[:200] or details.code or _("no reason given")
+    if status in _WAIT_STATUSES:
+        return RateLimited(
+            _("the sign-in service asks to wait ({status}): {reason}", status=status, reason=words),
+            retry_after=reply.retry_after,
+            hint=_("try again in {count} s", count=math.ceil(reply.retry_after))
+            if reply.retry_after
+            else _("try again in a moment"),
+            status=status,
+        )
+    code = _code(parsed)
+    if status >= 500 or code in _WAIT_CODES:
         return ServiceUnavailable(
-            _("the sign-in service failed ({status})", status=reply.status),
+            _("the sign-in service failed ({status})", status=status)
+            if details.html or not parsed
+            else _("the sign-in service failed ({status}): {reason}", status=status, reason=words),
             hint=_("try again later"),
-            status=reply.status,
+            status=status,
         )
     if parsed is None:
         page = b"<" in reply.body[:200]
         kind = _("a web page") if page else _("something that is not JSON") if reply.body else _("nothing")
         return ProtocolError(
-            _("the sign-in service answered {kind} ({status})", kind=kind, status=reply.status),
-            status=reply.status,
+            _("the sign-in service answered {kind} ({status})", kind=kind, status=status), status=status
         )
-    return LoginUnavailable(
-        _("the service refused the sign-in ({status}): {reason}", status=reply.status, reason=_reason(parsed))
+    return RequestRejected(
+        _("the service refused the sign-in ({status}): {reason}", status=status, reason=words),
+        hint="%openclaw help login",
+        status=status,
+        code=code,
     )
 
 
-def _reason(parsed: dict[str, Any]) -> str:
-    text = (
-        parsed.get("error_description") or parsed.get("error") or parsed.get("message") or "no reason given"
+def _code(parsed: dict[str, Any] | None) -> str:
+    """The code of an OAuth error, empty for none."""
+    code = (parsed or {}).get("error")
+    return code if isinstance(code, str) else ""
+
+
+def _words(parsed: dict[str, Any] | None) -> str:
+    """The description of an OAuth error (RFC 6749 §5.2), made harmless."""
+    text = (parsed or {}).get("error_description")
+    return (
+        parse_error_body(json.dumps({"error": text}).encode(), {}).message[:200]
+        if isinstance(text, str)
+        else ""
     )
-    return visible(redact(" ".join(str(text)[:2000].split())))[:200]
 
 
-def _not_offered(error: OpenClawError) -> OpenClawError:
+def _final(reply: FormReply, error: OpenClawError) -> OpenClawError:
+    """`error`, or LoginUnavailable where the reply means that the sign-in is not offered (any more)."""
+    page = _json(reply.body) is None and b"<" in reply.body[:200] and reply.status < 500
+    ended = page or reply.status in _ENDED_STATUSES or _code(_json(reply.body)) in _ENDED_CODES
+    if not ended and not re.search(_ENDED_WORDS, str(error)):
+        return error
     return LoginUnavailable(
         _("this sign-in does not seem to be offered any more: {error}", error=error),
         hint=_("use an API key or a local server: %openclaw help login"),

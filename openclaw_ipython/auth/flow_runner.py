@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from openclaw_ipython.auth.device_flow import DevicePrompt, Flow, FormReply, NoReply, Post, Show, Wait
+from openclaw_ipython.chat.http_errors import retry_after
 from openclaw_ipython.errors import ServiceUnavailable
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, Response, read_capped, service_error
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.token_grant import TokenGrant
 
 
-POST_SECONDS = 15.0
+POST_SECONDS = 15.0  # the longest silence
+EXCHANGE_SECONDS = 30.0  # the longest time for a request and all of its answer
 
 
 class Prompted(Struct, frozen=True):
@@ -75,10 +79,24 @@ async def post(step: Post, http: HttpClient, name: str) -> FormReply | NoReply:
     form = {key: value.reveal() if isinstance(value, Secret) else value for key, value in step.form.items()}
     headers = {"Accept": "application/json", "x-request-id": str(uuid.uuid4())}
     try:
-        async with aclosing(
-            await http.send("POST", step.url, data=form, headers=headers, idle=POST_SECONDS)
-        ) as response:
+        async with (
+            asyncio.timeout(EXCHANGE_SECONDS),
+            aclosing(
+                await http.send("POST", step.url, data=form, headers=headers, idle=POST_SECONDS)
+            ) as response,
+        ):
             return FormReply(response.status_code, await read_capped(response), _retry_after(response))
+    except TimeoutError:
+        return NoReply(
+            ServiceUnavailable(
+                _(
+                    "{name} did not end its answer within {seconds:.0f} s",
+                    name=name,
+                    seconds=EXCHANGE_SECONDS,
+                ),
+                hint=_("try again in a moment"),
+            )
+        )
     except HTTPError as error:
         return NoReply(service_error(error, name))
     except InvalidURL:
@@ -86,5 +104,9 @@ async def post(step: Post, http: HttpClient, name: str) -> FormReply | NoReply:
 
 
 def _retry_after(response: Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() and len(value) < 6 else None
+    """The wait that a response asks for, in seconds; a date counts from the date of the response."""
+    try:
+        sent = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        sent = 0.0  # any date is too far away then
+    return retry_after(response.headers, sent)

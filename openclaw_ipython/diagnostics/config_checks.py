@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -13,7 +14,7 @@ from openclaw_ipython.diagnostics.refusal_checks import check_refusals
 from openclaw_ipython.errors import ConfigError, OpenClawError
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.models.selection import APIS, COMPLETIONS
-from openclaw_ipython.net.urls import https_host, is_loopback
+from openclaw_ipython.net.urls import base_url_problem, is_unencrypted
 from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.keypaths import path_text
 from openclaw_ipython.sanitize.secrets import redact
@@ -240,16 +241,36 @@ def _check_plugins(facts: ConfigFacts) -> Iterator[Finding]:
 # -- base URLs -----------------------------------------------------------------------------
 
 
+def _tunnel(url: str) -> str:
+    """How the server at `url` is reached through SSH."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    host, port = parts.hostname or "HOST", parts.port or 80
+    return _(
+        "`{command}` in a terminal makes it {url} here",
+        command=f"ssh -L {port}:127.0.0.1:{port} {host}",
+        url=f"http://127.0.0.1:{port}{parts.path}",
+    )
+
+
 def _check_base_url(facts: ConfigFacts, provider_id: str) -> Iterator[Finding]:
     entry = facts.snapshot.config.provider(provider_id)
     where = path_text(("models", "providers", provider_id, "baseUrl"))
     url = entry.base_url if entry else None
     if url is None:  # the rules of OpenClaw state whether it is needed
         return
-    if https_host(url) is None and not is_loopback(url):
-        better = "https://" + url.partition("://")[2] if url.startswith("http://") else "https://…"
-        what = _("it is neither https nor on this machine, so no login is sent there")
+    provider = facts.providers.get(provider_id)
+    sign_in = provider is not None and provider.device_login is not None
+    if problem := base_url_problem(url, sign_in=sign_in):
+        rest = url.partition("://")[2] or url
+        better = "https://…" if "@" in rest or not url.isprintable() else f"https://{rest}"
+        what = _("it {problem}, so nothing is sent there; {tunnel}", problem=problem, tunnel=_tunnel(url))
         yield Finding("base-url", "error", what, where, f"%openclaw config set '{where}' {better}")
+    elif is_unencrypted(url):
+        what = _(
+            "it is not encrypted: others in that network can read the questions; {tunnel}",
+            tunnel=_tunnel(url),
+        )
+        yield Finding("base-url", "note", what, where, "")
     elif url.endswith("/"):
         what = _("it ends in a slash, from which some OpenClaw releases make a wrong address")
         fix = f"%openclaw config set '{where}' {url.rstrip('/')}"

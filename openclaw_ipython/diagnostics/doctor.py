@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.auth.advice import SignInAdvice
+    from openclaw_ipython.diagnostics.probe import ProbeResult
     from openclaw_ipython.models.selection import Models
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
@@ -33,7 +34,11 @@ REACH_SECONDS = 5.0
 
 
 class Doctor:
-    """Examines one home. `http` gives the client that `probe` uses; on `windows` file permissions are not checked."""
+    """Examines one home.
+
+    `http` gives the client for requests; `probe` asks one tiny question with each login. On `windows` file permissions
+    are not checked.
+    """
 
     def __init__(
         self,
@@ -45,6 +50,7 @@ class Doctor:
         *,
         runtime: Runtime,
         http: Callable[[], HttpClient],
+        probe: Callable[[], Awaitable[list[ProbeResult]]],
         windows: bool = os.name == "nt",
     ) -> None:
         self._store = store
@@ -54,17 +60,24 @@ class Doctor:
         self._providers = providers
         self._runtime = runtime
         self._http = http
+        self._probe = probe
         self._windows = windows
 
     async def examine(self, *, probe: bool = False) -> list[Finding]:
         """All findings, the worst first. A file that cannot be read is a finding, not an error.
 
-        With `probe` the services in use are asked whether they can be reached, without a login.
+        With `probe` the services in use are asked whether they can be reached, and one tiny question is asked with each
+        login.
         """
         found = self._findings()
         if probe:
             reached = await asyncio.gather(*(self._reach(*endpoint) for endpoint in self._endpoints()))
             found += [finding for finding in reached if finding is not None]
+            silent = {finding.where for finding in found if finding.check == "endpoint"}
+            try:
+                found += self._refusals(await self._probe(), silent)
+            except DocumentError:
+                pass  # a file that cannot be read is a finding already
         return worst_first(found)
 
     def _findings(self) -> list[Finding]:
@@ -114,6 +127,22 @@ class Doctor:
             except OpenClawError:
                 continue
         return list(found.items())
+
+    def _refusals(self, results: Sequence[ProbeResult], silent: set[str]) -> Iterator[Finding]:
+        """The findings for logins whose question was not answered, but for the addresses where nothing answers."""
+        endpoints = dict(self._endpoints())
+        for result in results:
+            if result.status in {"ok", "no_model"} or endpoints.get(result.provider) in silent:
+                continue
+            waits = result.status in {"rate_limit", "timeout"}
+            fix = f"%openclaw models auth add --provider {result.provider}"
+            provider = self._providers.get(result.provider)
+            if result.status != "auth":
+                fix = _("{command} shows the whole message", command=f"%%qwen {result.model}")
+            elif provider is not None and provider.local is None:
+                fix = self._advice.command(result.provider)
+            what = _("a question with it is refused: {error}", error=result.error)
+            yield Finding("probe", "warning" if waits else "error", what, result.label, fix)
 
     async def _reach(self, provider: str, base_url: str) -> Finding | None:
         """The finding for an address where nothing answers; any answer will do, and no login is sent."""

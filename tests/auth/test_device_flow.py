@@ -28,7 +28,9 @@ from openclaw_ipython.errors import (
     LoginUnavailable,
     OpenClawError,
     ProtocolError,
+    RateLimited,
     RefreshRejected,
+    RequestRejected,
     ServiceUnavailable,
 )
 from openclaw_ipython.sanitize.secrets import Secret
@@ -53,6 +55,7 @@ GRANT = {
     "resource_url": "portal.qwen.ai",
 }
 PENDING = FormReply(400, b'{"error": "authorization_pending"}')
+SLOW = b'{"message": "slow"}'
 SLOW_DOWN = FormReply(429, b'{"error": "slow_down"}')
 HTML = FormReply(504, b"<html>504 Gateway Time-out</html>")
 NETWORK = NoReply(ServiceUnavailable("cannot be reached"))
@@ -224,8 +227,14 @@ def test_pending_with_status_200_is_still_pending():
             FormReply(400, b'{"error": "invalid_client", "error_description": "no such client"}'),
             LoginUnavailable,
         ),
-        (FormReply(401, b'{"error": "invalid_grant"}'), LoginUnavailable),
-        (FormReply(400, b'{"error": 17}'), LoginUnavailable),
+        (FormReply(401, b'{"error": "invalid_grant"}'), RequestRejected),
+        (FormReply(400, b'{"error": 17}'), RequestRejected),
+        (FormReply(400, b'{"error": {"message": "odd"}}'), RequestRejected),
+        (
+            FormReply(400, b'{"error": "gone", "error_description": "This was discontinued."}'),
+            LoginUnavailable,
+        ),
+        (FormReply(400, b'{"error": "unsupported_grant_type"}'), LoginUnavailable),
     ],
 )
 def test_a_decision_of_the_service_ends_the_login_at_once(answer, error):
@@ -254,6 +263,80 @@ def test_retry_after_of_a_failing_service_is_honoured():
     person = Person(FormReply(503, b"{}", retry_after=30), ok(GRANT))
     person.run()
     assert person.waits == [2, 30]
+
+
+@pytest.mark.parametrize(
+    ("reply", "wait"),
+    [
+        (FormReply(429, SLOW, retry_after=7), 7),
+        (FormReply(429, b'{"error": "too_many_requests"}', retry_after=90), 90),
+        (FormReply(408, b""), 2),
+        (FormReply(429, b"null"), 2),
+        (FormReply(400, b'{"error": "temporarily_unavailable"}'), 2),
+        (FormReply(302, b""), 2),
+        (FormReply(204, b""), 2),
+        (FormReply(200, b"null"), 2),
+    ],
+)
+def test_a_poll_that_is_no_decision_is_followed_by_another_one(reply, wait):
+    person = Person(reply, ok(GRANT))
+    person.run()
+    assert person.waits == [2, wait]
+    assert person.reasons[1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "said"),
+    [
+        (FormReply(302, b""), ProtocolError, "redirects elsewhere"),
+        (FormReply(204, b""), ProtocolError, "answered nothing"),
+        (FormReply(200, b"null"), ProtocolError, "not JSON"),
+        (FormReply(500, b'{"message": "database"}'), ServiceUnavailable, "database"),
+        (FormReply(504, b""), LoginUnavailable, "any more"),
+        (FormReply(404, b"{}"), LoginUnavailable, "any more"),
+        (
+            FormReply(403, b'{"error": "region", "error_description": "not in your country"}'),
+            RequestRejected,
+            "country",
+        ),
+    ],
+)
+@pytest.mark.parametrize("place", ["device", "poll"])
+def test_what_a_service_answers_for_good_is_said_in_its_words_and_ended_only_for_what_means_it(
+    reply, error, said, place
+):
+    person = Person(device=reply) if place == "device" else Person(*[reply] * BAD_REPLIES)
+    with pytest.raises(error, match=said):
+        person.run()
+
+
+def test_requests_to_wait_are_borne_until_the_code_expires():
+    with pytest.raises(LoginExpired):
+        Person(*[FormReply(429, SLOW, retry_after=30)] * 100).run()
+
+
+@pytest.mark.parametrize(
+    ("replies", "waits"),
+    [
+        ([FormReply(429, SLOW, retry_after=2)], [2]),
+        ([FormReply(429, SLOW), FormReply(408, b"")], [5, 10]),
+        ([FormReply(503, b"", retry_after=3)], [3]),
+    ],
+)
+def test_a_code_is_asked_for_again_after_the_wait_that_the_service_wants(replies, waits):
+    person = Person(*replies[1:], ok(DEVICE), ok(GRANT), device=replies[0])
+    person.run()
+    assert person.waits == [*waits, 2]
+    assert all(person.reasons[: len(waits)])
+
+
+@pytest.mark.parametrize(
+    "replies", [[FormReply(429, SLOW, retry_after=600)], [FormReply(429, SLOW, retry_after=2)] * 3]
+)
+def test_a_code_that_has_to_be_waited_for_too_long_is_an_error_that_says_so(replies):
+    person = Person(*replies[1:], device=replies[0])
+    with pytest.raises(RateLimited, match="slow"):
+        person.run()
 
 
 def test_a_login_that_answers_only_web_pages_is_said_to_be_gone():
@@ -417,14 +500,53 @@ def test_whatever_the_first_answer_holds_only_safe_prompts_are_shown(changes):
 # -- refresh --------------------------------------------------------------------------------
 
 
-def refreshed(answer):
+def refreshed(*answers):
     flow = refresh_flow("https://chat.qwen.ai/token", "client-1", Secret("r-old"))
-    flow.send(None)
+    step, left, waits = flow.send(None), list(answers), []
     try:
-        flow.send(answer)
+        while True:
+            if isinstance(step, Wait):
+                waits.append(step.seconds)
+                step = flow.send(None)
+            else:
+                step = flow.send(left.pop(0))
     except StopIteration as done:
-        return done.value
-    raise AssertionError("the flow asked for more")
+        assert not left
+        return (done.value, waits) if waits else done.value
+
+
+@pytest.mark.parametrize(
+    ("reply", "wait"),
+    [
+        (FormReply(429, SLOW, retry_after=2), 2),
+        (FormReply(429, b""), 1),
+        (FormReply(408, b"{}"), 1),
+        (FormReply(503, b"<html>", retry_after=5), 5),
+        (FormReply(400, b'{"error": "temporarily_unavailable"}'), 1),
+    ],
+)
+def test_a_refresh_that_is_asked_to_wait_waits_and_tries_once_more(reply, wait):
+    grant, waits = refreshed(reply, ok(GRANT))
+    assert grant.access == Secret("a-1")
+    assert waits == [wait]
+
+
+@pytest.mark.parametrize(
+    ("replies", "error", "said"),
+    [
+        ([FormReply(429, SLOW, retry_after=90)], RateLimited, "slow"),
+        ([FormReply(429, b'{"error": {"message": "slow"}}', retry_after=90)], RateLimited, "slow"),
+        ([FormReply(429, SLOW)] * 2, RateLimited, "slow"),
+        ([FormReply(400, b'{"error": "server_error"}')] * 2, ServiceUnavailable, "server_error"),
+    ],
+)
+def test_a_wait_that_is_too_long_is_an_error_in_the_words_of_the_service(replies, error, said):
+    with pytest.raises(error, match=said) as caught:
+        refreshed(*replies)
+    assert "{" not in str(caught.value)
+    assert not isinstance(caught.value, AuthError)
+    if error is RateLimited:
+        assert caught.value.retry_after == replies[0].retry_after
 
 
 def test_a_refresh_brings_a_new_pair():

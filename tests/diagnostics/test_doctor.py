@@ -327,8 +327,8 @@ def test_requests_are_sent_with_probe_only(signed_in):
     assert len(signed_in.portal.requests) == before
     assert [f for f in examine(signed_in, probe=True) if f.check == "endpoint"] == []
     asked = signed_in.portal.requests[before:]
-    assert [request.path for request in asked] == ["/v1/models"]
-    assert all("authorization" not in {k.lower() for k in request.headers} for request in asked)
+    assert [request.path for request in asked] == ["/v1/models", "/v1/chat/completions"]
+    assert ["authorization" in {k.lower() for k in request.headers} for request in asked] == [False, True]
 
 
 def test_a_service_that_cannot_be_reached_is_found(signed_in):

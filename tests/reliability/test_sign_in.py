@@ -9,7 +9,7 @@ import pytest
 
 from openclaw_ipython.auth.device_flow import DeviceEndpoints, FormReply, Pkce, Post, Show, Wait, device_flow
 from openclaw_ipython.client import Client, Runtime
-from openclaw_ipython.errors import LoginUnavailable, OpenClawError, ProtocolError, ServiceError
+from openclaw_ipython.errors import OpenClawError, ProtocolError, RequestRejected, ServiceError
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
 
@@ -83,7 +83,7 @@ def test_the_words_of_a_refusal_are_short_without_secrets_and_printable(field):
     refusal = (
         {"error": "no_such_thing", field: HOSTILE_WORDS} if field != "message" else {"message": HOSTILE_WORDS}
     )
-    with pytest.raises(LoginUnavailable) as caught:
+    with pytest.raises(RequestRejected) as caught:
         carried_out(DEVICE, FormReply(400, json.dumps(refusal).encode()))
     said = str(caught.value)
     assert len(said) < 300

@@ -111,7 +111,14 @@ def _restart(session: Session) -> list[str]:
 # -- about ---------------------------------------------------------------------------------
 
 
-@command("doctor", JSON, Option(("--probe",), "also ask the services whether they can be reached"))
+@command(
+    "doctor",
+    JSON,
+    Option(
+        ("--probe",),
+        "also ask the services whether they can be reached, and one tiny question with each login",
+    ),
+)
 def doctor(session: Session, *, json: bool, probe: bool) -> View:
     """Look for what is wrong with files, logins and settings; each finding with the command that repairs it."""
     found = session.loop_thread.run(session.client.doctor.examine(probe=probe))

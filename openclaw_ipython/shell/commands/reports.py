@@ -14,8 +14,9 @@ from msgspec.structs import asdict
 
 from openclaw_ipython._version import __version__
 from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS
-from openclaw_ipython.errors import CheckFailed
+from openclaw_ipython.errors import CheckFailed, OpenClawError
 from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.shell.commands.usage import today
 from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, duration, short
@@ -72,7 +73,7 @@ def status(session: Session) -> dict[str, Any]:
     fallbacks = (*models.fallbacks(), *models.image_fallbacks())
     used = {ref.provider for ref in (default, image, *fallbacks) if ref}
     rows = accounts.profiles()
-    shown = sorted(used | {row.provider for row in rows})
+    shown = sorted(used | {row.provider for row in rows} | set(models.to_refresh()))
     providers = [_provider_status(session, provider, rows) for provider in shown]
     missing = [provider for provider in sorted(used) if accounts.credential(provider) is None]
     home = session.client.home
@@ -117,7 +118,16 @@ def _provider_status(session: Session, provider: str, rows: Sequence[ProfileRow]
         kind, detail = ("env" if credential.source.startswith("env") else "key"), credential.source
     labels = [row.profile_id for row in rows if row.provider == provider]
     effective = {"kind": kind, "detail": detail}
-    return {"provider": provider, "effective": effective, "profiles": {"labels": labels}}
+    try:
+        base_url = session.client.models.target(ModelRef(provider, "")).base_url
+    except OpenClawError:
+        base_url = None
+    return {
+        "provider": provider,
+        "baseUrl": base_url,
+        "effective": effective,
+        "profiles": {"labels": labels},
+    }
 
 
 def sign_in_command(session: Session, provider: str = "") -> str:
@@ -140,9 +150,7 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
         (_("aliases"), ", ".join(f"{a} → {r}" for a, r in report["aliases"].items()) or _("none")),
     ]
     facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
-    facts += [
-        (p["provider"], p["effective"]["detail"]) for p in auth["providers"] if not p["profiles"]["labels"]
-    ]
+    facts += [(p["provider"], _provider_line(p)) for p in auth["providers"]]
     facts += [
         (_("config"), short(Path(report["configPath"]))),
         (_("logins"), short(Path(auth["storePath"]))),
@@ -150,6 +158,12 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
     missing = auth["missingProvidersInUse"] or ([] if auth["providers"] else [""])
     commands = [(sign_in_command(session, provider), _("sign in")) for provider in missing]
     return FactsView(_("Models"), facts, commands)
+
+
+def _provider_line(provider: dict[str, Any]) -> str:
+    """The address of a provider, and the login that is used there, where that is no stored one."""
+    login = "" if provider["profiles"]["labels"] else provider["effective"]["detail"]
+    return " · ".join(filter(None, (login, provider["baseUrl"] or _("no address"))))
 
 
 def _profile_line(profile: dict[str, Any]) -> str:
