@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
 from msgspec import structs
@@ -189,6 +190,7 @@ class Client:
             self._providers,
             self.runtime,
             http=self._open(),
+            services=self.credential_import.found(Path.cwd()),
             retirement=self.advice.retirement,
         )
 

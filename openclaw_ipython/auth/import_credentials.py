@@ -25,6 +25,7 @@ from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.openclaw.files import read_text
 from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.providers import Provider, Providers
+from openclaw_ipython.providers.addresses import address_from
 from openclaw_ipython.providers.guesses import unlisted
 from openclaw_ipython.providers.lookup import provider_at
 from openclaw_ipython.sanitize.secrets import Secret, mask
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from openclaw_ipython.runtime.env import Runtime
 
 _DOTENV_LINE = r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)"
+OPENAI_COMPATIBLE = "openai-compatible"
+"""The provider for the address in OPENAI_BASE_URL."""
+
 _OPENAI_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_KEY", ("OPENAI_MODEL", "QWEN_MODEL"))
 
 
@@ -83,7 +87,7 @@ class CredentialImport:
         """Store the services, in order. Raises DocumentError and ConfigError as a login does."""
         outcomes = []
         for number, service in enumerate(services):
-            known = service.provider.id in self._providers
+            known = service.provider.id in self._providers and service.provider.local is None
             setup = KeySetup(
                 service.provider,
                 service.base_url,
@@ -126,7 +130,8 @@ class CredentialImport:
         if address is None or found is None:
             return
         model = next((m[1] for word in models if (m := _lookup(word, sources))), None)
-        yield from self._service(found, base_url, {"baseUrl": address[1], "id": model}, name)
+        row = {"baseUrl": address_from(address[1], 443), "id": model}
+        yield from self._service(found, base_url, row, name, otherwise=OPENAI_COMPATIBLE)
 
     def _from_variables(self) -> Iterator[ImportableService]:
         """The variables of the built-in providers, in the environment and in OpenClaw's `.env`."""
@@ -148,16 +153,29 @@ class CredentialImport:
         return (path, _dotenv(path)) if path else (None, {})
 
     def _service(
-        self, found: tuple[str, str], source: str, row: Mapping[str, Any], variable: str
+        self,
+        found: tuple[str, str],
+        source: str,
+        row: Mapping[str, Any],
+        variable: str,
+        *,
+        otherwise: str = "qwen-code",
     ) -> Iterator[ImportableService]:
-        """The service of a row, if it is usable. `found`: the file of the key (empty: the environment), and the key."""
+        """The service of a row, if it is usable. `found`: the file of the key (empty: the environment), and the key.
+
+        `otherwise` is the id of a provider at an address that no built-in one has.
+        """
         place, value = found
         url = str(row.get("baseUrl") or "").rstrip("/")
         key = Secret(value.strip())
         if not is_key(key) or base_url_problem(url):
             return
-        provider_id = provider_at(url, self._providers)
-        provider = self._providers.get(provider_id) or _custom_provider(provider_id, url, row)
+        provider_id = provider_at(url, self._providers) or otherwise
+        provider = self._providers.get(provider_id)
+        if provider is None or provider.local is not None:
+            custom = _custom_provider(provider_id, url, row)
+            models = {"models": custom.models, "default_model": custom.default_model}
+            provider = replace(provider, **models) if provider else custom
         named = variable if not place and re.fullmatch(VARIABLE, variable) else ""
         yield ImportableService(place or source, provider, url, key, named)
 

@@ -17,6 +17,7 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
+from openclaw_ipython.providers.addresses import default_address
 from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.suggestions import did_you_mean, suggest
@@ -94,7 +95,8 @@ class KeyLogins:
         if region:
             return chosen_address(provider, region)
         entry = entry_of(self._providers, self._store.load().config, {}, provider.id)
-        return ((entry.base_url if entry else None) or provider.base_url).rstrip("/")
+        found = entry.base_url if entry else None
+        return (found or default_address(provider, self._environ)).rstrip("/")
 
     def setup(self, provider: Provider, key: Secret | None, region: str | None) -> KeySetup:
         """The setup with `key`, or with the one in the environment. Raises UsageError, LoginRequired."""

@@ -18,6 +18,7 @@ from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.net.urls import is_loopback, is_private
 from openclaw_ipython.openclaw.config_view import ProviderEntry, is_marker
 from openclaw_ipython.openclaw.secret_refs import SecretRefs, variable_of
+from openclaw_ipython.providers.addresses import default_address
 from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.sanitize.secrets import Secret
 
@@ -154,7 +155,9 @@ class CredentialResolver:
         Nearby is on this machine or in a private network.
         """
         built_in = self._providers.get(provider_id)
-        base_url = (entry.base_url if entry else None) or (built_in.base_url if built_in else None)
+        base_url = entry.base_url if entry else None
+        if base_url is None and built_in is not None:
+            base_url = default_address(built_in, self._runtime.environ)
         without_login = built_in is None or built_in.local is not None
         return without_login and base_url is not None and (is_loopback(base_url) or is_private(base_url))
 

@@ -14,6 +14,7 @@ from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
 from openclaw_ipython.auth.device_flow import Pkce, device_flow
 from openclaw_ipython.auth.flow_runner import Granted, Prompted, Waiting, run_flow
 from openclaw_ipython.auth.key_login import KeyLogins, KeySetup
+from openclaw_ipython.chat.wrong_address import answering_base_url
 from openclaw_ipython.errors import (
     LoginRequired,
     LoginUnavailable,
@@ -26,7 +27,8 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
-from openclaw_ipython.net.urls import checked_base_url
+from openclaw_ipython.net.urls import checked_base_url, is_loopback
+from openclaw_ipython.providers.addresses import variable_key
 from openclaw_ipython.providers.lookup import refused_key_hint
 
 if TYPE_CHECKING:
@@ -168,9 +170,20 @@ class LoginService:
             hint = f"%openclaw login --provider {provider.id}"
             raise UsageError(_("{provider} is no server of this machine", provider=provider.id), hint=hint)
         address = checked_base_url(self._keys.address(provider, region), provider.id)
-        at = ModelsEndpoint(self._http(), address, BearerAuth(NoToken()), provider.label, provider)
+        named = variable_key(provider, address, self._runtime.environ)
+        stored = self._accounts.credential(provider.id) if region is None or is_loopback(address) else None
+        key = named[1] if named else stored.key if stored else None
+        advice = f"%openclaw models auth add --provider {provider.id}"
+        login = BearerAuth(NoToken() if key is None else FixedToken(key))
+        at = ModelsEndpoint(self._http(), address, login, provider.label, provider, advice)
         try:
             models = await fetch_models(at, self._today())
+        except RequestRejected:
+            # typed without /v1, or with more than the base URL
+            address = await answering_base_url(self._http(), address)
+            if not address:
+                raise
+            models = await fetch_models(replace(at, base_url=address), self._today())
         except ServiceUnavailable:
             raise ServiceUnavailable(
                 _("no {label} answers at {address}", label=provider.label, address=address),
@@ -180,7 +193,10 @@ class LoginService:
             raise ServiceUnavailable(
                 _("{label} has no model to chat with", label=provider.label), hint=_(local.start)
             )
-        return self._keys.record(KeySetup(provider, address, models=models, set_default=set_default))
+        setup = KeySetup(provider, address, models=models, set_default=set_default)
+        if named:
+            setup = replace(setup, key=named[1], in_place=True, variable=named[0])
+        return self._keys.record(setup)
 
     async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
         """As `list_models`; for a service without a list of models, the provider's own list."""
@@ -216,6 +232,11 @@ class LoginService:
         except RequestRejected as error:
             if error.status not in NO_LIST_STATUSES:
                 raise
+            if answering := await answering_base_url(self._http(), setup.base_url):
+                raise UsageError(
+                    _("{url} is no base URL; {answering} is", url=setup.base_url, answering=answering),
+                    hint=f"%openclaw login --provider {provider.id} --region {answering}",
+                ) from None
             return (_("the key could not be checked: this address has no list of models"),)
         if models and all(spec.id != provider.default_model for spec in models):
             return (

@@ -141,6 +141,8 @@ class Doctor:
                 fix = _("{command} shows the whole message", command=f"%%qwen {result.model}")
             elif provider is not None and provider.local is None:
                 fix = self._advice.command(result.provider)
+                anew = fix == f"%openclaw login --provider {result.provider}"
+                fix += " --force" if anew else ""
             what = _("a question with it is refused: {error}", error=result.error)
             yield Finding("probe", "warning" if waits else "error", what, result.label, fix)
 

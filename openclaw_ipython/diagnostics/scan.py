@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolver import provider_keys
+from openclaw_ipython.chat.http_errors import parse_error_body
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, read_capped
-from openclaw_ipython.openclaw.reading import read_object
-from openclaw_ipython.openclaw.settings import masked
-from openclaw_ipython.providers.lookup import provider_at
+from openclaw_ipython.providers.addresses import ServerAddress, local_addresses, owner_of
 from openclaw_ipython.sanitize.secrets import mask, redact
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
+    from openclaw_ipython.auth.import_credentials import ImportableService
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.paths import Home
     from openclaw_ipython.openclaw.store import Snapshot, Store
@@ -51,18 +52,6 @@ class ScanResult(Struct, frozen=True):
     models: tuple[str, ...] = ()
 
 
-class ServerAddress(Struct, frozen=True):
-    """The address of a local server of a provider."""
-
-    provider: str
-    base_url: str
-
-
-def usual_addresses(providers: Providers) -> tuple[ServerAddress, ...]:
-    """The default addresses of the known local servers."""
-    return tuple(ServerAddress(one.id, one.base_url) for one in providers.values() if one.local)
-
-
 async def scan(
     store: Store,
     accounts: Accounts,
@@ -71,15 +60,16 @@ async def scan(
     *,
     http: HttpClient,
     addresses: Sequence[ServerAddress] | None = None,
+    services: Sequence[ImportableService] = (),
     retirement: Callable[[str], str] = lambda provider_id: "",
 ) -> list[ScanResult]:
-    """Everything on this machine that can be used. `addresses` replaces the usual ones of local servers.
+    """Everything on this machine that can be used. `addresses` replaces those at which local servers are looked for.
     `retirement` is the sentence that a provider has ended its sign-in, or empty.
 
-    Raises DocumentError.
+    `services` are the credentials of other programs that can be imported. Raises DocumentError.
     """
     snapshot, home, environ = store.load(), store.home, runtime.environ
-    servers = usual_addresses(providers) if addresses is None else addresses
+    servers = local_addresses(providers, environ, snapshot.config) if addresses is None else addresses
 
     def is_usable(provider_id: str) -> bool:
         try:
@@ -87,16 +77,17 @@ async def scan(
         except OpenClawError:
             return False
 
+    keys = environment_keys(environ, providers, snapshot.config)
     return [
-        *await local_servers(http, servers, is_usable),
+        *await local_servers(http, servers, is_usable, providers=providers),
         *_without_ended(
             [
-                *environment_keys(environ, providers, snapshot.config),
+                *keys,
                 *qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock()),
             ],
             retirement,
         ),
-        *qwen_code_settings(home, environ, providers),
+        *importable(services, [key.name for key in keys]),
         *openclaw_home(home, snapshot),
     ]
 
@@ -113,35 +104,64 @@ def _without_ended(found: Sequence[ScanResult], retirement: Callable[[str], str]
 # -- local servers -------------------------------------------------------------------------
 
 
+class _Answer(Struct, frozen=True):
+    """What a server lists: the ids of its models, and the owner in its list. `wants_key`: it refused to list them."""
+
+    models: tuple[str, ...] = ()
+    owner: str = ""
+    wants_key: bool = False
+
+
 async def local_servers(
     http: HttpClient,
     addresses: Sequence[ServerAddress],
     is_usable: Callable[[str], bool],
     seconds: float = SECONDS,
+    *,
+    providers: Providers | None = None,
 ) -> list[ScanResult]:
-    """The servers that answer with a list of models, all asked at the same time.
+    """The servers that answer with a list of models, or that want a key for it, all asked at the same time.
 
-    `is_usable` says whether a provider can be used without setting it up.
+    `is_usable` says whether a provider can be used without setting it up. A server whose list names its kind counts as
+    that one of `providers`, whatever its port.
     """
-    answers = await asyncio.gather(*(_models_at(http, address, seconds) for address in addresses))
-    return [
-        _server(address, models, is_usable(address.provider))
-        for address, models in zip(addresses, answers, strict=True)
-        if models is not None
-    ]
+    answers = await asyncio.gather(*(_answer_at(http, address, seconds) for address in addresses))
+    found = []
+    for address, answer in zip(addresses, answers, strict=True):
+        if answer is None:
+            continue
+        owner = owner_of(answer.owner, providers) if providers is not None else None
+        is_own = providers is not None and address.provider not in providers
+        if owner is not None and owner != address.provider and not is_own:
+            address = ServerAddress(owner, address.base_url, is_default=False)  # noqa: PLW2901 - the right one
+        found.append(_server(address, answer, is_usable(address.provider)))
+    return found
 
 
-async def _models_at(http: HttpClient, address: ServerAddress, seconds: float) -> tuple[str, ...] | None:
-    """The ids of its models; None for no server, or one of another kind."""
+async def _answer_at(http: HttpClient, address: ServerAddress, seconds: float) -> _Answer | None:
+    """What a server answers; None for no server, or one of another kind."""
     try:
         async with (
             asyncio.timeout(seconds),
             aclosing(await http.send("GET", f"{address.base_url}/models", idle=seconds)) as response,
         ):
-            body = await read_capped(response, _MAX_LIST_BYTES) if response.is_success else b""
+            body = await read_capped(response, _MAX_LIST_BYTES)
     except (HTTPError, TimeoutError):
         return None
-    return model_ids(body)
+    if response.status_code in {401, 403}:
+        details = parse_error_body(body, response.headers)
+        return _Answer(wants_key=True) if re.search(r"key|auth", details.message, re.I) else None
+    models = model_ids(body) if response.is_success else None
+    return None if models is None else _Answer(models, _owner(body))
+
+
+def _owner(body: bytes) -> str:
+    """The first `owned_by` in a list of models."""
+    rows = json.loads(body).get("data") or []
+    return next(
+        (row["owned_by"] for row in rows if isinstance(row, dict) and isinstance(row.get("owned_by"), str)),
+        "",
+    )
 
 
 def model_ids(body: bytes) -> tuple[str, ...] | None:
@@ -158,12 +178,16 @@ def model_ids(body: bytes) -> tuple[str, ...] | None:
     return tuple(row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str))
 
 
-def _server(address: ServerAddress, models: tuple[str, ...], usable: bool) -> ScanResult:
+def _server(address: ServerAddress, answer: _Answer, usable: bool) -> ScanResult:
+    provider, models = address.provider, answer.models
+    region = "" if address.is_default else f" --region {address.base_url}"
     detail = _listed(models) if models else _("it has no model")
-    command = f"%openclaw login --provider {address.provider}"
-    if usable and models:
-        command = f"%%qwen {address.provider}/{models[0]}"
-    return ScanResult("local server", address.base_url, detail, command, address.provider, models)
+    command = f"%openclaw login --provider {provider}{region}"
+    if answer.wants_key:
+        detail, command = _("it wants a key"), f"%openclaw models auth add --provider {provider}"
+    elif usable and models and address.is_default:
+        command = f"%%qwen {provider}/{models[0]}"
+    return ScanResult("local server", address.base_url, detail, command, provider, models)
 
 
 def _listed(models: Sequence[str]) -> str:
@@ -213,49 +237,25 @@ def qwen_code_login(qwen_code: QwenCode, home: Home, config: ConfigView, now: fl
     return [ScanResult("Qwen Code", str(home.qwen_dir / "oauth_creds.json"), state, command, login.provider)]
 
 
-def qwen_code_settings(home: Home, environ: Mapping[str, str], providers: Providers) -> list[ScanResult]:
-    """The services in Qwen Code's `settings.json`. A file that cannot be read counts as none."""
-    path = home.qwen_dir / "settings.json"
-    settings = read_object(path)
-    variables, entries = settings.get("env"), settings.get("modelProviders")
-    keys = variables if isinstance(variables, Mapping) else {}
-    rows = entries.get("openai") if isinstance(entries, Mapping) else None
-    found: dict[str, ScanResult] = {}
-    for row in rows if isinstance(rows, list) else []:
-        if isinstance(row, Mapping) and isinstance(url := row.get("baseUrl"), str):
-            found.setdefault(url, _service(str(path), row, keys, environ, providers))
-    return list(found.values())
+def importable(services: Sequence[ImportableService], known: Sequence[str]) -> list[ScanResult]:
+    """The services that an import takes over, but for those with a key in one of the `known` variables."""
+    return [
+        _importable(service) for service in services if not service.variable or service.variable not in known
+    ]
 
 
-def _service(
-    path: str,
-    row: Mapping[str, Any],
-    keys: Mapping[str, Any],
-    environ: Mapping[str, str],
-    providers: Providers,
-) -> ScanResult:
-    """One service of `settings.json`. The command refers to its key and never copies it."""
-    url = str(row["baseUrl"]).rstrip("/")
-    variable, model = str(row.get("envKey") or ""), str(row.get("id") or "")
-    provider = provider_at(url, providers)
-    parts = [model, url]
-    if isinstance(key := keys.get(variable), str) and key:
-        parts.append(f"{variable} {masked(key, variable)}")
-    if variable and not environ.get(variable, "").strip():
-        parts.append(_("{variable} is not in the environment yet", variable=variable))
-    detail = " · ".join(redact(text) for text in parts if text)
+def _importable(service: ImportableService) -> ScanResult:
+    provider = service.provider
+    parts = [*(model.id for model in provider.models[:1]), service.base_url, service.shown_key]
+    kind: Kind = "key" if service.variable else "Qwen Code"
     return ScanResult(
-        "Qwen Code", path, detail, _command_to_add(provider, url, model, variable), provider, (model,)
+        kind,
+        service.variable or service.source,
+        " · ".join(redact(part) for part in parts),
+        f"%openclaw login --method import --provider {provider.id}",
+        provider.id,
+        tuple(model.id for model in provider.models),
     )
-
-
-def _command_to_add(provider: str, base_url: str, model: str, variable: str) -> str:
-    """The command that writes a provider entry, valid for every OpenClaw release."""
-    models = [{"id": model, "name": model}] if model else []
-    key = {"apiKey": f"${{{variable}}}"} if variable else {}
-    fields = {"baseUrl": base_url, **key, "api": "openai-completions", "models": models}
-    text = json.dumps(fields, ensure_ascii=False).replace("'", "\\u0027")
-    return f"%openclaw config set models.providers.{provider} '{text}'"
 
 
 def openclaw_home(home: Home, snapshot: Snapshot) -> list[ScanResult]:

@@ -17,6 +17,7 @@ from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
+from openclaw_ipython.providers.addresses import default_address
 from openclaw_ipython.providers.guesses import guessed, unlisted
 from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.providers.spec import Price, Source
@@ -347,7 +348,8 @@ class Models:
         built_in = self._providers.get(provider_id)
         catalog = {} if built_in else self._store.load().models_json
         entry = entry_of(self._providers, view, catalog, provider_id)
-        return (entry.base_url if entry else None) or (built_in.base_url if built_in else None)
+        found = entry.base_url if entry else None
+        return found or (default_address(built_in, view.environ) if built_in else None)
 
     def _listed(self, provider_id: str, view: ConfigView) -> tuple[ModelSpec, ...]:
         """The last list of the service at the address in use."""

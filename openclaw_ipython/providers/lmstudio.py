@@ -21,6 +21,7 @@ PROVIDER = Provider(
     local=LocalServer(
         1234,
         list_path="/api/v0/models",
+        owners=("organization_owner",),
         start=N_("load a model in LM Studio and start its server: `lms server start`"),
     ),
     dialect="lmstudio",

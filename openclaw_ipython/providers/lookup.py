@@ -45,11 +45,11 @@ def refused_key_hint(provider: Provider, base_url: str, others: Iterable[Provide
 
 
 def provider_at(url: str, providers: Mapping[str, Provider]) -> str:
-    """The id of the provider with this address, `qwen-code` for an unknown address."""
+    """The id of the provider with this address, empty for an unknown one."""
     for provider in providers.values():
         if url in {provider.base_url, *(region.base_url for region in provider.regions)}:
             return provider.id
-    return "qwen-code"
+    return ""
 
 
 def entry_of(

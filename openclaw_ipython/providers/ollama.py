@@ -20,6 +20,8 @@ PROVIDER = Provider(
     local=LocalServer(
         11434,
         detail_path="/api/show",
+        variable="OLLAMA_HOST",
+        owners=("library",),
         start=N_("start it with `ollama serve`, fetch a model with `ollama pull qwen3:8b`"),
     ),
     dialect="ollama",

@@ -112,12 +112,17 @@ class LocalServer(Struct, frozen=True):
 
     `list_path` answers GET with the models in more detail than `/models`; `detail_path` answers POST
     `{"model": id}` with the details of one model. `start` is a sentence on how to start the server with a model.
+    `variable` is the environment variable with its address, `key_variable` that with the key for that address, `owners`
+    what its list of models has in `owned_by`.
     """
 
     port: int
     list_path: str = ""
     detail_path: str = ""
     start: str = ""
+    variable: str = ""
+    key_variable: str = ""
+    owners: tuple[str, ...] = ()
 
 
 class Provider(Struct, frozen=True):

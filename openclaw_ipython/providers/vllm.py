@@ -17,7 +17,9 @@ PROVIDER = Provider(
     regions=(Region("local", N_("This machine"), "http://127.0.0.1:8000/v1"),),
     models=(),
     default_model="",
-    local=LocalServer(8000, start=N_("start it with a model: `vllm serve Qwen/Qwen3-8B`")),
+    local=LocalServer(
+        8000, owners=("vllm", "sglang"), start=N_("start it with a model: `vllm serve Qwen/Qwen3-8B`")
+    ),
     dialect="vllm",
     sources={"address": DOCS, "models": DOCS, "dialect": DOCS},
 )

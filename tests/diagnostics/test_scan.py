@@ -11,11 +11,10 @@ import pytest
 from openclaw_ipython.diagnostics.scan import (
     ServerAddress,
     environment_keys,
+    importable,
     local_servers,
     model_ids,
     qwen_code_login,
-    qwen_code_settings,
-    usual_addresses,
 )
 from openclaw_ipython.diagnostics.scan import (
     scan as scan_all,
@@ -137,8 +136,40 @@ def test_servers_are_asked_at_the_same_time_and_not_waited_for_long():
     assert asked[-1] == "all"
 
 
-def test_the_usual_addresses_are_those_of_the_known_local_servers():
-    assert usual_addresses(PROVIDERS) == (ServerAddress("ollama", "http://127.0.0.1:11434/v1"),)
+LLAMA = b'{"object": "list", "data": [{"id": "qwen.gguf", "owned_by": "llamacpp"}]}'
+KEY_WANTED = b'{"error": {"message": "Invalid API Key", "type": "authentication_error"}}'
+
+
+@pytest.mark.parametrize(
+    ("address", "status", "body", "usable", "found"),
+    [
+        # llama.cpp at vLLM's port is llama.cpp
+        (ServerAddress("vllm", "http://127.0.0.1:8000/v1"), 200, LLAMA, True,
+         ("llamacpp", "qwen.gguf", "%openclaw login --provider llamacpp --region http://127.0.0.1:8000/v1")),
+        (ServerAddress("llamacpp", "http://127.0.0.1:8080/v1"), 200, LLAMA, True,
+         ("llamacpp", "qwen.gguf", "%%qwen llamacpp/qwen.gguf")),
+        # an own entry stays one
+        (ServerAddress("mine", "http://127.0.0.1:8000/v1"), 200, LLAMA, True,
+         ("mine", "qwen.gguf", "%%qwen mine/qwen.gguf")),
+        # the default port, while the provider is configured elsewhere
+        (ServerAddress("ollama", "http://127.0.0.1:11434/v1", is_default=False), 200, MODELS, True,
+         ("ollama", "qwen3:8b, llava, c and 1 more",
+          "%openclaw login --provider ollama --region http://127.0.0.1:11434/v1")),
+        (ServerAddress("openai-compatible", "http://127.0.0.1:4000/v1"), 401, KEY_WANTED, True,
+         ("openai-compatible", "it wants a key", "%openclaw models auth add --provider openai-compatible")),
+        (ServerAddress("vllm", "http://127.0.0.1:8000/v1"), 401, b'{"error": "Unauthorized"}', True,
+         ("vllm", "it wants a key", "%openclaw models auth add --provider vllm")),
+    ],
+)  # fmt: skip
+def test_a_server_is_what_it_says_and_the_command_reaches_it(address, status, body, usable, found):
+    async def look():
+        transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
+        async with HttpClient(transport) as http:
+            return await local_servers(http, [address], lambda _: usable, providers=built_in())
+
+    (result,) = asyncio.run(look())
+    assert (result.provider, result.detail, result.command) == found
+    assert result.name == address.base_url
 
 
 # -- keys in the environment -------------------------------------------------------------------
@@ -187,42 +218,54 @@ SETTINGS = {
 }
 
 
-def test_the_services_of_qwen_codes_settings_are_found_once_each_with_masked_keys(home):
-    write(home, "settings.json", SETTINGS)
-    studio, own = qwen_code_settings(home, {}, PROVIDERS)
-    assert (studio.provider, own.provider) == ("studio", "qwen-code")
-    assert "STUDIO_KEY sk-mad…def" in studio.detail
-    assert "STUDIO_KEY is not in the environment yet" in studio.detail
-    assert '"apiKey": "${STUDIO_KEY}"' in studio.command
-    assert "apiKey" not in own.command
-    assert KEY not in repr((studio, own))
-    (again, _) = qwen_code_settings(home, {"STUDIO_KEY": KEY}, PROVIDERS)
-    assert "not in the environment" not in again.detail
+def services(house, folder):
+    return house.another().credential_import.found(folder)
 
 
-def test_the_command_for_a_service_writes_the_entry(house):
-    from openclaw_ipython.shell.parser import words
-
+def test_the_services_of_qwen_codes_settings_are_found_once_each_with_masked_keys(house, tmp_path):
     write(house.home, "settings.json", SETTINGS)
-    for found in qwen_code_settings(house.home, {}, PROVIDERS):
-        _, _, path, value = words(found.command.removeprefix("%openclaw "))
-        house.client.settings.set(str(path), str(value))
+    (studio,) = importable(services(house, tmp_path), [])
+    assert (studio.kind, studio.provider) == ("Qwen Code", "qwen-code")
+    assert studio.name.endswith("settings.json")
+    assert studio.detail == "big · https://studio.example/v1 · sk-mad…def"
+    assert KEY not in repr(studio)
+
+
+def test_a_key_of_the_environment_is_listed_once(house, tmp_path):
+    house.environ |= {"OPENROUTER_API_KEY": KEY}
+    found = services(house, tmp_path)
+    assert [service.variable for service in found] == ["OPENROUTER_API_KEY"]
+    assert importable(found, ["OPENROUTER_API_KEY"]) == []
+
+
+def test_the_command_for_a_service_imports_it(house, tmp_path, monkeypatch):
+    from openclaw_ipython.shell.login.keys import import_credentials
+
+    class Session:
+        client = house.another()
+
+        def show(self, view):
+            pass
+
+    monkeypatch.chdir(tmp_path)
+    write(house.home, "settings.json", SETTINGS)
+    house.environ |= {"OPENAI_BASE_URL": "https://llm.example/v1", "OPENAI_API_KEY": KEY, "OPENAI_MODEL": "m"}
+    for found in importable(services(house, tmp_path), []):
+        provider = found.command.removeprefix("%openclaw login --method import --provider ")
+        import_credentials(Session(), provider, set_default=False, yes=True)
     providers = house.config()["models"]["providers"]
-    assert providers["studio"] == {
-        "baseUrl": "https://studio.example/v1",
-        "apiKey": "${STUDIO_KEY}",
-        "api": "openai-completions",
-        "models": [{"id": "big", "name": "big"}],
-    }
-    assert providers["qwen-code"]["models"] == [{"id": "it's", "name": "it's"}]
+    assert providers["openai-compatible"]["apiKey"] == "${OPENAI_API_KEY}"
+    assert providers["openai-compatible"]["baseUrl"] == "https://llm.example/v1"
+    assert [model["id"] for model in providers["openai-compatible"]["models"]] == ["m"]
+    assert [model["id"] for model in providers["qwen-code"]["models"]] == ["big", "small"]
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"modelProviders": 3}', '{"modelProviders": {"openai": {}}}', "\0"]
 )
-def test_settings_that_cannot_be_read_count_as_none(home, text):
-    write(home, "settings.json", text)
-    assert qwen_code_settings(home, {}, PROVIDERS) == []
+def test_settings_that_cannot_be_read_count_as_none(house, tmp_path, text):
+    write(house.home, "settings.json", text)
+    assert importable(services(house, tmp_path), []) == []
 
 
 def test_without_a_login_of_qwen_code_there_is_no_result(home):

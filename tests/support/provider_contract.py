@@ -42,7 +42,8 @@ class ProviderContract:
 
     def test_its_ids_can_be_typed_and_are_nobody_elses(self, providers, provider):
         taken = [name for p in providers.values() for name in (p.id, *p.aliases)]
-        assert all(re.fullmatch(r"[a-z0-9-]+", name) for name in (provider.id, *provider.aliases))
+        assert re.fullmatch(r"[a-z0-9-]+", provider.id)
+        assert all(re.fullmatch(r"[a-z0-9.-]+", name) for name in provider.aliases)
         assert len(taken) == len(set(taken))
 
     def test_its_addresses_are_safe_to_send_a_key_to(self, provider):

@@ -235,7 +235,8 @@ def import_credentials(session: Session, provider: str | None, *, set_default: b
     """
     found = session.client.credential_import.found(Path.cwd())
     if provider is not None:
-        wanted = session.client.models.checked_provider(provider)
+        ids = {service.provider.id for service in found}
+        wanted = provider if provider in ids else session.client.models.checked_provider(provider)
         found = [service for service in found if service.provider.id == wanted]
     if not found:
         raise UsageError(_("nothing to import was found"), hint=_("%openclaw models scan shows what is here"))
