@@ -67,7 +67,8 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
     SchemaMismatch, and the errors of a request. An interrupt ends the request or function that runs.
     """
     rounds = CellRounds(session, options)
-    if (options.tools or options.assist) and not options.yes and not session.front.can_answer():
+    asks = options.assist or any(name != NOTEBOOK for name in options.tools or ())
+    if asks and not options.yes and not session.front.can_answer():
         raise UsageError(
             _("no person can be asked here before a function runs"),
             hint=_("--yes runs them without asking"),

@@ -137,7 +137,7 @@ def test_secrets_in_values_are_not_sent(notebook):
 
 def test_tools_notebook_only_looks(notebook):
     notebook.portal.calls("describe", {"name": "numbers"}).says("I see.")
-    cell = notebook.run("%%qwen --tools notebook\nlook")
+    cell = notebook.run("%%qwen --tools notebook\nlook", attended=False)
     assert not cell.ename, cell.traceback
     assert "[3, 1, 2]" in told(notebook)[0]
     offered = {tool["function"]["name"] for tool in notebook.chats()[0].json()["tools"]}
