@@ -23,7 +23,7 @@ from openclaw_ipython.dispatch.host_memory import StoredHostMemory
 from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions
 from openclaw_ipython.dispatch.resolve import RequestResolver, messages_of
 from openclaw_ipython.dispatch.send import Sender
-from openclaw_ipython.errors import UsageError
+from openclaw_ipython.errors import OpenClawError, UsageError, without_locals
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.catalog import ModelCatalog
 from openclaw_ipython.models.selection import Models
@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.diagnostics.probe import ProbeResult
     from openclaw_ipython.diagnostics.scan import ScanResult
     from openclaw_ipython.dispatch.resolve import ClientKeywords, ResolveKeywords
-    from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.catalog import RefreshedModels
     from openclaw_ipython.openclaw.settings import Settings
     from openclaw_ipython.sanitize.secrets import Secret
@@ -289,9 +288,12 @@ class Client:
         else:
             resolved = prompt if isinstance(prompt, ResolvedRequest) else self.resolve(prompt, **options)
             events = self._answer(resolved)
-        async with aclosing(events):
-            async for event in events:
-                yield event
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        except OpenClawError as error:
+            raise without_locals(error)  # noqa: B904 - the same error
 
     @overload
     async def ask(

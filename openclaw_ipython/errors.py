@@ -30,7 +30,9 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
+from typing import Any
 
 
 class OpenClawError(Exception):
@@ -234,3 +236,27 @@ class UsageError(OpenClawError):
     def __init__(self, message: str, *, suggestions: tuple[str, ...] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.suggestions = suggestions
+
+
+# -- what errors and objects hold ------------------------------------------------------------
+
+
+def without_locals(error: BaseException) -> BaseException:
+    """`error` and the errors that led to it, with the local variables of their finished frames cleared.
+
+    They would keep keys and whole bodies of answers alive, and show them to debuggers. The traceback stays.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [one.__cause__, one.__context__]
+    return error
+
+
+def hidden_fields(self: object) -> list[tuple[str, Any]]:
+    """The `__rich_repr__` of a Struct whose `repr` leaves out its fields: rich would show all of them."""
+    return []

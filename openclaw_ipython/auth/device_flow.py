@@ -29,6 +29,7 @@ from openclaw_ipython.errors import (
     RefreshRejected,
     RequestRejected,
     ServiceUnavailable,
+    hidden_fields,
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import Secret
@@ -91,6 +92,8 @@ class FormReply(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"FormReply({self.status}, {len(self.body)} bytes)"  # the body may hold tokens
+
+    __rich_repr__ = hidden_fields
 
 
 class NoReply(Struct, frozen=True):

@@ -17,7 +17,7 @@ from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.chat.adjustments import HostMemory
 from openclaw_ipython.chat.stream import ChatEndpoint
-from openclaw_ipython.errors import LoginRequired, OpenClawError
+from openclaw_ipython.errors import LoginRequired, OpenClawError, hidden_fields
 from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -80,6 +80,8 @@ class Chunk(Struct, frozen=True, eq=False):
     def __repr__(self) -> str:  # schedulers log the arguments of calls
         return f"Chunk({len(self.requests)} requests for {self.name})"
 
+    __rich_repr__ = hidden_fields
+
 
 class ChunkResult(Struct, frozen=True, eq=False):
     """The results of a chunk: a reply or an error for each request, None for one that was not sent.
@@ -104,6 +106,8 @@ class ChunkResult(Struct, frozen=True, eq=False):
 
     def __repr__(self) -> str:
         return f"ChunkResult({len(self.results)} results)"
+
+    __rich_repr__ = hidden_fields
 
 
 def run_chunk(chunk: Chunk) -> ChunkResult:

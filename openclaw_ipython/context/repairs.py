@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from openclaw_ipython.context.blocks import fenced, omission
 from openclaw_ipython.context.value_text import traceback_text, value_text
+from openclaw_ipython.errors import hidden_fields
 from openclaw_ipython.i18n import CHINESE
 from openclaw_ipython.sanitize.secrets import redact
 
@@ -62,6 +63,8 @@ class FailurePrompt(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(prompt={self.prompt!r})"  # without the secrets in `masked`
+
+    __rich_repr__ = hidden_fields
 
     def unmask(self, code: str) -> str:
         """`code` from the answer, with the original lines in place of the masked ones."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.errors import DocumentError, hidden_fields
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import ConfigView, resolve_references
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Document, Edit, Json5Error, same
@@ -42,6 +42,8 @@ class PendingWrite(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"PendingWrite({self.path})"
 
+    __rich_repr__ = hidden_fields
+
 
 class ConfigFile(Struct, frozen=True):
     """The configuration of a home, and the file that changes of it are written to.
@@ -59,6 +61,8 @@ class ConfigFile(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"ConfigFile({self.path})"
+
+    __rich_repr__ = hidden_fields
 
     @property
     def value(self) -> Any:

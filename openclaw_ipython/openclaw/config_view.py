@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from openclaw_ipython.errors import hidden_fields
 from openclaw_ipython.openclaw.json5.parse import member_at
 from openclaw_ipython.sanitize.secrets import Secret
 
@@ -94,6 +95,8 @@ class ConfigView(Struct, frozen=True, eq=False, dict=True):
 
     def __repr__(self) -> str:
         return "ConfigView(…)"  # there may be keys in it
+
+    __rich_repr__ = hidden_fields
 
     def get(self, path: tuple[str, ...]) -> Any:
         """The value at a path, references resolved; None where there is none."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from openclaw_ipython.errors import hidden_fields
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, member_at
 from openclaw_ipython.sanitize.secrets import Secret
 
@@ -41,6 +42,8 @@ class StoredProfile(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"StoredProfile({self.id!r}, {self.type!r}, {self.provider!r}, expires={self.expires})"
+
+    __rich_repr__ = hidden_fields
 
     def secret(self, environ: Mapping[str, str]) -> Secret | None:
         """What requests send: access token, token or key; a reference is looked up in the environment."""

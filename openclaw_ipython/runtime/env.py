@@ -10,6 +10,8 @@ from random import random as _random
 
 from msgspec import Struct
 
+from openclaw_ipython.errors import hidden_fields
+
 
 class Runtime(Struct, frozen=True):
     """The environment, the clocks and the sources of randomness of a client.
@@ -27,3 +29,5 @@ class Runtime(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "Runtime(…)"  # the environment holds keys
+
+    __rich_repr__ = hidden_fields

@@ -19,6 +19,8 @@ from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from openclaw_ipython.errors import without_locals
+
 T = TypeVar("T")
 
 TICK = 0.2  # seconds; the longest time without a batch, empty if nothing has come
@@ -156,7 +158,7 @@ class Batches(Generic[T]):
                     yield batch
                 if over:
                     if self._error is not None:
-                        raise self._error
+                        raise without_locals(self._error)
                     return
                 if batch:
                     wait(self._over, self._interval)

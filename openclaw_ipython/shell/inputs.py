@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from openclaw_ipython.chat.types import Message
+from openclaw_ipython.errors import hidden_fields
 
 if TYPE_CHECKING:
     from openclaw_ipython.client import Prompt
@@ -32,6 +33,8 @@ class CellPrompt(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return "CellPrompt(…)"  # it holds the text of files
+
+    __rich_repr__ = hidden_fields
 
 
 def compose_prompt(session: Session, options: AskOptions, text: str) -> CellPrompt:

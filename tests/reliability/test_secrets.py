@@ -3,12 +3,17 @@
 import ast
 import asyncio
 import gc
+import importlib
 import pickle
+import traceback
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import openclaw_ipython
+import openclaw_ipython as oc
+from openclaw_ipython.errors import hidden_fields
 
 pytestmark = pytest.mark.slow
 
@@ -47,12 +52,73 @@ def test_no_object_of_ours_shows_a_secret(used):
         module = str(type(thing).__module__)
         if module.startswith("openclaw_ipython.") and not module.startswith("openclaw_ipython.practice"):
             shown += [repr(thing), str(thing)]
+            if hasattr(thing, "__rich_repr__"):
+                shown.append(repr(list(thing.__rich_repr__())))
             if hasattr(thing, "__dict__"):
                 shown.append(repr(vars(thing)))
     assert len(shown) > 30
     everything = "\n".join(shown)
     for secret in used.secrets:
         assert secret not in everything
+
+
+def locals_of(error):
+    """The values of the local variables in the frames of an error and of the errors before it."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if Path(frame.f_code.co_filename).is_relative_to(PACKAGE):
+                yield from frame.f_locals.values()
+        error = error.__cause__ or error.__context__
+
+
+def in_a_loop(house):
+    async def ask():
+        async with house.client as client:
+            await client.ask("hi")
+
+    asyncio.run(ask())
+
+
+def by_ask(house):
+    oc.ask("hi", client=house.client)
+
+
+def by_map(house):
+    oc.map(["hi"], client=house.client, on_error="raise", progress=False, table=False)
+
+
+@pytest.mark.parametrize("ask", [in_a_loop, by_ask, by_map])
+@pytest.mark.parametrize("status", [400, 200])
+def test_what_a_service_echoes_stays_in_no_frame(house, ask, status):
+    asyncio.run(house.login(house.another()))
+    (profile,) = house.profiles().values()
+    secret = profile["access"]
+    house.portal.fails_next("completions", status, f"{secret} " * 100_000, times=None)
+    with pytest.raises(oc.OpenClawError) as caught:
+        ask(house)
+    values = list(locals_of(caught.value))
+    assert not [v for v in values if isinstance(v, (str, bytes)) and len(v) > 10_000]
+    assert secret not in "".join(map(repr, values))
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+def test_no_object_shows_more_to_rich_than_to_repr(house):
+    for name in ("AWS_KEY", "ALL"):
+        assert name not in repr(list(house.client.runtime.__rich_repr__()))
+    for cls in every_struct():
+        if "__repr__" in vars(cls):
+            assert cls.__rich_repr__ is hidden_fields, cls
+
+
+def every_struct():
+    for path in SOURCES:
+        if not path.name.startswith("__") and "practice" not in path.parts:
+            importlib.import_module(".".join(path.with_suffix("").relative_to(PACKAGE.parent).parts))
+    waiting = [msgspec.Struct]
+    while waiting:
+        waiting += (found := waiting.pop()).__subclasses__()
+        if found.__module__.startswith("openclaw_ipython."):
+            yield found
 
 
 def test_a_client_is_not_pickled_with_its_logins(used):

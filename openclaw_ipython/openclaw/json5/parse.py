@@ -18,6 +18,8 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
+from openclaw_ipython.errors import hidden_fields
+
 MAX_DEPTH = 200
 """Objects and lists inside one another; no configuration comes near it."""
 
@@ -57,6 +59,8 @@ class Edit(Struct, frozen=True):
     def __repr__(self) -> str:
         return f"Edit({self.path!r})"  # the value may be a token
 
+    __rich_repr__ = hidden_fields
+
 
 class Document(Struct, frozen=True):
     """A parsed text. `value` is plain Python; of duplicate keys the last counts, as in JavaScript."""
@@ -66,6 +70,8 @@ class Document(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"Document({len(self.text)} characters)"
+
+    __rich_repr__ = hidden_fields
 
 
 def parse(text: str) -> Document:
@@ -124,6 +130,8 @@ class Node(Struct, eq=False):
 
     def __repr__(self) -> str:
         return f"Node({self.start}, {self.end})"
+
+    __rich_repr__ = hidden_fields
 
 
 _SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
