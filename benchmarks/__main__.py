@@ -105,6 +105,8 @@ def _rows(place: Workspace, options: argparse.Namespace) -> tuple[list[Row], dic
     seconds = 60.0 if options.full else options.seconds
     measures = Measures()
     measures.install_size()
+    for _ in range(options.runs):
+        measures.code_check()
     _say("a pair that is not counted, to fill caches")
     with place.pair() as pair:
         warm_up(pair)

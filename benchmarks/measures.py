@@ -9,7 +9,7 @@ from statistics import median
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from benchmarks import tasks
+from benchmarks import code_check, tasks
 from benchmarks.implementations import CERTIFIED, HAND, OURS, Implementation
 from benchmarks.install_size import added_distributions
 from benchmarks.kernels import Kernel
@@ -80,11 +80,22 @@ class Measures:
         self.map_cpu = Row("oc.map, 64 at once: CPU of an item", "ms", 2)
         self.map_more_rate = Row("oc.map, 256 at once: share of the ideal rate", "", 0.75, at_least=True)
         self.map_more_cpu = Row("oc.map, 256 at once: CPU of an item", "ms")
+        self.check_p95 = Row("check of a cell of code, warm: 95th percentile", "ms", 10)
+        self.check_median = Row("check of a cell of code, warm: median", "ms")
         self.packages = Row("install: distributions added", "", 13)
         self.megabytes = Row("install: MiB added", "MiB", 15)
 
     def __iter__(self) -> Iterator[Row]:
         return (row for row in vars(self).values() if row.ours)
+
+    # -- in this process --
+
+    def code_check(self) -> None:
+        """The check of every right cell of the corpus."""
+        if code_check.available():
+            middle, high = code_check.milliseconds()
+            self.check_median.add(middle)
+            self.check_p95.add(high)
 
     # -- in a fresh pair of kernels --
 

@@ -1,0 +1,36 @@
+"""The time that the check of a cell takes: every right cell of the corpus, warm, in this process."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+SUPPORT = Path(__file__).resolve().parents[1] / "tests" / "support"
+
+
+def available() -> bool:
+    """Whether the libraries are installed that the corpus is about."""
+    from importlib.util import find_spec
+
+    return all(find_spec(name) is not None for name in ("matplotlib", "pandas", "polars", "sklearn"))
+
+
+def milliseconds() -> tuple[float, float]:
+    """The median and the 95th percentile, each cell checked once before."""
+    sys.path.insert(0, str(SUPPORT))
+    import codecheck_corpus as corpus
+
+    from openclaw_ipython.codecheck.checker import check
+
+    names = corpus.namespace()
+    cells = [cell.code for name in ("first_right", "second_right") for cell in corpus.cells(name)]
+    taken = []
+    for warm in (False, True):
+        for code in cells:
+            began = time.perf_counter()
+            check(code, names)
+            if warm:
+                taken.append(1000 * (time.perf_counter() - began))
+    taken.sort()
+    return taken[len(taken) // 2], taken[len(taken) * 95 // 100]
