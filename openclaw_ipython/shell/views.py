@@ -13,6 +13,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from openclaw_ipython.errors import hidden_fields
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import safe_text
 
@@ -36,6 +37,8 @@ class View(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return self.text()
+
+    __rich_repr__ = hidden_fields
 
 
 class MessageView(View, frozen=True):

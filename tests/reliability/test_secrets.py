@@ -117,7 +117,7 @@ def every_struct():
     waiting = [msgspec.Struct]
     while waiting:
         waiting += (found := waiting.pop()).__subclasses__()
-        if found.__module__.startswith("openclaw_ipython."):
+        if found.__module__.startswith("openclaw_ipython.") and ".practice." not in found.__module__:
             yield found
 
 

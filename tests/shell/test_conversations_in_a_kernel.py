@@ -318,3 +318,25 @@ def test_names_of_conversations_are_completed(asked):
 @pytest.mark.parametrize("name", ["''", "x" * 100, "'a\tb'"])
 def test_a_name_that_cannot_be_one_is_refused(asked, name):
     assert asked.cell("a", f"--chat {name}", "One?").ename == "UsageError"
+
+
+def test_while_another_program_holds_the_journal_memory_stands_in_and_is_merged_later(asked):
+    asked.cell("a", "--chat birds", "What is a penguin?", "A bird.")
+    holder = sqlite3.connect(asked.notebook.state / "ipython" / "journal.sqlite", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    cell = asked.cell("b", "--chat birds", "Does it fly?", "No.")
+    assert "lives as long as this kernel" in cell.text
+    assert "in use by another program" in cell.text
+    assert asked.sent() == ["What is a penguin?", "A bird.", "Does it fly?"]
+    assert "kept in memory only" in asked.command("doctor").text
+    assert "kept as long as this kernel" in asked.command("cache on").text
+    asked.command("cache off")
+    asked.cell("c", "--chat birds", "Does it swim?", "Yes.")
+    assert asked.sent()[-3:] == ["Does it fly?", "No.", "Does it swim?"]
+    assert [answer for _, answer in asked.stored()] == ["A bird."]
+    holder.execute("ROLLBACK")
+    holder.close()
+    cell = asked.cell("d", "--chat birds", "Does it sing?", "A little.")
+    assert "lives as long as this kernel" not in cell.text
+    assert [answer for _, answer in asked.stored()] == ["A bird.", "No.", "Yes.", "A little."]
+    assert "kept in memory only" not in asked.command("doctor").text
