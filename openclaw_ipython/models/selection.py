@@ -6,32 +6,30 @@ through the store; no network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.models.stated import answer_limit, configured_spec
 from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
 from openclaw_ipython.providers.addresses import default_address
 from openclaw_ipython.providers.guesses import guessed, unlisted
 from openclaw_ipython.providers.lookup import entry_of
-from openclaw_ipython.providers.spec import Price, Source
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.models.catalog import ModelCatalog
-    from openclaw_ipython.openclaw.config_view import ConfigView, ModelEntry, ProviderEntry
+    from openclaw_ipython.openclaw.config_view import ConfigView, ProviderEntry
     from openclaw_ipython.openclaw.json5.parse import Edit
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
 
 COMPLETIONS = "openai-completions"
-OWN = Source("models.providers in openclaw.json", "")
 APIS = frozenset({
     "anthropic-messages", "azure-openai-responses", "bedrock-converse-stream", "github-copilot",
     "google-generative-ai", "google-vertex", "ollama", "openai-chatgpt-responses", "openai-codex-responses",
@@ -195,8 +193,8 @@ class Models:
                 hint=f"%openclaw login --provider {ref.provider}",
             )
         spec = next((s for s in self._specs(ref.provider, view) if s.id == ref.model), None)
-        listed = _spec_of(ref.model, self._listed(ref.provider, view))
-        return Target(ref, base_url.rstrip("/"), spec, _limit(ref.model, entry, built_in, listed))
+        listed = self._listed(ref.provider, view)
+        return Target(ref, base_url.rstrip("/"), spec, answer_limit(ref.model, entry, built_in, listed))
 
     def rows(self, *, everything: bool = False, provider: str | None = None) -> list[ModelRow]:
         """The models that are in use or set up; with `everything`, all models."""
@@ -387,7 +385,7 @@ class Models:
         seen = set()
         for configured in entry.models if entry else ():
             seen.add(configured.id)
-            yield _spec(configured, entry, built_in, self._listed(provider_id, view))
+            yield configured_spec(configured, entry, built_in, self._listed(provider_id, view))
         if entry is None or view.models_mode != "replace":
             offered = self._listed(provider_id, view) or (built_in.models if built_in else ())
             yield from (spec for spec in offered if spec.id not in seen)
@@ -423,36 +421,3 @@ class Models:
         if str(ref) in view.listed_models or entry_of(self._providers, view, {}, ref.provider):
             yield "configured"
         yield from (f"alias:{alias}" for alias, target in view.aliases.items() if self._chosen(target) == ref)
-
-
-def _spec(
-    entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None, listed: Sequence[ModelSpec]
-) -> ModelSpec:
-    base = _built_in_spec(entry.id, built_in) or _spec_of(entry.id, listed) or guessed(entry.id)
-    base = base or unlisted(entry.id)
-    return replace(
-        base,
-        name=entry.name or base.name,
-        input=entry.input or base.input,
-        context_window=entry.context_window or (of and of.context_window) or base.context_window,
-        max_tokens=entry.max_tokens or (of and of.max_tokens) or base.max_tokens,
-        reasoning=base.reasoning if entry.reasoning is None else entry.reasoning,
-        price=base.price if entry.cost is None else Price(*entry.cost[:2], OWN, entry.cost[2]),
-    )
-
-
-def _limit(
-    model: str, entry: ProviderEntry | None, built_in: Provider | None, listed: ModelSpec | None
-) -> int | None:
-    """The stated limit of an answer in tokens: for the model, its provider entry, or by the table or the service."""
-    own = next((m.max_tokens for m in entry.models if m.id == model), None) if entry else None
-    spec = _built_in_spec(model, built_in) or listed
-    return own or (entry.max_tokens if entry else None) or (spec.max_tokens if spec else None) or None
-
-
-def _built_in_spec(model: str, built_in: Provider | None) -> ModelSpec | None:
-    return _spec_of(model, built_in.models) if built_in else None
-
-
-def _spec_of(model: str, specs: Sequence[ModelSpec]) -> ModelSpec | None:
-    return next((spec for spec in specs if spec.id == model), None)

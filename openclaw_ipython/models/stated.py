@@ -1,0 +1,48 @@
+"""What is stated about one model: by the configuration, the provider's table, the service's list, or its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from openclaw_ipython.providers.guesses import guessed, unlisted
+from openclaw_ipython.providers.spec import Price, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from openclaw_ipython.openclaw.config_view import ModelEntry, ProviderEntry
+    from openclaw_ipython.providers import ModelSpec, Provider
+
+OWN = Source("models.providers in openclaw.json", "")
+
+
+def configured_spec(
+    entry: ModelEntry, of: ProviderEntry | None, built_in: Provider | None, listed: Sequence[ModelSpec]
+) -> ModelSpec:
+    """The model of an entry in the configuration; what it leaves out is taken from the table, the list, the name."""
+    base = _find(entry.id, built_in.models if built_in else ()) or _find(entry.id, listed)
+    base = base or guessed(entry.id) or unlisted(entry.id)
+    return replace(
+        base,
+        name=entry.name or base.name,
+        input=entry.input or base.input,
+        context_window=entry.context_window or (of and of.context_window) or base.context_window,
+        max_tokens=entry.max_tokens or (of and of.max_tokens) or base.max_tokens,
+        reasoning=base.reasoning if entry.reasoning is None else entry.reasoning,
+        price=base.price if entry.cost is None else Price(*entry.cost[:2], OWN, entry.cost[2]),
+    )
+
+
+def answer_limit(
+    model: str, entry: ProviderEntry | None, built_in: Provider | None, listed: Sequence[ModelSpec]
+) -> int | None:
+    """The stated limit of an answer in tokens: of the model, its provider entry, the table, or the service's list."""
+    own = next((m.max_tokens for m in entry.models if m.id == model), None) if entry else None
+    spec = _find(model, built_in.models if built_in else ()) or _find(model, listed)
+    return own or (entry.max_tokens if entry else None) or (spec.max_tokens if spec else None) or None
+
+
+def _find(model: str, specs: Sequence[ModelSpec]) -> ModelSpec | None:
+    return next((spec for spec in specs if spec.id == model), None)
