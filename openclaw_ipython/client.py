@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from msgspec import structs
 
 from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
-from openclaw_ipython.auth.bearer import BearerAuth
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.stream import RetryPolicy
 from openclaw_ipython.chat.time_limit import with_timeout
@@ -45,7 +44,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.key_login import KeyLogins
     from openclaw_ipython.auth.sign_in import LoginEvent, LoginService
     from openclaw_ipython.auth.stored_logins import RemovedLogin, StoredLogins
-    from openclaw_ipython.chat.adjustments import HostMemory
     from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.diagnostics.doctor import Doctor
     from openclaw_ipython.diagnostics.probe import ProbeResult
@@ -138,16 +136,9 @@ class Client:
         from openclaw_ipython.auth.sign_in import LoginService
 
         return LoginService(
-            self._store,
-            self._providers,
-            self.accounts,
-            self.advice,
-            self.keys,
-            http=self._open,
-            runtime=self.runtime,
-            today=self._catalogue.today,
-            timeout=self._retry_policy.idle_timeout,
-        )
+            self._store, self._providers, self.accounts, self.advice, self.keys, http=self._open,
+            runtime=self.runtime, today=self._catalogue.today, timeout=self._retry_policy.idle_timeout,
+        )  # fmt: skip
 
     @cached_property
     def settings(self) -> Settings:
@@ -169,29 +160,18 @@ class Client:
         from openclaw_ipython.diagnostics.doctor import Doctor
 
         return Doctor(
-            self._store,
-            self.models,
-            self.accounts,
-            self.advice,
-            self._providers,
-            runtime=self.runtime,
-            http=self._open,
-            probe=self.probe,
-        )
+            self._store, self.models, self.accounts, self.advice, self._providers,
+            runtime=self.runtime, http=self._open, probe=self.probe,
+        )  # fmt: skip
 
     async def scan(self) -> list[ScanResult]:
         """What this machine has that can be used: local servers, keys, other programs' logins."""
         from openclaw_ipython.diagnostics.scan import scan
 
         return await scan(
-            self._store,
-            self.accounts,
-            self._providers,
-            self.runtime,
-            http=self._open(),
-            services=self.credential_import.found(Path.cwd()),
-            retirement=self.advice.retirement,
-        )
+            self._store, self.accounts, self._providers, self.runtime, http=self._open(),
+            services=self.credential_import.found(Path.cwd()), retirement=self.advice.retirement,
+        )  # fmt: skip
 
     async def probe(self) -> list[ProbeResult]:
         """Ask one tiny question with each login and key."""
@@ -365,11 +345,6 @@ class Client:
         """An error of the service with what is known here: near models, a model for pictures, an ended sign-in."""
         return self._login_service.explained(self._resolver.explained(error, resolved), resolved.credential)
 
-    @property
-    def host_memory(self) -> HostMemory:
-        """What hosts have refused of requests."""
-        return self._sender.host_memory
-
     def tokens(self, resolved: ResolvedRequest) -> TokenSource:
         """The login of `resolved`, refreshed when needed."""
         return self._sender.tokens(resolved)
@@ -431,23 +406,21 @@ class Client:
 
     async def refresh_models(self, provider: str) -> RefreshedModels:
         """Ask a service for its models and store the list. Raises what `ask` raises."""
-        found = self.models.checked_provider(provider)
-        resolved = self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0]
-        base_url = resolved.url.removesuffix("/chat/completions")
-        auth = BearerAuth(self._sender.tokens(resolved))
         from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
 
+        found = self.models.checked_provider(provider)
+        to = self._sender.endpoint(self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0])
         at = ModelsEndpoint(
-            self._open(),
-            base_url,
-            auth,
+            to.http,
+            to.base_url,
+            to.auth,
             found,
             self._providers.get(found),
-            resolved.refused_key_hint,
-            resolved.unreachable_hint,
+            to.refused_key_hint,
+            to.unreachable_hint,
         )
         models = await fetch_models(at, self._catalogue.today())
-        return self._catalogue.save(found, base_url, models)
+        return self._catalogue.save(found, at.base_url, models)
 
     async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
         """The models that an address lists for a key, which shows that they belong together. Writes nothing.
@@ -459,18 +432,7 @@ class Client:
 
     def provider(self, word: str) -> Provider:
         """The built-in provider named `word`, an id or another name. Raises UsageError with suggestions."""
-        found = self.models.checked_provider(word)
-        if self.models.is_openclaws(found) and found not in self._providers:
-            raise UsageError(
-                _("{found} is a service of OpenClaw's own; it is set up there, not here", found=found),
-                hint=f"!openclaw models auth login --provider {found}",
-            )
-        if found not in self._providers:
-            raise UsageError(
-                _("{found} is an entry of your own in openclaw.json; it has no sign-in here", found=found),
-                hint=_("%openclaw models auth add --provider {found} stores a key for it", found=found),
-            )
-        return self._providers[found]
+        return self.models.built_in_provider(word)
 
     # -- internal --
 

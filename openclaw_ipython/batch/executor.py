@@ -145,6 +145,7 @@ class ExecutorRunner:
     def _submit(self, items: list[Item]) -> None:
         route = self._route.current
         login = self._login(route)
+        memory = self._client.endpoint(route).host_memory
         chunk = Chunk(
             id=uuid4().hex,
             url=route.url,
@@ -157,7 +158,7 @@ class ExecutorRunner:
             window=self._window,
             requests=tuple(_without_origin(self._route.chat_request(item.request)) for item in items),
             delay=max(0.0, self._free_at.popleft() - time.monotonic()) if self._free_at else 0.0,
-            adjustments=tuple(self._client.host_memory.known(route.url, route.ref.model)),
+            adjustments=tuple(memory.known(route.url, route.ref.model)),
         )
         try:
             future = self._executor.submit(run_chunk, chunk)
@@ -191,7 +192,8 @@ class ExecutorRunner:
         self._any_returned = True
         self._window = returned.window
         self._free_at.append(time.monotonic() + returned.next_delay)
-        self._client.host_memory.learn(sent.route.url, sent.route.ref.model, returned.adjustments)
+        memory = self._client.endpoint(sent.route).host_memory
+        memory.learn(sent.route.url, sent.route.ref.model, returned.adjustments)
         for note in returned.notes:
             self._batch.notify(note)
         for _attempt in range(returned.refusals):

@@ -228,6 +228,21 @@ class Models:
             )
         return found
 
+    def built_in_provider(self, word: str) -> Provider:
+        """The built-in provider named `word`, an id or another name. Raises UsageError with suggestions."""
+        found = self.checked_provider(word)
+        if self.is_openclaws(found) and found not in self._providers:
+            raise UsageError(
+                _("{found} is a service of OpenClaw's own; it is set up there, not here", found=found),
+                hint=f"!openclaw models auth login --provider {found}",
+            )
+        if found not in self._providers:
+            raise UsageError(
+                _("{found} is an entry of your own in openclaw.json; it has no sign-in here", found=found),
+                hint=_("%openclaw models auth add --provider {found} stores a key for it", found=found),
+            )
+        return self._providers[found]
+
     # -- writing --
 
     def set_default(self, word: str) -> SavedChoice:
