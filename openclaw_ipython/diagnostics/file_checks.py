@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
+from openclaw_ipython.errors import StoreBusy
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, version_of
 from openclaw_ipython.journal.stand_in import stand_in_for
@@ -181,8 +182,10 @@ def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
     """The findings about the file of usage, conversations and cached answers, which is not opened for writing."""
     path = home.journal
     if error := stand_in_for(path).error:
-        what = f"what is recorded is kept in memory only: {error}"
-        yield Finding("journal", "warning", what, str(path), error.hint)
+        what = _("what is recorded is kept in memory only: {why}", why=error)
+        free = "" if windows else shell_line("df -h", path.parent)
+        fix = error.hint if isinstance(error, StoreBusy) else free
+        yield Finding("journal", "warning", what, str(path), fix)
     if not path.is_file():
         return
     where = str(path)

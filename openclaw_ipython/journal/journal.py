@@ -72,7 +72,6 @@ class Journal:
         if "jobs" in vars(self):
             self.jobs.flush()
         if self._store.stand_in.pending:
-            self._store.stand_in.patience.renew()
             self.check()
         self.database.close()
 

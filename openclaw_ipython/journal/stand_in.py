@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +25,10 @@ MAX_PENDING = 5_000
 """Transactions that are kept in memory; the oldest are dropped first."""
 
 
+RETRY_INTERVAL = 1.0
+"""Seconds after a failed write until the next one tries the file again."""
+
+
 class StandIn:
     """What could not be written to one file: the transactions, in order, and a database in memory that has them.
 
@@ -30,8 +36,10 @@ class StandIn:
     copied into the memory, so that they go on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.lock = threading.RLock()
+        self._monotonic = monotonic
+        self._failed = 0.0
         self.patience = Patience()
         self.pending: deque[Work] = deque(maxlen=MAX_PENDING)
         self.memory: MemoryDatabase | None = None
@@ -40,6 +48,7 @@ class StandIn:
     def begin(self, database: Database, error: OpenClawError) -> MemoryDatabase:
         """Use the memory from now on, because of `error`."""
         self.error = error
+        self._failed = self._monotonic()
         if self.memory is None:
             self.memory = MemoryDatabase()
             turns: list[tuple[Any, ...]] = []
@@ -52,6 +61,11 @@ class StandIn:
                 insert = f"INSERT INTO turns VALUES ({places})"  # noqa: S608 - of this file only
                 self.memory.write(lambda c: c.executemany(insert, turns))
         return self.memory
+
+    @property
+    def recent_error(self) -> OpenClawError | None:
+        """The error of a write that failed a moment ago: to try all pending transactions each time would take long."""
+        return self.error if self._monotonic() - self._failed < RETRY_INTERVAL else None
 
     def replay(self, connection: sqlite3.Connection) -> None:
         """Run the pending transactions."""
@@ -74,3 +88,11 @@ def stand_in_for(path: Path) -> StandIn:
 
 if hasattr(os, "register_at_fork"):  # the parent writes what is pending
     os.register_at_fork(after_in_child=_STAND_INS.clear)
+
+
+def _last_chance() -> None:
+    for stand_in in _STAND_INS.values():
+        stand_in.patience.renew()
+
+
+atexit.register(_last_chance)  # registered later than what closes the journals, so called earlier

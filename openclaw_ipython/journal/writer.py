@@ -126,11 +126,14 @@ class BestEffortStore:
         if not self._enabled():
             return False
         with self.stand_in.lock:
-            error = self._commit(work)
+            error = self.stand_in.recent_error
             if error is None:
-                return True
-            memory = self.stand_in.begin(self.database, error)
-            memory.write(work)
+                error = self._commit(work)
+                if error is None:
+                    return True
+                self.stand_in.begin(self.database, error)
+            if self.stand_in.memory is not None:
+                self.stand_in.memory.write(work)
             self.stand_in.pending.append(work)
         self._on_error(error)
         return False

@@ -65,6 +65,7 @@ def test_memory_stands_in_for_a_locked_file_and_is_merged_when_it_is_free(path, 
     assert isinstance(here.error, StoreBusy)
     assert isinstance(here.jobs.open("job").error, StoreBusy)
     locked()
+    assert here.check() is None
     here.usage.add([record("b")])
     assert here.jobs.open("job").error is None
     other = Journal(path, clock=clock)
@@ -145,6 +146,19 @@ def test_a_portable_cache_that_cannot_be_written_still_answers(tmp_path):
     assert cache.get("a") == {"text": "old"}
     assert cache.get("b") == {"text": "x" * 100_000}
     cache.close()
+
+
+def test_pending_transactions_are_not_tried_with_every_write(path, locked, clock, monkeypatch):
+    tried = []
+    here = Journal(path, clock=clock)
+    for number in range(100):
+        here.usage.add([record(str(number))])
+        here._store.stand_in.pending[-1] = lambda c, n=number: tried.append(n)
+    locked()
+    here._store.stand_in._failed = float("-inf")  # a while later
+    here.usage.add([record("last")])
+    assert tried == list(range(100))
+    assert [one.name for one in here.usage.sums("model", 0)] == ["last"]
 
 
 # -- waiting -------------------------------------------------------------------------------
