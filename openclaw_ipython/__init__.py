@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.results import Results
     from openclaw_ipython.chat.types import (
         Answered,
+        AnsweredBy,
         Answering,
         ChatEvent,
         Finished,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         ReasoningDelta,
         Reply,
         TextDelta,
+        TextWasReasoning,
         Thinking,
         Timed,
         ToolCall,
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answered",
+    "AnsweredBy",
     "Answering",
     "AuthError",
     "ChatEvent",
@@ -95,6 +98,7 @@ __all__ = [
     "StoreBusy",
     "StreamBroken",
     "TextDelta",
+    "TextWasReasoning",
     "Thinking",
     "Timed",
     "TooManyRounds",

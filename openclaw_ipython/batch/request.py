@@ -16,7 +16,7 @@ from openclaw_ipython.chat.adapt import adapt
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.stream import RetryPolicy, stream_chat
-from openclaw_ipython.chat.types import AdjustmentNotice
+from openclaw_ipython.chat.types import ServiceNotice
 from openclaw_ipython.errors import (
     AuthError,
     ConfigError,
@@ -147,7 +147,7 @@ async def _collect(
     collector = Collector(model, endpoint.runtime.monotonic())
     async with aclosing(stream_chat(endpoint, request)) as events:
         async for event in events:
-            if isinstance(event, AdjustmentNotice):
+            if isinstance(event, ServiceNotice):
                 notify(event.text)
             collector.add(event, endpoint.runtime.monotonic())
     return collector.reply(endpoint.runtime.monotonic())

@@ -33,8 +33,8 @@ from openclaw_ipython.chat.types import (
     AnsweredBy,
     ChatEvent,
     Finished,
-    Notice,
     ReasoningDelta,
+    ServiceNotice,
     TextDelta,
     ToolCallDelta,
     UsageReport,
@@ -317,7 +317,7 @@ class AnswerDecoder:
     def _note(self, text: str) -> Iterator[ChatEvent]:
         if text not in self._notes:
             self._notes.append(text)
-            yield Notice(text)
+            yield ServiceNotice(text)
 
     # -- limits --
 

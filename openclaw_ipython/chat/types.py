@@ -99,7 +99,11 @@ class Notice:
     seconds: float | None = None
 
 
-class AdjustmentNotice(Notice):
+class ServiceNotice(Notice):
+    """A notice about the way of a service, which is worth saying once for many answers."""
+
+
+class AdjustmentNotice(ServiceNotice):
     """A notice that the request was changed because the host refused a part of it."""
 
 

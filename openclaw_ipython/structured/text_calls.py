@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.types import ToolCall
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.structured.tools import Tool, Tools
 
 _CODE = r"(?s)```.*?(?:```|\Z)|`[^`\n]*`"
-_CALL = r"(?s)<tool_call>\s*(\{.*?\})\s*</tool_call>|<function=([^>\s]+)>(.*?)</function>"
-_PARAMETER = r"(?s)<parameter=([^>\s]+)>\n?(.*?)\n?</parameter>"
+_OPENING = r"<tool_call>|<function=([^>\s]+)>"
+_PARAMETER = r"<parameter=([^>\s]+)>\n?"
 _MAX_CALLS = 64
 
 
@@ -25,16 +26,34 @@ def calls_in(text: str, tools: Tools) -> tuple[ToolCall, ...]:
     """The calls of `tools` in a text, outside of code. A call of any other name is text."""
     if "<function=" not in text and "<tool_call>" not in text:
         return ()
-    found = []
-    for as_json, name, body in re.findall(_CALL, re.sub(_CODE, "", text))[:_MAX_CALLS]:
-        call = _from_json(as_json) if as_json else (name, dict(re.findall(_PARAMETER, body)))
-        tool = tools.get(call[0])
-        if tool is not None:
-            arguments = (
-                call[1] if as_json else {key: _value(value, key, tool) for key, value in call[1].items()}
-            )
-            found.append(ToolCall("", tool.name, json.dumps(arguments, ensure_ascii=False)))
+    found: list[ToolCall] = []
+    for name, body in _blocks(re.sub(_CODE, "", text)):
+        name, arguments = (name, _parameters(body)) if name else _from_json(body)  # noqa: PLW2901
+        tool = tools.get(name)
+        if tool is not None and len(found) < _MAX_CALLS:
+            found.append(ToolCall("", tool.name, json.dumps(_typed(arguments, tool), ensure_ascii=False)))
     return tuple(found)
+
+
+def _blocks(text: str) -> Iterator[tuple[str, str]]:
+    """The name of each function element, or an empty string for a `tool_call` element with JSON, and what is in it."""
+    end = 0
+    unclosed: set[str] = set()
+    for opening in re.finditer(_OPENING, text):
+        closing = "</function>" if opening[1] else "</tool_call>"
+        if opening.start() < end or closing in unclosed:
+            continue
+        at = text.find(closing, opening.end())
+        if at < 0:
+            unclosed.add(closing)
+        elif opening[1] or text[opening.end() : at].lstrip().startswith("{"):
+            end = at
+            yield opening[1] or "", text[opening.end() : at]
+
+
+def _parameters(body: str) -> dict[str, Any]:
+    parts = (re.split(_PARAMETER, part, maxsplit=1) for part in body.split("</parameter>")[:-1])
+    return {part[1]: part[2].removesuffix("\n") for part in parts if len(part) > 1}
 
 
 def _from_json(text: str) -> tuple[str, dict[str, Any]]:
@@ -47,11 +66,18 @@ def _from_json(text: str) -> tuple[str, dict[str, Any]]:
     return "", {}
 
 
-def _value(text: str, key: str, tool: Tool) -> Any:
-    """A parameter, which is text for a string and JSON for anything else."""
-    declared = tool.spec["function"]["parameters"].get("properties", {}).get(key, {})
-    if "string" in str(declared.get("type", "")):
-        return text
+def _typed(arguments: dict[str, Any], tool: Tool) -> dict[str, Any]:
+    """Parameters that came as text: text for a string, JSON for anything else."""
+    declared = tool.spec["function"]["parameters"].get("properties", {})
+    return {
+        key: _json_or_text(value)
+        if isinstance(value, str) and "string" not in str(declared.get(key, {}).get("type", ""))
+        else value
+        for key, value in arguments.items()
+    }
+
+
+def _json_or_text(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

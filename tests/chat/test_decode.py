@@ -12,8 +12,8 @@ from openclaw_ipython.chat.fields import read_usage
 from openclaw_ipython.chat.sse import ServerEvent
 from openclaw_ipython.chat.types import (
     Finished,
-    Notice,
     ReasoningDelta,
+    ServiceNotice,
     TextDelta,
     ToolCall,
     ToolCallDelta,
@@ -452,7 +452,7 @@ def test_a_whole_document_without_a_reason_is_complete_and_noted():
     assert decode_completion(b'{"choices":[{"message":{"content":"4"}}]}') == [
         TextDelta("4"),
         Finished("stop"),
-        Notice("the service gave no reason for the end"),
+        ServiceNotice("the service gave no reason for the end"),
     ]
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import httpx
 import pytest
-from hosts import HOSTS
+from hosts import HOSTS, streamed
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,13 +16,6 @@ from openclaw_ipython.chat.types import ChatRequest, Message, Notice, Usage
 from openclaw_ipython.errors import OpenClawError
 
 NAMED = pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
-
-
-def streamed(host):
-    """The bytes of its stream."""
-    return "".join(
-        chunk if isinstance(chunk, str) else f"data: {json.dumps(chunk)}\n\n" for chunk in host.stream
-    ).encode()
 
 
 def read(pieces):
@@ -87,14 +80,14 @@ PLACES = st.lists(st.floats(0, 1), max_size=12)
 @NAMED
 @given(places=PLACES)
 def test_a_stream_is_read_as_it_must_be_wherever_it_is_cut(host, places):
-    found, words = read(cut(streamed(host), places))
+    found, words = read(cut(streamed(host.stream), places))
     assert found == expected(host)
     assert host.words in words
 
 
 @NAMED
 def test_a_stream_is_read_byte_by_byte(host):
-    raw = streamed(host)
+    raw = streamed(host.stream)
     assert read([raw[at : at + 1] for at in range(len(raw))])[0] == expected(host)
 
 
@@ -117,9 +110,9 @@ def test_there_are_at_least_forty_hosts_with_names_of_their_own():
 
 @NAMED
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json", "text/html", "text/plain", ""])
-def test_the_content_type_does_not_matter(host, kind, answering, streamed_body=streamed):
+def test_the_content_type_does_not_matter(host, kind, answering):
     def answer(request):
-        return httpx.Response(200, headers={"content-type": kind}, content=streamed_body(host))
+        return httpx.Response(200, headers={"content-type": kind}, content=streamed(host.stream))
 
     request = ChatRequest("asked", (Message("user", "hello"),))
     received = answering(answer).ask(request, retries=0)

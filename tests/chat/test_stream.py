@@ -21,6 +21,7 @@ from openclaw_ipython.chat.types import (
     Message,
     Notice,
     ReasoningDelta,
+    ServiceNotice,
     TextDelta,
     Usage,
     UsageReport,
@@ -370,7 +371,7 @@ def test_done_without_a_finish_reason_is_complete_and_noted(line, portal, wire):
     portal.raw_stream(wire.sent(wire.chunk({"content": "whole"}), "[DONE]"))
     received = line.ask()
     assert (received.text, received.error, received.of(Finished)) == ("whole", None, [Finished("stop")])
-    assert received.of(Notice) == [Notice("the service gave no reason for the end")]
+    assert received.of(Notice) == [ServiceNotice("the service gave no reason for the end")]
 
 
 def test_an_empty_stream_is_broken(answering, streamed):

@@ -33,6 +33,22 @@ def test_a_burst_is_written_together():
     assert len(batches) == 1
 
 
+def test_items_that_cannot_be_written_do_not_end_the_writing_of_later_ones(caplog):
+    written = []
+
+    def write(items):
+        if 0 in items:
+            raise OverflowError
+        written.extend(items)
+
+    queue = WriteBehindQueue(write, delay=NEVER)
+    for number in range(3):
+        queue.add(number)
+        queue.flush()
+    assert written == [1, 2]
+    assert "OverflowError" in caplog.text
+
+
 def test_items_are_written_without_a_flush():
     done = threading.Event()
     WriteBehindQueue(lambda items: done.set(), delay=0.0).add(1)

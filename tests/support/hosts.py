@@ -4,6 +4,7 @@ Written by hand after documentation, source code and reports of users (2026-11);
 differs from host to host is kept: ids, dates and the like are left out.
 """
 
+import json
 from typing import Any, NamedTuple
 
 from openclaw_ipython.errors import (
@@ -68,6 +69,13 @@ def usage(prompt, completion, **more):
 def call(name, arguments, *, named="call_1", **more):
     """A tool call."""
     return {"id": named, "type": "function", "function": {"name": name, "arguments": arguments}, **more}
+
+
+def streamed(chunks):
+    """The bytes of a stream."""
+    return "".join(
+        chunk if isinstance(chunk, str) else f"data: {json.dumps(chunk)}\n\n" for chunk in chunks
+    ).encode()
 
 
 ROLE = c({"role": "assistant", "content": ""})

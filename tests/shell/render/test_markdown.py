@@ -9,7 +9,7 @@ import time
 import pytest
 from renderer_contract import RendererContract, Screen, Ticks, reply
 
-from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta
+from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta, TextWasReasoning, ToolCall
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
 from openclaw_ipython.shell.render.renderers.silent import SilentRenderer
@@ -79,6 +79,30 @@ class TestMarkdownRenderer(RendererContract):
         renderer.finish(reply("c"))
         assert len(screen.markdown()) == 2
 
+    def test_text_that_was_thinking_is_folded_in_its_place(self, renderer, screen):
+        for _ in range(40):
+            renderer.update([TextDelta(PARAGRAPH)])
+        renderer.update([TextDelta("draft")])
+        assert len(screen.outputs) > 2
+        renderer.update([TextWasReasoning(), TextDelta("So.")])
+        renderer.finish(reply("So.", reasoning=PARAGRAPH * 40 + "draft"))
+        shown = [markdown for markdown in screen.markdown() if markdown]
+        assert [markdown[:9] for markdown in shown] == ["<details>", "So."]
+        assert shown[0].count("quick brown fox") == 240
+
+    def test_nothing_becomes_thinking_before_there_is_text(self, renderer, screen):
+        renderer.update([TextWasReasoning(), TextDelta("So.")])
+        renderer.finish(reply("So."))
+        assert screen.markdown() == ["So."]
+
+    def test_text_before_a_call_stays(self, renderer, screen):
+        renderer.update(
+            [TextDelta("First "), ToolCall("c", "f", "{}"), TextDelta("draft"), TextWasReasoning()]
+        )
+        renderer.finish(reply("So."))
+        assert screen.markdown()[0] == "First"
+        assert not any("draft" in markdown for markdown in screen.markdown() if "<details>" not in markdown)
+
     def test_thinking_after_text_stands_after_it(self, renderer, screen):
         renderer.update([TextDelta("one"), ReasoningDelta("hm"), TextDelta("two")])
         renderer.finish(reply("onetwo"))
@@ -140,6 +164,11 @@ class TestPlainRenderer(RendererContract):
             assert screen.written.endswith(word)
         renderer.finish(reply("# A *plain* answer"))
         assert screen.written == "# A *plain* answer\n(qwen-portal/coder-model · 3.2 s)\n"
+
+    def test_text_that_was_thinking_is_said_to_be(self, renderer, screen):
+        renderer.update([TextDelta("draft"), TextWasReasoning(), TextDelta("So.")])
+        renderer.finish(reply("So.", reasoning="draft"))
+        assert screen.text().startswith("draft\n(the text above was the thinking of the model)\n\nSo.\n(")
 
     def test_thinking_is_one_short_line(self, renderer, screen, clock):
         renderer.update([ReasoningDelta("secret thoughts")])
