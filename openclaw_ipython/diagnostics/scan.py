@@ -77,9 +77,12 @@ async def scan(
         except OpenClawError:
             return False
 
+    def has_key(provider_id: str) -> bool:
+        return is_usable(provider_id) and any(c.has_secret for c in accounts.credentials(provider_id))
+
     keys = environment_keys(environ, providers, snapshot.config)
     return [
-        *await local_servers(http, servers, is_usable, providers=providers),
+        *await local_servers(http, servers, is_usable, providers=providers, has_key=has_key),
         *_without_ended(
             [
                 *keys,
@@ -119,11 +122,12 @@ async def local_servers(
     seconds: float = SECONDS,
     *,
     providers: Providers | None = None,
+    has_key: Callable[[str], bool] = lambda provider_id: False,
 ) -> list[ScanResult]:
     """The servers that answer with a list of models, or that want a key for it, all asked at the same time.
 
-    `is_usable` says whether a provider can be used without setting it up. A server whose list names its kind counts as
-    that one of `providers`, whatever its port.
+    `is_usable` says whether a provider can be used without setting it up, `has_key` whether there is a key for it. A
+    server whose list names its kind counts as that one of `providers`, whatever its port.
     """
     answers = await asyncio.gather(*(_answer_at(http, address, seconds) for address in addresses))
     found = []
@@ -134,7 +138,8 @@ async def local_servers(
         is_own = providers is not None and address.provider not in providers
         if owner is not None and owner != address.provider and not is_own:
             address = ServerAddress(owner, address.base_url, is_default=False)  # noqa: PLW2901 - the right one
-        found.append(_server(address, answer, is_usable(address.provider)))
+        known = has_key if answer.wants_key else is_usable
+        found.append(_server(address, answer, known(address.provider)))
     return found
 
 
@@ -183,7 +188,9 @@ def _server(address: ServerAddress, answer: _Answer, usable: bool) -> ScanResult
     region = "" if address.is_default else f" --region {address.base_url}"
     detail = _listed(models) if models else _("it has no model")
     command = f"%openclaw login --provider {provider}{region}"
-    if answer.wants_key:
+    if answer.wants_key and usable and address.is_default:
+        detail, command = _("there is a key for it"), f"%openclaw models list --refresh --provider {provider}"
+    elif answer.wants_key:
         detail, command = _("it wants a key"), f"%openclaw models auth add --provider {provider}"
     elif usable and models and address.is_default:
         command = f"%%qwen {provider}/{models[0]}"

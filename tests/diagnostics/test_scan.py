@@ -156,8 +156,11 @@ KEY_WANTED = b'{"error": {"message": "Invalid API Key", "type": "authentication_
          ("ollama", "qwen3:8b, llava, c and 1 more",
           "%openclaw login --provider ollama --region http://127.0.0.1:11434/v1")),
         (ServerAddress("openai-compatible", "http://127.0.0.1:4000/v1"), 401, KEY_WANTED, True,
+         ("openai-compatible", "there is a key for it",
+          "%openclaw models list --refresh --provider openai-compatible")),
+        (ServerAddress("openai-compatible", "http://127.0.0.1:4000/v1"), 401, KEY_WANTED, False,
          ("openai-compatible", "it wants a key", "%openclaw models auth add --provider openai-compatible")),
-        (ServerAddress("vllm", "http://127.0.0.1:8000/v1"), 401, b'{"error": "Unauthorized"}', True,
+        (ServerAddress("vllm", "http://127.0.0.1:8000/v1"), 401, b'{"error": "Unauthorized"}', False,
          ("vllm", "it wants a key", "%openclaw models auth add --provider vllm")),
     ],
 )  # fmt: skip
@@ -165,7 +168,9 @@ def test_a_server_is_what_it_says_and_the_command_reaches_it(address, status, bo
     async def look():
         transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body))
         async with HttpClient(transport) as http:
-            return await local_servers(http, [address], lambda _: usable, providers=built_in())
+            return await local_servers(
+                http, [address], lambda _: usable, providers=built_in(), has_key=lambda _: usable
+            )
 
     (result,) = asyncio.run(look())
     assert (result.provider, result.detail, result.command) == found
