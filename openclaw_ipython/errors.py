@@ -212,7 +212,10 @@ class StreamBroken(ServiceError):
 
 
 class SchemaMismatch(ServiceError):
-    """The answer does not fit the schema, and did not when asked again either. `reply` is the answer as it came."""
+    """The answer does not fit the schema, and did not when asked again either, or has nothing of the format asked for.
+
+    `reply` is the answer as it came.
+    """
 
     def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)

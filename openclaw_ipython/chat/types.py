@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -216,15 +215,6 @@ ChatEvent = (
     | Answered
 )
 
-_FENCE = r"(?ms)^( {0,3})(`{3,}+|~{3,}+)[ \t]*+([^\n`]*)\n(.*?)(?:^ {0,3}\2[`~]*[ \t]*$|\Z)"
-
-
-def code_blocks(text: str) -> list[tuple[str, str]]:
-    """The fenced code blocks in `text`, in order: the language as the fence names it, in lower case, and the code."""
-    return [
-        ((match.group(3).split() or [""])[0].lower(), match.group(4)) for match in re.finditer(_FENCE, text)
-    ]
-
 
 PYTHON = frozenset({"python", "py", "python3", "ipython", "ipython3"})
 """What a fence calls Python."""
@@ -278,12 +268,15 @@ class Reply(str, Generic[T]):
 
     @property
     def code(self) -> list[str]:
-        """The fenced code blocks of the answer, in order, without their fences."""
+        """The code blocks of the answer, in order, dedented and without their fences."""
+        from openclaw_ipython.sanitize.markdown import code_blocks
+
         return [code for _, code in code_blocks(self)]
 
     def check(self, names: Mapping[str, Any] | None = None) -> CodeCheck:
         """What in the Python of the answer does not exist in `names`, by default the notebook's. Nothing is run."""
         from openclaw_ipython.codecheck.checker import check_cells
+        from openclaw_ipython.sanitize.markdown import code_blocks
 
         blocks = code_blocks(self)
         python = [code for language, code in blocks if language in PYTHON]

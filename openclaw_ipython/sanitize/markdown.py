@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from textwrap import dedent
 
 from msgspec import Struct
 
@@ -40,19 +41,31 @@ def safe_markdown(text: str) -> str:
     return "\n\n".join(block.markdown for block in safe_blocks(visible(text)))
 
 
-def safe_blocks(text: str, *, growing: bool = False) -> list[Block]:
-    """The top-level blocks of `text`, as `safe_markdown` would join them. For text that `visible` has seen.
-
-    `growing`: more is to come, so code at the very end is not worth colouring yet.
-    """
+def safe_blocks(text: str) -> list[Block]:
+    """The top-level blocks of `text`, as `safe_markdown` would join them. For text that `visible` has seen."""
     if len(text) > MAX_LENGTH:
         return [plain_block(text)]
     if re.fullmatch(_PLAIN_WORDS, words := text.rstrip(" \n")):
         return [Block("paragraph_open", 0, words)]
     try:
-        return list(_read(text, growing))
+        return list(_read(text))
     except Exception:  # a fault of the parser must not cost the reader the answer
         return [plain_block(text)]
+
+
+def code_blocks(text: str) -> list[tuple[str, str]]:
+    """The code blocks in `text`, in order: the language as the fence names it, in lower case, and the code, dedented.
+
+    Code is what is shown as code: in lists and quotes too, indented or fenced. Text that is nested or tangled beyond
+    reason has none.
+    """
+    from openclaw_ipython.sanitize.markdown_grammar import TooComplex, tokens
+
+    try:
+        found = [token for token in tokens(text) if token.type in ("fence", "code_block")]
+    except TooComplex:
+        return []
+    return [((token.info.split() or [""])[0].lower(), dedent(token.content)) for token in found]
 
 
 def prepare() -> None:
@@ -67,10 +80,10 @@ def plain_block(text: str) -> Block:
     return Block("plain", 0, preformatted(html_code(text), style="white-space:pre-wrap"))
 
 
-def _read(text: str, growing: bool) -> Iterator[Block]:
+def _read(text: str) -> Iterator[Block]:
     from openclaw_ipython.sanitize.markdown_grammar import tokens
     from openclaw_ipython.sanitize.markdown_writer import Writer
 
-    for block in Writer(tokens(text), growing=growing).blocks():
+    for block in Writer(tokens(text)).blocks():
         if block[-1]:
             yield Block(*block)

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import StateBlock, fence, paragraph
 from markdown_it.rules_inline import StateInline
 
 CLOSERS = {"$": "$", "$$": "$$", r"\(": r"\)", r"\[": r"\]"}
@@ -52,6 +52,8 @@ def parser(*, indented_code: bool = True) -> MarkdownIt:
     md = _Parser("commonmark", {"html": False, "maxNesting": MAX_NESTING})
     md.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
     md.block.ruler.before("table", "limits", _block_limits)
+    md.block.ruler.before("code", "deep_fence", _deep_fence)
+    md.block.ruler.at("paragraph", _paragraph)
     md.block.ruler.before("fence", "math", _math_block, {"alt": ["paragraph", "blockquote", "list"]})
     md.inline.ruler.before("text", "limits", _inline_limits)
     md.inline.ruler.before("escape", "math", _math_inline)
@@ -88,6 +90,45 @@ def _spend(env: Any) -> bool:
     if env["budget"] < 0:
         raise TooComplex
     return False
+
+
+# -- fences that are indented too far ---------------------------------------------------------
+#
+# To CommonMark they are indented code, or words of the paragraph before them. Models write them below list items.
+
+_FENCE = r"`{3,}[^`]*$|~{3,}"
+MAX_LINES_ABOVE = 20
+"""Lines of a paragraph after which such a fence is looked for: the time is linear."""
+
+
+def _deep_fence(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    if not state.is_code_block(start_line) or not _opens_fence(state, start_line):
+        return False
+    state._code_enabled = False  # what the rule asks about the indent of a line
+    try:
+        return fence(state, start_line, end_line, silent)
+    finally:
+        state._code_enabled = True
+
+
+def _paragraph(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    last_line = state.lineMax
+    for line in range(start_line + 1, min(last_line, start_line + MAX_LINES_ABOVE)):
+        if state.isEmpty(line):
+            break
+        if state.sCount[line] - state.blkIndent > 3 and _opens_fence(state, line):
+            state.lineMax = line
+            break
+    try:
+        return paragraph(state, start_line, end_line, silent)
+    finally:
+        state.lineMax = last_line
+
+
+def _opens_fence(state: StateBlock, line: int) -> bool:
+    return (
+        re.match(_FENCE, state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]) is not None
+    )
 
 
 # -- math ------------------------------------------------------------------------------------

@@ -1,22 +1,21 @@
 """Markdown written anew from a parser's tokens: what this writer does not know cannot come out. Pure.
 
-Readable Markdown where every reader agrees on it, tags where they do not. Nothing of the input is passed on as it
-stands: prose keeps its letters and plain punctuation, every other sign becomes an entity.
+The result is Markdown as a person writes it wherever every reader agrees on what it means; elsewhere tags and entities.
+A `<` of the input leaves as `<` in a fence only. Text has two readers that know nothing of code, and take everything
+between two dollars, or between `\\begin` and `\\end`, for a formula: JupyterLab before it reads Markdown, and nbconvert
+before any other block. So neither may stand in a code span, or in a fence that is indented.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
-from html import escape
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from openclaw_ipython.sanitize.html import BACKSLASH, DOLLAR, highlighted, html_code, preformatted, safe_link
-from openclaw_ipython.sanitize.markdown_grammar import CLOSERS, safe_formula
-from openclaw_ipython.sanitize.text import visible
+from openclaw_ipython.sanitize.html import html_code, preformatted
+from openclaw_ipython.sanitize.markdown_grammar import CLOSERS
+from openclaw_ipython.sanitize.markdown_inline import formula, inline
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -31,27 +30,20 @@ _LANGUAGE = r"[A-Za-z0-9][A-Za-z0-9_+#.-]{0,39}"
 _ALIGNMENTS = {"text-align:left": ":--", "text-align:center": ":-:", "text-align:right": "--:"}
 _TIGHT_AFTER = frozenset({"paragraph_open", "fence", "code_block"})
 
-MAX_DEPTH = 24
-"""Emphasis within emphasis; what is deeper loses its marks, not its text."""
+_LIFT = "\0"
+"""Begins a line that must not be indented, although its block stands in a list or a quote: those end there."""
+_LIFTED_BLANK = rf"\n\n{_LIFT}\n|\n{_LIFT}\n\n"
 
-# A backslash before a letter is a path more often than TeX; only these words mean something without dollars.
-_PATH_WORD = r"(?!begin|end|eqref|ref)[A-Za-z]"
-_SIGNS = r"[&<>`*|~\[\]$\\]|(?<![^\W_])_|_(?![^\W_])|[\n\t]"
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": DOLLAR, "\\": BACKSLASH, "\n": " ", "\t": " "}
-_CODE_SIGNS = r"[&<>`*|~\[\]$\\!#_:@\n]|www\."
-_ADDRESS = r"(?i)(?:(?:https?|ftp)://|www\.)[^\s<>]*"
-_ADDRESS_SIGN = r"(?i)(www)\."
-_TRAILING = ".,:;!?'\"*_~)]}"
-_LINE_START = r"[#=:]|[-+](?![A-Za-z0-9])|(?<=\A)[0-9]{1,9}[.)]"
-_MARKS = {"em": ("*", "em"), "strong": ("**", "strong"), "s": ("~~", "del")}
+# In a fence that is indented, JupyterLab takes these for the begin or the end of a formula.
+_FORMULA_SIGN = r"\$|\\(?:begin|end)\{|\\\\[()\[\]]|@@\d"
+_LOSES_A_BACKSLASH = r"(?s)\\\\\(.*\\\\\)|\\\\\[.*\\\\\]"  # there, in any fence
 
 
 class Writer:
     """Walks the flat list of tokens once; each method consumes the tokens of one construct."""
 
-    def __init__(self, tokens: Sequence[Token], *, growing: bool) -> None:
+    def __init__(self, tokens: Sequence[Token]) -> None:
         self._tokens = tokens
-        self._growing = growing
         self._at = 0
         self._depth = 0  # containers around the current block
 
@@ -61,7 +53,10 @@ class Writer:
             token = self._next()
             if token.type == closing:
                 return
-            yield token.type, token.map[0] if token.map else 0, self._block(token)
+            markdown = self._block(token)
+            if not self._depth and _LIFT in markdown:
+                markdown = re.sub(_LIFTED_BLANK, "\n\n", markdown).replace(_LIFT, "").strip("\n")
+            yield token.type, token.map[0] if token.map else 0, markdown
 
     def _next(self) -> Token:
         self._at += 1
@@ -80,13 +75,13 @@ class Writer:
             case "table_open":
                 return self._table()
             case "fence" | "code_block":
-                return self._code(token)
+                return self._fence(token.content.removesuffix("\n"), token.info)
             case "math_block" | "math_pending":
                 return self._math(token)
             case "hr":
                 return "___"  # unlike `---` and `***` nothing else, wherever it stands
             case _:
-                return preformatted(html_code(token.content)) if token.content else ""
+                return self._fence(token.content) if token.content else ""
 
     def _inline(self) -> str:
         """The inline token and the closing token after it."""
@@ -97,18 +92,21 @@ class Writer:
     def _heading(self, level: int) -> str:
         children = self._next().children or []
         self._next()
-        words = inline(children, one_line=True)
-        # A `#` at the end would be taken for the closing sequence of the heading.
-        bare = words.rstrip("#")
-        return f"{'#' * level} {bare}{'&#35;' * (len(words) - len(bare))}".rstrip()
+        # At the end of a heading, `#` closes it, and pandoc takes `{…}` for attributes.
+        words = re.sub(r"(?<!\\)\{(?=[^{}]*\}\Z)", r"\\{", inline(children, one_line=True))
+        return f"{'#' * level} {re.sub('#(?=#*$)', '&#35;', words)}".rstrip()
 
-    def _code(self, token: Token) -> str:
-        language = re.match(_LANGUAGE, token.info.strip())
-        name = language[0] if language else ""
-        content = token.content.removesuffix("\n")
-        unfinished = self._growing and self._at == len(self._tokens)
-        content = html_code(content) if unfinished else highlighted(content, name)
-        return preformatted(content, code_class=f"language-{name}" if name else "", nested=bool(self._depth))
+    def _fence(self, code: str, info: str = "") -> str:
+        """`code` in a fence that nothing in it can close."""
+        language = re.match(_LANGUAGE, info.strip().lower())
+        name = language[0] if language and language[0] in _languages() else ""
+        fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", code)), 0)
+        if self._depth and not re.search(_FORMULA_SIGN, code):
+            return f"{fence}{name}\n{code.expandtabs(4)}\n{fence}"  # tabs do not survive being indented
+        written = f"{fence}{name}\n{code}\n{fence}"
+        if re.search(_LOSES_A_BACKSLASH, code):
+            written = preformatted(html_code(code))
+        return re.sub("(?m)^", _LIFT, f"\n{written}\n") if self._depth else written
 
     def _math(self, token: Token) -> str:
         opener = token.markup
@@ -116,13 +114,15 @@ class Writer:
         if token.type == "math_block" and (done := formula(token.content, opener, closer, display=True)):
             return done
         shown = token.content if token.type == "math_block" else token.content + "\n…"
-        return preformatted(html_code(f"{opener}{shown}{closer}"), nested=bool(self._depth))
+        return self._fence(f"{opener}{shown}{closer}")
 
     def _quote(self) -> str:
         self._depth += 1
         body = _joined(list(self.blocks("blockquote_close")), tight=False)
         self._depth -= 1
-        return "\n".join(f"> {line}".rstrip(" ") for line in body.split("\n"))
+        return "\n".join(
+            line if line[:1] == _LIFT else f"> {line}" if line else ">" for line in body.split("\n")
+        )
 
     def _list(self, opening: Token) -> str:
         self._depth += 1
@@ -135,7 +135,7 @@ class Writer:
             body = _joined(list(self.blocks("list_item_close")), tight=tight)
             items.append(_item(marker, body))
         self._depth -= 1
-        return ("\n" if tight else "\n\n").join(items)
+        return ("\n" if tight and _LIFT not in "".join(items) else "\n\n").join(items)
 
     def _is_tight(self) -> bool:
         """Whether the list that was just opened has no blank lines between its parts (CommonMark §5.3)."""
@@ -165,8 +165,8 @@ class Writer:
 
 def _joined(blocks: Sequence[Written], *, tight: bool) -> str:
     """Blocks of one container. A blank line between two makes a list loose, so a tight one has none."""
-    out = ""
-    before = ""
+    tight = tight and not any(_LIFT in markdown for *_, markdown in blocks)
+    out = before = ""
     for kind, _, markdown in blocks:
         if not markdown:
             continue
@@ -178,9 +178,12 @@ def _joined(blocks: Sequence[Written], *, tight: bool) -> str:
 
 
 def _item(marker: str, body: str) -> str:
+    """A list item. What follows a lifted line is not indented either: the list has ended."""
+    inside, lift, outside = body.partition(_LIFT)
+    first, *others = (inside or (lift and "\n\n")).split("\n")
     indent = " " * (len(marker) + 1)
-    lines = [f"{indent}{line}" if line else "" for line in body.split("\n")]
-    return (marker + " " + "\n".join(lines)[len(indent) :]).rstrip(" ")
+    lines = [f"{marker} {first}".rstrip(" "), *(f"{indent}{line}" if line else "" for line in others)]
+    return "\n".join(lines) + lift + outside
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -194,218 +197,9 @@ def _without_empty_tail(cells: list[str]) -> list[str]:
     return cells
 
 
-# -- runs of text inside a block ------------------------------------------------------------
+@functools.cache
+def _languages() -> frozenset[str]:
+    """What a fence may name: the languages that Pygments colours. Others, as `mermaid`, are drawn by some readers."""
+    from pygments.lexers import get_all_lexers  # type: ignore[import-untyped]  # it ships no types
 
-
-class _Span(Struct):
-    """An open emphasis or link (or the whole run): what it is and what it holds so far."""
-
-    kind: str = ""
-    href: str = ""
-    out: list[str] = []
-
-    def before(self) -> str:
-        return self.out[-1] if self.out else ""
-
-    def add(self, piece: str) -> None:
-        if piece:
-            self.out.append(piece)
-
-
-def inline(tokens: Sequence[Token], *, one_line: bool = False, in_table: bool = False) -> str:
-    """The Markdown of the children of an inline token. `one_line` for headings and cells."""
-    writer = _Inline(one_line=one_line or in_table, in_table=in_table)
-    for token, following in zip_longest(tokens, tokens[1:]):
-        writer.take(token, last=following is None or following.type == "softbreak")
-    return writer.finish()
-
-
-def text(content: str, *, line_start: bool = False, linked: bool = False, last: bool = False) -> str:
-    """Plain text as Markdown that says the same and nothing else.
-
-    `line_start`: it stands where a block could begin. `linked`: it stands inside a link, where no reader
-    looks for addresses. `last`: nothing follows on its line.
-    """
-    content = visible(content)
-    pieces: list[str] = []
-    at = 0
-    for match in re.finditer(_ADDRESS, content):
-        before, at = content[at : match.start()], match.end()
-        ended = content[at : at + 1].isspace() or (last and at == len(content))
-        pieces += _signs(before), _address(match[0], linked=linked, ended=ended)
-    pieces.append(_signs(content[at:]))
-    written = "".join(pieces)
-    return _shield_line_start(written.lstrip(" ")) if line_start else written
-
-
-def formula(tex: str, opener: str, closer: str, *, display: bool, in_table: bool = False) -> str | None:
-    """The formula between the dollars that every front end knows, or None when it is shown as code."""
-    if opener not in CLOSERS:  # an environment is part of the formula
-        tex = f"{opener}{tex}{closer}"
-    safe = safe_formula(tex, in_table=in_table)
-    dollars = "$$" if display else "$"
-    return safe and f"{dollars}{safe}{dollars}"
-
-
-def code_span(content: str) -> str:
-    """Code within a line. All punctuation of Markdown is written as entities."""
-    escaped = re.sub(_CODE_SIGNS, _code_sign, visible(content))
-    return f"<code>{escaped}</code>"
-
-
-class _Inline:
-    """Writes tokens to the innermost open span; closing one adds it, marked, to the next."""
-
-    def __init__(self, *, one_line: bool, in_table: bool) -> None:
-        self._one_line = one_line
-        self._in_table = in_table
-        self._spans = [_Span()]
-        self._unmarked = 0  # spans beyond MAX_DEPTH, whose text goes to the innermost one kept
-
-    def finish(self) -> str:
-        while len(self._spans) > 1:
-            self._close()
-        # An exclamation mark in front of a link would make it an image.
-        return "".join(self._spans[0].out).strip(" ").replace("![", "&#33;[")
-
-    def take(self, token: Token, *, last: bool) -> None:
-        kind = token.type
-        if kind == "text":
-            start, linked = self._at_line_start, self._in_link
-            self._add(text(token.content, line_start=start, linked=linked, last=last))
-        elif kind.endswith("_open"):
-            self._open(kind.removesuffix("_open"), str(token.attrs.get("href", "")))
-        elif kind.endswith("_close"):
-            self._close()
-        elif kind in ("softbreak", "hardbreak"):
-            self._break(hard=kind == "hardbreak")
-        elif kind == "math_inline":
-            self._add(self._formula(token))
-        elif kind == "code_inline":
-            self._add(code_span(token.content))
-        elif kind == "image":
-            self._image(token)
-        else:
-            self._add(text(token.content, line_start=self._at_line_start))
-
-    @property
-    def _at_line_start(self) -> bool:
-        """No mark or text stands before on this line."""
-        span = self._spans[-1]
-        return span.before().endswith("\n") if span.out else len(self._spans) == 1
-
-    @property
-    def _in_link(self) -> bool:
-        return any(span.kind == "link" for span in self._spans)
-
-    def _add(self, piece: str) -> None:
-        span = self._spans[-1]
-        if piece.startswith("$") and span.before().endswith("$"):
-            span.add(" ")  # two formulas side by side would share a `$$`
-        span.add(piece)
-
-    def _open(self, kind: str, href: str) -> None:
-        if len(self._spans) > MAX_DEPTH:
-            self._unmarked += 1
-        else:
-            self._spans.append(_Span(kind, href))
-
-    def _close(self) -> None:
-        if self._unmarked:
-            self._unmarked -= 1
-            return
-        span = self._spans.pop()
-        inner = "".join(span.out)
-        if span.kind == "link":
-            self._link(inner, span.href)
-        else:
-            self._add(_marked(span.kind, inner, self._spans[-1].before()))
-
-    def _break(self, *, hard: bool) -> None:
-        out = self._spans[-1].out
-        if out:
-            out[-1] = out[-1].rstrip(" ")
-        self._add(" " if self._one_line else "\\\n" if hard else "\n")
-
-    def _formula(self, token: Token) -> str:
-        closer = CLOSERS[token.markup]
-        display = token.markup in ("$$", r"\[")
-        written = formula(token.content, token.markup, closer, display=display, in_table=self._in_table)
-        return written or code_span(f"{token.markup}{token.content}{closer}")
-
-    def _image(self, token: Token) -> None:
-        """An image is fetched when shown, and the fetch tells its server so: only a link stays."""
-        words = "".join(child.content for child in token.children or () if child.content)
-        label = text(f"image: {words}" if words else "image")
-        self._link(label, str(token.attrs.get("src", "")))
-
-    def _link(self, label: str, href: str) -> None:
-        href = visible(href)
-        target = None if self._in_link else safe_link(href)
-        if target is None:
-            shown = text(href, linked=self._in_link)
-            self._add(f"{label} ({shown})" if label.strip() and shown else label or shown)
-            return
-        self._add(f"[{label.strip() or text(href, linked=True)}]({escape(target)})")
-
-
-def _marked(kind: str, inner: str, before: str) -> str:
-    """Emphasis. Readers agree on marks next to letters only (CommonMark §6.2); elsewhere it takes tags."""
-    if not inner.strip():
-        return inner
-    mark, tag = _MARKS[kind]
-    if inner[0].isalnum() and inner[-1].isalnum() and not before.endswith(mark[0]):
-        return f"{mark}{inner}{mark}"
-    return f"<{tag}>{inner}</{tag}>"
-
-
-def _signs(content: str) -> str:
-    return re.sub(_SIGNS, _sign, content)
-
-
-def _sign(match: re.Match[str]) -> str:
-    if match[0] == "\\" and re.compile(_PATH_WORD).match(match.string, match.end()):
-        return "&#92;"
-    return _ENTITIES.get(match[0]) or f"&#{ord(match[0])};"
-
-
-def _code_sign(match: re.Match[str]) -> str:
-    sign = match[0]
-    if sign in "&<>":
-        return _ENTITIES[sign]
-    return " " if sign == "\n" else f"&#{ord(sign)};" if len(sign) == 1 else "www&#46;"
-
-
-def _address(address: str, *, linked: bool, ended: bool) -> str:
-    """An address in running text, which many readers make a link of by themselves.
-
-    It stays bare where that gives the same link as ours (they differ on where it ends, unless white space says
-    so: `ended`), becomes a link where it does not, and is taken apart where it must not become one.
-    """
-    bare = _without_trailing(address)
-    signs, rest = _signs(bare), _signs(address[len(bare) :])
-    ended = ended and rest in ("", ".", ",", ":")  # what all readers leave out of the link
-    named = "http://" + bare if bare.lower().startswith("www.") else bare
-    target = safe_link(named)
-    if linked or (ended and target == named and "&" not in signs):
-        return signs + rest
-    if target is None:
-        return re.sub(_ADDRESS_SIGN, r"\1&#46;", signs.replace("://", "&#58;//")) + rest
-    return f"[{signs}]({escape(target)}){rest}"
-
-
-def _without_trailing(address: str) -> str:
-    bare = address.rstrip(_TRAILING)
-    if bare.endswith("//") or bare.lower() == "www":
-        return address
-    if address[len(bare) :].startswith(")") and bare.count("(") > bare.count(")"):
-        bare += ")"
-    return bare
-
-
-def _shield_line_start(written: str) -> str:
-    match = re.match(_LINE_START, written)
-    if match is None:
-        return written
-    start, sign = match[0][:-1], match[0][-1]
-    return f"{start}&#{ord(sign)};{written[match.end() :]}"
+    return frozenset(alias for lexer in get_all_lexers(plugins=False) for alias in lexer[1])

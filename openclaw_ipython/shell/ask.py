@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.errors import SchemaMismatch
 from openclaw_ipython.shell.conversation import conversation_for
 from openclaw_ipython.shell.inputs import compose_prompt
 from openclaw_ipython.shell.options import MANUAL, AskOptions, parse_cell_line, parse_prompt_line
@@ -62,6 +63,11 @@ def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, render
         request = prepare_request(session, options, prompt, renderer)
         reply = stream_reply(session, request, renderer, options.out)
     if options.format and not options.schema and reply.parsed is None:
-        reply.parsed = find_format(options.format).parse(reply)
+        try:
+            reply.parsed = find_format(options.format).parse(reply)
+        except SchemaMismatch:
+            if options.out:  # this cell fails, rather than the one that uses the name
+                bind_reply(session, reply, options.out)
+                raise
     bind_reply(session, reply, options.out, parsed=bool(options.schema))
     return reply

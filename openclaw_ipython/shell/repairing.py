@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.chat.types import PYTHON, Reply, code_blocks
+from openclaw_ipython.chat.types import PYTHON
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import html_code
+from openclaw_ipython.sanitize.markdown import code_blocks
 from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.ask import ask_prompt
 from openclaw_ipython.shell.inputs import CellPrompt
@@ -25,6 +26,7 @@ from openclaw_ipython.shell.reply import render_context
 from openclaw_ipython.shell.views import MessageView
 
 if TYPE_CHECKING:
+    from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.context.names import CellFailure
     from openclaw_ipython.context.repairs import FailurePrompt
     from openclaw_ipython.shell.render.renderer import RenderContext, Renderer

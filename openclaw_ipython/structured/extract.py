@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.chat.types import code_blocks
+from openclaw_ipython.sanitize.markdown import code_blocks
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 CellValue = str | int | float | None
 Row = dict[str, CellValue]
 
-_ATTEMPTS = 200  # opening brackets that are tried; text with more is not JSON
+_ATTEMPTS = 200  # opening brackets that may begin nothing; text with more is not JSON
+_JSON = frozenset({"json", "json5", "jsonc", "jsonl", "ndjson"})
 _INTEGER = r"[+-]?(?:0|[1-9]\d{0,17})"  # `007` is a code, and longer digits are identifiers
 _DECIMAL = r"[+-]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][+-]?\d{1,3})?"
 
@@ -57,9 +58,10 @@ def as_python(found: Extracted) -> Any:
 
 
 def json_pieces(text: str) -> Iterator[str]:
-    """The parts of `text` that are JSON, the likeliest first: the whole text, fenced blocks, spans in the prose.
+    """The parts of `text` that are JSON, the likeliest first: the whole text, code blocks, spans in the prose.
 
-    Models that are asked for JSON alone still put it in a fence or in a sentence.
+    Models that are asked for JSON alone still put it in a fence or in a sentence. Values that follow one another, as
+    in JSON Lines, come as one array and then each.
     """
     seen: set[str] = set()
     for piece in _pieces(text):
@@ -71,25 +73,36 @@ def json_pieces(text: str) -> Iterator[str]:
 def _pieces(text: str) -> Iterator[str]:
     yield text.strip()
     fences = [(language, body.strip()) for language, body in code_blocks(text)]
-    yield from (body for language, body in fences if language in {"json", "json5", "jsonc"})
-    yield from (body for language, body in fences if language not in {"json", "json5", "jsonc"})
-    yield from sorted(_spans(text), key=len, reverse=True)
+    named = [body for language, body in fences if language in _JSON]
+    if len(named) > 1 and all(map(_is_json, named)):
+        yield _array(named)
+    yield from (*named, *(body for language, body in fences if language not in _JSON))
+    runs = sorted(_runs(text), key=lambda run: len("".join(run)), reverse=True)
+    for run in runs:
+        if len(run) > 1:
+            yield _array(run)
+    yield from sorted((piece for run in runs for piece in run), key=len, reverse=True)
 
 
-def _spans(text: str) -> list[str]:
-    """The outermost objects and arrays in `text`."""
-    decoder, found, position = json.JSONDecoder(), [], 0
-    opening = re.compile(r"[{\[]")
-    for _ in range(_ATTEMPTS):
-        start = opening.search(text, position)
-        if start is None:
-            break
+def _array(values: Sequence[str]) -> str:
+    return f"[{', '.join(values)}]"
+
+
+def _runs(text: str) -> list[list[str]]:
+    """The outermost objects and arrays in `text`; those with nothing between them but white space are one run."""
+    decoder, opening = json.JSONDecoder(), re.compile(r"[{\[]")
+    found: list[list[str]] = []
+    position = last_end = failures = 0
+    while failures < _ATTEMPTS and (start := opening.search(text, position)) is not None:
         try:
-            _, position = decoder.raw_decode(text, start.start())
+            _, end = decoder.raw_decode(text, start.start())
         except (ValueError, RecursionError):
-            position = start.end()
-        else:
-            found.append(text[start.start() : position])
+            position, failures = start.end(), failures + 1
+            continue
+        if not found or text[last_end : start.start()].strip(", \t\n"):
+            found.append([])
+        found[-1].append(text[start.start() : end])
+        position = last_end = end
     return found
 
 

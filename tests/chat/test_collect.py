@@ -135,8 +135,8 @@ def test_the_code_of_a_reply(text, blocks):
 def test_an_object_is_shown_as_the_json_it_came_as():
     shown = Reply('{"a": "<b>"}', parsed={"a": "<b>"})._repr_mimebundle_()
     assert shown["text/plain"] == '{"a": "<b>"}'
-    assert shown["text/markdown"] != Reply('{"a": "<b>"}')._repr_mimebundle_()["text/markdown"]
-    assert "<b>" not in shown["text/markdown"]
+    assert shown["text/markdown"] == '```json\n{"a": "<b>"}\n```'
+    assert "<b>" not in Reply('{"a": "<b>"}')._repr_mimebundle_()["text/markdown"]
 
 
 def test_what_a_reply_shows_in_a_terminal_cannot_drive_it():

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.sanitize.html import (
     MAX_ADDRESS_LENGTH,
-    MAX_CODE_LENGTH,
     MAX_PAGE_LENGTH,
     framed,
-    highlighted,
     html_code,
     html_text,
     preformatted,
@@ -53,28 +51,6 @@ def test_code_reads_the_same_inside_any_container(front_end, prefix, code):
     page = Page.of(front_end(markdown))
     assert page.faults == []
     assert page.text.strip() == code.strip()
-
-
-@pytest.mark.parametrize(
-    "language", ["python", "js", "c++", "bash", "json", "sql", "diff", "tex", "html", "yaml"]
-)
-@settings(deadline=None)
-@given(code=CODE)
-def test_colour_changes_no_character(language, code):
-    assert Page.of(highlighted(code, language)).text == code
-
-
-def test_keywords_and_strings_get_the_colours_of_the_theme():
-    assert '<span style="color:var(--jp-mirror-editor-keyword-color,#008000)">return</span>' in highlighted(
-        "return(1)", "Python"
-    )
-
-
-@pytest.mark.parametrize(
-    ("code", "language"), [("x = 1", "klingon"), ("x = 1", ""), ("x = 1\n" * MAX_CODE_LENGTH, "python")]
-)
-def test_unknown_or_very_long_code_stays_plain(code, language):
-    assert highlighted(code, language) == html_code(code)
 
 
 # -- links -----------------------------------------------------------------------------------

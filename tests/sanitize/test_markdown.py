@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from frontends import Page, commonmark, jupyterlab, notebook, typeset
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from openclaw_ipython.sanitize.markdown import safe_blocks, safe_markdown
+from openclaw_ipython.sanitize.markdown import code_blocks, safe_blocks, safe_markdown
 
 BENIGN = [
     "# One\n\n## Two *em* `code`\n\nText.\n\nSetext\n===\n\n###### Six",
@@ -57,9 +60,31 @@ def test_writing_anew_twice_shows_the_same_words(text):
         ("Plain prose, with punctuation: (this) \"that\" - and 'more'; 3.5% of snake_case!",) * 2,
         ("See https://a.example/b_c for more.",) * 2,
         ("**bold** and *em*",) * 2,
-        ("a & b < c", "a &amp; b &lt; c"),
-        ("costs $5 and $10", "costs <span>&#36;</span>5 and <span>&#36;</span>10"),
-        (r"C:\Users\bob", "C:&#92;Users&#92;bob"),
+        ("a & b < c > d -> e, R&D, AT&T", "a & b &lt; c > d -> e, R&D, AT&T"),
+        ("&amp;lt; &amp;copy", "&amp;lt; &amp;copy"),
+        ("36.7 degrees\n\n36\\. is\n\n2 * 3", "36.7 degrees\n\n36\\. is\n\n2 * 3"),
+        ("costs $5", r"costs \$5"),
+        ("costs $5 and $10", r"costs <span>\$</span>5 and <span>\$</span>10"),
+        ("costs $5, or $x$", r"costs <span>\$</span>5, or $x$"),
+        ("costs $5 in `$HOME`", r"costs \$5 in `$HOME`"),
+        (r"C:\Users\bob", r"C:\\Users\\bob"),
+        (r"x \begin y", "x <span>&#92;</span>begin y"),
+        ("see [1], x[0], [a, b]\\(c) and [2]", "see [1], x[0], &#91;a, b&#93;(c) and [2]"),
+        ("\\*a\\* \\_b\\_ \\~c", r"\*a\* \_b\_ \~c"),
+        ("- [ ] to do\n- [x] done", "- &#91; &#93; to do\n- &#91;x&#93; done"),
+        ("**Note:** *a.* ~~b!~~ c", "**Note:** *a.* ~~b!~~ c"),
+        ("***both*** **a *b***", "_**both**_ __a *b*__"),
+        (
+            "`my_var`, `*args`, `a < b`, `a && b`, `df[0]`, `$HOME`",
+            "`my_var`, `*args`, `a < b`, `a && b`, `df[0]`, `$HOME`",
+        ),
+        (
+            "`<b>` `$$` ``a`b`` `\\(`",
+            "<code>&lt;b&gt;</code> <code>&#36;&#36;</code> <code>a&#96;b</code> <code>&#92;(</code>",
+        ),
+        ("`a`{=latex} `b`{.c}", r"`a`\{=latex} `b`\{.c}"),
+        ("## About {sets}", r"## About \{sets}"),
+        ("%%qwen is a magic", r"\%%qwen is a magic"),
         ("![a cat](https://a.example/cat.png)", "[image: a cat](https://a.example/cat.png)"),
         ("[click](javascript:alert(1))", "click (javascript:alert(1))"),
         ("[click](/etc/passwd)", "click (/etc/passwd)"),
@@ -141,11 +166,44 @@ def test_blocks_say_where_they_start():
     ]
 
 
-def test_code_that_still_grows_is_not_coloured_yet():
-    text = "```python\nimport x\n```\n\n```python\nimport y"
-    grown, growing = (block.markdown for block in safe_blocks(text, growing=True))
-    assert "color" in grown
-    assert "color" not in growing
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        ("```Python title=x\nx\n```", "```python\nx\n```"),
+        ("~~~c++\nx\n~~~", "```c++\nx\n```"),
+        ("    x\n    y", "```\nx\ny\n```"),
+        ("````md\n```\nx\n```\n````", "````md\n```\nx\n```\n````"),
+        ("```\n<b> $a$ \\( & `x`\n```", "```\n<b> $a$ \\( & `x`\n```"),
+        ("```mermaid\ngraph TD\n```", "```\ngraph TD\n```"),
+        ("```math\nx\n```", "```\nx\n```"),
+        ('```"><b>\nx\n```', "```\nx\n```"),
+        ("```{=html}\nx\n```", "```\nx\n```"),
+        ("```python\nunfinished", "```python\nunfinished\n```"),
+        ("1. a\n   ```sh\n   b\n\n   c\n   ```\n2. d", "1. a\n   ```sh\n   b\n\n   c\n   ```\n2. d"),
+        ("> ```py\n> x\n>\n> y\n> ```", "> ```py\n> x\n>\n> y\n> ```"),
+    ],
+)
+def test_code_stays_a_fence_with_the_language_that_it_names(text, markdown):
+    assert safe_markdown(text) == markdown
+
+
+@pytest.mark.parametrize(
+    ("text", "markdown"),
+    [
+        (
+            "1. a\n   ```sh\n   $x $y\n   ```\n   b\n2. c",
+            "1. a\n\n```sh\n$x $y\n```\n\nb\n\n2. c",
+        ),
+        (
+            "- a\n  - b\n    ```\n    \\begin{x}\n    ```\n  - c\n- d",
+            "- a\n\n  - b\n\n```\n\\begin{x}\n```\n\n- c\n\n- d",
+        ),
+        ("> a\n>\n> ```\n> $x$\n> ```\n> b", "> a\n>\n\n```\n$x$\n```\n\n>\n> b"),
+    ],
+)
+def test_code_that_jupyterlab_would_take_apart_stands_at_the_margin(text, markdown):
+    """In an indented fence it takes what is between two dollars for a formula."""
+    assert safe_markdown(text) == markdown
 
 
 def test_a_short_text_cannot_grow_into_a_huge_table():
@@ -155,3 +213,73 @@ def test_a_short_text_cannot_grow_into_a_huge_table():
 
 def test_a_very_long_text_in_one_piece_is_shown_plain():
     assert safe_markdown("*a* " * 200_000).startswith("<pre")
+
+
+# -- code blocks, as they are taken out of an answer ------------------------------------------------
+
+FUNCTION = "def f():\n    return 1\n\nf()\n"
+
+
+def fenced(indent: int, code: str = FUNCTION) -> str:
+    lines = f"```python\n{code}```".split("\n")
+    return "\n".join(" " * indent + line if line else "" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        fenced(0),
+        fenced(3),
+        fenced(4),
+        fenced(9),
+        f"1. Run\n{fenced(3)}\n2. Done",
+        f"1. Run\n\n{fenced(4)}\n\n2. Done",
+        f"1. Run\n{fenced(8)}",
+        f"- a\n  - b\n    - c\n\n{fenced(6)}\n",
+        f"- a\n  - b\n{fenced(4)}\n  - c",
+        f"* **Step:**\n{fenced(12)}",
+        f"9. a\n10. b\n{fenced(4)}",
+        f"9. a\n10. b\n\n{fenced(3)}",
+        f"- {fenced(2).lstrip()}",
+        "> " + fenced(0).replace("\n", "\n> "),
+        "> 1. a\n> " + fenced(3).replace("\n", "\n> "),
+        f"Run this:\n{fenced(0)}",
+        f"Run this:\n{fenced(4)}",
+        f"~~~python\n{FUNCTION}~~~",
+        "```python\n" + "".join(f"    {line}\n" if line else "\n" for line in FUNCTION.splitlines()) + "```",
+        f"```python\n{FUNCTION}",
+    ],
+)
+def test_code_is_found_wherever_it_stands_dedented_and_shown_as_code(text):
+    assert code_blocks(text) == [("python", FUNCTION)]
+    shown = Page.of(commonmark(safe_markdown(text)))
+    assert shown.tags.count("pre") == 1
+    assert "```" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("text", "blocks"),
+    [
+        ("a\n\n    indented\n", [("", "indented\n")]),
+        ("- a\n\n      x = 1\n", [("", "x = 1\n")]),
+        ("`inline` and ``two``", []),
+        ("> " * 500 + "x", []),
+        ("1. ```sh\n   a\n   ```\n2. ```json\n   {}\n   ```", [("sh", "a\n"), ("json", "{}\n")]),
+        ("```\na\n  ```\nb", [("", "a\n")]),
+    ],
+)
+def test_what_is_code_and_what_is_not(text, blocks):
+    assert code_blocks(text) == blocks
+
+
+@given(st.text(alphabet="`~ \n>-1.ab{}$", max_size=60))
+def test_any_text_has_code_blocks_or_none(text):
+    for language, code in code_blocks(text):
+        assert language == language.lower() and isinstance(code, str)
+
+
+def test_code_in_a_long_list_is_found_in_linear_time():
+    text = "".join(f"- item {i}\n" for i in range(20_000))
+    started = time.process_time()
+    code_blocks(text)
+    assert time.process_time() - started < 15, "quadratic work takes minutes"

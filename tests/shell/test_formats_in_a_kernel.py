@@ -42,7 +42,7 @@ def test_the_question_and_the_system_prompt_stay_as_they_were_typed(signed_in):
 def test_code_is_shown_and_comes_below_one_cell_after_the_other(signed_in):
     signed_in.portal.says(CODE)
     cell = signed_in.run("%%qwen -f code\nhi")
-    assert cell.markdown.count("<pre>") == 2
+    assert cell.markdown.count("```python") == 2
     assert "2 cells of code" in cell.text
     first = below(cell)
     assert first == ["# cell 1 of 2; the next one appears once this has run\nx = 20"]
@@ -97,7 +97,31 @@ def test_json_cut_short_is_bound_as_it_came_and_no_value(signed_in):
     signed_in.portal.says('[{"a": 1}, {"a"', finish="length")
     cell = signed_in.run("%%qwen -f json -o data\nhi")
     assert "cut at the token limit" in cell.text
+    assert cell.ename == "SchemaMismatch"
     assert signed_in.value("(data, data.parsed)") == ('[{"a": 1}, {"a"', None)
+
+
+@pytest.mark.parametrize(("out", "ename"), [("-o data ", "SchemaMismatch"), ("", "")])
+def test_an_answer_without_json_fails_the_cell_that_wants_a_value(signed_in, out, ename):
+    signed_in.portal.says("Sorry, I cannot do that.")
+    cell = signed_in.run(f"%%qwen -f json {out}\nhi")
+    assert cell.ename == ename
+    assert "Sorry" in cell.text and "no JSON in it" in cell.text
+    assert signed_in.value("str(_qwen)") == "Sorry, I cannot do that."
+
+
+def test_json_lines_are_bound_whole(signed_in):
+    signed_in.portal.says('{"a": 1}\n', '{"a": 2}\n')
+    signed_in.run("%%qwen -f json -o data\nhi")
+    assert signed_in.value("data") == [{"a": 1}, {"a": 2}]
+
+
+def test_commands_of_the_shell_are_offered_as_a_cell_and_not_run(signed_in):
+    signed_in.portal.says("1. Do this:\n\n    ```bash\n    touch was-run\n    ```\n")
+    cell = signed_in.run("%%qwen -f code\nhi")
+    assert below(cell) == ["%%bash\ntouch was-run"]
+    assert "not run" in cell.text and "⚠" in cell.text
+    assert signed_in.value("__import__('os').path.exists('was-run')") is False
 
 
 def test_a_table_is_bound_as_rows_and_as_a_dataframe_where_pandas_is_in_use(signed_in):

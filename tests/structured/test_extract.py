@@ -95,6 +95,14 @@ TABLE = "Of course:\n\n| name | n | share |\n|:--|--:|---|\n| **a** | 1 | 0.5 |\
         ('Here:\n```json\n{"a": 1}\n```\nDone [1].', {"a": 1}),
         ('The answer is {"a": {"b": 2}}, as you see.', {"a": {"b": 2}}),
         ("null", None),
+        ('{"a": 1}\n{"a": 2}\n', [{"a": 1}, {"a": 2}]),
+        ('{"a": 1}\n\n{\n  "a": 2\n}', [{"a": 1}, {"a": 2}]),
+        ('```jsonl\n{"a": 1}\n{"a": 2}\n```', [{"a": 1}, {"a": 2}]),
+        ('Here:\n\n{"a": 1}\n{"a": 2}\n\nas in [1].', [{"a": 1}, {"a": 2}]),
+        ('One:\n```json\n{"a": 1}\n```\nTwo:\n```json\n[2]\n```', [{"a": 1}, [2]]),
+        ('{"a": 1} { {"b": 2}', {"a": 1}),
+        ('1. first\n\n    ```json\n    {"a":\n      1}\n    ```', {"a": 1}),
+        ("".join(f'{{"i": {i}}}\n' for i in range(500)), [{"i": i} for i in range(500)]),
     ],
 )
 def test_the_value_is_the_json(text, value):

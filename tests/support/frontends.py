@@ -1,7 +1,7 @@
 """Stand-ins for the front ends that show an answer, and what of it would act.
 
 `commonmark` and `notebook` are two unrelated Markdown readers, both with raw HTML switched on; `jupyterlab`
-takes math out before it reads Markdown, as JupyterLab's `removeMath` and `replaceMath` do. `typeset` finds in the
+takes math out before it reads Markdown, as JupyterLab 4.6's `removeMath` and `replaceMath` do. `typeset` finds in the
 page what MathJax would take for a formula.
 """
 
@@ -16,16 +16,22 @@ from html.parser import HTMLParser
 from markdown_it import MarkdownIt
 
 _TEXT_TAGS = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "em", "strong", "s", "del", "a", "code", "span", "br")
-_BLOCK_TAGS = ("pre", "blockquote", "ul", "ol", "li", "hr", "details", "summary")
+_BLOCK_TAGS = ("div", "pre", "blockquote", "ul", "ol", "li", "hr", "details", "summary")
 _TABLE_TAGS = ("table", "thead", "tbody", "tr", "th", "td")
 ALLOWED_TAGS = frozenset(_TEXT_TAGS + _BLOCK_TAGS + _TABLE_TAGS)
 _STYLE = re.compile(
     r"(color:var\(--jp-[a-z-]+,#?[0-9a-z]+\)|white-space:pre-wrap|text-align:\s*(left|right|center))"
 )
 _CLASS = re.compile(r"language-[A-Za-z0-9_+#.-]+")
+_PYGMENTS = {
+    "div": re.compile("highlight(-[a-z]+)?|hl-[a-z0-9]+|highlight hl-[a-z0-9]+"),
+    "span": re.compile("[a-z0-9]{1,3}"),
+}
 _SPLIT = re.compile(
     r"(\$\$?|\\(?:begin|end)\{[a-z]*\*?\}|\\[{}$]|[{}]|(?:\n\s*)+|@@\d+@@|\\\\[()\[\]])", re.I
 )
+_FENCE = re.compile(r"^(?P<fence>`{3,}|(~T){3,})[^`\n]*\n([\s\S]*?)^(?P=fence)`*$", re.M)
+_CODE_SPAN = re.compile(r"(^|[^\\])(`+)([^\n]*?[^`\n])\2(?!`)", re.M)
 
 
 @cache
@@ -60,8 +66,12 @@ FRONT_ENDS = (commonmark, notebook, jupyterlab)
 def remove_math(text: str) -> tuple[str, list[str]]:
     """The text with formulas replaced by `@@n@@`, and the formulas, escaped for HTML (but not their quotes)."""
     formulas: list[str] = []
-    blocks = _SPLIT.split(text.replace("~", "~T") if "`" in text or "~~~" in text else text)
-    restore = "`" in text or "~~~" in text
+    has_code = "`" in text or "~~~" in text
+    if has_code:
+        text = text.replace("~", "~T")
+        for code in (_FENCE, _CODE_SPAN):
+            text = code.sub(lambda match: match[0].replace("$", "~D"), text)
+    blocks = _SPLIT.split(text)
     start = last = closer = None
     depth = 0
 
@@ -70,7 +80,10 @@ def remove_math(text: str) -> tuple[str, list[str]]:
         for i in range(first, final + 1):
             blocks[i] = ""
         blocks[first] = f"@@{len(formulas)}@@"
-        formulas.append(formula.replace("~T", "~") if restore else formula)
+        formulas.append(restored(formula))
+
+    def restored(part: str) -> str:
+        return re.sub("~([TD])", lambda m: "~" if m[1] == "T" else "$", part) if has_code else part
 
     for i in range(1, len(blocks), 2):
         block = blocks[i]
@@ -101,8 +114,7 @@ def remove_math(text: str) -> tuple[str, list[str]]:
             start, closer, depth = i, "\\end" + block[6:], 0
     if start is not None and last is not None:
         take(start, last)
-    text = "".join(blocks)
-    return (text.replace("~T", "~") if restore else text), formulas
+    return restored("".join(blocks)), formulas
 
 
 @dataclass
@@ -166,7 +178,8 @@ class Page(HTMLParser):
         elif name == "style":
             good = _STYLE.fullmatch(value) is not None
         elif name == "class":
-            good = tag in ("code", "pre") and _CLASS.fullmatch(value) is not None
+            known = _PYGMENTS.get(tag, _CLASS)
+            good = tag in ("code", "pre", "div", "span") and known.fullmatch(value) is not None
         else:
             good = ((tag, name) == ("ol", "start") and value.isdigit()) or (tag[0] == "h" and name == "id")
         if not good:

@@ -50,6 +50,23 @@ HOSTILE: list[tuple[str, str]] = [
     ("fence with hostile language", '```"><img src=x onerror=alert(1)>\nx\n```'),
     ("unclosed fence", "```html\n<script>alert(1)</script>"),
     ("end of pre in a fence", "```\n</code></pre><script>alert(1)</script>\n\n\n![x](" + PIXEL + ")\n```"),
+    ("fences paired by formulas in a list",
+     "- a\n  ```\n  $x\n  ```\n  and $y$\n  ```\n  <img src=x onerror=alert(1)>\n  ```\n"),
+    ("fences paired by an environment in a list",
+     "1. a\n   ```\n   \\begin{a}\n   ```\n   $$\\begin{a}x\\end{a}$$\n   ```\n"
+     "   <img src=x onerror=alert(1)>\n   ```\n"),
+    ("fences paired in a quote",
+     "> ```\n> \\begin{a} $$\n> ```\n> $$\\begin{a}x\\end{a}$$\n> ```\n"
+     "> <img src=x onerror=alert(1)>\n> ```\n"),
+    ("a formula from a code span into a fence",
+     "`$$` `\\begin{a}`\n\n```\n$$ \\end{a} <img src=x onerror=alert(1)>\n```\n"),
+    ("emphasis that ends in a code span", "*a `x* <img src=x onerror=alert(1)>` b* **a `**<b>` c**"),
+    ("fence of a diagram",
+     "```mermaid\ngraph TD; A[<img src=x onerror=alert(1)>]\n```\n\n```{=html}\n<b>\n```\n"),
+    ("attributes of pandoc",
+     "`<b>`{=html} `\\input{/etc/passwd}`{=latex} [x]{onclick=alert(1)}"
+     " # a {onclick=alert(1)}\n\n## b {onclick=alert(1)}"),
+    ("TeX of pandoc", "\\input{/etc/passwd} \\write18{ls}\n\n\\begin{verbatim}\nx\n\\end{verbatim}\n"),
     ("end of pre in a list",
      "1. a\n   ```\n   </pre>\n\n   ![x](" + PIXEL + ")\n\n   [y](javascript:alert(1))\n   ```"),
     ("mermaid",

@@ -12,17 +12,21 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.chat.types import PYTHON, Reply, code_blocks
+from openclaw_ipython.chat.types import PYTHON
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import html_text
+from openclaw_ipython.sanitize.markdown import code_blocks
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.renderer import RendererWrapper
 from openclaw_ipython.shell.render.status import mark_text
 
 if TYPE_CHECKING:
+    from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.codecheck.finding import CodeCheck
     from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
 
+_SHELL = frozenset({"bash", "sh", "shell", "zsh", "console", "shell-session", "shellsession", "terminal"})
+_PROMPT = r"(?m)^[ \t]*[$%] (.*)$"
 _MAX_FLAGGED = 5
 _MAX_LINE = 80
 _MAX_CODE = 100_000
@@ -32,12 +36,25 @@ _ACTS = r"(?:[\w.\[\], ]+=\s*)?(?:!(?!=)|%{1,2}[A-Za-z_])"
 
 
 def cells_in(text: str) -> list[str]:
-    """The cells in an answer: its Python blocks; without those the unnamed ones; without any all of it, if Python."""
-    blocks = [(language, code.strip("\n")) for language, code in code_blocks(text)]
+    """The cells in an answer: its Python blocks; without those the unnamed ones, or shell commands as `%%bash` cells;
+    without any block all of it, if Python.
+    """
+    blocks = [(language, code.strip("\n")) for language, code in code_blocks(text) if code.strip()]
     if not blocks:
         return [text.strip("\n")] if _is_python(text) else []
     named = [code for language, code in blocks if language in PYTHON]
-    return [code for code in named or [c for language, c in blocks if not language] if code.strip()]
+    return (
+        named
+        or [code for language, code in blocks if not language]
+        or [_bash_cell(code) for language, code in blocks if language in _SHELL]
+    )
+
+
+def _bash_cell(commands: str) -> str:
+    """A cell that runs `commands`. Of a session with prompts, only what was typed."""
+    typed = re.findall(_PROMPT, commands)
+    body = "\n".join(typed) if typed else commands
+    return body if body.lstrip().startswith("%%") else f"%%bash\n{body}"
 
 
 def flagged(cells: Sequence[str]) -> list[str]:

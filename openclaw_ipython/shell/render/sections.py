@@ -19,7 +19,7 @@ SOFT_LIMIT = 4_000
 HARD_LIMIT = 8_000
 """Characters a single block may have before it is cut."""
 
-_FENCE = r"(?m)^((?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*)(`{3,}|~{3,})[^`\n]*$"
+_FENCE = r"(?m)^((?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])[ \t])*)(`{3,}|~{3,})([^`\n]*)$"
 _ITEM = r"(?m)^(?: {0,3})(?:[-+*]|[0-9]{1,9}[.)])[ \t]"
 
 
@@ -54,12 +54,12 @@ class Sections:
 
     def cut(self) -> tuple[Piece | None, Piece | None]:
         """A piece to close, where the growing one got too long, and the growing piece."""
-        blocks = self._settle(safe_blocks(visible(self._reopened + self._tail), growing=True))
+        blocks = self._settle(safe_blocks(visible(self._reopened + self._tail)))
         if self._done and self._done_size > SOFT_LIMIT:
             closed = self._close_done()
             return closed, self._piece(blocks)
         if len(self._tail) > HARD_LIMIT and (closed_early := self._split_tail(blocks)):
-            return closed_early, self._piece(safe_blocks(visible(self._reopened + self._tail), growing=True))
+            return closed_early, self._piece(safe_blocks(visible(self._reopened + self._tail)))
         return None, self._piece(blocks)
 
     def finish(self, *, at_once: bool = False) -> Piece | None:
@@ -70,7 +70,7 @@ class Sections:
         if at_once and len(self._tail) > HARD_LIMIT:
             piece = self._piece([plain_block(visible(self._tail))])
         else:
-            piece = self._piece(safe_blocks(visible(self._reopened + self._tail), growing=at_once))
+            piece = self._piece(safe_blocks(visible(self._reopened + self._tail)))
         self._close_done()
         self._tail = self._reopened = ""
         return piece
@@ -108,8 +108,7 @@ class Sections:
         if not self._tail[:end].strip():
             return None
         reopened = _reopening(kind, head)
-        # Every part of a fence that is cut stays without colour: it would change from part to part.
-        self._done += [block.markdown for block in safe_blocks(visible(head), growing=True)]
+        self._done += [block.markdown for block in safe_blocks(visible(head))]
         self._done_text += self._tail[:end]
         self._tail, self._reopened = self._tail[end:], reopened
         return self._close_done()
@@ -157,10 +156,7 @@ def _reopening(kind: str, head: str) -> str:
 
 
 def _open_fence(text: str) -> str:
-    """A line that opens the fence still open at the end of `text` again, with a container to stand in.
-
-    Without its language, as the part before was shown without colour too.
-    """
+    """A line that opens the fence still open at the end of `text` again, with a container to stand in."""
     opened: re.Match[str] | None = None
     for match in re.finditer(_FENCE, text):
         if opened is None:
@@ -172,4 +168,4 @@ def _open_fence(text: str) -> str:
     indent = len(opened[1].expandtabs(4))
     container = "" if indent < 2 or ">" in opened[1] else "-".ljust(min(indent, 5))
     prefix = opened[1] if ">" in opened[1] else container
-    return prefix + opened[2] + "\n"
+    return f"{prefix}{opened[2]}{opened[3]}\n"

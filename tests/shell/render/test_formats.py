@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from renderer_contract import RendererContract, Screen, Ticks, context, reply
 
-from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta, code_blocks
+from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta
 from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
+from openclaw_ipython.errors import SchemaMismatch
+from openclaw_ipython.sanitize.markdown import code_blocks
 from openclaw_ipython.shell.render.buffered import BufferedMarkdownRenderer, BufferedPlainRenderer
 from openclaw_ipython.shell.render.code_cells import CodeRenderer, NextCells, cells_in, flagged, warning
 from openclaw_ipython.shell.render.formats import find_format
@@ -54,7 +56,7 @@ class TestJson(BufferedContract):
     def test_it_is_laid_out_as_code_and_plain_without_a_fence(self, renderer, screen):
         renderer.finish(reply('Sure:\n```json\n{"a":1}\n```'))
         assert screen.outputs[0]["text/plain"] == '{\n  "a": 1\n}'
-        assert screen.outputs[0]["text/markdown"].startswith('<pre><code class="language-json">')
+        assert screen.outputs[0]["text/markdown"] == '```json\n{\n  "a": 1\n}\n```'
 
     def test_a_table_stays_a_table(self, renderer, screen):
         renderer.finish(reply("| a |\n|---|\n| 1 |"))
@@ -139,7 +141,7 @@ class TestMath(BufferedContract):
 
     def test_a_formula_that_could_act_is_code(self, renderer, screen):
         renderer.finish(reply(r"\href{javascript:alert(1)}{x}"))
-        assert screen.markdown()[0].startswith("<pre>")
+        assert screen.markdown() == ["```\n$$\n\\href{javascript:alert(1)}{x}\n$$\n```"]
 
 
 class TestCode(RendererContract):
@@ -199,7 +201,16 @@ class TestText(RendererContract):
         ("```python\n\na\nb\n\n```\n~~~ipython\nc\n~~~", ["a\nb", "c"]),
         ("```\na\n```", ["a"]),
         ("```\nout\n```\n```python\na\n```", ["a"]),
-        ("```bash\nls\n```", []),
+        ("```bash\nls\n```", ["%%bash\nls"]),
+        (
+            "1. List\n\n    ```sh\n    ls\n    ```\n2. Go\n\n    ```shell\n    cd x\n    ```",
+            ["%%bash\nls", "%%bash\ncd x"],
+        ),
+        ("```bash\n%%bash\nls\n```", ["%%bash\nls"]),
+        ("```console\n$ ls -l\ntotal 0\n$ cd x\n```", ["%%bash\nls -l\ncd x"]),
+        ("```bash\npip install x\n```\n```python\na\n```", ["a"]),
+        ("```sql\nselect 1\n```", []),
+        ("1. a\n   ```python\n   if a:\n       b\n   ```", ["if a:\n    b"]),
         ("```python\n```", []),
         ("```python\nunfinished", ["unfinished"]),
         ("import os\nprint(os.name)", ["import os\nprint(os.name)"]),
@@ -336,12 +347,26 @@ def test_a_format_is_asked_for_after_the_system_prompt(system, name, begins):
     [
         ('{"a": 1}', "json", {}, {"a": 1}),
         ('{"a": 1}', "markdown", {}, None),
-        ('[{"a": 1}, {"a"', "json", {"finish_reason": "interrupted"}, None),
-        ("no", "json", {}, None),
+        ('{"a": 1}\n{"a": 2}', "json", {}, [{"a": 1}, {"a": 2}]),
+        ("null", "json", {}, None),
     ],
 )
-def test_only_json_that_is_complete_leaves_a_value(text, name, known, value):
+def test_json_leaves_a_value(text, name, known, value):
     assert find_format(name).parse(reply(text, **known)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "known", "words"),
+    [
+        ('[{"a": 1}, {"a"', {"finish_reason": "length"}, "incomplete: cut at the token limit"),
+        ('[{"a": 1}]', {"finish_reason": "interrupted"}, "incomplete"),
+        ("Sorry, no.", {}, "no JSON"),
+    ],
+)
+def test_only_json_that_is_complete_leaves_a_value(text, known, words):
+    with pytest.raises(SchemaMismatch, match=words) as caught:
+        find_format("json").parse(reply(text, **known))
+    assert caught.value.reply == text
 
 
 @pytest.mark.parametrize(

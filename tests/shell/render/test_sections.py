@@ -64,13 +64,13 @@ def test_a_list_goes_on_until_something_else_has_begun():
 @pytest.mark.parametrize(
     ("opening", "line", "begins", "holds"),
     [
-        ("```python\n", "x = [1, 2]\n", "<pre><code>", "x = [1, 2]"),
-        ("~~~~\n", "```\nx\n```\n", "<pre><code>", "&#96;&#96;&#96;"),
+        ("```python\n", "x = [1, 2]\n", "```python\nx", "x = [1, 2]"),
+        ("~~~~\n", "```\nx\n```\n", "````\n", "```\nx\n```"),
         ("| head | two |\n|---|--:|\n", "| a | b |\n", "| head | two |\n| --- | --: |", "| a | b |"),
         ("", "- item\n", "- item", "- item"),
-        ("- a list\n  ```py\n", "  code()\n", "- <pre><code>", "code()"),
+        ("- a list\n  ```py\n", "  code()\n", "- ```py\n  code()", "code()"),
         ("> ", "quoted words\n> ", "> quoted", "> quoted"),
-        ("> ```\n> ", "code\n> ", "> <pre><code>", "> code"),
+        ("> ```\n> ", "code\n> ", "> ```\n> code", "> code"),
     ],
 )
 def test_a_block_too_long_for_one_piece_goes_on_in_the_next(opening, line, begins, holds):
@@ -94,7 +94,7 @@ def test_a_fence_that_ends_after_a_cut_ends():
     text = "```python\n" + "x = 1\n" * (HARD_LIMIT // 5) + "```\n\n**after**"
     pieces = shown(text, 300)
     assert pieces[-1].markdown.endswith("**after**")
-    assert "&#96;" not in "".join(piece.markdown for piece in pieces)
+    assert all(piece.markdown.count("```") == 2 for piece in pieces)
 
 
 def test_one_endless_word_is_cut_as_well():

@@ -26,7 +26,8 @@ class Format(Struct, frozen=True):
 
     `instruction` is added to the system prompt, so that the question stays as it was typed; it is in English, which
     models follow best. `make` makes the renderer, by default that of the context. `parse` gives the value that the
-    name of `-o` is bound to; None binds the reply.
+    name of `-o` is bound to; None binds the reply. It raises SchemaMismatch where the answer has none: with `-o` the
+    cell fails then.
     """
 
     help: str

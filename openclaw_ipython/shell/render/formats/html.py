@@ -2,9 +2,10 @@
 
 import re
 
-from openclaw_ipython.chat.types import Reply, code_blocks
+from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.html import framed
+from openclaw_ipython.sanitize.markdown import code_blocks
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.buffered import FormattedReply, buffered
 from openclaw_ipython.shell.render.formats import Format

@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.errors import SchemaMismatch
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.markdown import safe_markdown
 from openclaw_ipython.sanitize.text import safe_text
@@ -41,9 +42,13 @@ def _fenced(code: str, language: str) -> str:
 
 
 def parse(reply: Reply) -> Any:
-    """The value in a complete answer, else None."""
-    found = None if mark_text(reply) else extract(str(reply))
-    return None if found is None else as_python(found)
+    """The value in the answer. Raises SchemaMismatch where there is none, or the answer is incomplete."""
+    mark = mark_text(reply)
+    found = None if mark else extract(str(reply))
+    if found is None:
+        reason = _("the answer has no JSON") if not mark else _("the answer is incomplete: {mark}", mark=mark)
+        raise SchemaMismatch(reason, reply=str(reply), hint=_("its text is in _qwen"))
+    return as_python(found)
 
 
 FORMAT = Format(

@@ -2,9 +2,9 @@
 
 import re
 
-from openclaw_ipython.chat.types import Reply, code_blocks
+from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.markdown import safe_markdown
+from openclaw_ipython.sanitize.markdown import code_blocks, safe_markdown
 from openclaw_ipython.sanitize.markdown_grammar import CLOSERS, MAX_FORMULA_LENGTH
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.buffered import FormattedReply, buffered

@@ -26,7 +26,8 @@ from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface, Surfa
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext
 
-_GREY = "color:var(--jp-ui-font-color2,#767676);font-size:85%"
+# A literal colour, readable on white and on black: the front ends' variables do not survive in an untrusted notebook.
+_GREY = "color:#808080;font-size:85%"
 _SLICE = 32_000  # characters painted at once; a whole answer that comes in one piece is shown in several
 
 
