@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
 from openclaw_ipython.client import Client
-from openclaw_ipython.dispatch.resolve import messages_of
+from openclaw_ipython.dispatch.resolve import image_reader, messages_of
 from openclaw_ipython.runtime.event_loop import LoopThread
 
 if TYPE_CHECKING:
@@ -136,6 +136,10 @@ class _Call:
         self._options = options
         self._extra = extra
 
+    def reads_images(self, model: str) -> bool:
+        """Whether a model is known to read images."""
+        return image_reader(self._client.models)(model)
+
     def ask(
         self,
         messages: Sequence[Message],
@@ -159,7 +163,7 @@ def _run_tool_loop(call: _Call, messages: Sequence[Message], schema: Any, tools:
     from openclaw_ipython.structured.loop import tool_loop
     from openclaw_ipython.structured.runner import CallRunner, notebook_loop, run_loop
 
-    loop = tool_loop(messages, schema, tools)
+    loop = tool_loop(messages, schema, tools, reads_images=call.reads_images)
     with CallRunner(notebook_loop()) as runner:
 
         def send(step: ModelRequest) -> Reply:

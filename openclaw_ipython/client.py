@@ -20,7 +20,7 @@ from openclaw_ipython.chat.types import Answered, ChatEvent, ChatRequest, Messag
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.dispatch.host_memory import StoredHostMemory
 from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions
-from openclaw_ipython.dispatch.resolve import RequestResolver, messages_of
+from openclaw_ipython.dispatch.resolve import RequestResolver, image_reader, messages_of
 from openclaw_ipython.dispatch.send import Sender
 from openclaw_ipython.errors import OpenClawError, UsageError, without_locals
 from openclaw_ipython.i18n import _
@@ -311,7 +311,8 @@ class Client:
 
         if isinstance(prompt, ResolvedRequest):
             raise UsageError(_("a resolved request takes no schema and no tools"))
-        loop = tool_loop(messages_of(prompt, options.pop("images", ())), schema, tools)
+        messages = messages_of(prompt, options.pop("images", ()))
+        loop = tool_loop(messages, schema, tools, reads_images=image_reader(self.models))
         extra = options.pop("extra", None) or {}
 
         def send(step: ModelRequest) -> tuple[str, AsyncGenerator[ChatEvent, None]]:

@@ -293,3 +293,14 @@ def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> 
     pictures = [{"type": "image_url", "image_url": {"url": p.url}} for p in images_of(images, STANDARD)]
     parts = [{"type": "text", "text": last.content}] if isinstance(last.content, str) else last.content
     return (*before, replace(last, content=[*pictures, *parts]))
+
+
+def image_reader(models: Models) -> Callable[[str], bool]:
+    """A function that tells whether a model (`provider/model`) is known to read images."""
+    from openclaw_ipython.openclaw.model_refs import ModelRef
+
+    def reads(model: str) -> bool:
+        provider, _slash, name = model.partition("/")
+        return bool(models.reads_images(ModelRef(provider, name)))
+
+    return reads

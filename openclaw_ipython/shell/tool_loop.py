@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -34,6 +35,8 @@ from openclaw_ipython.shell.reply import (
 )
 from openclaw_ipython.structured.annotations import type_from
 from openclaw_ipython.structured.loop import (
+    MAX_REPEATS,
+    MAX_ROUNDS,
     CallOutcome,
     ModelRequest,
     PlannedCall,
@@ -130,9 +133,14 @@ class CellRounds:
         """The steps of the answer."""
         options = self.options
         wanted = schema_named(self._session.notebook, options.schema) if options.schema else None
-        if self.assistant is None:
-            return tool_loop(prompt.messages, wanted, self._tools)
-        return tool_loop(prompt.messages, wanted, self._tools, ASSIST_ROUNDS, ASSIST_ROUNDS)
+        limits = (ASSIST_ROUNDS, ASSIST_ROUNDS) if self.assistant is not None else (MAX_ROUNDS, MAX_REPEATS)
+        return tool_loop(
+            prompt.messages, wanted, self._tools, *limits, reads_images=lambda _model: self._reads_figures
+        )
+
+    @cached_property
+    def _reads_figures(self) -> bool:
+        return _reads_figures(self._session, self.options)
 
     def proposed(self, planned: PlannedCall) -> str:
         """The code that a call proposes to run; empty for any other call."""

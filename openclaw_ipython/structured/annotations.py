@@ -8,6 +8,7 @@ import dataclasses
 import operator
 import sys
 import typing
+import warnings
 from collections.abc import Callable, Iterator
 from functools import reduce
 from types import UnionType
@@ -30,7 +31,9 @@ def type_from(text: str, look_up: Callable[[str], Any]) -> Any:
     Raises KeyError for an unknown name, and UsageError for any other expression.
     """
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the syntax of what is refused
+            tree = ast.parse(text.strip(), mode="eval").body
         return _evaluated(tree, look_up)
     except KeyError:
         raise

@@ -90,14 +90,41 @@ def tool_loop(
     tools: Functions = (),
     max_rounds: int = MAX_ROUNDS,
     max_repeats: int = MAX_REPEATS,
+    *,
+    reads_images: Callable[[str], bool] = lambda model: False,
 ) -> ToolLoop:
     """The steps to an answer, with `tools` offered to the model, that fits `schema` (see `schema_of`; None: any text).
 
+    `reads_images` tells whether a model is known to read images; pictures in results are sent to no other.
     Raises UsageError for an unusable schema or function. The loop raises TooManyRounds, and SchemaMismatch when a
     second answer does not fit either; the `reply` of both is the answer.
     """
     wanted = schema_of(schema) if schema is not None else None
-    return _steps(messages, tools_of(tools), wanted, (max_rounds, max_repeats))
+    steps = _steps(messages, tools_of(tools), wanted, (max_rounds, max_repeats))
+    return _with_images(steps, reads_images) if tools else steps
+
+
+def _with_images(loop: ToolLoop, reads_images: Callable[[str], bool]) -> ToolLoop:
+    """The steps of `loop`, without the pictures in results if the model that called the functions does not read any."""
+    result: Any = None
+    model = ""
+    with closing(loop):
+        while True:
+            try:
+                step = loop.send(result)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            result = yield step
+            if isinstance(step, ModelRequest):
+                model = result.model
+            elif any(outcome.images for outcome in result) and not reads_images(model):
+                result = [_without_images(outcome) for outcome in result]
+
+
+def _without_images(outcome: CallOutcome) -> CallOutcome:
+    if not outcome.images:
+        return outcome
+    return struct_replace(outcome, text=f"{outcome.text} (You cannot see it.)", images=())
 
 
 def mend_loop(loop: ToolLoop, misfits: Callable[[Reply], str]) -> ToolLoop:

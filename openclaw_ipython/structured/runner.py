@@ -22,7 +22,7 @@ from openclaw_ipython.chat.types import Answered, ChatEvent, Reply, ToolResult
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.structured.loop import CallOutcome, ModelRequest, PlannedCall, Step, ToolLoop, ToolRun
-from openclaw_ipython.structured.tools import error_text, result_text
+from openclaw_ipython.structured.tools import error_text, pictures_of, result_text
 
 _TICK_SECONDS = 0.05
 _CLEANUP_SECONDS = 1.0  # for a cancelled coroutine
@@ -168,7 +168,13 @@ def _call(function: Callable[..., Any], planned: PlannedCall) -> Any:
 
 
 def _as_outcome(value: Any) -> CallOutcome:
-    return value if isinstance(value, CallOutcome) else CallOutcome(result_text(value))
+    if isinstance(value, CallOutcome):
+        return value
+    pictures = pictures_of(value)
+    if pictures:
+        sizes = ", ".join(f"{picture.width}×{picture.height} pixels" for picture in pictures)
+        return CallOutcome(f"A picture, {sizes}.", images=tuple(picture.url for picture in pictures))
+    return CallOutcome(result_text(value))
 
 
 async def _outcome(value: Awaitable[Any]) -> CallOutcome:

@@ -13,7 +13,7 @@ import re
 import typing
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -25,10 +25,14 @@ from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.structured.annotations import for_pydantic, has_pydantic_metadata
 from openclaw_ipython.structured.schema import resolve_top
 
+if TYPE_CHECKING:
+    from openclaw_ipython.context.image_encoding import EncodedImage
+
 RESULT_LIMIT = 20_000
 """Characters of a result that are sent to the model."""
 
 _ERROR_LIMIT = 2_000
+_DRAWN = frozenset({"PIL", "IPython", "altair", "matplotlib", "plotly", "seaborn"})
 _STRUCT = "Arguments_"  # the internal name of the struct of a function's parameters
 _JSON_DEFAULTS = (str, int, float, bool, type(None))
 
@@ -314,6 +318,19 @@ def _readable(value: Any) -> str:
             if len(text) <= RESULT_LIMIT:
                 return text
     return value_text(value, RESULT_LIMIT).text
+
+
+def pictures_of(value: Any) -> list[EncodedImage]:
+    """The picture that a result is: a figure or a part of one, a PIL image, a chart. Empty for any other value."""
+    if type(value).__module__.partition(".")[0] not in _DRAWN:
+        return []
+    from openclaw_ipython.context.image_encoding import STANDARD
+    from openclaw_ipython.context.images import images_of
+
+    try:
+        return images_of([value], STANDARD)
+    except UsageError:  # another object of the library, or it cannot be drawn here
+        return []
 
 
 def error_text(error: BaseException) -> str:

@@ -85,6 +85,21 @@ def test_an_answer_without_calls_is_the_answer():
     assert loop.reply == "Five."
 
 
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_picture_in_a_result_is_sent_to_a_model_that_reads_images(sees):
+    asked = []
+    loop = Loop(tools=TOOLS, reads_images=lambda model: asked.append(model) or sees)
+    loop.send(calls(("add", '{"a": 2, "b": 3}'), ("fail", "{}"), model="p/m"))
+    step = loop.send([CallOutcome("A picture.", images=("data:image/png;base64,AA==",)), CallOutcome("text")])
+    picture, text = [message.content for message in step.messages[-2:]]
+    assert asked == ["p/m"]
+    assert text == "text"
+    if sees:
+        assert [part["type"] for part in picture] == ["text", "image_url"]
+    else:
+        assert picture == "A picture. (You cannot see it.)"
+
+
 def test_a_call_is_run_and_its_result_is_sent_to_the_model():
     loop = Loop(tools=TOOLS)
     step = loop.send(calls(("add", '{"a": 2, "b": 3}')))

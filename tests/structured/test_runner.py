@@ -2,11 +2,17 @@
 
 import asyncio
 import contextvars
+import io
+import re
 import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
+from IPython.display import Image as DisplayedImage
+from matplotlib.figure import Figure
+from PIL import Image
 
 from openclaw_ipython.chat.types import ToolCall
 from openclaw_ipython.errors import UsageError
@@ -268,3 +274,38 @@ def test_an_object_with_an_async_call_is_a_coroutine_function():
 
     assert is_coroutine_function(Search())
     assert asyncio.run(run_in_loop(planned(Search(), words="a"))) == [CallOutcome("a")]
+
+
+def png():
+    into = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(into, "PNG")
+    return into.getvalue()
+
+
+def drawn():
+    figure = Figure(figsize=(2, 1), dpi=100)
+    figure.subplots(1, 2)
+    return figure
+
+
+@pytest.mark.parametrize(
+    "value",
+    [drawn(), drawn().axes[0], Image.new("RGB", (40, 30)), DisplayedImage(data=png())],
+    ids=["figure", "axes", "PIL", "IPython"],
+)
+def test_a_figure_is_a_picture_with_its_size(value):
+    tool = tool_of(lambda: value, "draw")
+    with CallRunner() as runner:
+        ((_, outcome),) = runner.run([PlannedCall(ToolCall("1", "draw", "{}"), tool)])
+    assert re.fullmatch(r"A picture, \d+×\d+ pixels\.", outcome.text)
+    (url,) = outcome.images
+    assert url.startswith("data:image/png;base64,")
+
+
+@pytest.mark.parametrize("value", [drawn().axes[0].xaxis, [drawn()], np.zeros((20, 20)), b"bytes", "a.png"])
+def test_other_values_are_text(value):
+    tool = tool_of(lambda: value, "draw")
+    with CallRunner() as runner:
+        ((_, outcome),) = runner.run([PlannedCall(ToolCall("1", "draw", "{}"), tool)])
+    assert isinstance(outcome.text, str)
+    assert outcome.images == () or type(value).__name__ == "XAxis"
