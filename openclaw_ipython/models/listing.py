@@ -2,9 +2,9 @@
 
 Shapes: OpenAI's `{"data": [{"id"}]}`, with `max_model_len` (vLLM, SGLang), `meta.n_ctx` and a second list with
 `capabilities` (llama.cpp), `context_length` and `supports_image_input` (Fireworks), `architecture`, `pricing` and
-`top_provider` (OpenRouter), `capabilities.vision` (Mistral), `max_input_tokens` and `supports_vision` (LiteLLM, also
-in `model_info`), `type` and `max_context_length` (LM Studio's `/api/v0/models`); and Ollama's `/api/show` about one
-model. What a row does not state stays unknown.
+`top_provider` (OpenRouter), `capabilities.vision` (Mistral), `type` and `max_context_length` (LM Studio's
+`/api/v0/models`); `max_input_tokens` and `supports_vision` in the `model_info` of LiteLLM's `/v1/model/info`; and
+Ollama's `/api/show` about one model. What a row does not state stays unknown.
 """
 
 from __future__ import annotations
@@ -225,7 +225,20 @@ async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
     if local is not None and local.detail_path:
         detailed = [await _detailed(at, local.detail_path, spec) for spec in specs[:DETAILS]]
         return (*detailed, *specs[DETAILS:])
+    if not any(spec.context_window for spec in specs) and not (at.provider and at.provider.models):
+        return await _with_litellm_facts(at, specs, date)
     return with_known_facts(specs, at.provider)
+
+
+async def _with_litellm_facts(
+    at: ModelsEndpoint, specs: tuple[ModelSpec, ...], date: str
+) -> tuple[ModelSpec, ...]:
+    """`specs` with what a LiteLLM proxy, whose plain list has names only, states about its models elsewhere."""
+    try:
+        facts = {spec.id: spec for spec in await _listed(at, at.base_url.rstrip("/") + "/model/info", date)}
+    except OpenClawError:
+        return specs
+    return tuple(facts.get(spec.id, spec) for spec in specs)
 
 
 async def _listed(at: ModelsEndpoint, url: str, date: str) -> tuple[ModelSpec, ...]:

@@ -85,6 +85,18 @@ def test_b6_a_refreshed_list_shows_them(house, row, limits):
     assert target.limit == limits.get("maxTokens")
 
 
+def test_b6_litellm_states_the_limits_beside_its_list(house):
+    configure(house)
+    facts = {"max_input_tokens": 9_000, "max_output_tokens": 700, "supports_vision": True, "max_tokens": None}
+    info = [{"model_name": "big", "litellm_params": {"model": "openai/x"}, "model_info": facts}]
+    for host, stated in (PickyHost(info=info), (9_000, 700, True)), (PickyHost(info=[]), (0, None, None)):
+        asked = client(house, host)
+        run(asked.refresh_models("own"))
+        target = asked.models.target(asked.models.default())
+        sees = asked.models.reads_images(asked.models.default())
+        assert (target.model.context_window, target.limit, sees) == stated
+
+
 def test_b6_an_answer_is_limited_to_what_the_service_allows(house):
     configure(house)
     host = PickyHost(listing=[{"id": "big", "max_output_tokens": 700}])

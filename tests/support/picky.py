@@ -17,9 +17,10 @@ KEY = "sk-made-up-of-picky-0001"
 class PickyHost:
     """`bodies` are all requests, `accepted` those that were answered."""
 
-    def __init__(self, *rules, listing=("big",), text="Good."):
+    def __init__(self, *rules, listing=("big",), info=None, text="Good."):
         self.rules = rules
         self.listing = [row if isinstance(row, dict) else {"id": row} for row in listing]
+        self.info = info
         self.text = text
         self.bodies = []
         self.accepted = []
@@ -29,6 +30,8 @@ class PickyHost:
         """Status, content type and bytes."""
         if method == "GET" and path.endswith("/models"):
             return 200, "application/json", _json({"object": "list", "data": self.listing})
+        if method == "GET" and path.endswith("/v1/model/info") and self.info is not None:
+            return 200, "application/json", _json({"data": self.info})
         if method != "POST" or not path.endswith("/chat/completions"):
             return 404, "application/json", _json({"detail": "Not Found"})
         with self._lock:
