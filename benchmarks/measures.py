@@ -80,8 +80,8 @@ class Measures:
         self.map_cpu = Row("oc.map, 64 at once: CPU of an item", "ms", 2)
         self.map_more_rate = Row("oc.map, 256 at once: share of the ideal rate", "", 0.75, at_least=True)
         self.map_more_cpu = Row("oc.map, 256 at once: CPU of an item", "ms")
-        self.check_p95 = Row("check of a cell of code, warm: 95th percentile", "ms", 10)
-        self.check_median = Row("check of a cell of code, warm: median", "ms")
+        self.check_p95 = Row("check of a cell of code, warm: CPU, 95th percentile", "ms", 10)
+        self.check_median = Row("check of a cell of code, warm: CPU, median", "ms")
         self.packages = Row("install: distributions added", "", 13)
         self.megabytes = Row("install: MiB added", "MiB", 15)
 

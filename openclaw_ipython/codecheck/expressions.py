@@ -13,7 +13,7 @@ from openclaw_ipython.codecheck.attributes import attribute_of, keywords_of, kno
 from openclaw_ipython.codecheck.finding import CodeFinding
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Grid, Instance, Live, Method, Value
 from openclaw_ipython.codecheck.static_lookup import is_trusted, loaded, plain_class
-from openclaw_ipython.codecheck.syntax import bound, constant, is_guard, parameters, strings
+from openclaw_ipython.codecheck.syntax import bound, constant, is_guard, parameters, root, strings
 from openclaw_ipython.suggestions import suggest
 
 _BUILT = {
@@ -121,6 +121,10 @@ class Expressions:
         self._check_keywords(node, function)
         if isinstance(node.func, ast.Attribute):
             result = self._of_frame(self._bases[id(node.func)], node.func.attr, node)
+            if any(
+                keyword.arg == "inplace" for keyword in node.keywords
+            ):  # `df.index.rename(…, inplace=True)`
+                self.forget_root(node.func)
             if result is not None:
                 return result
         match function:
@@ -170,9 +174,14 @@ class Expressions:
 
     @staticmethod
     def forget(value: Value) -> None:
-        """The columns of a frame are no longer known."""
+        """The columns and the index of a frame are no longer known."""
         if isinstance(value, Frame):
-            value.columns = None
+            value.columns = value.index = None
+
+    def forget_root(self, node: ast.expr) -> None:
+        """The frame that an expression begins with is changed through one of its parts."""
+        with self.silent(True):
+            self.forget(self.value(root(node)))
 
     def _subscript(self, node: ast.Subscript) -> Value:
         base = self.value(node.value)

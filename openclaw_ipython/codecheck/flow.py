@@ -39,6 +39,9 @@ class Flow(Expressions):
         super().__init__(names)
         self._later: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = []
         self._tree = tree
+        self._conditional = (
+            0  # branches around the statement: a module that is imported in one may be optional
+        )
 
     def run(self) -> list[CodeFinding]:
         """Every finding, in the order of the text."""
@@ -100,8 +103,10 @@ class Flow(Expressions):
                 self._loop([*node.body, *node.orelse], node.test)
             case ast.If():
                 self.value(node.test)
+                self._conditional += 1
                 with self.silent(is_guard(node.test)):
                     self._branches(node.body, node.orelse)
+                self._conditional -= 1
             case ast.Try() | ast.TryStar():
                 with self.silent(bool(node.handlers)):
                     self._branches(node.body, [])
@@ -183,7 +188,8 @@ class Flow(Expressions):
                 if (located := self.located(base)) is not None:
                     frames.store_at(located, index)
             case ast.Attribute(value=base):
-                self.forget(self.value(base))
+                self.value(base)
+                self.forget_root(base)
                 if isinstance(base, ast.Name):
                     self.unknown([base.id])
             case _:
@@ -204,7 +210,7 @@ class Flow(Expressions):
 
     def _import(self, aliases: Sequence[ast.alias]) -> None:
         for alias in aliases:
-            if not module_exists(alias.name):
+            if not module_exists(alias.name) and not self._conditional:
                 self.claim("module", alias, alias.name, _modules_near(alias.name))
             name = alias.name if alias.asname else alias.name.partition(".")[0]
             module = sys.modules.get(name) if alias.asname or alias.name in sys.modules else None
@@ -219,7 +225,8 @@ class Flow(Expressions):
         if node.level or not module:
             return
         if not module_exists(module):
-            self.claim("module", node, module, _modules_near(module))
+            if not self._conditional:
+                self.claim("module", node, module, _modules_near(module))
             return
         found = sys.modules.get(module)
         for alias in names:

@@ -13,15 +13,19 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from pathlib import Path
+from threading import local
 from types import (
     CodeType,
     FunctionType,
+    GenericAlias,
     GetSetDescriptorType,
     MemberDescriptorType,
+    MethodType,
     ModuleType,
     WrapperDescriptorType,
 )
 from typing import Any, Final
+from weakref import CallableProxyType, ProxyType
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -36,6 +40,14 @@ _MODULE_DICT: Any = ModuleType.__dict__["__dict__"]  # type: ignore[index]
 _TRUSTED = word_set("matplotlib numpy pandas polars scipy sklearn seaborn")
 _LABELLED = word_set("NDFrame GroupBy BaseWindow Resampler DataFrame LazyFrame Series Expr _forward_getattr")
 _NAMING = {"setattr", "__dict__", "__setattr__", "vars"}
+_FORWARDING = (
+    super,
+    MethodType,
+    GenericAlias,
+    ProxyType,
+    CallableProxyType,
+    local,
+)  # in C, without `__getattr__`
 _KEPT_CLASSES = 512
 _words: dict[int, tuple[type, frozenset[str]]] = {}
 
@@ -67,7 +79,7 @@ def find_in_class(cls: type, name: str) -> Any:
 
 def is_dynamic(cls: type) -> bool:
     """Whether instances may have attributes that no dictionary holds."""
-    if find_in_class(cls, "__getattr__") is not MISSING:
+    if find_in_class(cls, "__getattr__") is not MISSING or any(base in _FORWARDING for base in mro(cls)):
         return True
     return type(find_in_class(cls, "__getattribute__")) is not WrapperDescriptorType
 

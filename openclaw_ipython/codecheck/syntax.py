@@ -8,6 +8,7 @@ from typing import Any
 
 from openclaw_ipython.codecheck.static_lookup import MISSING
 
+_VERSIONS = {"version_info", "platform", "__version__", "TYPE_CHECKING"}
 _GUARDS = {"hasattr", "isinstance", "issubclass", "callable", "getattr", "find_spec"}
 
 
@@ -71,13 +72,24 @@ def bound(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def is_guard(test: ast.expr) -> bool:
-    """Whether a test asks what there is: `hasattr(x, …)`, `"a" in df`, `isinstance(x, …)`."""
+    """Whether a test asks what there is: `hasattr(x, …)`, `"a" in df`, `isinstance(x, …)`, `sys.platform == …`."""
     for inner in ast.walk(test):
+        if last_name(inner) in _VERSIONS or (
+            isinstance(inner, ast.Attribute) and ast.unparse(inner) == "os.name"
+        ):
+            return True
         if isinstance(inner, ast.Call) and last_name(inner.func) in _GUARDS:
             return True
         if isinstance(inner, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in inner.ops):
             return True
     return False
+
+
+def root(node: ast.expr) -> ast.expr:
+    """What the attributes, subscripts and calls of an expression begin with."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node
 
 
 def last_name(node: ast.AST) -> str:

@@ -1,9 +1,14 @@
 """What the check says of single lines, and what it leaves unsaid."""
 
+import sys
+import weakref
+
 import pytest
 
 from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.codecheck.checker import check, check_cells
+
+pandas = pytest.importorskip("pandas")
 
 
 class Loader:
@@ -24,7 +29,17 @@ def shape() -> Shape:
     return Round()
 
 
-NAMES = {"loader": Loader(), "shape": shape, "numbers": [1], "word": "a"}
+there = Round()
+NAMES = {
+    "loader": Loader(),
+    "shape": shape,
+    "Round": Round,
+    "numbers": [1],
+    "word": "a",
+    "sys": sys,
+    "proxy": weakref.proxy(there),
+    "frame": pandas.DataFrame({"a": [1]}),
+}
 QUIET = {
     "an attribute that a method may set by any name": "loader.path",
     "an attribute of a subclass of the declared class": "shape().radius",
@@ -34,6 +49,12 @@ QUIET = {
     "a magic that runs a file": "%run other.py\nmade_there",
     "the namespace as a dict": "globals()['a'] = 1; a",
     "code of more than 2,000 lines": "x\n" * 2_001,
+    "an index that was given a name": "frame.index.name = 'row'; frame.reset_index()['row']",
+    "an index that was renamed in place": "frame.index.rename('row', inplace=True); frame.reset_index()['row']",
+    "a module for another platform": "if sys.platform == 'plan9':\n    import plan9registry",
+    "a module behind a switch": "if word:\n    import surely_not_installed",
+    "what super() passes on": "super(Round, shape()).anything",
+    "what a weak reference passes on": "proxy.anything",
     "a name behind a question": "if hasattr(word, 'lines'): word.lines()",
 }  # fmt: skip
 INCOMPLETE = ["%%bash\nls", "exec('a')", "%%time\nword.upper()", "eval('word')"]
