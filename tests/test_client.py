@@ -59,7 +59,9 @@ def test_a_login_puts_the_provider_into_openclaws_catalogue_too(house):
     run(house.login())
     catalogue = json.loads(house.home.models_json.read_text("utf-8"))
     entry = catalogue["providers"]["qwen-portal"]
-    assert entry == house.config()["models"]["providers"]["qwen-portal"]
+    assert list(entry) == ["baseUrl", "api", "models", "apiKey"]  # as February's release writes it
+    own = house.config()["models"]["providers"]["qwen-portal"]
+    assert entry == own | {"models": [model | {"api": "openai-completions"} for model in own["models"]]}
     assert [m["id"] for m in entry["models"]] == ["coder-model", "vision-model"]
 
 
@@ -184,6 +186,7 @@ def test_leaving_a_login_early_writes_nothing(house):
 
 
 def test_resource_url_outside_the_services_hosts_is_not_used(house):
+    del house.environ["OPENCLAW_IPYTHON_OAUTH_ORIGIN"]
     house.portal.resource_url("https://evil.example/v1")
     outcome = run(house.login())
     assert outcome.base_url == "https://portal.qwen.ai/v1"
@@ -208,6 +211,7 @@ def test_resource_url_outside_the_services_hosts_is_not_used(house):
     ],
 )
 def test_resource_url_becomes_a_base_url_only_within_the_allowed_hosts(house, resource_url, base_url):
+    del house.environ["OPENCLAW_IPYTHON_OAUTH_ORIGIN"]
     house.portal.resource_url(resource_url)
     assert run(house.login()).base_url == base_url
 

@@ -13,11 +13,12 @@ from msgspec import Struct
 
 from openclaw_ipython.auth.cooldown import LoginStats
 from openclaw_ipython.auth.resolver import Credential, CredentialResolver
+from openclaw_ipython.auth.sign_in_address import base_url_after, is_allowed, is_vendors_address
 from openclaw_ipython.auth.token_grant import DeviceEndpoints
 from openclaw_ipython.chat.dialects import Dialect, dialect_for
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.urls import https_host, is_loopback, same_origin
+from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.sqlite import databases
@@ -108,13 +109,17 @@ class Accounts:
 
     def no_model(self) -> LoginRequired:
         """The error for a question without a model when there is no default model."""
-        others = [p for p in self._providers.values() if p.default_model and p.id != PROVIDER_ID]
-        usable = next((p for p in others if self.credential(p.id)), None)
+        usable = self.usable_by_key()
         if usable is None:
             return self.qwen_code.model_required(self._store.load().config)
         model = usable.ref(usable.default_model)
         hint = _("%%qwen {model}, or for every question: %openclaw models set {model}", model=model)
         return LoginRequired(_("no model is chosen yet"), hint=hint)
+
+    def usable_by_key(self) -> Provider | None:
+        """The first service with a model of its own choice and a key; the portal does not count."""
+        others = [p for p in self._providers.values() if p.default_model and p.id != PROVIDER_ID]
+        return next((p for p in others if self.credential(p.id)), None)
 
     @property
     def store_path(self) -> Path:
@@ -189,15 +194,35 @@ class Accounts:
         must not redirect a token to another host.
         """
         if credential.source != self.qwen_code.source or credential.profile is None:
+            self._check_origin(credential, configured)
             return configured, ()
         named = self.qwen_code.base_url(credential.profile, self._store.load().config)
         if named is None:
             return configured, ()
-        if self._is_trusted(self._providers[credential.provider], named):
+        provider = self._providers[credential.provider]
+        if is_allowed(named, self.device_endpoints(provider)):
             return named, ()
         return configured, (
             _("Qwen Code's login names an address outside the service's hosts; it is not used"),
         )
+
+    def _check_origin(self, credential: Credential, base_url: str) -> None:
+        """Raise ConfigError where the token of a portal on this machine would be sent to the vendor."""
+        provider = self._providers.get(credential.provider)
+        if credential.profile is None or credential.profile.type != "oauth" or provider is None:
+            return
+        if provider.device_login is None or not is_vendors_address(base_url, provider):
+            return
+        at = self.device_endpoints(provider)
+        if at.loopback:
+            raise ConfigError(
+                _(
+                    "{variable} is on this machine and the base URL is the vendor's: no login is sent there",
+                    variable=ORIGIN_VARIABLE,
+                ),
+                hint=f"%openclaw config set models.providers.{provider.id}.baseUrl"
+                f" {at.token_url.removesuffix(provider.device_login.token_path)}/v1",
+            )
 
     def dialect(self, provider_id: str, base_url: str) -> Dialect:
         """The dialect of the host at `base_url`: the one known for that host, or the provider's."""
@@ -248,7 +273,8 @@ class Accounts:
         """
         profile_id = f"{provider.id}:{profile_name}"
         before = self._store.load().config
-        base_url, notes = self._base_url(provider, grant, before)
+        chosen = base_url_after(provider, self.device_endpoints(provider), grant.resource_url, before)
+        base_url = chosen.base_url
         choose = set_default or not before.default_model
         profile = StoredProfile(
             id=profile_id,
@@ -273,35 +299,11 @@ class Accounts:
         written = self._store.save_login(profile_id, profile, plan)
         self.login_stats.reset(profile_id)
         now = ModelRef.parse(self._store.load().config.default_model or "")
-        notes = [*replaced_default(before.default_model, now), *notes]
+        notes = [*replaced_default(before.default_model, now), *chosen.notes]
         model = provider.ref(provider.default_model)
         return LoginOutcome(
             provider.id, profile_id, now, choose, base_url, tuple(written), tuple(notes), model
         )
-
-    def _base_url(self, provider: Provider, grant: TokenGrant, view: ConfigView) -> tuple[str, list[str]]:
-        """The base URL to store, and notes: the user's setting, else one from the sign-in, else the default."""
-        entry = view.provider(provider.id)
-        current = entry.base_url if entry else None
-        practice = is_loopback(self.device_endpoints(provider).token_url)
-        # The practice portal's address in the file is left from an earlier practice login, not set by the user.
-        if current and current != provider.base_url and not (practice and is_loopback(current)):
-            return current, [_("the base URL in openclaw.json stays: {url}", url=current)]
-        if grant.resource_url is None or provider.base_url_from is None:
-            return provider.base_url, []
-        offered = provider.base_url_from(grant.resource_url)
-        if offered == current or self._is_trusted(provider, offered):
-            return offered, []
-        return provider.base_url, [
-            _("the service named an address outside its own hosts; the usual one is used")
-        ]
-
-    def _is_trusted(self, provider: Provider, url: str) -> bool:
-        at = self.device_endpoints(provider)
-        host = https_host(url)
-        if host is not None:
-            return any(host == h or host.endswith("." + h) for h in at.hosts)
-        return at.loopback and same_origin(url, at.token_url)
 
     # -- plugins --
 

@@ -92,7 +92,9 @@ class SignInAdvice:
         text = {alias.lower(): ref for alias, ref in view.aliases.items()}.get(text.lower(), text)
         ref = ModelRef.parse(text)
         if ref is None:
-            return ModelRef(next(iter(self._providers)), text) if text else None
+            first = next(iter(self._providers))  # of another name OpenClaw makes one of its own service
+            provider = first if self._providers[first].model(text) else "anthropic"
+            return ModelRef(provider, text) if text else None
         return ModelRef(self._providers.named(ref.provider, ref.model) or ref.provider, ref.model)
 
     def hint(self, provider_id: str) -> str:
@@ -139,7 +141,7 @@ class SignInAdvice:
 
     def no_model(self) -> LoginRequired:
         """The error for a question without a model when there is no default model."""
-        if not self.retirement(next(iter(self._providers), "")):
+        if self._accounts.usable_by_key() or not self.retirement(next(iter(self._providers), "")):
             return self._accounts.no_model()
         return LoginRequired(_("no model is chosen and there is no login yet"), hint=self.other_ways())
 

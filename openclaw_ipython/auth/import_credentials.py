@@ -59,7 +59,7 @@ class ImportableService(Struct, frozen=True):
     @property
     def outcome(self) -> str:
         """What the import does with the key, in a few words."""
-        return f"used as ${{{self.variable}}}" if self.variable else "the key is stored as a login"
+        return f"used where it is: {self.variable}" if self.variable else "the key is stored as a login"
 
 
 class CredentialImport:

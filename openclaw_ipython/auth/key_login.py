@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.auth.accounts import LoginOutcome, login_edits, replaced_default
-from openclaw_ipython.auth.resolver import EnvironmentKey, provider_keys
+from openclaw_ipython.auth.resolver import EnvironmentKey, key_variable, provider_keys
 from openclaw_ipython.auth.stored_logins import check_key
 from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.i18n import _
@@ -56,6 +56,23 @@ class KeySetup(Struct, frozen=True):
     def secret(self) -> Secret:
         """The key, empty for a server without one."""
         return self.key or Secret("")
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the entry must name the variable: the key is not found there by itself.
+
+        Where such a variable is not set, OpenClaw of February 2026 does not start at all, and that of September sends
+        the text of the reference; so none is written without need.
+        """
+        return bool(self.variable) and self.variable not in (
+            *self.provider.key_variables,
+            key_variable(self.provider.id),
+        )
+
+    @property
+    def reference(self) -> str:
+        """The variable in the entry: its bare name where that can be, with which every release of OpenClaw starts."""
+        return self.variable if is_marker(self.variable) else f"${{{self.variable}}}"
 
     @property
     def profile_id(self) -> str:
@@ -161,6 +178,8 @@ class KeyLogins:
             written = (self._store.edit_config(plan),)
         now = ModelRef.parse(self._store.load().config.default_model or "")
         notes = (*replaced_default(before.default_model, now), *setup.notes)
+        if setup.needs_reference and not is_marker(setup.variable):
+            notes += (_("OpenClaw does not start where {name} is not set", name=setup.variable),)
         model = provider.ref(_default_of(setup)) if _default_of(setup) else None
         return LoginOutcome(provider.id, profile_id, now, choose, setup.base_url, written, notes, model)
 
@@ -199,8 +218,8 @@ def _plan(view: ConfigView, setup: KeySetup, *, choose: bool) -> list[Edit]:
     provider, models = setup.provider, setup.models or setup.provider.models
     entry = replace(provider, models=models).entry(setup.base_url)
     overwrite = {"baseUrl"}
-    if setup.variable:
-        entry["apiKey"] = f"${{{setup.variable}}}"
+    if setup.needs_reference:
+        entry["apiKey"] = setup.reference
         overwrite |= set() if _has_own_key(view, provider.id) else {"apiKey"}
     if setup.models:
         entry["models"] = _merged(_configured_models(view, provider.id), entry["models"])

@@ -13,9 +13,9 @@ from openclaw_ipython.diagnostics.findings import Finding, Severity, shell_line
 from openclaw_ipython.diagnostics.refusal_checks import check_refusals
 from openclaw_ipython.errors import ConfigError, OpenClawError
 from openclaw_ipython.i18n import N_, _
-from openclaw_ipython.models.selection import APIS, COMPLETIONS
+from openclaw_ipython.models.selection import COMPLETIONS
 from openclaw_ipython.net.urls import base_url_problem, is_unencrypted
-from openclaw_ipython.openclaw.config_rules import services
+from openclaw_ipython.openclaw.config_rules import apis, services
 from openclaw_ipython.openclaw.keypaths import path_text
 from openclaw_ipython.sanitize.secrets import redact
 
@@ -123,7 +123,7 @@ def _misplaced(facts: ConfigFacts) -> Mapping[str, object]:
 
 def _api_is_refused(facts: ConfigFacts, provider: str) -> bool:
     entry = facts.snapshot.config.provider(provider)
-    return entry is not None and entry.api not in (None, COMPLETIONS) and entry.api not in APIS
+    return entry is not None and entry.api not in (None, COMPLETIONS) and entry.api not in apis()
 
 
 def _ask_another(facts: ConfigFacts) -> str:

@@ -139,7 +139,7 @@ def _kinds(row: Mapping[str, Any]) -> tuple[str, ...]:
     if stated is not None:
         named = [kind for kind in ("text", "image", "video") if kind in stated]
         return tuple(dict.fromkeys(["text", *named]))
-    if row.get("type") in {"llm", "vlm"}:
+    if row.get("type") in ("llm", "vlm"):
         return ("text", "image") if row["type"] == "vlm" else ("text",)
     sees = next((v for n in _SEES for p in _places(row) if isinstance(v := p.get(n), bool)), None)
     if sees is None:

@@ -15,7 +15,8 @@ from msgspec import Struct
 from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.models.stated import answer_limit, configured_spec
-from openclaw_ipython.openclaw.config_rules import services
+from openclaw_ipython.net.urls import is_loopback
+from openclaw_ipython.openclaw.config_rules import apis, services
 from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
 from openclaw_ipython.providers.addresses import default_address
 from openclaw_ipython.providers.guesses import guessed, unlisted
@@ -30,13 +31,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
 
 COMPLETIONS = "openai-completions"
-APIS = frozenset({
-    "anthropic-messages", "azure-openai-responses", "bedrock-converse-stream", "github-copilot",
-    "google-generative-ai", "google-vertex", "ollama", "openai-chatgpt-responses", "openai-codex-responses",
-    "openai-responses", "pi-messages",
-})  # fmt: skip
-"""The other protocols of OpenClaw's releases."""
-
 OPENCLAWS_PROVIDER = "anthropic"
 """The provider of a model that OpenClaw's configuration names without one."""
 
@@ -110,7 +104,7 @@ class Models:
         OpenClaw brings its address along."""
         entry = self._entry(provider_id)
         if entry is not None and entry.api not in (None, COMPLETIONS):
-            return entry.api in APIS
+            return entry.api in apis()
         return (
             provider_id not in self._providers
             and (entry is None or entry.base_url is None)
@@ -156,6 +150,11 @@ class Models:
         provider = self._providers.get(ref.provider)
         own = ModelRef(provider.id, provider.image_model) if provider and provider.image_model else None
         return self.image_default() or (own if own and self.reads_images(own) else None)
+
+    def is_local(self, word: str) -> bool:
+        """Whether a model is served on this machine."""
+        ref = ModelRef.parse(word)
+        return ref is not None and is_loopback(self._address(ref.provider, self._view()) or "")
 
     def suggestions(self) -> list[ModelRef]:
         """The models that can be asked from here: fallbacks, then the services' own choices; retired services last."""

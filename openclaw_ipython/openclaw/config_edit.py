@@ -121,7 +121,8 @@ def catalog_patch(catalog: ConfigView, config: ConfigView, provider_id: str) -> 
 
 
 def catalog_entry(catalog: ConfigView, config: ConfigView, provider_id: str) -> list[Edit]:
-    """Add a signed-in provider's entry to `models.json`, as OpenClaw does when it next lists its models.
+    """Add a signed-in provider's entry to `models.json`, as OpenClaw does when it next lists its models: the members in
+    its order, and `api` in each model.
 
     Only an entry without `${NAME}` and with a placeholder in place of a key: OpenClaw derives any other itself.
     """
@@ -136,7 +137,10 @@ def catalog_entry(catalog: ConfigView, config: ConfigView, provider_id: str) -> 
     raw = config.raw(("models", "providers", key))
     if any(has_reference(value) for value in raw.values() if isinstance(value, str)):
         return []
-    return [Edit(("providers", key), dict(raw))]
+    models = [{**model, "api": raw["api"]} if "api" in raw else model for model in raw.get("models", ())]
+    order = {name: raw[name] for name in ("baseUrl", "api") if name in raw}
+    rest = {name: value for name, value in raw.items() if name not in (*order, "models", "apiKey")}
+    return [Edit(("providers", key), {**order, **rest, "models": models, "apiKey": raw["apiKey"]})]
 
 
 # -- parts ---------------------------------------------------------------------------------

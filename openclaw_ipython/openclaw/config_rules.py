@@ -128,6 +128,11 @@ def services() -> frozenset[str]:
     return frozenset(_table()["services"])
 
 
+def apis() -> frozenset[str]:
+    """The values of `api`: the protocols that a release of OpenClaw speaks."""
+    return frozenset(_table()["apis"])
+
+
 def keys_at(keys: Sequence[str]) -> tuple[str, ...]:
     """The names that any release knows below `keys`, for suggestions; empty where every name is free."""
     names: dict[str, None] = {}

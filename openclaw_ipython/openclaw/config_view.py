@@ -22,7 +22,9 @@ _REFERENCE = r"\$?\$\{([A-Z_][A-Z0-9_]*)\}"
 _SHORT_REFERENCE = r"\$([A-Z][A-Z0-9_]{0,127})"  # as a whole key, `$NAME` is `${NAME}`
 _VERSION = r"([0-9]{4})\.([0-9]{1,4})\.([0-9]{1,4})"
 _SQLITE_SINCE = (2026, 6, 5)  # the first OpenClaw release that keeps credentials in SQLite
-_MARKERS = frozenset({"qwen-oauth", "secretref-managed"})
+_MARKERS = frozenset({
+    "custom-local", "lmstudio-local", "minimax-oauth", "ollama-local", "qwen-oauth", "secretref-managed", "vllm-local",
+})  # fmt: skip
 _VARIABLE_NAME = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*_(?:KEY|TOKEN)"
 
 

@@ -16,6 +16,7 @@ PROVIDER = Provider(
     aliases=("lm-studio",),
     base_url="http://127.0.0.1:1234/v1",
     regions=(Region("local", N_("This machine"), "http://127.0.0.1:1234/v1"),),
+    placeholder="lmstudio-local",
     models=(),
     default_model="",
     local=LocalServer(

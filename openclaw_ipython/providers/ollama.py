@@ -15,6 +15,7 @@ PROVIDER = Provider(
     label="Ollama",
     base_url="http://127.0.0.1:11434/v1",
     regions=(Region("local", N_("This machine"), "http://127.0.0.1:11434/v1"),),
+    placeholder="ollama-local",
     models=(),
     default_model="",
     local=LocalServer(

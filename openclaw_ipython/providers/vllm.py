@@ -15,6 +15,7 @@ PROVIDER = Provider(
     label="vLLM",
     base_url="http://127.0.0.1:8000/v1",
     regions=(Region("local", N_("This machine"), "http://127.0.0.1:8000/v1"),),
+    placeholder="vllm-local",
     models=(),
     default_model="",
     local=LocalServer(

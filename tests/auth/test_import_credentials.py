@@ -64,7 +64,7 @@ def test_a_key_of_the_environment_is_named_never_copied(place):
     (service,) = place.found()
     assert (service.provider.id, service.base_url, service.variable) == (PLAN.id, BEIJING, NAME)
     place.import_all()
-    assert place.entries()[PLAN.id]["apiKey"] == f"${{{NAME}}}"
+    assert "apiKey" not in place.entries()[PLAN.id]
     assert place.entries()[PLAN.id]["baseUrl"] == BEIJING
     assert not place.home.auth_profiles.exists()
     assert KEY not in place.home.config_path.read_text("utf-8")

@@ -32,8 +32,13 @@ LOGIN_OPTIONS = (
     ),
     Option(("--region",), "which address of the service: its id, or https://…", "ID", kind="region"),
     Option(("--yes",), "with --method import: do not ask"),
+    Option(("--device-code",), "by link and code, as --method device"),
+    Option(("--profile-id",), "the whole id of the login, e.g. qwen-portal:work", "ID", kind="profile"),
 )
 KEY_NAME = Option(("--profile",), "the name of the login, `manual` if not given", "NAME", kind="profile")
+PROFILE_ID = Option(
+    ("--profile-id",), "its whole id, e.g. qwen:manual, in place of the two", "ID", kind="profile"
+)
 KEY_ON_THE_LINE = N_(
     "a key is never typed on the line, where the notebook's history keeps it: it is asked for, hidden."
     " If that was a real one, make a new one"
@@ -59,7 +64,7 @@ def login_long(session: Session, options: LoginOptions) -> View | None:
 
 def _login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
     if options.method == "token":  # asks the person only, as `models auth paste-token`
-        return _store_key(session, options.provider_id, options.profile, "token")
+        return _store_key(session, options.provider_id, options.name, "token")
     return login(session, options, enables_plugin=enables_plugin)
 
 
@@ -105,16 +110,28 @@ def auth_list(session: Session, *, provider: str | None, json: bool, plain: bool
     return TableView(headings, table, _("no stored logins"), sign_in_command(session))
 
 
-@command("models auth add", PROVIDER, KEY_NAME, leftover=KEY_ON_THE_LINE)
-def auth_add(session: Session, *, provider: str | None, profile: str | None) -> View:
+@command("models auth add", PROVIDER, KEY_NAME, PROFILE_ID, leftover=KEY_ON_THE_LINE)
+def auth_add(session: Session, *, provider: str | None, profile: str | None, profile_id: str | None) -> View:
     """Store an API key, asked for in a hidden field."""
-    return _store_key(session, provider, profile, "api_key")
+    return _store_key(session, *_named(provider, profile, profile_id), "api_key")
 
 
-@command("models auth paste-token", PROVIDER, KEY_NAME, leftover=KEY_ON_THE_LINE)
-def auth_paste_token(session: Session, *, provider: str | None, profile: str | None) -> View:
+@command("models auth paste-token", PROVIDER, KEY_NAME, PROFILE_ID, leftover=KEY_ON_THE_LINE)
+def auth_paste_token(
+    session: Session, *, provider: str | None, profile: str | None, profile_id: str | None
+) -> View:
     """Store a token from elsewhere, asked for in a hidden field."""
-    return _store_key(session, provider, profile, "token")
+    return _store_key(session, *_named(provider, profile, profile_id), "token")
+
+
+def _named(
+    provider: str | None, profile: str | None, profile_id: str | None
+) -> tuple[str | None, str | None]:
+    """The provider and the name of a login, which `--profile-id` gives in one word."""
+    if profile_id is None:
+        return provider, profile
+    service, colon, name = profile_id.partition(":")
+    return (provider or service, name) if colon else (provider, service)
 
 
 def _store_key(session: Session, provider: str | None, profile: str | None, kind: KeyKind) -> View:

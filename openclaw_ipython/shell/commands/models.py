@@ -50,6 +50,7 @@ def models_status(session: Session, *, json: bool, plain: bool, check: bool, pro
     JSON,
     PLAIN,
     Option(("--refresh",), "ask the services for their lists first, and remember them"),
+    Option(("--local",), "only models of servers on this machine"),
 )
 def models_list(
     session: Session,
@@ -59,11 +60,14 @@ def models_list(
     json: bool,
     plain: bool,
     refresh: bool,
+    local: bool,
 ) -> View:
     """The models, with what they read, how much, and what they are used for."""
     if refresh:
         _refresh(session, provider, quiet=json or plain)
     rows = reports.model_rows(session, everything=all, provider=provider)
+    if local:
+        rows = [row for row in rows if session.client.models.is_local(row["key"])]
     if json:
         return as_json({"count": len(rows), "models": rows})
     if plain:

@@ -51,6 +51,13 @@ class Command(Struct, frozen=True):
         return self.function(session, **parse(typed, self.spec))
 
 
+# Commands of OpenClaw 2026.9.6 that have no counterpart here.
+_OPENCLAWS = frozenset({
+    "acp", "agents", "backup", "browser", "channels", "configure", "cron", "daemon", "dashboard", "devices",
+    "directory", "dns", "gateway", "health", "hooks", "infer", "mcp", "memory", "migrate", "node", "nodes", "pairing",
+    "proxy", "sandbox", "secrets", "security", "sessions", "skills", "tasks", "tui", "update", "webhooks",
+})  # fmt: skip
+
 COMMANDS: dict[tuple[str, ...], Command] = {}
 
 
@@ -114,6 +121,11 @@ def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
             hint=f"%openclaw help {' '.join(typed)}",
         )
     wrong = typed[known]
+    if known == 0 and wrong in _OPENCLAWS:
+        raise UsageError(
+            _("{word} is a command of the OpenClaw program, not of this extension", word=wrong),
+            hint=f"!openclaw {' '.join(typed)}",
+        )
     near = [" ".join([*start, word]) for word in suggest(wrong, follows)]
     # `models status` is suggested for `status`.
     near = near or [" ".join(one.words) for one in group(start) if wrong in one.words[known + 1 :]]

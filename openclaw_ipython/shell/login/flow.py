@@ -55,11 +55,24 @@ class LoginOptions(Struct, frozen=True, kw_only=True):
     method: str | None = None
     region: str | None = None
     yes: bool = False
+    device_code: bool = False
+    profile_id: str | None = None
 
     @property
     def provider_id(self) -> str | None:
         """The provider as typed, by option or by word."""
-        return self.provider or self.service
+        by_id = (self.profile_id or "").partition(":")
+        return self.provider or self.service or (by_id[0] if by_id[1] else None)
+
+    @property
+    def name(self) -> str | None:
+        """The name of the login, the part of `--profile-id` after the colon."""
+        return self.profile_id.rpartition(":")[2] if self.profile_id else self.profile
+
+    @property
+    def kind(self) -> str | None:
+        """The method, also as OpenClaw's flag."""
+        return "device" if self.device_code else self.method
 
 
 def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
@@ -76,8 +89,8 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
             session, options.provider_id, set_default=options.set_default, yes=options.yes
         )
     provider = client.provider(options.provider_id or "qwen-portal")
-    profile = checked_profile_name(options.profile)
-    by_device = _is_by_device(provider, options.method)
+    profile = checked_profile_name(options.name)
+    by_device = _is_by_device(provider, options.kind)
     if not by_device and provider.local is not None:
         return set_up_local_server(session, provider, options.region, set_default=options.set_default)
     pending = session.pending
