@@ -12,7 +12,13 @@ from openclaw_ipython.batch.mapping import map_items
 from openclaw_ipython.chat.stream import announced
 from openclaw_ipython.chat.types import Notice, TextDelta
 from openclaw_ipython.client import Client
-from openclaw_ipython.errors import ConfigError, LoginRequired, RequestRejected, ServiceUnavailable
+from openclaw_ipython.errors import (
+    ConfigError,
+    LoginRequired,
+    RequestRejected,
+    ServiceUnavailable,
+    StreamBroken,
+)
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.sanitize.secrets import Secret
@@ -337,6 +343,40 @@ def test_a_service_that_does_not_begin_says_how_to_wait_longer(client):
     with pytest.raises(ServiceUnavailable, match="did not begin to answer within 120 s") as caught:
         ask(client(handle, "https://host.example/v1", apiKey="sk-made-up-0123456789"))
     assert "--timeout 600" in caught.value.hint
+
+
+def slow(house, *, before, inside):
+    """Streams an answer: comments for `before` seconds, a word, comments for `inside` seconds, a word and the end."""
+
+    async def body():
+        for seconds, text in ((before, "Par"), (inside, "is.")):
+            for _ in range(int(seconds // 15)):
+                house.clock.now += 15
+                yield b": ping\n\n"
+            yield b'data: {"choices": [{"index": 0, "delta": {"content": "%b"}}]}\n\n' % text.encode()
+        yield b'data: {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n'
+
+    return lambda _: httpx.Response(200, headers={"content-type": "text/event-stream"}, content=body())
+
+
+@pytest.mark.parametrize(
+    ("url", "before", "inside", "ends"),
+    [
+        (HERE, 3600, 90, "whole"),
+        (LAN, 3600, 90, "whole"),
+        (HERE, 3600, 150, "no data for 120 s"),  # loaded, and then silent
+        ("https://host.example/v1", 90, 90, "whole"),
+        ("https://host.example/v1", 150, 0, "no data for 120 s"),
+    ],
+)
+def test_only_the_first_word_of_a_local_server_may_take_its_time(client, house, url, before, inside, ends):
+    one = client(slow(house, before=before, inside=inside), url, apiKey="sk-made-up-0123456789")
+    if ends == "whole":
+        assert asyncio.run(one.ask("Capital?", model="mine/m")) == "Paris."
+    else:
+        with pytest.raises(StreamBroken, match=ends) as caught:
+            asyncio.run(one.ask("Capital?", model="mine/m"))
+        assert "--timeout 600" in caught.value.hint
 
 
 def off(request):
