@@ -21,19 +21,19 @@ class Shape:
     pass
 
 
-class Round(Shape):
+class Circle(Shape):
     radius = 1
 
 
 def shape() -> Shape:
-    return Round()
+    return Circle()
 
 
-there = Round()
+there = Circle()
 NAMES = {
     "loader": Loader(),
     "shape": shape,
-    "Round": Round,
+    "Circle": Circle,
     "numbers": [1],
     "word": "a",
     "sys": sys,
@@ -53,7 +53,7 @@ QUIET = {
     "an index that was renamed in place": "frame.index.rename('row', inplace=True); frame.reset_index()['row']",
     "a module for another platform": "if sys.platform == 'plan9':\n    import plan9registry",
     "a module behind a switch": "if word:\n    import surely_not_installed",
-    "what super() passes on": "super(Round, shape()).anything",
+    "what super() passes on": "super(Circle, shape()).anything",
     "what a weak reference passes on": "proxy.anything",
     "a name behind a question": "if hasattr(word, 'lines'): word.lines()",
 }  # fmt: skip
