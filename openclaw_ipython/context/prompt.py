@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.context.names import Cell, Notebook
 
-_MAX_LEFT = 4  # braces left as typed that the footer names
+_MAX_LEFT = 4  # braces left as typed for one reason that the footer names
 _WORTH_A_LENGTH = 200  # characters: the footer shows the length of longer texts
 
 
@@ -89,10 +89,7 @@ def _notes(
     if expanded.insertions:
         names = ", ".join(_with_length(i.name, i.characters, i.truncated) for i in expanded.insertions)
         yield _("inserted {names}", names=names)
-    for reference, why in expanded.broken[:_MAX_LEFT]:
-        yield _("{reference} left as typed ({why})", reference=reference, why=why)
-    if (more := len(expanded.broken) - _MAX_LEFT) > 0:
-        yield _("{count} more left as typed", count=more)
+    yield from _left(expanded.broken)
     if attachments:
         names = ", ".join(_with_length(a.name, a.characters, a.truncated) for a in attachments)
         yield _("attached {names}", names=names)
@@ -101,6 +98,16 @@ def _notes(
         if cells.left_out:
             note += _(", {count} earlier left out", count=cells.left_out)
         yield note + (_(", capped") if cells.truncated else "")
+
+
+def _left(broken: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """The sentences about braces that were left as typed, one for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for reference, why in broken:
+        reasons.setdefault(why, []).append(reference)
+    for why, left in reasons.items():
+        names = ", ".join([*left[:_MAX_LEFT], *["…"] * (len(left) > _MAX_LEFT)])
+        yield _("{reference} left as typed ({why})", reference=names, why=why)
 
 
 def _with_length(name: str, length: int, truncated: bool) -> str:

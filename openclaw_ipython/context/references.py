@@ -63,7 +63,7 @@ class Insertion(Struct, frozen=True):
 class ExpandedText(Struct, frozen=True):
     """A prompt with its references replaced. `broken` are pairs of braces left as typed and the reason.
 
-    Listed are those that begin with a variable, or nearly name one.
+    Listed are those that begin with a variable, or nearly name one; those in code and formulas come last.
     """
 
     text: str
@@ -76,6 +76,7 @@ def expand(text: str, notebook: Notebook, budget: TextBudget) -> ExpandedText:
     known: dict[tuple[str, bool], Any] = {}
     insertions: dict[str, Insertion] = {}
     broken: dict[str, str] = {}
+    code: dict[str, str] = {}
     parts: list[str] = []
     end = 0
     for brace in braces(text):
@@ -88,7 +89,7 @@ def expand(text: str, notebook: Notebook, budget: TextBudget) -> ExpandedText:
                 known[key] = error
         if isinstance(known[key], BrokenReference):
             if reason := str(known[key]):
-                broken[typed] = reason
+                (code if brace.in_code else broken)[typed] = reason
             continue
         value = formatted(known[key], brace, budget.remaining, notebook.inputs)
         if value is None:
@@ -101,7 +102,9 @@ def expand(text: str, notebook: Notebook, budget: TextBudget) -> ExpandedText:
         )
         parts += [text[end : brace.start], value.text]
         end = brace.end
-    return ExpandedText("".join([*parts, text[end:]]), tuple(insertions.values()), tuple(broken.items()))
+    return ExpandedText(
+        "".join([*parts, text[end:]]), tuple(insertions.values()), (*broken.items(), *code.items())
+    )
 
 
 def _value(brace: Brace, notebook: Notebook) -> Any:

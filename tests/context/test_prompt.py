@@ -78,6 +78,16 @@ def test_a_broken_reference_is_in_the_notes(notebook):
     assert prompt.notes == ("{d.x} left as typed (AttributeError)",)
 
 
+def test_braces_left_for_the_same_reason_are_one_note_and_code_comes_last(notebook):
+    typed = "`f'{d}'` {d.x} {dd} " + " ".join(f"{{d.y{number}}}" for number in range(5))
+    prompt = compose(typed, notebook(d=1), PromptOptions())
+    assert prompt.notes == (
+        "{d.x}, {d.y0}, {d.y1}, {d.y2}, … left as typed (AttributeError)",
+        "{dd} left as typed (there is no dd · did you mean d?)",
+        "{d} left as typed (in code or a formula)",
+    )
+
+
 # -- attachments --
 
 
