@@ -181,3 +181,24 @@ def test_what_a_prompt_holds_goes_along_and_a_dry_run_is_text(terminal):
     shown = terminal.type("%qwen --dry-run what is {held}?")
     assert "Nothing was sent." in shown
     assert "--- user ---\nwhat is {'a': 1}?" in shown
+
+
+def test_an_assistants_step_is_asked_about_and_run_at_the_prompt(terminal):
+    terminal.portal.approve_after()
+    terminal.type("%openclaw login")
+    terminal.portal.calls("run", {"code": "total = sum([1, 2])\nprint('total', total)\ntotal"}).says(
+        "It is 3."
+    )
+    shown = terminal.type("%qwen --assist add one and two", until="Run this here.*> ")
+    assert "total = sum([1, 2])" in shown
+    assert "✓ fits this kernel" in shown
+    answer = terminal.type("y")
+    assert "total 3\n" in answer
+    assert "It is 3." in answer
+    assert "3" in terminal.type("total")
+    (result,) = [
+        message["content"]
+        for message in terminal.portal.requests[-1].json()["messages"]
+        if message["role"] == "tool"
+    ]
+    assert "total 3" in result
