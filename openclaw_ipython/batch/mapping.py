@@ -306,9 +306,8 @@ class _MapCall(Struct, eq=False):
                 if results.tally.done:
                     error.args = (f"{error} · {self._progress_note(results)}",)
                 raise error from None
-            complete = (
-                not results.tally.errors
-            )  # not before: the answers are kept if the table cannot be made
+            # not before: the answers are kept if the table cannot be made
+            complete = results.tally.complete == results.tally.done
         return returned
 
     def _returned(self, results: Results) -> Any:
@@ -339,7 +338,7 @@ class _MapCall(Struct, eq=False):
         return BatchCache(client.recorder.answers) if wanted else None
 
     def _progress_note(self, results: Results) -> str:
-        done = results.tally.done - results.tally.errors
+        done = results.tally.complete
         if not self._resumable(self.client):
             return _("{done:,} answered", done=done)
         error = self.checkpoint.error if self.checkpoint is not None else None

@@ -114,9 +114,14 @@ class Tally:
             if usage.cost is not None:
                 self.cost = (self.cost or 0.0) + usage.cost
 
+    @property
+    def complete(self) -> int:
+        """How many answers are complete."""
+        return self.done - self.errors - sum(self.incomplete.values())
+
     def summary(self, of: int | None = None) -> str:
         """The sums in one line; `of` is the number of items."""
-        answered = self.done - self.errors - sum(self.incomplete.values())
+        answered = self.complete
         if of is None:
             parts = [_("{done:,} answered", done=answered)]
         else:

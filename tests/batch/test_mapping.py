@@ -393,6 +393,21 @@ def test_a_second_interrupt_loses_neither_results_nor_message(signed):
     assert ask(signed, [f"item {i}" for i in range(9)]).tally.remembered >= caught.value.results.tally.done
 
 
+def test_answers_that_are_not_complete_are_asked_for_again(signed):
+    def body(text, finish):
+        message = {"choices": [{"message": {"content": text}, "finish_reason": finish}]}
+        signed.portal.raw_stream(json.dumps(message).encode(), content_type="application/json")
+
+    for text, finish in (("a", "stop"), ("b", "length"), ("c", "content_filter"), ("", "stop")):
+        body(text, finish)
+    first = ask(signed, ["a", "b", "c", "d"], concurrency=1)
+    assert first.tally.complete == 1
+    assert sent(signed) == ["a", "b", "c", "d"]
+    again = ask(signed, ["a", "b", "c", "d"], concurrency=1)
+    assert sent(signed) == ["a", "b", "c", "d", "b", "c", "d"]
+    assert (again.tally.remembered, again.tally.incomplete) == (1, {})
+
+
 def test_without_resume_nothing_is_stored_or_loaded(signed):
     with pytest.raises(KeyboardInterrupt):
         ask(signed, interrupted_at(10, 300), resume=False)

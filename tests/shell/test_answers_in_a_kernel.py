@@ -133,7 +133,7 @@ def test_a_failure_after_text_has_the_text_as_partial(signed_in):
     assert signed_in.value("got.partial") == "half"
 
 
-def test_rows_that_are_cut_filtered_or_empty_are_counted_and_asked_again(signed_in):
+def test_rows_that_are_cut_filtered_or_empty_are_counted(signed_in):
     def row(text, finish):
         signed_in.portal.raw_stream(
             json.dumps(doc({"content": text}, finish)).encode(), content_type="application/json"
