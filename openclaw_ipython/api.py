@@ -18,7 +18,9 @@ from weakref import WeakSet
 
 from openclaw_ipython.client import Client
 from openclaw_ipython.dispatch.resolve import image_reader, messages_of
+from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import LoopThread
+from openclaw_ipython.runtime.interrupts import one_line
 
 if TYPE_CHECKING:
     from types import FrameType, UnionType
@@ -114,9 +116,12 @@ def ask(
         "timeout": timeout,
     }
     call = _Call(client, options, extra or {})
-    if schema is None and not tools:
-        return call.ask(messages)
-    return _run_tool_loop(call, messages, schema, tools)
+    try:
+        if schema is None and not tools:
+            return call.ask(messages)
+        return _run_tool_loop(call, messages, schema, tools)
+    except KeyboardInterrupt:
+        raise one_line(KeyboardInterrupt(_("interrupted"))) from None
 
 
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
