@@ -6,6 +6,7 @@ Importing this package imports almost nothing; each name below is loaded when it
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython._version import __version__
@@ -131,6 +132,8 @@ _MODULES = {
 }
 
 
+_OLDEST_IPYTHON = (8, 18)
+
 if not TYPE_CHECKING:  # a type checker knows the names above, and reports any other
 
     def __getattr__(name: str) -> Any:
@@ -148,7 +151,19 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """`%load_ext openclaw_ipython`: silent; touches no network and writes no file."""
+    """`%load_ext openclaw_ipython`: silent; touches no network and writes no file.
+
+    Raises ImportError, shown in one line, where an older IPython is running than the one that is needed.
+    """
+    running: tuple[Any, ...] = getattr(sys.modules.get("IPython"), "version_info", _OLDEST_IPYTHON)
+    if running[:2] < _OLDEST_IPYTHON:
+        version = ".".join(map(str, running[:3]))
+        message = (
+            f"openclaw_ipython needs IPython 8.18 or newer, and {version} is running: restart the runtime"
+        )
+        error = ImportError(message)
+        error._render_traceback_ = lambda: [message]  # type: ignore[attr-defined]
+        raise error
     from openclaw_ipython.shell.magics import load
 
     load(shell)

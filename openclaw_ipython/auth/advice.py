@@ -34,11 +34,20 @@ class SignInAdvice:
         self._store = store
         self._providers = providers
         self._accounts = accounts
-        self._ended: set[str] = set()  # seen in this process
+        self._ended: set[str] = set()  # services, seen in this process
+        self._refused: set[str] = set()  # logins whose refresh was refused in this process
 
     def seen_ended(self, provider_id: str) -> None:
         """Note that a service refuses new sign-ins, or the logins that come from them."""
         self._ended.add(provider_id)
+
+    def seen_refused(self, login_id: str) -> None:
+        """Note that a login cannot be refreshed any more."""
+        self._refused.add(login_id)
+
+    def renewed(self, login_id: str) -> None:
+        """Note that a login was replaced by a new one."""
+        self._refused.discard(login_id)
 
     def retirement(self, provider_id: str) -> str:
         """The sentence that a service has ended its sign-in; empty while it may be used.
@@ -74,7 +83,7 @@ class SignInAdvice:
 
     def is_refused(self, login_id: str) -> bool:
         """Whether the service refused a login, and has not accepted it since."""
-        return is_refused(self._accounts.login_stats.record(login_id))
+        return login_id in self._refused or is_refused(self._accounts.login_stats.record(login_id))
 
     def keeps_default(self, view: ConfigView) -> bool:
         """Whether the default model stays when the user signs in elsewhere: there is one, and it can be used.

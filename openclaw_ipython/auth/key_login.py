@@ -38,8 +38,8 @@ class KeySetup(Struct, frozen=True):
     """A login with a key, or to a server without one, ready to be checked and stored.
 
     `key` is stored as the login `profile`. With `in_place` the key stays in its present place, and the provider entry
-    refers to `variable`, if that is set. `models` are listed in the entry in place of the provider's own. `notes` are
-    sentences for the user.
+    refers to `variable`, if that is set. `models` are listed in the entry in place of the provider's own. `default` is
+    the model to ask in place of the provider's default. `notes` are sentences for the user.
     """
 
     provider: Provider
@@ -48,6 +48,7 @@ class KeySetup(Struct, frozen=True):
     in_place: bool = False
     variable: str = ""
     models: tuple[ModelSpec, ...] = ()
+    default: str = ""
     profile: str = "default"
     set_default: bool = False
     notes: tuple[str, ...] = ()
@@ -237,10 +238,16 @@ def _plan(view: ConfigView, setup: KeySetup, *, choose: bool) -> list[Edit]:
 
 
 def _default_of(setup: KeySetup) -> str:
-    """The default model: the provider's own choice if it is listed, else a listed Qwen model, else the first."""
-    if not setup.models or any(spec.id == setup.provider.default_model for spec in setup.models):
-        return setup.provider.default_model
-    ids = [spec.id for spec in setup.models]
+    if setup.default or not setup.models:
+        return setup.default or setup.provider.default_model
+    return best_of(setup.provider, setup.models)
+
+
+def best_of(provider: Provider, models: Sequence[ModelSpec]) -> str:
+    """The model to ask: the provider's own choice if it is listed, else a listed Qwen model, else the first."""
+    ids = [spec.id for spec in models]
+    if provider.default_model in ids:
+        return provider.default_model
     return next((model for model in ids if "qwen" in model.lower()), ids[0])
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
 from openclaw_ipython.auth.device_flow import Pkce, device_flow
 from openclaw_ipython.auth.flow_runner import Granted, Prompted, Waiting, run_flow
-from openclaw_ipython.auth.key_login import KeyLogins, KeySetup
+from openclaw_ipython.auth.key_login import KeyLogins, KeySetup, best_of
 from openclaw_ipython.chat.wrong_address import answering_base_url
 from openclaw_ipython.errors import (
     LoginRequired,
@@ -108,6 +108,7 @@ class LoginService:
                     outcome = self._accounts.record_login(
                         provider, event.grant, set_default=choose, profile_name=profile
                     )
+                    self._advice.renewed(outcome.profile_id)
                     self._signed_in_at[provider.id] = self._runtime.monotonic()
                     yield LoggedIn(outcome)
         except LoginUnavailable as error:
@@ -126,6 +127,8 @@ class LoginService:
             return self._with_hint(error, used)
         since = self._signed_in_at.get(used.provider)
         recent = since is not None and self._runtime.monotonic() - since < RECENT_SECONDS
+        if isinstance(error, RefreshRejected):
+            advice.seen_refused(used.id)
         refused = isinstance(error, LoginRequired)
         rejected = refused or isinstance(error, RefreshRejected)
         stated = isinstance(error, LoginRequired | RequestRejected) and "discontinued" in str(error).lower()
@@ -157,8 +160,8 @@ class LoginService:
 
     async def by_key(self, setup: KeySetup) -> LoginOutcome:
         """Check a key and store its login. Errors as for `Client.login_with_key`."""
-        notes = await self._check(setup)
-        outcome = self._keys.record(replace(setup, notes=(*setup.notes, *notes)))
+        default, notes = await self._check(setup)
+        outcome = self._keys.record(replace(setup, default=default, notes=(*setup.notes, *notes)))
         if outcome.profile_id:
             self._accounts.login_stats.reset(outcome.profile_id)
         return outcome
@@ -221,14 +224,19 @@ class LoginService:
                 error.hint = advice
             raise
 
-    async def _check(self, setup: KeySetup) -> tuple[str, ...]:
-        """Ask the service whether it accepts the key. Returns notes for the user if the service cannot tell."""
+    async def _check(self, setup: KeySetup) -> tuple[str, tuple[str, ...]]:
+        """Ask the service whether it accepts the key.
+
+        Returns the model to ask, if the address has not the provider's default one, and notes for the user.
+        """
         provider = setup.provider
         try:
             async with asyncio.timeout(min(CHECK_SECONDS, self._timeout)):
                 models = await self.list_models(provider, setup.base_url, setup.secret)
         except TimeoutError:
-            return (_("the key could not be checked: {label} did not answer in time", label=provider.label),)
+            return "", (
+                _("the key could not be checked: {label} did not answer in time", label=provider.label),
+            )
         except RequestRejected as error:
             if error.status not in NO_LIST_STATUSES:
                 raise
@@ -237,16 +245,18 @@ class LoginService:
                     _("{url} is no base URL; {answering} is", url=setup.base_url, answering=answering),
                     hint=f"%openclaw login --provider {provider.id} --region {answering}",
                 ) from None
-            return (_("the key could not be checked: this address has no list of models"),)
+            return "", (_("the key could not be checked: this address has no list of models"),)
         if models and all(spec.id != provider.default_model for spec in models):
-            return (
+            if setup.base_url not in {region.base_url for region in provider.regions}:
+                return best_of(provider, models), ()  # not the vendor's address: its list is what it has
+            return "", (
                 _(
                     "{model} is not on the list of this address: {command}",
                     model=provider.default_model,
                     command=f"%openclaw models list --refresh --provider {provider.id}",
                 ),
             )
-        return ()
+        return "", ()
 
 
 def _is_gone(error: OpenClawError) -> bool:

@@ -36,10 +36,9 @@ def refused_key_hint(provider: Provider, base_url: str, others: Iterable[Provide
     if not other_urls:
         return _("the key was sent to {url}; {command}", url=base_url, command=command)
     return _(
-        "a key belongs to one address; in use: {url}; others: {others}. {set_url}, or {command}",
+        "a key belongs to one address; in use: {url}; others: {others}. To choose another: {command}",
         url=base_url,
         others=", ".join(other_urls),
-        set_url=f"%openclaw config set models.providers.{provider.id}.baseUrl URL",
         command=command,
     )
 

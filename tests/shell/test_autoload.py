@@ -38,3 +38,19 @@ def test_a_script_without_a_terminal_gets_the_same_magics(tmp_path):
 @pytest.mark.parametrize("module", ["httpx", "ipywidgets", "segno", "markdown_it", "openclaw_ipython.client"])
 def test_nothing_heavy_is_imported_before_the_first_use(tmp_path, module):
     assert ipython(tmp_path, f"import sys; print({module!r} in sys.modules)").strip() == "False"
+
+
+@pytest.mark.parametrize("running", [(7, 34, 0, ""), (8, 17, 2, "")])
+def test_an_older_running_ipython_is_one_line(monkeypatch, running):
+    """As after `pip install` in a hosted notebook: the new IPython is installed, the old one still runs."""
+    import IPython
+
+    import openclaw_ipython
+
+    monkeypatch.setattr(IPython, "version_info", running)
+    with pytest.raises(ImportError) as caught:
+        openclaw_ipython.load_ipython_extension(None)
+    lines = caught.value._render_traceback_()
+    assert len(lines) == 1
+    assert "restart the runtime" in lines[0]
+    assert ".".join(map(str, running[:3])) in lines[0]
