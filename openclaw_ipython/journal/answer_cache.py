@@ -78,7 +78,7 @@ class AnswerCache:
 
         Creates the file if there is none. Raises DocumentError, StoreBusy if it cannot be used at all.
         """
-        error = self._store.check()
+        error = self._store.check(touch=False)  # a file that others share stays as it is
         if error is not None and not self._store.database.path.exists():
             raise error
         self.size()

@@ -96,6 +96,7 @@ class UsageLog:
         Days are in order, models and providers by number of requests. Raises DocumentError, StoreBusy.
         """
         order = "1" if by == "day" else "2 DESC, 1"
+        self._store.merge()
         return [
             _sum(*row) for row in self._store.database.read(_grouped(_GROUPS[by], order, since), _NO_ROWS)
         ]

@@ -138,10 +138,13 @@ class BestEffortStore:
         self._on_error(error)
         return False
 
-    def check(self) -> OpenClawError | None:
-        """Write what is in memory, and nothing else: the error if the file cannot be written."""
+    def check(self, *, touch: bool = True) -> OpenClawError | None:
+        """Write what is in memory: the error if the file cannot be written.
+
+        Only with `touch` a full disk is noticed, as something has to be written for that.
+        """
         with self.stand_in.lock:
-            error = self._commit(_touch)
+            error = self._commit(_touch if touch else lambda connection: None)
             if error is not None:
                 self.stand_in.begin(self.database, error)
         return error
@@ -163,9 +166,13 @@ class BestEffortStore:
     @property
     def current(self) -> Database:
         """The file, with what was in memory; the memory while the file cannot be written."""
+        self.merge()
+        return self.stand_in.memory or self.database
+
+    def merge(self) -> None:
+        """Write what is in memory, if there is anything and the file can be written."""
         if self.stand_in.memory is not None:
             self.check()
-        return self.stand_in.memory or self.database
 
     def read(
         self, work: Callable[[sqlite3.Connection], T], default: T, join: Callable[[T, T], T] | None = None

@@ -237,6 +237,9 @@ def test_a_journal_that_cannot_be_used_costs_neither_question_nor_conversation(a
     assert not cell.ename
     assert asked.sent() == ["One?", "1", "Two?"]
     assert "the conversation lives as long as this kernel" in cell.text
+    (asked.notebook.state / "ipython").unlink()
+    assert "One?" in asked.command("chat list").text
+    assert [answer for _, answer in asked.stored()] == ["1", "2"]  # written now
 
 
 def test_notebooks_have_conversations_of_their_own(asked):

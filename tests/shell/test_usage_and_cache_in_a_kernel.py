@@ -198,6 +198,8 @@ def test_a_journal_that_cannot_be_used_costs_no_question(spending):
     cell = spending.run("%openclaw usage")
     assert cell.ename == "DocumentError"
     assert "it is a folder, not a file" in spending.run("%openclaw doctor").text
+    spending.path.rmdir()
+    assert spending.usage()["total"]["requests"] == 1  # it was kept in memory
 
 
 def test_a_damaged_journal_is_set_aside_with_a_word_in_a_footer(spending):
