@@ -18,8 +18,8 @@ Ending = Literal["complete", "cut", "filtered", "failed"]
 
 _WORDS: dict[Ending, str] = {
     "complete": "stop tool_calls tool_call tool_use function_call end_turn eos eos_token stop_sequence stop_token"
-    " stop_str end complete completed normal",
-    "cut": "length max_tokens max_output_tokens max_length model_length token_limit max_context_length"
+    " stop_str end complete completed normal done finished endoftext",
+    "cut": "length max_tokens max_output_tokens max_output max_length model_length token_limit max_context_length"
     " model_context_window_exceeded context_length_exceeded",
     "filtered": "content_filter content_filtered content-filter filter sensitive safety prohibited_content blocklist"
     " recitation spii image_safety refusal guardrail_intervened",
