@@ -157,7 +157,7 @@ def load_ipython_extension(shell: Any) -> None:
     """
     running: tuple[Any, ...] = getattr(sys.modules.get("IPython"), "version_info", _OLDEST_IPYTHON)
     if running[:2] < _OLDEST_IPYTHON:
-        version = ".".join(map(str, running[:3]))
+        version = ".".join(str(part) for part in running[:3])
         message = (
             f"openclaw_ipython needs IPython 8.18 or newer, and {version} is running: restart the runtime"
         )
