@@ -28,6 +28,29 @@ def test_links_to_files_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_links_of_the_readme_work_on_a_package_index_and_lead_to_files(name):
+    text = (ROOT / name).read_text("utf-8")
+    targets = re.findall(r"\]\(([^)]+)\)|href=\"([^\"]+)\"", text)
+    own = r"https://(?:github|raw\.githubusercontent)\.com/openclaw/openclaw-ipython/(?:blob/)?main/([^#]+)"
+    for target in filter(None, (a or b for a, b in targets)):
+        assert target.startswith("https://"), target
+        if found := re.match(own, target):
+            assert (ROOT / found[1]).is_file(), target
+
+
+def test_the_first_cells_of_the_readme_work_as_they_are_typed():
+    """No cell before the table of every day uses a name that the reader has not defined."""
+    text = (ROOT / "README.md").read_text("utf-8").partition("## Every day")[0]
+    assert "{name}" not in text
+    assert "-a " not in text
+
+
+def test_pictures_are_small():
+    for picture in (ROOT / "docs" / "images").glob("*.png"):
+        assert picture.stat().st_size < 150_000, picture
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_every_openclaw_command_in_the_docs_exists(page):
     from openclaw_ipython.shell.commands import find

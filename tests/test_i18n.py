@@ -194,7 +194,7 @@ def test_the_fields_for_a_key_are_in_the_language(in_chinese):
     product = built_in()["modelstudio"]
     form = KeyForm([product], product.id, lambda provider: provider.base_url, lambda entered, tell: None)
     shown = _shown(form.widget)
-    for words in ("产品", "地区", "API 密钥", "粘贴到这里", "保存", "在哪里创建密钥"):
+    for words in ("产品", "地区", "API 密钥", "粘贴到这里", "保存", "获取 API 密钥"):
         assert words in shown
     assert "北京（中国）" in str(form._region.options)
 

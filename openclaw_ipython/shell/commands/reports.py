@@ -288,7 +288,8 @@ _KINDS = {"local server": N_("local server"), "key": N_("key")}
 
 def scan_view(session: Session, found: Sequence[ScanResult]) -> View:
     """The scan as a table."""
-    rows = [(_(_KINDS.get(row.kind, row.kind)), row.name, row.detail, row.command) for row in found]
+    kinds = {kind: _(name) for kind, name in _KINDS.items()}
+    rows = [(kinds.get(row.kind, row.kind), row.name, row.detail, row.command) for row in found]
     headings = (_("What"), _("Where"), _("Found"), _("To use it"))
     return TableView(headings, rows, _("nothing was found"), session.client.advice.other_ways())
 
