@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 VARIABLE = r"[A-Z_][A-Z0-9_]*"
 """A name that `${…}` in OpenClaw's files may hold."""
 
+_REGIONS = "cn-beijing|ap-southeast-1|us-east-1|cn-hongkong|ap-northeast-1|eu-central-1"
+_WORKSPACE = rf"([a-z0-9-]+\.(?:{_REGIONS}))(?:\.maas\.aliyuncs\.com)?"
+
 _SHARED_PREFIXES = frozenset({"", "sk-"})  # begin the keys of many services
 
 
@@ -190,6 +193,9 @@ def chosen_address(provider: Provider, region: str) -> str:
     word = region.strip()
     if "://" in word:
         return word.rstrip("/")
+    workspace = re.fullmatch(_WORKSPACE, word.lower())
+    if workspace and provider.id == "modelstudio":  # a workspace's own address, which the service recommends
+        return f"https://{workspace[1]}.maas.aliyuncs.com/compatible-mode/v1"
     ids = {r.id: r.base_url for r in provider.regions}
     if word.lower() not in ids:
         near = suggest(word, ids) or tuple(ids)

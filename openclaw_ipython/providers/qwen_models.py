@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.thinking import Family
 
 CATALOGUE = Source("models.dev, providers alibaba and alibaba-token-plan", "2026-07-02")
-MAX = Source("Qwen3.8 release post, as several gateways' price lists repeat it", "2026-09")
+MAX = Source("Qwen3.8 release post, as several gateways' price lists repeat it", "2026-11-29")
+NOVEMBER = Source("Model Studio help, list of models; limits by the rule for the name", "2026-11-29")
 FLASH = Source("models.dev, alibaba/qwen3.8-flash", "2026-08-28")
 QWEN_CODE = Source("Qwen Code 0.24.4, built-in model table", "2026-09")
 OPENCLAW = Source("OpenClaw's Qwen provider 2026.9.4, model table", "2026-09")
@@ -26,13 +27,17 @@ TEXT = ("text",)
 IMAGES = ("text", "image")
 VIDEO = ("text", "image", "video")
 
-# "Cache reads about a tenth of input, cache writes 1.25 times input" (Model Studio help, context cache).
-_READ, _WRITE = 0.1, 1.25
+# Of the input price: a hit of a marked prefix 10 %, its creation 125 %, a hit without marks 20 % (Model Studio help,
+# context cache, read 2026-11-29).
+_READ, _WRITE, _UNMARKED = 0.1, 1.25, 0.2
 
 
-def _price(into: float, out: float, above: tuple[int, float, float] | None = None) -> Price:
-    limits = above or (None, None, None)
-    return Price(into, out, CATALOGUE, round(into * _READ, 6), round(into * _WRITE, 6), *limits)
+def _price(
+    into: float, out: float, above: tuple[int, float, float] | None = None, source: Source = CATALOGUE
+) -> Price:
+    read, write, unmarked = (round(into * part, 6) for part in (_READ, _WRITE, _UNMARKED))
+    over, over_input, over_output = above or (None, None, None)
+    return Price(into, out, source, read, write, over, over_input, over_output, unmarked)
 
 
 def _model(
@@ -48,7 +53,7 @@ _ALL = {
     for model in (
         _model(
             "qwen3.8-max", "Qwen3.8 Max", VIDEO, (1_000_000, 131_072), "effort",
-            price=Price(2, 6, MAX), source=QWEN_CODE,
+            price=_price(2, 6, source=MAX), source=QWEN_CODE,
         ),
         _model(
             "qwen3.8-flash", "Qwen3.8 Flash", VIDEO, (1_000_000, 131_072), "effort",
@@ -58,6 +63,10 @@ _ALL = {
         _model(
             "qwen3.7-plus", "Qwen3.7 Plus", VIDEO, (1_000_000, 65_536), "hybrid", price=_price(0.5, 3, (256_000, 2, 6))
         ),
+        _model("qwen3.7-flash", "Qwen3.7 Flash", VIDEO, (1_000_000, 65_536), "hybrid", source=NOVEMBER),
+        _model("qwen3.5-flash", "Qwen3.5 Flash", VIDEO, (1_000_000, 65_536), "hybrid", source=NOVEMBER),
+        _model("qwen3.8-omni-flash", "Qwen3.8 Omni Flash", VIDEO, (1_000_000, 65_536), "effort", source=NOVEMBER),
+        _model("qwen3.8-2.4t-a95b", "Qwen3.8 2.4T A95B", TEXT, (262_144, 65_536), "effort", source=NOVEMBER),
         _model("qwen3.6-plus", "Qwen3.6 Plus", VIDEO, (1_000_000, 65_536), "hybrid", price=_price(0.5, 3)),
         _model("qwen3.6-flash", "Qwen3.6 Flash", VIDEO, (1_000_000, 65_536), "hybrid", price=_price(0.19, 1.13)),
         _model("qwen3.5-plus", "Qwen3.5 Plus", VIDEO, (1_000_000, 65_536), "hybrid", price=_price(0.4, 2.4)),

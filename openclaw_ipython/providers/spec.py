@@ -27,6 +27,8 @@ class Source(Struct, frozen=True):
 class Price(Struct, frozen=True):
     """US dollars per million tokens; None where the price is unknown.
 
+    `cache_read` is the price of a hit in the prompt cache, `unmarked_read` that of one whose prefix was not marked for
+    it, where the service has two kinds; `cache_write` is the creation of a marked prefix.
     For a prompt of more than `above` tokens the prices are `above_input` and `above_output`.
     """
 
@@ -38,13 +40,20 @@ class Price(Struct, frozen=True):
     above: int | None = None
     above_input: float | None = None
     above_output: float | None = None
+    unmarked_read: float | None = None
 
-    def cost(self, input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> float:
-        """The price of one request in dollars; `cached_tokens` are the input tokens from the prompt cache."""
+    def cost(
+        self, input_tokens: int, output_tokens: int, cached_tokens: int = 0, *, marked: bool = False
+    ) -> float:
+        """The price of one request in dollars; `cached_tokens` are the input tokens from the prompt cache.
+
+        `marked`: the request had marks for the cache.
+        """
         into, out = self.input, self.output
         if self.above is not None and input_tokens > self.above:
             into, out = self.above_input or into, self.above_output or out
-        cache_price = into if self.cache_read is None else self.cache_read
+        read = self.cache_read if marked or self.unmarked_read is None else self.unmarked_read
+        cache_price = into if read is None else read
         cached = min(cached_tokens, input_tokens)
         return ((input_tokens - cached) * into + cached * cache_price + output_tokens * out) / 1e6
 

@@ -326,3 +326,21 @@ def test_a_service_that_says_it_is_discontinued_is_believed(house, status):
     with pytest.raises(LoginRequired, match="free sign-in ended on 2026-04-15") as caught:
         asyncio.run(house.client.ask("hi"))
     assert "--provider modelstudio" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("word", "host"),
+    [
+        ("ws-1.eu-central-1", "ws-1.eu-central-1"),
+        ("WS-1.cn-beijing.maas.aliyuncs.com", "ws-1.cn-beijing"),
+        ("https://ws-1.us-east-1.maas.aliyuncs.com/compatible-mode/v1/", "ws-1.us-east-1"),
+    ],
+)
+def test_the_address_of_a_workspace_is_given_by_its_name_and_region(word, host):
+    assert chosen_address(STUDIO, word) == f"https://{host}.maas.aliyuncs.com/compatible-mode/v1"
+
+
+@pytest.mark.parametrize("word", ["ws-1.mars-1", "evil.example/cn-beijing", ".cn-beijing"])
+def test_another_word_is_no_workspace(word):
+    with pytest.raises(UsageError):
+        chosen_address(STUDIO, word)

@@ -64,7 +64,7 @@ def test_the_address_and_the_key_of_the_openai_variables_are_used(house, make):
     service = Service("https://llm.example/v1", KEY)
     outcome = log_in(make(service))
     assert outcome.base_url == "https://llm.example/v1"
-    assert house.config()["models"]["providers"]["openai-compatible"]["apiKey"] == "${OPENAI_API_KEY}"
+    assert house.config()["models"]["providers"]["openai-compatible"]["apiKey"] == "OPENAI_API_KEY"
     assert asyncio.run(make(service).ask("Hi", model="openai-compatible/helo")) == "Hi."
 
 

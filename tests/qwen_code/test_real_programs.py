@@ -14,11 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from openclaw_ipython.auth.key_login import KeySetup
 from openclaw_ipython.client import Client, Runtime
+from openclaw_ipython.openclaw.config_rules import refusals
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.providers import built_in
+from openclaw_ipython.providers import ModelSpec, built_in
+from openclaw_ipython.sanitize.secrets import Secret
 
 ENVIRONMENT = dict(os.environ)  # before the tests' own home hides npm's settings
 CACHE = Path(__file__).parents[2] / ".cache" / "real-programs"
@@ -52,6 +55,9 @@ class Program:
 _NO_GIT = {"libsignal": "npm:libsignal@2.0.1"}
 OPENCLAW_WITH_JSON = Program(
     "openclaw@2026.2.26", (22, 12), "openclaw/openclaw.mjs", ("strip-ansi@7.2.0",), _NO_GIT
+)
+OPENCLAW_OF_MARCH = Program(
+    "openclaw@2026.3.24", (22, 14), "openclaw/openclaw.mjs", ("strip-ansi@7.2.0",), _NO_GIT
 )
 OPENCLAW_WITH_SQLITE = Program("openclaw@2026.9.6", (24, 16), "openclaw/openclaw.mjs", (), _NO_GIT)
 QWEN_CODE = Program("@qwen-code/qwen-code@0.12.0", (20, 0), "@qwen-code/qwen-code/cli.js")
@@ -317,3 +323,62 @@ def test_a_home_that_openclaw_moved_to_its_database_is_read_and_left_alone(folde
     assert str(us.client().models.default()) == "qwen-portal/vision-model"
     status = openclaw.json("models", "status")
     assert status["defaultModel"] == "qwen-portal/coder-model"
+
+
+def _with_a_key(client):
+    client.logins.add_key("modelstudio", "default", "api_key", Secret("sk-made-up-0123456789"))
+
+
+def _with_a_variable(client):
+    studio = built_in()["modelstudio"]
+    key = Secret("sk-made-up-0123456789")
+    for name in ("DASHSCOPE_API_KEY", "MY_OWN_KEY"):
+        client.keys.record(KeySetup(studio, studio.base_url, key=key, in_place=True, variable=name))
+
+
+def _with_local_servers(client):
+    for name in ("ollama", "vllm", "lmstudio"):
+        provider = built_in()[name]
+        client.keys.record(KeySetup(provider, provider.base_url, models=(ModelSpec("qwen3:8b", "Qwen3 8B"),)))
+
+
+def _with_every_setting(client):
+    _with_a_key(client)
+    client.models.set_default("anthropic/claude-opus-4-6")
+    client.models.set_image_default("modelstudio/qwen3.7-plus")
+    client.models.add_alias("q", "modelstudio/qwen3.7-plus")
+    client.models.add_fallback("modelstudio/qwen3.7-max")
+    client.accounts.set_plugin("qwen-portal-auth", enabled=False)
+    client.settings.set("models.providers.lab", '{baseUrl: "https://lab.example/v1", models: []}')
+    client.settings.set("models.mode", "merge")
+
+
+def _with_the_entry_for_qwen_code(client):
+    client.settings.set("models.providers.qwen-portal", '{baseUrl: "https://portal.qwen.ai/v1", models: []}')
+
+
+@pytest.mark.parametrize("program", [OPENCLAW_WITH_JSON, OPENCLAW_OF_MARCH], ids=["February", "March"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        _with_a_key,
+        _with_a_variable,
+        _with_local_servers,
+        _with_every_setting,
+        _with_the_entry_for_qwen_code,
+    ],
+)
+def test_the_releases_read_every_home_that_is_written_here(folder, us, change, program):
+    change(us.client())
+    assert refusals(Store(us.home).load().config.get(())) == ()
+    RealProgram(program, folder).run("models", "status", "--plain")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_with_a_variable, _with_local_servers, _with_the_entry_for_qwen_code],
+    ids=lambda one: one.__name__,
+)
+def test_september_reads_every_home_without_stored_logins(folder, us, change):
+    change(us.client())
+    RealProgram(OPENCLAW_WITH_SQLITE, folder).run("models", "status", "--plain")
