@@ -259,7 +259,7 @@ def test_the_command_for_a_service_imports_it(house, tmp_path, monkeypatch):
         provider = found.command.removeprefix("%openclaw login --method import --provider ")
         import_credentials(Session(), provider, set_default=False, yes=True)
     providers = house.config()["models"]["providers"]
-    assert providers["openai-compatible"]["apiKey"] == "${OPENAI_API_KEY}"
+    assert providers["openai-compatible"]["apiKey"] == "OPENAI_API_KEY"
     assert providers["openai-compatible"]["baseUrl"] == "https://llm.example/v1"
     assert [model["id"] for model in providers["openai-compatible"]["models"]] == ["m"]
     assert [model["id"] for model in providers["qwen-code"]["models"]] == ["big", "small"]
