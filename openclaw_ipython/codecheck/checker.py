@@ -153,11 +153,14 @@ def _undefined(tree: ast.Module, known: set[str], names: Mapping[str, Any]) -> l
     if stars is None:
         return []
     used = {node.id for node in _nodes(tree, ast.Name)}  # the checker binds each name that it is given
+    # A name that is deleted in the end may be used before by functions, which the checker looks at last.
+    used -= {node.id for node in _nodes(tree, ast.Name) if isinstance(node.ctx, ast.Del)}
     every = [*names, *(node.id for node in _nodes(tree, ast.Name) if isinstance(node.ctx, ast.Store))]
     return [
         CodeFinding("name", message.lineno, name, "", near_names(name, every))
         for message in Checker(tree, builtins=(known | stars) & used).messages
-        if isinstance(message, UndefinedName | UndefinedLocal) and (name := str(message.message_args[0]))
+        if isinstance(message, UndefinedName | UndefinedLocal)
+        and (name := str(message.message_args[0])) in used
     ]
 
 

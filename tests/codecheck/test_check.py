@@ -55,6 +55,7 @@ QUIET = {
     "a module behind a switch": "if word:\n    import surely_not_installed",
     "what super() passes on": "super(Circle, shape()).anything",
     "what a weak reference passes on": "proxy.anything",
+    "a name that is deleted in the end": "def add(n):\n    table.append(n)\ntable = []\nadd(1)\ndel table",
     "a name behind a question": "if hasattr(word, 'lines'): word.lines()",
 }  # fmt: skip
 INCOMPLETE = ["%%bash\nls", "exec('a')", "%%time\nword.upper()", "eval('word')"]
