@@ -75,8 +75,8 @@ def test_writing_anew_twice_shows_the_same_words(text):
         ("**Note:** *a.* ~~b!~~ c", "**Note:** *a.* ~~b!~~ c"),
         ("***both*** **a *b***", "_**both**_ __a *b*__"),
         (
-            "`my_var`, `*args`, `a < b`, `a && b`, `df[0]`, `$HOME`",
-            "`my_var`, `*args`, `a < b`, `a && b`, `df[0]`, `$HOME`",
+            r"`my_var`, `*args`, `a < b`, `a && b`, `df[0]`, `$HOME`, `C:\temp`",
+            r"`my_var`, `*args`, `a < b`, `a && b`, `df[0]`, `$HOME`, `C:\temp`",
         ),
         (
             "`<b>` `$$` ``a`b`` `\\(`",
