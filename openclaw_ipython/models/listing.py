@@ -225,7 +225,7 @@ async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
     if local is not None and local.detail_path:
         detailed = [await _detailed(at, local.detail_path, spec) for spec in specs[:DETAILS]]
         return (*detailed, *specs[DETAILS:])
-    if not any(spec.context_window for spec in specs) and not (at.provider and at.provider.models):
+    if at.provider is None and not all(spec.context_window and spec.input for spec in specs):
         return await _with_litellm_facts(at, specs, date)
     return with_known_facts(specs, at.provider)
 
@@ -233,7 +233,7 @@ async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
 async def _with_litellm_facts(
     at: ModelsEndpoint, specs: tuple[ModelSpec, ...], date: str
 ) -> tuple[ModelSpec, ...]:
-    """`specs` with what a LiteLLM proxy, whose plain list has names only, states about its models elsewhere."""
+    """`specs` with what a LiteLLM proxy, whose plain list has hardly more than names, states elsewhere."""
     try:
         facts = {spec.id: spec for spec in await _listed(at, at.base_url.rstrip("/") + "/model/info", date)}
     except OpenClawError:

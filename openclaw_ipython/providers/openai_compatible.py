@@ -22,6 +22,7 @@ PROVIDER = Provider(
     default_model="",
     local=LocalServer(
         4000,
+        list_path="/v1/model/info",  # LiteLLM's, with the limits
         variable="OPENAI_BASE_URL",
         key_variable="OPENAI_API_KEY",
         start=N_(

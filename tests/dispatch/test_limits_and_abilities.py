@@ -89,7 +89,13 @@ def test_b6_litellm_states_the_limits_beside_its_list(house):
     configure(house)
     facts = {"max_input_tokens": 9_000, "max_output_tokens": 700, "supports_vision": True, "max_tokens": None}
     info = [{"model_name": "big", "litellm_params": {"model": "openai/x"}, "model_info": facts}]
-    for host, stated in (PickyHost(info=info), (9_000, 700, True)), (PickyHost(info=[]), (0, None, None)):
+    plain = {"id": "big", "max_input_tokens": 9_000}
+    for host, stated in (
+        (PickyHost(info=info), (9_000, 700, True)),
+        (PickyHost(info=info, listing=[plain]), (9_000, 700, True)),
+        (PickyHost(info=[], listing=[plain]), (9_000, None, None)),
+        (PickyHost(), (0, None, None)),
+    ):
         asked = client(house, host)
         run(asked.refresh_models("own"))
         target = asked.models.target(asked.models.default())
