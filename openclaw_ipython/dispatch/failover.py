@@ -56,7 +56,8 @@ class ResolvedRequest(Struct, frozen=True):
     key, `unreachable_hint` of that for a server that is not there. `may_load`: it is a local server, which may take any
     time to load the model. `price` is the price of the model's tokens. `kind` is what the journal records: `ask`, or
     `map` for one of many. `cache_key` is the key of the answer in the response cache, empty when it is not cached; with
-    `cached_reply` nothing is sent. `timeout` limits the whole answer, in seconds; None is no limit.
+    `cached_reply` nothing is sent. `timeout` limits the whole answer, in seconds; None is no limit. `missing_login` is
+    the error of the requested model, where only fallbacks have a login.
     """
 
     ref: ModelRef
@@ -79,6 +80,7 @@ class ResolvedRequest(Struct, frozen=True):
     cache_key: str = ""
     cached_reply: Mapping[str, Any] | None = None
     timeout: float | None = None
+    missing_login: LoginRequired | None = None
 
     def with_notes(self, notes: Sequence[str]) -> ResolvedRequest:
         """The same request; `notes` come first in the notes of every route."""
@@ -172,8 +174,13 @@ class Failover:
         yield from self.current.notes
 
     def final_error(self, last: OpenClawError) -> OpenClawError:
-        """The error to raise when no route is left: the first one, with what else was tried."""
+        """The error to raise when no route is left: the first one, with what else was tried.
+
+        Where the requested model has no login, a fallback that cannot be reached is the lesser fault.
+        """
         error, about = self._first or (last, None)
+        if self._initial.missing_login is not None and isinstance(error, ServiceUnavailable):
+            error, about = self._initial.missing_login, self._skipped[0]
         others = [s for s in self._skipped if s is not about]
         if others:
             routes = _listed(others, about.ref if about else None)

@@ -165,6 +165,8 @@ class RequestResolver:
         if not routes and missing is not None:
             raise missing
         chosen = choose_route(routes, skipped)
+        if skipped:
+            chosen = structs.replace(chosen, missing_login=missing)
         if is_unencrypted(chosen.url):
             self._known_unencrypted.add(chosen.ref.provider)
         return chosen

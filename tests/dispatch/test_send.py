@@ -734,3 +734,17 @@ def test_a_stale_address_in_the_derived_catalog_is_not_used(place):
     place.home.models_json.write_text(json.dumps(catalog), "utf-8")
     target = place.client.models.target(place.client.models.resolve(PORTAL))
     assert target.base_url == "https://portal.qwen.ai/v1"
+
+
+def test_the_fault_of_the_default_model_leads_and_that_of_the_fallback_follows(place):
+    """The default has no login, and the fallback, a server on this machine, is not running."""
+    document = config(
+        "near/big", providers={"near": own("http://127.0.0.1:9/v1")}, primary="modelstudio/qwen-plus"
+    )
+    place.write_config(document)
+    place.portal.drops_next(CHAT, times=None)
+    with pytest.raises(LoginRequired) as caught:
+        ask(place)
+    assert str(caught.value).startswith("no login for modelstudio")
+    assert "also tried: near/big: not reachable or failing" in str(caught.value)
+    assert caught.value.hint == "%openclaw login --provider modelstudio"
