@@ -34,7 +34,7 @@ def html_code(text: str) -> str:
     return text.translate(_CODE).replace("](", "]&#40;")
 
 
-def preformatted(content: str, *, code_class: str = "", style: str = "", nested: bool = False) -> str:
+def preformatted(content: str, *, style: str = "", nested: bool = False) -> str:
     """`<pre><code>` around `content`, which is made of `html_code` and tags of ours.
 
     The result is one HTML block for every Markdown reader: it has no blank line, at which some of them would
@@ -46,8 +46,7 @@ def preformatted(content: str, *, code_class: str = "", style: str = "", nested:
     if nested:
         content = content.replace("\t", "&#9;")
     pre = f'<pre style="{style}">' if style else "<pre>"
-    code = f'<code class="{code_class}">' if code_class else "<code>"
-    return f"{pre}{code}{content}</code></pre>"
+    return f"{pre}<code>{content}</code></pre>"
 
 
 # -- links: a list of what may become one, not of what may not ------------------------------

@@ -139,7 +139,7 @@ def test_an_exported_page_has_the_code_and_nothing_in_it_acts(saved):
     from playwright.sync_api import sync_playwright
 
     subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--to", "html", "--embed-images", str(saved)],
+        [sys.executable, "-m", "nbconvert", "--to", "html", str(saved)],
         check=True,
         capture_output=True,
     )
