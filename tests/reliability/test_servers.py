@@ -131,7 +131,7 @@ def test_a_pasted_token_does_not_go_there_either(client):
 def test_an_answer_of_a_portal_on_this_machine_does_not_move_the_token_to_another_port(house):
     house.portal.resource_url("http://127.0.0.1:9999/v1")
     outcome = asyncio.run(house.login())
-    assert outcome.base_url == "https://portal.qwen.ai/v1"
+    assert outcome.base_url == "http://127.0.0.1:8642/v1"  # where the sign-in was
     assert outcome.notes
 
 
@@ -146,7 +146,7 @@ def test_an_answer_of_a_portal_on_this_machine_does_not_move_the_token_to_anothe
 )
 def test_another_origin_of_this_machine_is_refused(house, named):
     house.portal.resource_url(named)
-    assert asyncio.run(house.login()).base_url == "https://portal.qwen.ai/v1"
+    assert asyncio.run(house.login()).base_url == "http://127.0.0.1:8642/v1"
 
 
 @pytest.mark.parametrize(
