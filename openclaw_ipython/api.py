@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
+from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
 from openclaw_ipython.dispatch.resolve import image_reader, messages_of
 from openclaw_ipython.i18n import _
@@ -61,6 +62,7 @@ def ask(
 def ask(
     prompt: str | Sequence[Message], *, schema: Mapping[str, Any] | UnionType, **options: Unpack[AskKeywords]
 ) -> Reply: ...
+@brief_in_cells
 def ask(
     prompt: str | Sequence[Message],
     *,
@@ -209,7 +211,7 @@ def _compose(prompt: str, attach: Sequence[Any], names: Mapping[str, Any], *, ra
 
 def _caller_names() -> Mapping[str, Any]:
     """The variables that the caller of `ask` sees, local ones first."""
-    frame: FrameType | None = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(3)  # above this function, `ask`, and its wrapper
     scopes: list[dict[str, Any]] = []
     while frame is not None:
         scopes.append(dict(frame.f_locals))

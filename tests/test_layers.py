@@ -24,6 +24,7 @@ LAYERS = {
     "runtime": 2,
     "sanitize": 2,
     "net": 3,
+    "cell_errors": 3,
     "openclaw": 4,
     "practice": 4,
     "journal": 5,

@@ -22,6 +22,7 @@ from openclaw_ipython.batch.request import RETRY_POLICY
 from openclaw_ipython.batch.results import Results, interrupted, table_library
 from openclaw_ipython.batch.rows import ItemSource, PromptTemplate, Row, item_source
 from openclaw_ipython.batch.run import BatchRun, CircuitBreaker
+from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
@@ -76,6 +77,7 @@ def map_items(
 def map_items(
     items: Iterable[Any], prompt: str = ..., *, table: bool | None = None, **options: Unpack[MapKeywords]
 ) -> Any: ...
+@brief_in_cells
 def map_items(
     items: Iterable[Any],
     prompt: str = "{item}",

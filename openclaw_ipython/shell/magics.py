@@ -148,6 +148,7 @@ class OpenClaw(Magics):
 
     def _guarded(self, run: Callable[[], None]) -> None:
         """Run, and show errors of this package and an interrupt in a line or two; the cell fails all the same."""
+        from openclaw_ipython.cell_errors import error_lines, shown_as
         from openclaw_ipython.i18n import _, language_for, set_language
 
         set_language(language_for(self.language, os.environ))
@@ -158,9 +159,9 @@ class OpenClaw(Magics):
             run()
         except OpenClawError as error:
             # Without a traceback the error keeps no frames, and none of their values, alive.
-            raise _brief(error, _lines(error)).with_traceback(None) from None
+            raise shown_as(error, error_lines(error)).with_traceback(None) from None
         except KeyboardInterrupt as interrupt:
-            raise _brief(interrupt, [_("interrupted")]).with_traceback(None) from None
+            raise shown_as(interrupt, [_("interrupted")]).with_traceback(None) from None
 
     def close(self) -> None:
         """Close the session and remove what the magics bound."""
@@ -249,21 +250,3 @@ def unload(shell: Any) -> None:
         delattr(shell, _ATTRIBUTE)
         magics.unregister()
         magics.close()
-
-
-def _lines(error: OpenClawError) -> list[str]:
-    from openclaw_ipython.i18n import _
-    from openclaw_ipython.sanitize.text import safe_text
-
-    # Messages of libraries and servers may have several lines.
-    first = f"{type(error).__name__}: {' '.join(safe_text(str(error)).split())}"
-    request_id = getattr(error, "request_id", "")  # for the support of the service
-    if request_id:
-        first += " · " + _("request {id}", id=safe_text(request_id))
-    return [first, f"→ {safe_text(error.hint)}"] if error.hint else [first]
-
-
-def _brief(error: Any, lines: list[str]) -> BaseException:
-    """Give this instance a short traceback, which IPython shows; its type stays."""
-    error._render_traceback_ = lambda: lines
-    return error  # type: ignore[no-any-return]
