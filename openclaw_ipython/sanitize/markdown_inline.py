@@ -26,7 +26,9 @@ MAX_DEPTH = 24
 """Emphasis within emphasis; what is deeper loses its marks, not its text."""
 
 # What a code span may not have. Some readers end emphasis inside of code, and what follows would be text.
-_NOT_IN_CODE_SPAN = r"`|\\(?!(?!begin|end)[A-Za-z0-9])|<(?=[A-Za-z/!?])|\$.*\$|\]\(|!\[|://|www\.|@@|^\s|\s$|^$"
+_NOT_IN_CODE_SPAN = (
+    r"`|\\(?!(?!begin|end)[A-Za-z0-9])|<(?=[A-Za-z/!?])|\$.*\$|\]\(|!\[|://|www\.|@@|^\s|\s$|^$"
+)
 _CODE_SIGNS = r"[&<>`*|~\[\]$\\!#_:@\n]|www\."
 
 # A backslash before a letter is a path more often than TeX; only these words mean something without dollars.

@@ -249,7 +249,8 @@ def import_credentials(session: Session, provider: str | None, *, set_default: b
     written = dict.fromkeys(path for outcome in outcomes for path in outcome.written)
     return MessageView(
         _("Imported: {services}", services=services) + default_suffix(outcomes[-1].default),
-        details=written_to(*written),
+        outcomes[0].next_command,
+        written_to(*written),
     )
 
 
