@@ -153,7 +153,9 @@ def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
     models = facts.models
     chosen = [ref for ref in (models.default(), models.image_default()) if ref]
     fallbacks = [*models.fallbacks(), *models.image_fallbacks()]
-    every = dict.fromkeys(ref.provider for ref in [*chosen, *fallbacks])
+    every = dict.fromkeys(
+        r.provider for r in [*chosen, *fallbacks] if models.provider_of(r.provider, r.model)
+    )
     used = [provider for provider in every if not models.is_openclaws(provider)]
     for provider in used:
         is_chosen = provider in {ref.provider for ref in chosen}

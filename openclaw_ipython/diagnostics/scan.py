@@ -90,7 +90,7 @@ async def scan(
             ],
             retirement,
         ),
-        *importable(services, [key.name for key in keys]),
+        *_to_ask(importable(services, [key.name for key in keys]), services, snapshot.config, is_usable),
         *openclaw_home(home, snapshot),
     ]
 
@@ -263,6 +263,24 @@ def _importable(service: ImportableService) -> ScanResult:
         provider.id,
         tuple(model.id for model in provider.models),
     )
+
+
+def _to_ask(
+    rows: Sequence[ScanResult],
+    services: Sequence[ImportableService],
+    config: ConfigView,
+    is_usable: Callable[[str], bool],
+) -> list[ScanResult]:
+    """The results, where the command for a service that has been imported already asks it."""
+    urls = {one.provider.id: (one.provider, one.base_url) for one in services}
+    found = []
+    for row in rows:
+        provider, url = urls[row.provider]
+        entry = config.provider(row.provider)
+        if entry is not None and entry.base_url == url and is_usable(row.provider):
+            row = replace(row, command=_command_to_ask(row.provider, provider, config))  # noqa: PLW2901 - the row
+        found.append(row)
+    return found
 
 
 def openclaw_home(home: Home, snapshot: Snapshot) -> list[ScanResult]:
