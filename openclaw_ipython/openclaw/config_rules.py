@@ -182,7 +182,9 @@ def _found_by(release: str, config: Any) -> Iterator[_Found]:
         return
     config = _as_read(config) if release == _DATABASE else config
     yield from _check({"keys": about["sections"]}, config, ())
-    for check in (_providers, _servers, _markers) if release == _DATABASE else ():
+    for check in (
+        (_providers, _servers, _markers, _agent_ids, _policies, _secrets) if release == _DATABASE else ()
+    ):
         yield from check(config, about)
     yield from _agent_folders(config)
     if release != RELEASES[0]:
@@ -378,6 +380,53 @@ def _markers(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_F
         yield at, _("exactly one agent must be the default")
     if len({name.lower() for name in entries}) < len(entries):
         yield at, _("two agents with one name")
+
+
+def _agent_ids(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+    """2026.9.6 wants an agent that is named elsewhere to be one of `agents.entries`, in any case of letters."""
+    known = {name.lower() for name in _mapping(config, "agents", "entries")} or {"main"}
+    at: list[Keys] = [("agents", "defaults", "heartbeat"), ("agents", "defaults", "systemAgent"), ("talk",)]
+    bindings = config.get("bindings")
+    at += [("bindings", str(number)) for number in range(len(bindings) if isinstance(bindings, list) else 0)]
+    for keys in at:
+        named = value_at(config, (*keys, "agentId"))
+        if isinstance(named, str) and named and named.strip().lower() not in known:
+            yield (*keys, "agentId"), _("no agent has this name")
+
+
+def _policies(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+    """2026.9.6 wants an alias, `provider/model` or `provider/*` in `modelPolicy.allow`."""
+    agents = _mapping(config, "agents")
+    at: dict[Keys, Mapping[str, Any]] = {("agents", "defaults"): _mapping(agents, "defaults")}
+    at |= {("agents", "entries", name): one for name, one in _mapping(agents, "entries").items()}
+    models = [model for one in at.values() for model in _mapping(one, "models").values()]
+    aliases = {str(_mapping(one).get("alias")).lower() for one in models}
+    for keys, one in at.items():
+        allowed = _mapping(one, "modelPolicy").get("allow")
+        for number, ref in enumerate(allowed if isinstance(allowed, list) else ()):
+            if isinstance(ref, str) and not (
+                ref.strip().lower() in aliases or re.fullmatch(r"[^/*]+/([^*]+|([^*]+/)?\*)", ref)
+            ):
+                expected = _("expected one of {values}", values="provider/model, provider/*, an alias")
+                yield (*keys, "modelPolicy", "allow", str(number)), expected
+
+
+def _secrets(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+    """2026.9.6 wants a reference to have the source of the entry in `secrets.providers` that it names."""
+    providers = _mapping(config, "secrets", "providers")
+    below: list[tuple[Keys, Any]] = [
+        ((key,), config.get(key)) for key in ("agents", "gateway", "mcp", "models")
+    ]
+    while providers and below:
+        keys, one = below.pop()
+        if isinstance(one, Mapping) and one.keys() == {"source", "provider", "id"}:
+            named = _mapping(providers, str(one["provider"]))
+            if named and named.get("source") != one["source"]:
+                yield (*keys, "source"), _("expected one of {values}", values=named.get("source"))
+        elif isinstance(one, Mapping):
+            below += [((*keys, key), value) for key, value in one.items() if key != "params"]
+        elif isinstance(one, list):
+            below += [((*keys, str(number)), value) for number, value in enumerate(one)]
 
 
 def _agent_folders(config: Mapping[str, Any]) -> Iterator[_Found]:

@@ -135,6 +135,62 @@ def test_what_part_of_the_releases_refuses_is_written(path, value, releases):
     check_change(SOUND, after)
 
 
+LAB = {"baseUrl": "https://lab.example/v1", "models": []}
+FILE = {"source": "file", "provider": "v", "id": "/K"}
+STORE = {"providers": {"v": {"source": "env"}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [  # as `config validate` of 2026.9.6 answers
+        (
+            {"agents": {"defaults": {"modelPolicy": {"allow": ["opus"]}}}},
+            "agents.defaults.modelPolicy.allow.0",
+        ),
+        (
+            {"agents": {"defaults": {"modelPolicy": {"allow": ["a/b", "*"]}}}},
+            "agents.defaults.modelPolicy.allow.1",
+        ),
+        ({"agents": {"defaults": {"modelPolicy": {"allow": ["a/"]}}}}, "agents.defaults.modelPolicy.allow.0"),
+        (
+            {"agents": {"defaults": {"modelPolicy": {"allow": ["a/b*"]}}}},
+            "agents.defaults.modelPolicy.allow.0",
+        ),
+        ({"agents": {"defaults": {"modelPolicy": {"allow": ["a/*", "a/b/*", "a/b/c"]}}}}, ""),
+        (
+            {
+                "agents": {
+                    "defaults": {"models": {"a/x": {"alias": "Opus"}}},
+                    "entries": {"w": {"modelPolicy": {"allow": ["opus"]}}},
+                }
+            },
+            "",
+        ),
+        ({"agents": {"defaults": {"heartbeat": {"agentId": "main"}}}}, ""),
+        ({"agents": {"defaults": {"heartbeat": {"agentId": "work"}}}}, "agents.defaults.heartbeat.agentId"),
+        ({"agents": {"entries": {"main": {}}, "defaults": {"systemAgent": {"agentId": "Main"}}}}, ""),
+        (
+            {"agents": {"entries": {"work": {}}, "defaults": {"systemAgent": {"agentId": "main"}}}},
+            "agents.defaults.systemAgent.agentId",
+        ),
+        ({"talk": {"agentId": "work"}}, "talk.agentId"),
+        ({"agents": {"list": [{"id": "main"}]}, "bindings": [{"agentId": "work"}]}, "bindings.0.agentId"),
+        (
+            {"secrets": STORE, "models": {"providers": {"lab": {**LAB, "apiKey": FILE}}}},
+            "models.providers.lab.apiKey.source",
+        ),
+        ({"models": {"providers": {"lab": {**LAB, "apiKey": FILE}}}}, ""),
+        (
+            {"secrets": STORE, "gateway": {"auth": {"mode": "token", "token": FILE}}},
+            "gateway.auth.token.source",
+        ),
+        ({"secrets": STORE, "models": {"providers": {"lab": {**LAB, "params": {"k": FILE}}}}}, ""),
+    ],
+)
+def test_what_september_compares_between_sections(config, path):
+    assert [one.path for one in refused_by(config, SEPTEMBER)] == ([path] if path else [])
+
+
 def test_only_a_new_refusal_counts():
     broken = with_value((*D, "modle"), 1)
     check_change(broken, with_value(("models", "mode"), "replace", broken))
