@@ -382,3 +382,21 @@ def test_the_releases_read_every_home_that_is_written_here(folder, us, change, p
 def test_september_reads_every_home_without_stored_logins(folder, us, change):
     change(us.client())
     RealProgram(OPENCLAW_WITH_SQLITE, folder).run("models", "status", "--plain")
+
+
+@pytest.mark.parametrize(
+    "program",
+    [OPENCLAW_WITH_JSON, OPENCLAW_OF_MARCH, OPENCLAW_WITH_SQLITE],
+    ids=["February", "March", "September"],
+)
+def test_each_release_asks_a_server_that_is_set_up_here(folder, us, program):
+    provider = built_in()["vllm"]
+    models = (ModelSpec("coder-model", "Coder", context_window=32_768, max_tokens=4096),)
+    us.client().keys.record(KeySetup(provider, f"{us.url}/v1", models=models))
+    us.client().models.set_default("vllm/coder-model")
+    us.portal.accepts_key("vllm-local").says("Hello from the portal")
+    said = RealProgram(program, folder).run(
+        "agent", "--local", "--agent", "main", "--message", "hi", timeout=300
+    )
+    assert "Hello from the portal" in said
+    assert set(us.bearers("/v1/chat/completions")) == {"vllm-local"}
