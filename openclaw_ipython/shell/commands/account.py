@@ -102,7 +102,9 @@ def auth_list(session: Session, *, provider: str | None, json: bool, plain: bool
             }
             for row in rows
         ]
-        return as_json({**_agent(session), "storePath": str(client.logins.path), "profiles": profiles})
+        return as_json(
+            {**_agent(session), "storePath": str(client.accounts.store_path), "profiles": profiles}
+        )
     if plain:
         return RawView("\n".join(row.id for row in rows))
     table = [(row.id, row.type, row.credential, row.account or "", row.status) for row in rows]
