@@ -13,6 +13,7 @@ from msgspec import to_builtins
 from msgspec.structs import asdict
 
 from openclaw_ipython._version import __version__
+from openclaw_ipython.chat.thinking import family_of
 from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS
 from openclaw_ipython.errors import CheckFailed, OpenClawError
 from openclaw_ipython.i18n import N_, _
@@ -149,6 +150,9 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
         (_("image fallbacks"), ", ".join(report["imageFallbacks"]) or _("none")),
         (_("aliases"), ", ".join(f"{a} → {r}" for a, r in report["aliases"].items()) or _("none")),
     ]
+    facts += [
+        (_("thinking"), _thinking(m)) for m in (report["resolvedDefault"],) if family_of(m or "") == "effort"
+    ]
     facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
     facts += [(p["provider"], _provider_line(p)) for p in auth["providers"]]
     facts += [
@@ -158,6 +162,14 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
     missing = auth["missingProvidersInUse"] or ([] if auth["providers"] else [""])
     commands = [(sign_in_command(session, provider), _("sign in")) for provider in missing]
     return FactsView(_("Models"), facts, commands)
+
+
+def _thinking(model: str) -> str:
+    """The default of the models whose thinking has an effort: Qwen's page on deep thinking, November 2026."""
+    return _(
+        "{model} thinks with the highest effort unless --thinking says otherwise; it is billed as output",
+        model=model,
+    )
 
 
 def _provider_line(provider: dict[str, Any]) -> str:
