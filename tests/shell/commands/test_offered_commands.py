@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 import shlex
+import sqlite3
 import subprocess
+from contextlib import closing
 
 import pytest
 from checkup import examine, write
@@ -236,6 +238,18 @@ def plugin_disabled(house):
     )
 
 
+def database_of_openclaw(house):
+    """What is changed goes into a folder of its own here."""
+    misspelt(house)
+    house.home.sqlite_path.parent.mkdir(mode=0o700)
+    with closing(sqlite3.connect(house.home.sqlite_path)) as connection:
+        connection.execute(
+            "CREATE TABLE config_machine_state (state_key TEXT, value_json TEXT, updated_at_ms INTEGER)"
+        )
+    house.environ["DASHSCOPE_API_KEY"] = KEY
+    assert house.store.load().storage == "sqlite"
+
+
 def misplaced(house):
     write(house, {"providers": {"lab": {}}, "model": "lab/x", "mcpServers": {}})
 
@@ -244,7 +258,7 @@ OWN = [
     login_of_qwen_code, key_of_qwen_code, old_key_of_qwen_code, login_without_an_address,
     login_of_a_service_of_openclaw, placeholder_stored, wrong_mode, key_in_the_environment,
     placeholder_in_the_environment, open_to_all, unset_reference, misspelt, misplaced,
-    unknown_default, plugin_disabled,
+    unknown_default, plugin_disabled, database_of_openclaw,
 ]  # fmt: skip
 
 
