@@ -198,16 +198,23 @@ class ExecutorRunner:
             self._batch.notify(note)
         for _attempt in range(returned.refusals):
             self._batch.record(sent.route, sent.at, 0.0, RateLimited.__name__)
+        refused: list[tuple[Item, OpenClawError]] = []
         for item, result in zip(sent.items, returned.results, strict=True):
             if result is None:
                 self._again.append(item)
+            elif isinstance(result, RateLimited) and not result.others_answered:
+                refused.append((item, result))
             elif isinstance(result, OpenClawError):
                 self._batch.record(sent.route, sent.at, 0.0, type(result).__name__)
                 self._failed(item.row, result)
             else:
                 self._answered(item, result, sent)
-        if returned.error is not None:
-            self._chunk_refused(sent, returned, returned.error)
+        other_route = returned.error is None or self._other_route(sent, returned, returned.error)
+        for item, refusal in refused:
+            if other_route:
+                self._again.append(item)
+            else:
+                self._failed(item.row, refusal)
 
     def _answered(self, item: Item, reply: Reply, sent: _SentChunk) -> None:
         self._batch.record(sent.route, sent.at, reply.seconds, "ok", reply)
@@ -235,20 +242,26 @@ class ExecutorRunner:
     def _failed(self, row: Row, error: OpenClawError) -> None:
         self._finished.append(self._batch.failed(row, error))
 
-    def _chunk_refused(self, sent: _SentChunk, returned: ChunkResult, error: OpenClawError) -> None:
-        """Go on with a new login, then with the next model or login; raises the error when there is none."""
+    def _other_route(self, sent: _SentChunk, returned: ChunkResult, error: OpenClawError) -> bool:
+        """Go on with a new login, then with the next model or login.
+
+        When there is none, raises the error; returns False for "too many requests", which may be that of one row.
+        """
         if self._route.current is not sent.route:
-            return  # another chunk has caused the switch already
+            return True  # another chunk has caused the switch already
         if returned.login_refused and sent.login:
             if sent.login in self._refused_logins:
-                return  # known from another chunk
+                return True  # known from another chunk
             self._refused_logins.add(sent.login)
             self._refusals_in_a_row += 1
             if self._refusals_in_a_row < _MAX_LOGINS:
-                return
+                return True
         if not self._loop_thread.run(self._route.change(error)):
+            if isinstance(error, RateLimited):
+                return False
             raise self._route.failover.final_error(error)
         self._refusals_in_a_row = 0
+        return True
 
     def _worker_failed(self, sent: _SentChunk, error: Exception) -> None:
         """Send the items of a lost worker again, or let them fail."""

@@ -78,10 +78,10 @@ class BatchRun(Struct, frozen=True, eq=False):
         return ItemResult.of(item.row.position, reply, remembered=not item.sent), item.row.item
 
     def failed(self, row: Row, error: OpenClawError) -> Finished:
-        """Record an error of an item. Raises it when it ends the batch."""
+        """Record an error of an item, with what repairs it. Raises the error when it ends the batch."""
         if self.fail_fast or self.breaker.opens(error):
             raise error
-        return ItemResult(row.position, error=error), row.item
+        return ItemResult(row.position, error=self.client.explained(error, self.route)), row.item
 
 
 class ActiveRoute:

@@ -17,7 +17,7 @@ from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.chat.adjustments import HostMemory
 from openclaw_ipython.chat.stream import ChatEndpoint
-from openclaw_ipython.errors import LoginRequired, OpenClawError, hidden_fields
+from openclaw_ipython.errors import LoginRequired, OpenClawError, RateLimited, hidden_fields
 from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -86,7 +86,8 @@ class Chunk(Struct, frozen=True, eq=False):
 class ChunkResult(Struct, frozen=True, eq=False):
     """The results of a chunk: a reply or an error for each request, None for one that was not sent.
 
-    Requests are not sent after an error that affects all of them: `error`. `refusals` counts "too many requests",
+    Requests are not sent after an error that affects all of them: `error`. A request for which "too many requests" was
+    such an error has it too. `refusals` counts "too many requests",
     `window` and `next_delay` are for the rate limiter of the next chunk. `adjustments` are what the host needs, `notes`
     the notes about them.
     """
@@ -140,6 +141,10 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
                 except OpenClawError as error:
                     if affects_every_item(error):
                         fatal.append(error)
+                        if isinstance(
+                            error, RateLimited
+                        ):  # the driver knows whether it is this request's alone
+                            results[at] = error
                         return
                     results[at] = error
 

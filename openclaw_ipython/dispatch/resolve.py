@@ -119,11 +119,12 @@ class RequestResolver:
         )
 
     def _set_image_hint(self, other_than: ModelRef) -> str:
-        """The command that chooses a model for pictures, with one that has a login if there is one."""
+        """The command that chooses a model for pictures with a login; without one, the command that signs in."""
         models = self._models
         able = [ref for ref in models.suggestions() if ref != other_than and models.reads_images(ref)]
         usable = {p: self._accounts.credential(p) is not None for p in {ref.provider for ref in able}}
-        return f"%openclaw models set-image {next((ref for ref in able if usable[ref.provider]), 'REF')}"
+        model = next((ref for ref in able if usable[ref.provider]), None)
+        return f"%openclaw models set-image {model}" if model else self._advice().by_key()
 
     def explained(self, error: OpenClawError, resolved: ResolvedRequest) -> OpenClawError:
         """`error`, for a refused picture or an unknown model with what repairs it."""

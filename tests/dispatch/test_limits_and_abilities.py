@@ -1,6 +1,7 @@
 """What a server tells of its models is used, and what nobody tells stays unknown: limits, pictures, unknown names."""
 
 import asyncio
+import base64
 import json
 import os
 
@@ -16,6 +17,10 @@ from openclaw_ipython.providers import built_in
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
 SEEN = [Message("user", [PICTURE, {"type": "text", "text": "what is this?"}])]
+SIGN_IN = "%openclaw login --provider modelstudio"
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 EYES = {"id": "eyes", "input": ["text", "image"]}
 
 
@@ -144,7 +149,7 @@ def test_b7_a_picture_is_not_sent_where_the_server_says_that_it_reads_text_only(
     run(client(house, host).refresh_models("own"))
     with pytest.raises(oc.ConfigError, match="own/big reads text only") as caught:
         ask(house, host, SEEN)
-    assert caught.value.hint == "%openclaw models set-image REF"  # nothing with a login reads pictures
+    assert caught.value.hint == SIGN_IN  # nothing with a login reads pictures
     assert host.bodies == []
 
 
@@ -168,7 +173,29 @@ def test_b7_a_refused_picture_names_only_a_model_with_a_login(house, refusal, si
     host = PickyHost(when(lambda body: isinstance(body["messages"][0]["content"], list), refusal))
     with pytest.raises((RequestRejected, ServiceUnavailable)) as caught:
         ask(house, host, SEEN)
-    assert caught.value.hint == f"%openclaw models set-image {'far/eyes' if signed_in else 'REF'}"
+    assert caught.value.hint == ("%openclaw models set-image far/eyes" if signed_in else SIGN_IN)
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+@pytest.mark.parametrize("on_error", ["value", "raise"])
+def test_b7_a_row_whose_picture_is_refused_has_the_hint_of_a_cell(house, signed_in, on_error):
+    configure(house, far={"models": [EYES], **({"apiKey": KEY} if signed_in else {})})
+    rule = when(lambda body: isinstance(body["messages"][-1]["content"], list), PICTURE_REFUSALS[1])
+    host = PickyHost(rule)
+    rows = [{"name": name, "shot": shot} for name, shot in (("a", None), ("b", PNG), ("c", None))]
+    options = {
+        "progress": False,
+        "table": False,
+        "resume": False,
+        "concurrency": 1,
+        "client": client(house, host),
+    }
+    try:
+        (error,) = oc.map(rows, "{name}", images="shot", on_error=on_error, **options).errors.values()
+    except RequestRejected as raised:
+        error = raised
+    assert error.hint == ("%openclaw models set-image far/eyes" if signed_in else SIGN_IN)
+    assert len(host.accepted) == (2 if on_error == "value" else 1)
 
 
 # -- B11: unknown models -------------------------------------------------------------------

@@ -25,6 +25,7 @@ from picky import (
 )
 
 import openclaw_ipython as oc
+from openclaw_ipython.batch import rate_limit
 from openclaw_ipython.chat.types import Notice
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.dispatch.host_memory import LIFETIME, StoredHostMemory
@@ -286,6 +287,37 @@ def test_b8_a_row_that_is_refused_after_all_others_were_answered_has_its_error(p
     place = picky(when(lambda body: "last" in body["messages"][-1]["content"], LIMIT_REQUESTS))
     replies = place.map(["a", "b", "last"], concurrency=1)
     assert [isinstance(reply, RateLimited) for reply in replies] == [False, False, True]
+
+
+@pytest.fixture
+def short_pauses(monkeypatch):
+    """The clock of workers is the real one."""
+    monkeypatch.setattr(rate_limit, "MAX_PAUSE", 0.002)
+
+
+@pytest.mark.parametrize(("items", "at"), [(["a", "b", "last"], 2), (ITEMS[:20], 7), (ITEMS[:20], 19)])
+def test_b8_on_an_executor_a_row_that_is_always_refused_has_its_error(house, short_pauses, items, at):
+    row = items[at]
+    host = PickyHost(when(lambda body: row in body["messages"][-1]["content"], LIMIT_REQUESTS), text="echo")
+    replies = on_an_executor(house, host, items)
+    assert [n for n, reply in enumerate(replies) if isinstance(reply, RateLimited)] == [at]
+    assert replies.tally.errors == 1
+    assert len(host.accepted) == len(items) - 1
+
+
+@pytest.mark.parametrize("answered", [0, 2])
+def test_b8_on_an_executor_a_batch_whose_every_row_is_refused_ends(house, short_pauses, answered):
+    host = PickyHost(lambda _: LIMIT_REQUESTS if len(host.accepted) >= answered else None)
+    with pytest.raises(RateLimited):
+        on_an_executor(house, host, ITEMS)
+    assert len(host.accepted) == answered
+
+
+def on_an_executor(house, host, items):
+    with host.serve() as origin, ThreadPoolExecutor(1) as pool:
+        place = Place(house, host, f"{origin}/v1")
+        client = Client(store=house.store, providers=built_in(), journal=False)
+        return place.map(items, client=client, concurrency=1, executor=pool)
 
 
 def test_a_batch_whose_every_row_is_refused_ends(picky):
