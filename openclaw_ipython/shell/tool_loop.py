@@ -48,6 +48,7 @@ from openclaw_ipython.structured.loop import (
 )
 from openclaw_ipython.structured.runner import CallRunner, notebook_loop, run_loop
 from openclaw_ipython.structured.schema import is_schema
+from openclaw_ipython.structured.text_calls import unread_call
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
                 session.put_cells([str(edit)])
                 renderer.finish(reply, [_("the code is in the cell below, to be edited and run")])
                 return reply
-            renderer.finish(reply)
+            note = unread_call(reply) if options.tools or options.assist else ""
+            renderer.finish(reply, [note] if note else [])
             return reply
 
 

@@ -18,10 +18,11 @@ from contextlib import aclosing, closing
 from typing import Any, Self
 
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.types import Answered, ChatEvent, Reply, ToolResult
+from openclaw_ipython.chat.types import Answered, ChatEvent, Reply, ServiceNotice, ToolResult
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.structured.loop import CallOutcome, ModelRequest, PlannedCall, Step, ToolLoop, ToolRun
+from openclaw_ipython.structured.text_calls import unread_call
 from openclaw_ipython.structured.tools import error_text, pictures_of, result_text
 
 _TICK_SECONDS = 0.05
@@ -57,14 +58,18 @@ async def stream_loop(
     `Finished` ends each round. `ask` returns the ref of the model and its events.
     """
     result: Reply | Sequence[CallOutcome] | None = None
+    offered = False
     with closing(loop):
         while True:
             try:
                 step: Step = loop.send(result)
             except StopIteration as end:
+                if offered and (note := unread_call(end.value)):
+                    yield ServiceNotice(note)
                 yield Answered(end.value)
                 return
             if isinstance(step, ModelRequest):
+                offered = "tools" in step.fields
                 model, answer = ask(step)
                 collector = Collector(model, monotonic())
                 async with aclosing(answer) as events:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.types import ToolCall
+from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.structured.tools import Tool, Tools
@@ -33,6 +34,13 @@ def calls_in(text: str, tools: Tools) -> tuple[ToolCall, ...]:
         if tool is not None and len(found) < _MAX_CALLS:
             found.append(ToolCall("", tool.name, json.dumps(_typed(arguments, tool), ensure_ascii=False)))
     return tuple(found)
+
+
+def unread_call(text: str) -> str:
+    """The note for a text that answers with a call which is not understood; empty for any other text."""
+    if re.search(_OPENING, re.sub(_CODE, "", text)) is None:
+        return ""
+    return _("the model wrote a call that is not understood: its server needs the tool parser of the model")
 
 
 def _blocks(text: str) -> Iterator[tuple[str, str]]:

@@ -264,6 +264,17 @@ def test_earlier_cells_go_along_with_what_they_printed_displayed_and_raised(aske
     assert "what happened?" not in asked("%%qwen --cells -1\nand now?")[0].rpartition("Its output")[0][:10]
 
 
+def test_c11_what_earlier_cells_wrote_to_stderr_goes_along(asked):
+    asked.notebook.run(
+        "import sys, warnings\nprint('to stderr', file=sys.stderr)\nwarnings.warn('take care')"
+    )
+    content, _, footer = asked("%%qwen --cells -1\nwhat happened?")
+    output = content.partition("Its output:")[2]
+    assert "to stderr" in output
+    assert "UserWarning: take care" in output
+    assert "cells: 1 (" in footer
+
+
 # -- the rest --------------------------------------------------------------------------------
 
 

@@ -324,3 +324,10 @@ def test_functions_go_together_with_every_other_option(tools, option):
     assert told(tools) == ["3"]
     assert tools.value("ran") == [("add", 1, 2)]
     assert "`add` returned" in tools.value("str(reply)")
+
+
+def test_c12_a_call_in_the_text_that_is_not_understood_is_named_in_the_footer(tools):
+    tools.portal.says("<function=add>\n<parameter=a>\n2")
+    cell = tools.run("%%qwen --tools add\nadd 2 and 3")
+    assert not cell.ename, cell.traceback
+    assert "needs the tool parser of the model" in cell.text

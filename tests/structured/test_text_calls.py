@@ -1,11 +1,15 @@
 """Tool calls in the text of an answer."""
 
+import asyncio
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openclaw_ipython.chat.types import Finished, Message, ServiceNotice, TextDelta
+from openclaw_ipython.structured.loop import tool_loop
+from openclaw_ipython.structured.runner import stream_loop
 from openclaw_ipython.structured.text_calls import calls_in
 from openclaw_ipython.structured.tools import tools_of
 
@@ -44,6 +48,31 @@ HERMES = '<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</too
 def test_calls_of_offered_functions_outside_of_code_are_found(text, calls):
     assert [json.loads(call.arguments) for call in calls_in(text, TOOLS)] == calls
     assert {call.name for call in calls_in(text, TOOLS)} <= {"weather"}
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("no call", False),
+        ("<function=weather><parameter=city>Oslo", True),
+        ("I look.\n<tool_call>{not JSON}</tool_call>", True),
+        ("<function=other></function>", True),
+        (f"Qwen writes:\n```xml\n{CODER}\n```", False),
+        ("Qwen writes `<tool_call>`.", False),
+    ],
+)
+def test_c12_a_call_that_is_not_understood_has_a_note_that_names_the_tool_parser(text, unread):
+    loop = tool_loop([Message("user", "hi")], tools=[weather])
+
+    async def ask():
+        return [event async for event in stream_loop(loop, lambda _: ("m", answer(text)), lambda: 0.0)]
+
+    async def answer(text):
+        yield TextDelta(text)
+        yield Finished("stop")
+
+    notes = [event.text for event in asyncio.run(ask()) if isinstance(event, ServiceNotice)]
+    assert ["tool parser" in note for note in notes] == [True] * unread
 
 
 PIECES = [
