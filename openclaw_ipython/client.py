@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from pathlib import Path
@@ -293,9 +293,8 @@ class Client:
         """Ask, and return the whole answer; `.parsed` is the object that fits `schema`. As `stream` otherwise."""
         if schema is None and not tools and not isinstance(prompt, ResolvedRequest):
             prompt = self.resolve(prompt, **options)
-        collector = Collector(
-            str(prompt.ref) if isinstance(prompt, ResolvedRequest) else "", self.runtime.monotonic()
-        )
+        ref = str(prompt.ref) if isinstance(prompt, ResolvedRequest) else ""
+        collector = Collector(ref, self.runtime.monotonic())
         async with aclosing(self.stream(prompt, schema=schema, tools=tools, **options)) as events:
             async for event in events:
                 if isinstance(event, Answered):
@@ -341,6 +340,10 @@ class Client:
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
         """Where and how `resolved` is sent, without failover or a record of the login's outcome."""
         return self._sender.endpoint(resolved)
+
+    def remembered_adjustments(self, resolved: ResolvedRequest) -> Collection[str]:
+        """What is changed in `resolved` because its host has refused it before: names of `chat.adjustments`."""
+        return self._sender.host_memory.known(resolved.url, resolved.request.model)
 
     def explained(self, error: OpenClawError, resolved: ResolvedRequest) -> OpenClawError:
         """An error of the service with what is known here: near models, a model for pictures, an ended sign-in."""

@@ -50,7 +50,7 @@ def show_dry_run(session: Session, options: AskOptions, prompt: CellPrompt, rend
         request = first_request(session, options, prompt, renderer)
     else:
         request = prepare_request(session, options, prompt, renderer)
-    session.show(dry_run(request, prompt.images))
+    session.show(dry_run(request, prompt.images, session.client.remembered_adjustments(request)))
 
 
 def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:

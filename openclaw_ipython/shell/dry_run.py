@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +16,6 @@ from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.views import View
 
 if TYPE_CHECKING:
-    from openclaw_ipython.chat.types import Message
     from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
 
@@ -48,11 +47,20 @@ class DryRun(View, frozen=True):
         return f"<div>{facts}{messages}</div>"
 
 
-def dry_run(request: ResolvedRequest, images: Sequence[EncodedImage]) -> DryRun:
-    """What `request` would send. `images` are those of its last message."""
+def dry_run(
+    request: ResolvedRequest, images: Sequence[EncodedImage], adjustments: Collection[str] = ()
+) -> DryRun:
+    """What `request` would send. `images` are those of its last message.
+
+    `adjustments` are those that the host is remembered to need.
+    """
     known = {image.url: image for image in images}
     chat = request.request
-    messages = [(message.role, "\n".join(_shown(message, known))) for message in chat.messages]
+    sent = AdjustedRequest(chat, request.dialect.adjustments.union(adjustments))
+    messages = [
+        (message["role"], "\n".join(_shown(message.get("content") or "", known)))
+        for message in sent.body["messages"]
+    ]
     about = token_estimate.of_messages(chat.messages)
     about += sum(image.tokens - token_estimate.PICTURE for image in images)
     facts = [
@@ -65,13 +73,12 @@ def dry_run(request: ResolvedRequest, images: Sequence[EncodedImage]) -> DryRun:
         ),
         _("About {count} tokens; messages: {messages}", count=f"{about:,}", messages=len(messages)),
     ]
-    if fields := json.dumps(_fields(request), ensure_ascii=False, default=repr)[1:-1]:
+    if fields := json.dumps(_fields(request, sent.body), ensure_ascii=False, default=repr)[1:-1]:
         facts.append(_("With {options}", options=fields))
-    return DryRun([*facts, *request.notes], messages)
+    return DryRun([*facts, *request.notes, *sent.notes()], messages)
 
 
-def _shown(message: Message, known: Mapping[str, EncodedImage]) -> Iterator[str]:
-    content = message.content
+def _shown(content: str | Sequence[Mapping[str, Any]], known: Mapping[str, EncodedImage]) -> Iterator[str]:
     parts: Sequence[Mapping[str, Any]] = (
         [{"type": "text", "text": content}] if isinstance(content, str) else content
     )
@@ -86,8 +93,7 @@ def _shown(message: Message, known: Mapping[str, EncodedImage]) -> Iterator[str]
             yield f"[{image.note if image else part.get('type')}]"
 
 
-def _fields(request: ResolvedRequest) -> dict[str, Any]:
+def _fields(request: ResolvedRequest, body: Mapping[str, Any]) -> dict[str, Any]:
     """The request fields that were asked for, and the fields of the host's dialect."""
-    body = AdjustedRequest(request.request, request.dialect.adjustments).body
     usual = {"model", "messages", "stream", "stream_options"} - set(request.request.extra)
     return {name: value for name, value in body.items() if name not in usual}

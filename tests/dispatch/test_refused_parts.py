@@ -26,12 +26,13 @@ from picky import (
 
 import openclaw_ipython as oc
 from openclaw_ipython.batch import rate_limit
-from openclaw_ipython.chat.types import Notice
+from openclaw_ipython.chat.types import Message, Notice
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.dispatch.host_memory import LIFETIME, StoredHostMemory
 from openclaw_ipython.errors import RateLimited, RequestRejected
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
+from openclaw_ipython.shell.dry_run import dry_run
 
 CHATS = "https://own.example/v1/chat/completions"
 MAX_TOKENS = openai("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")
@@ -252,6 +253,26 @@ def test_b5_a_model_that_only_streams_answers_without_a_stream(picky):
     _, notes = place.ask(stream=False)
     assert notes == ["streamed, since the service only answers so"]
     assert place.host.accepted[0]["stream"] is True
+
+
+@pytest.mark.parametrize("refused", ["temperature", "system"])
+def test_a_dry_run_shows_the_request_that_would_be_sent_to_a_host_that_has_refused(picky, refused):
+    rules = {
+        "temperature": when(has("temperature"), openai("Unsupported parameter: 'temperature'", 400)),
+        "system": when(has_role("system"), openai("system role not supported")),
+    }
+    place = picky(rules[refused])
+    prompt, options = [Message("system", "be brief"), Message("user", "hi")], {"temperature": 0.5}
+    place.ask(prompt, **options)
+    client = place.client()
+    resolved = client.resolve(prompt, **options)
+    shown = dry_run(resolved, (), client.remembered_adjustments(resolved))
+    sent = place.host.accepted[-1]
+    assert shown.messages == [(message["role"], message["content"]) for message in sent["messages"]]
+    assert any('"temperature"' in fact for fact in shown.facts) is ("temperature" in sent)
+    left_out = "temperature was left out: this host does not take it"
+    assert (left_out in shown.facts) is (refused == "temperature")
+    assert dry_run(resolved, ()).messages == [("system", "be brief"), ("user", "hi")]
 
 
 # -- B8: a row that is always refused ------------------------------------------------------
