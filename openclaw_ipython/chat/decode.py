@@ -33,6 +33,7 @@ from openclaw_ipython.chat.types import (
     AnsweredBy,
     ChatEvent,
     Finished,
+    Notice,
     ReasoningDelta,
     ServiceNotice,
     TextDelta,
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 DONE = "[DONE]"
 ANSWER_LIMIT = 64 * 1024 * 1024
 PAGE_LIMIT = 64 * 1024
+
+_MAX_SOURCES = 20  # of an answer, that are shown
 
 MAX_CALLS = 256
 """How many tool calls one answer may have."""
@@ -93,6 +96,7 @@ class AnswerDecoder:
         self._call_count = 0
         self._choice: object = None  # the index of the choice that is read
         self._last_model: object = None
+        self._sources: object = None  # `citations` of Perplexity, in every chunk
         self._begun = self._said = self._refused = False
         self._notes: list[str] = []
         self._failure: OpenClawError | None = None
@@ -197,6 +201,11 @@ class AnswerDecoder:
         yield from self._tags.rest()
         if self._failure is not None:
             raise self._failure
+        sources = self._sources if isinstance(self._sources, list) else []
+        links = [server_text(link, *self._known) for link in sources[:_MAX_SOURCES] if isinstance(link, str)]
+        if links:
+            more = " · …" if len(sources) > _MAX_SOURCES else ""
+            yield Notice(_("sources: {links}", links=" · ".join(links) + more))
         if self.finished or not (self.done or self._form == "document"):
             return
         if not self._begun:
@@ -232,6 +241,7 @@ class AnswerDecoder:
             details = details or ErrorDetails("the service reported an error without a reason")
         if details is not None:
             failure = error_for(_status_in(event.comment if event else ""), details)
+        self._sources = parsed.get("citations") or self._sources
         usage = parsed.get("usage", object_of(parsed.get("x_groq")).get("usage"))
         for choice in choices if isinstance(choices, list) else ():
             if isinstance(choice, dict) and (yield from self._is_read(choice)):

@@ -12,6 +12,7 @@ from openclaw_ipython.chat.fields import read_usage
 from openclaw_ipython.chat.sse import ServerEvent
 from openclaw_ipython.chat.types import (
     Finished,
+    Notice,
     ReasoningDelta,
     ServiceNotice,
     TextDelta,
@@ -481,3 +482,23 @@ def test_a_refusal_with_200_is_an_error():
     assert caught.value.request_id == "r"
     with pytest.raises(RequestRejected, match="FAIL_SYS"):
         decode_completion(b'{"ret":["FAIL_SYS_USER_VALIDATE","x"]}')
+
+
+@pytest.mark.parametrize(
+    ("citations", "notes"),
+    [
+        (["https://a.example", "https://b.example"], ["sources: https://a.example · https://b.example"]),
+        (["https://a.example\n\x1b[31mred", 7, None], ["sources: https://a.example ⟨U+001B⟩[31mred"]),
+        ([f"u{n}" for n in range(30)], ["sources: " + " · ".join(f"u{n}" for n in range(20)) + " · …"]),
+        ([], []),
+        ("https://a.example", []),
+        ({"a": 1}, []),
+    ],
+)
+def test_the_sources_of_an_answer_are_one_note_at_its_end(citations, notes):
+    chunk = {"choices": [{"index": 0, "delta": {"content": "4"}}], "citations": citations}
+    last = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "citations": citations}
+    decoder = AnswerDecoder()
+    raw = lined(*("data: " + json.dumps(part) for part in (chunk, chunk, last)), "data: [DONE]")
+    events = [*decoder.feed(raw), *decoder.finish()]
+    assert [event.text for event in events if isinstance(event, Notice)] == notes

@@ -557,9 +557,10 @@ HOSTS = [
                 usage=usage(3, 2, cost={"total_cost": 0.006}),
             ),
         ],
-        doc({"content": "4."}, usage=usage(3, 2, cost={"total_cost": 0.006})),
+        doc({"content": "4."}, usage=usage(3, 2, cost={"total_cost": 0.006}), citations=["https://e.org"]),
         "4.",
         usage=(3, 2, None, None, 0.006),
+        notes=("sources: https://e.org",),
     ),
     Host(
         "MiniMax, the whole message at the end",
