@@ -80,7 +80,7 @@ def test_a_cell_that_was_not_read_whole_is_not_said_to_fit(code):
         ("word.uper()", "line 1: word has no attribute uper (did you mean upper,"),
         ("x = 1\nwrod", "line 2: the name wrod does not exist (did you mean word?)"),
         ("%%time\n\nwrod", "line 3: the name wrod does not exist (did you mean word?)"),
-        ("import jsn", "line 1: the module jsn is not installed (did you mean json?)"),
+        ("import jsn", "line 1: the module jsn is not installed (did you mean json"),
         ("print(", "line 1: '(' was never closed"),
         ("word.upper()", "✓ fits this kernel"),
     ],

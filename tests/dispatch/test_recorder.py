@@ -13,6 +13,8 @@ from openclaw_ipython.errors import LoginRequired, OpenClawError, RequestRejecte
 from openclaw_ipython.providers.spec import Quota, Source
 from openclaw_ipython.runtime.env import Runtime
 
+ORIGIN = "http://127.0.0.1:8642"  # of the portal of `house`
+
 MODEL = "qwen-portal/coder-model"
 SOURCE = Source("a test", "2026-11")
 
@@ -140,7 +142,7 @@ def test_a_broken_journal_does_not_prevent_an_answer(house, client):
 def test_the_usage_has_a_cost_where_the_configuration_has_a_price(house, client):
     models = [{"id": "coder-model", "cost": {"input": 2, "output": 10, "cacheRead": 0.2, "cacheWrite": 0}}]
     house.write_config(
-        {"models": {"providers": {"qwen-portal": {"baseUrl": "https://portal.qwen.ai/v1", "models": models}}}}
+        {"models": {"providers": {"qwen-portal": {"baseUrl": f"{ORIGIN}/v1", "models": models}}}}
     )
     details = {
         "prompt_tokens": 1000,
@@ -172,7 +174,7 @@ def test_the_usage_has_a_cost_where_the_configuration_has_a_price(house, client)
 def test_without_a_price_there_is_no_cost(house, client, cost):
     models = [{"id": "coder-model", **({"cost": cost} if cost is not None else {})}]
     house.write_config(
-        {"models": {"providers": {"qwen-portal": {"baseUrl": "https://portal.qwen.ai/v1", "models": models}}}}
+        {"models": {"providers": {"qwen-portal": {"baseUrl": f"{ORIGIN}/v1", "models": models}}}}
     )
     assert run(client.ask("Hi", model=MODEL)).usage.cost is None
 

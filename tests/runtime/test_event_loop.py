@@ -18,8 +18,18 @@ def loop_thread():
     loop_thread.close()
 
 
+EARLIER: set[threading.Thread] = set()
+"""Threads that were there before the test: those of other tests of this process."""
+
+
+@pytest.fixture(autouse=True)
+def earlier_threads():
+    EARLIER.clear()
+    EARLIER.update(threading.enumerate())
+
+
 def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name == "openclaw"]
+    return [t.name for t in threading.enumerate() if t.name == "openclaw" and t not in EARLIER]
 
 
 async def numbers(count, log=None):

@@ -143,8 +143,8 @@ def test_an_error_of_ours_says_itself_what_to_do(signed_in):
 def test_when_fixing_fails_the_next_try_is_about_the_same_cell(portal):
     portal.run("price + missing_name")
     portal.portal.fails_next("/chat/completions", 400, '{"error": {"message": "no"}}')
-    assert portal.run("%openclaw fix").ename != ""
-    cell = portal.run("%openclaw fix")
+    assert portal.run("%openclaw fix --no-mend").ename != ""
+    cell = portal.run("%openclaw fix --no-mend")
     assert "```python\nprice + missing_name\n```" in asked(portal)[1]
     assert below(cell) == ["price * int(count)"]
 
@@ -169,7 +169,7 @@ def test_secrets_of_the_cell_and_of_the_values_do_not_leave(portal):
     key = "sk-" + "q7" * 16
     portal.run(f"token = '{key}'")
     portal.run(f"connect('{key}', token)")
-    cell = portal.run("%openclaw fix")
+    cell = portal.run("%openclaw fix --no-mend")
     assert key not in portal.chats()[-1].body.decode()
     assert "connect" in asked(portal)[1]
     assert below(cell) == ["price * int(count)"]
@@ -187,7 +187,7 @@ def test_the_answer_is_asked_for_in_the_language_of_the_person(portal):
 
 def test_the_practice_portal_gives_the_cell_back(signed_in):
     signed_in.run("undefined_thing")
-    cell = signed_in.run("%openclaw fix")
+    cell = signed_in.run("%openclaw fix --no-mend")
     assert below(cell)[0].endswith("undefined_thing")
     assert "cannot repair code" in cell.text
 
@@ -196,4 +196,4 @@ def test_the_commands_complete(signed_in):
     assert "fix" in signed_in.kernel.complete("%openclaw f")
     assert "explain" in signed_in.kernel.complete("%openclaw ")
     assert "qwen-portal/coder-model" in signed_in.kernel.complete("%openclaw fix -m ")
-    assert signed_in.kernel.complete("%openclaw fix --") == ["--model"]
+    assert signed_in.kernel.complete("%openclaw fix --") == ["--model", "--no-mend"]
