@@ -17,6 +17,8 @@ from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
+import msgspec
+
 from openclaw_ipython.chat.endings import ending_of
 from openclaw_ipython.chat.fields import Parts, finish_reason, object_of, read_usage, text_of, tool_call
 from openclaw_ipython.chat.http_errors import (
@@ -387,9 +389,17 @@ def joined(events: Iterator[ChatEvent]) -> Iterator[ChatEvent]:
         raise failure
 
 
+def _decode_json(text: str) -> Any:
+    """As `json.loads`, in a quarter of the time where the text is strict JSON: half a surrogate pair is not."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return json.loads(text)
+
+
 def _parse(text: str) -> dict[str, Any]:
     try:
-        parsed = json.loads(text)
+        parsed = _decode_json(text)
     except (ValueError, RecursionError):
         raise ProtocolError(_("the service sent something that is not JSON")) from None
     if isinstance(parsed, list) and len(parsed) == 1:  # some gateways wrap it

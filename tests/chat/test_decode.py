@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.decode import AnswerDecoder, _parse
+from openclaw_ipython.chat.decode import AnswerDecoder, _decode_json, _parse
 from openclaw_ipython.chat.fields import read_usage
 from openclaw_ipython.chat.sse import ServerEvent
 from openclaw_ipython.chat.types import (
@@ -502,3 +502,28 @@ def test_the_sources_of_an_answer_are_one_note_at_its_end(citations, notes):
     raw = lined(*("data: " + json.dumps(part) for part in (chunk, chunk, last)), "data: [DONE]")
     events = [*decoder.feed(raw), *decoder.finish()]
     assert [event.text for event in events if isinstance(event, Notice)] == notes
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+)
+JSON_PIECES = [
+    *'{}[]",:-.\\/ea1 \n\t\x01\ufeff\ud83d', "\\ud83d", "\\ude00", "\\u0000", "400", "0", "NaN", "null", "1" * 30
+]  # fmt: skip
+
+
+@given(
+    JSON_VALUES.map(json.dumps)
+    | JSON_VALUES.map(lambda value: json.dumps(value, ensure_ascii=False))
+    | st.lists(st.sampled_from(JSON_PIECES), max_size=14).map("".join)
+)
+def test_json_is_decoded_as_the_standard_library_does(text):
+    assert decoded(_decode_json, text) == decoded(json.loads, text)
+
+
+def decoded(decode, text):
+    try:
+        return repr(decode(text))
+    except (ValueError, RecursionError):
+        return "refused"
