@@ -197,7 +197,7 @@ class Results(Sequence[Any]):
         return {o.position: o.error for o in self._results if o is not None and o.error is not None}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.tally.summary(len(self))}>"
+        return f"<{type(self).__name__}: {self.tally.summary(self._source.size or len(self))}>"
 
     def table(self, library: str = "pandas") -> Any:
         """The results as a DataFrame of pandas or polars.

@@ -189,3 +189,10 @@ def test_a_value_without_fields_that_replaces_an_error_is_in_every_column():
     table = results(["x", "y"], *rows, schema=Label, replaced=lambda error, item: "?").table()
     assert table["mood"].tolist() == ["good", "?"]
     assert table["sure"].tolist() == [0.9, "?"]
+
+
+def test_the_repr_of_an_interrupted_batch_counts_all_items():
+    source = item_source(["a", "b", "c"])
+    found = Results(source)
+    found.add(ItemResult(0, Reply("x")), "a")
+    assert repr(found).startswith("<Results: 1 of 3 answered")

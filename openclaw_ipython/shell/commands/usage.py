@@ -160,6 +160,12 @@ def _used(session: Session, provider: str, quota: Quota) -> int:
 
 # -- the plot ------------------------------------------------------------------------------
 
+_FEWEST_DAYS = 7
+_GREY = "#808080"  # readable on white and on the dark of a front end; the background is that of the page
+_STYLE: dict[Any, Any] = dict.fromkeys(
+    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _GREY
+) | (dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"))
+
 
 class PlotView(View, frozen=True):
     """A plot, with the table of the same figures as its text."""
@@ -185,6 +191,7 @@ def plotted(session: Session, usage: UsageSummary) -> View:
     Raises UsageError without matplotlib.
     """
     try:
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError:
         raise UsageError(_("a plot needs matplotlib"), hint="%pip install 'openclaw-ipython[plot]'") from None
@@ -194,25 +201,33 @@ def plotted(session: Session, usage: UsageSummary) -> View:
         return as_table(usage)
     if usage.by == "provider":
         daily = [(model.partition("/")[0], one) for model, one in daily]
-    days = [
+    every = [
         datetime.fromtimestamp(midnight(now, ago)).date().isoformat() for ago in reversed(range(usage.days))
     ]
-    figure = Figure(figsize=(9, 5.5), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
-    _bars(above, days, daily, lambda one: one.requests)
-    _bars(below, days, daily, lambda one: one.input_tokens + one.output_tokens)
-    _lines(above, usage.limits)
-    above.set_ylabel(_("requests"))
-    below.set_ylabel(_("tokens"))
-    known = above.get_legend_handles_labels()
-    figure.legend(*known, loc="outside lower center", ncols=2, fontsize="small", frameon=False)
-    step = -(-len(days) // 10)
-    below.set_xticks(range(0, len(days), step), [day[5:] for day in days[::step]])
-    if usage.total.cost is not None:
-        title = _("{cost} in {days} days", cost=_cost(usage.total), days=usage.days)
-        figure.suptitle(_literal(title), fontsize="medium")
+    used = {one.name for _model, one in daily}
+    first = next((at for at, day in enumerate(every) if day in used), 0)
+    days = every[
+        max(0, min(first, len(every) - _FEWEST_DAYS)) :
+    ]  # days before the first request are left out
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=100)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(9, 5.5), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        _bars(above, days, daily, lambda one: one.requests)
+        _bars(below, days, daily, lambda one: one.input_tokens + one.output_tokens)
+        _lines(above, usage.limits)
+        above.set_ylabel(_("requests"))
+        below.set_ylabel(_("tokens"))
+        known = above.get_legend_handles_labels()
+        figure.legend(*known, loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+        step = -(-len(days) // 10)
+        below.set_xticks(range(0, len(days), step), [day[5:] for day in days[::step]])
+        below.set_xlim(-0.6, len(days) - 0.4)
+        title = _("Requests and tokens from {first} to {last}", first=days[0], last=days[-1])
+        if usage.total.cost is not None:
+            title += f" · {_cost(usage.total)}"
+        figure.suptitle(_literal(title), fontsize="medium")
+        figure.savefig(file, format="png", dpi=100)
     return PlotView(file.getvalue(), as_table(usage))
 
 

@@ -69,7 +69,7 @@ class TestMarkdownRenderer(RendererContract):
         assert screen.size < 4_000
         renderer.update([TextDelta("So.")])
         details, text = screen.markdown()
-        assert details.startswith("<details><summary>Thinking · 9.9 s</summary>")
+        assert details.startswith("<details><summary>Thought for 9.9 s</summary>")
         assert details.count("a long thought") == 1000
         assert screen.outputs[0]["text/plain"] == "[thinking, 9.9 s]"
         assert text == "So."

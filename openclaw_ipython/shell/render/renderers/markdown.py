@@ -15,6 +15,7 @@ from openclaw_ipython.chat.types import (
     ToolCall,
     ToolResult,
 )
+from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.interrupts import held
 from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
@@ -226,7 +227,7 @@ class MarkdownRenderer:
 def _folded_thinking(thoughts: str, seconds: str) -> Piece:
     """The thinking as an HTML block that unfolds."""
     words = preformatted(html_code(visible(thoughts)), style="white-space:pre-wrap")
-    summary = html_text(f"Thinking · {seconds}" if seconds else "Thinking")
+    summary = html_text(_("Thought for {seconds}", seconds=seconds) if seconds else _("Thoughts"))
     plain = f"[thinking, {seconds}]" if seconds else "[thinking]"
     return Piece(f"<details><summary>{summary}</summary>{words}</details>", plain)
 
