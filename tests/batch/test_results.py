@@ -192,7 +192,4 @@ def test_a_value_without_fields_that_replaces_an_error_is_in_every_column():
 
 
 def test_the_repr_of_an_interrupted_batch_counts_all_items():
-    source = item_source(["a", "b", "c"])
-    found = Results(source)
-    found.add(ItemResult(0, Reply("x")), "a")
-    assert repr(found).startswith("<Results: 1 of 3 answered")
+    assert repr(results(["a", "b", "c"], answer(0))).startswith("<Results: 1 of 3 answered")
