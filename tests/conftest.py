@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,10 @@ os.environ["LANGUAGE"] = "en"  # also where the reader of the test has another l
 
 
 def pytest_configure() -> None:
+    if (
+        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    ):  # a job in the background of a shell; kernels inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for po in CATALOGUES:
         compile_catalogue(po)
 

@@ -192,4 +192,6 @@ def test_a_value_without_fields_that_replaces_an_error_is_in_every_column():
 
 
 def test_the_repr_of_an_interrupted_batch_counts_all_items():
-    assert repr(results(["a", "b", "c"], answer(0, finish_reason="stop"))).startswith("<Results: 1 of 3 answered")
+    assert repr(results(["a", "b", "c"], answer(0, finish_reason="stop"))).startswith(
+        "<Results: 1 of 3 answered"
+    )
