@@ -3,29 +3,13 @@
 import json
 
 import pytest
+from entries import FEBRUARY_ENTRY
 
 from openclaw_ipython.openclaw import config_edit
 from openclaw_ipython.openclaw.config_edit import catalog_patch
 from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.openclaw.json5.edit import edit
 from openclaw_ipython.openclaw.json5.parse import parse
-
-FEBRUARY_ENTRY = {
-    "baseUrl": "https://portal.qwen.ai/v1",
-    "apiKey": "qwen-oauth",
-    "api": "openai-completions",
-    "models": [
-        {
-            "id": "coder-model",
-            "name": "Qwen Coder",
-            "reasoning": False,
-            "input": ["text"],
-            "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
-            "contextWindow": 128000,
-            "maxTokens": 8192,
-        }
-    ],
-}
 
 
 def view(config) -> ConfigView:

@@ -4,6 +4,7 @@ import copy
 import json
 
 import pytest
+from entries import FEBRUARY_ENTRY as PORTAL
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,22 +21,6 @@ from openclaw_ipython.openclaw.config_rules import (
 )
 
 FEBRUARY, MARCH, SEPTEMBER = RELEASES
-PORTAL = {
-    "baseUrl": "https://portal.qwen.ai/v1",
-    "apiKey": "qwen-oauth",
-    "api": "openai-completions",
-    "models": [
-        {
-            "id": "coder-model",
-            "name": "Qwen Coder",
-            "reasoning": False,
-            "input": ["text"],
-            "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
-            "contextWindow": 128000,
-            "maxTokens": 8192,
-        }
-    ],
-}
 SOUND = {
     "models": {"mode": "merge", "providers": {"qwen-portal": PORTAL}},
     "agents": {

@@ -4,28 +4,13 @@ import json
 from types import MappingProxyType
 
 import pytest
+from entries import FEBRUARY_ENTRY
 from hypothesis import given
 from hypothesis import strategies as st
 
 from openclaw_ipython.openclaw.config_view import ConfigView, ModelEntry, is_marker
 from openclaw_ipython.sanitize.secrets import Secret
 
-FEBRUARY_ENTRY = {
-    "baseUrl": "https://portal.qwen.ai/v1",
-    "apiKey": "qwen-oauth",
-    "api": "openai-completions",
-    "models": [
-        {
-            "id": "coder-model",
-            "name": "Qwen Coder",
-            "reasoning": False,
-            "input": ["text"],
-            "cost": {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0},
-            "contextWindow": 128000,
-            "maxTokens": 8192,
-        }
-    ],
-}
 CONFIG = {
     "models": {"providers": {"qwen-portal": FEBRUARY_ENTRY, "Mine": {"baseUrl": "${BASE}/v1"}, "broken": 5}},
     "agents": {
