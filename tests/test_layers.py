@@ -34,6 +34,7 @@ LAYERS = {
     "providers": 7,
     "structured": 7,
     "qwen_code": 8,
+    "mcp": 8,
     "models": 8,
     "auth": 9,
     "dispatch": 10,
