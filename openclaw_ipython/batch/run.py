@@ -11,7 +11,8 @@ from openclaw_ipython.batch.request import RequestTemplate, affects_every_item
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.chat.endings import is_complete
 from openclaw_ipython.dispatch.failover import Failover
-from openclaw_ipython.dispatch.send import SentRequest, priced
+from openclaw_ipython.dispatch.pricing import priced
+from openclaw_ipython.dispatch.send import SentRequest
 from openclaw_ipython.errors import OpenClawError, RateLimited, ServiceUnavailable
 
 if TYPE_CHECKING:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
+from openclaw_ipython.chat.dialects import ANY_SERVICE, PromptCache
 from openclaw_ipython.chat.endings import ending_of
 from openclaw_ipython.chat.fields import Parts, finish_reason, object_of, read_usage, text_of, tool_call
 from openclaw_ipython.chat.http_errors import (
@@ -79,16 +80,19 @@ class AnswerDecoder:
 
     `finished`: the service has given a reason for the end. `done`: what follows is not needed. `events` counts the
     stream's events with data, and the chunks of another form. `known` are the secrets of the request, which are
-    redacted in error messages; `model` is the model that was asked.
+    redacted in error messages; `model` is the model that was asked, `cache` the prompt cache of the host.
     """
 
-    def __init__(self, *known: Secret, model: str = "", limit: int = ANSWER_LIMIT) -> None:
+    def __init__(
+        self, *known: Secret, model: str = "", limit: int = ANSWER_LIMIT, cache: PromptCache = ANY_SERVICE
+    ) -> None:
         self.finished = False
         self.done = False
         self.events = 0
         self._known = known
         self._model = model
         self._limit = limit
+        self._cache = cache
         self._form: Literal["", "stream", "document", "page"] = ""
         self._body = bytearray()  # until the form is known; all of a document or page
         self._size = 0
@@ -252,7 +256,7 @@ class AnswerDecoder:
         if failure is None:
             yield from self._answered_by(parsed.get("model"))
         if isinstance(usage, dict) and (failure is None or self._said):  # else another route may be tried
-            yield UsageReport(read_usage(usage))
+            yield UsageReport(read_usage(usage, self._cache))
         if failure is not None:
             raise failure
 

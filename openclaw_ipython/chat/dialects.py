@@ -2,7 +2,8 @@
 
 Facts about the Qwen hosts from Qwen Code 0.24.4 and OpenClaw's Qwen provider 2026.9.4 (2026-09), from Model Studio
 help ("error-code", "deep-thinking", "context cache", "structured output") and from users' reports of refusals; for
-thinking see `thinking`. A dialect does not change the `User-Agent`, which is the same for every host.
+thinking see `thinking`. Those about prompt caches are from the API references of the services (2026-11). A dialect does
+not change the `User-Agent`, which is the same for every host.
 """
 
 from __future__ import annotations
@@ -19,12 +20,36 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.thinking import ThinkingSyntax
 
 
+_DETAILS = "prompt_tokens_details"
+
+
+class PromptCache(Struct, frozen=True):
+    """The prompt cache of one kind of host.
+
+    `hit` and `written` are the fields of `usage` that count the prompt tokens read from the cache and written to it;
+    `a.b` is the field `b` of the object `a`, and the first one that is there counts. By default they are those of any
+    known service.
+    """
+
+    hit: tuple[str, ...] = (
+        f"{_DETAILS}.cached_tokens", "cached_tokens", "prompt_cache_hit_tokens", f"{_DETAILS}.cache_read_input_tokens",
+        "cache_read_input_tokens",
+    )  # fmt: skip
+    written: tuple[str, ...] = (
+        f"{_DETAILS}.cache_write_tokens", f"{_DETAILS}.cache_creation_input_tokens", "cache_creation_input_tokens",
+    )  # fmt: skip
+
+
+ANY_SERVICE = PromptCache()
+
+
 class Dialect(Struct, frozen=True):
     """What one kind of host accepts.
 
     `thinking` is the syntax of its thinking options. `strict`: it knows no role `developer` and wants a single system
     message in front. `dashscope`: it has DashScope's own fields and rules. `adjustments` are
-    the names of those in `chat.adjustments` that it is known to need, before it refuses anything.
+    the names of those in `chat.adjustments` that it is known to need, before it refuses anything. `cache` is its prompt
+    cache.
     """
 
     name: str
@@ -32,20 +57,31 @@ class Dialect(Struct, frozen=True):
     strict: bool = True
     dashscope: bool = False
     adjustments: frozenset[str] = frozenset()
+    cache: PromptCache = ANY_SERVICE
 
 
 _ONLY_OBJECTS = frozenset({"json_object"})  # it holds an answer to any JSON object, not to a schema
 
+# Model Studio help "Context cache", Qwen Code 0.24.4 (2026-11)
+_DASHSCOPE_CACHE = PromptCache(
+    hit=("prompt_tokens_details.cached_tokens", "cached_tokens"),
+    written=("prompt_tokens_details.cache_creation_input_tokens",),
+)
+# OpenRouter documentation, "Prompt caching" (2026-11)
+_OPENROUTER_CACHE = PromptCache(
+    hit=("prompt_tokens_details.cached_tokens",), written=("prompt_tokens_details.cache_write_tokens",)
+)
+
 PLAIN = Dialect("", strict=False)
-PORTAL = Dialect("portal", "dashscope", dashscope=True, adjustments=_ONLY_OBJECTS)
+PORTAL = Dialect("portal", "dashscope", dashscope=True, adjustments=_ONLY_OBJECTS, cache=_DASHSCOPE_CACHE)
 DIALECTS: Mapping[str, Dialect] = {
     dialect.name: dialect
     for dialect in (
         PLAIN,
         PORTAL,
-        Dialect("dashscope", "dashscope", dashscope=True, adjustments=_ONLY_OBJECTS),
+        Dialect("dashscope", "dashscope", dashscope=True, adjustments=_ONLY_OBJECTS, cache=_DASHSCOPE_CACHE),
         Dialect("modelscope", "dashscope", adjustments=_ONLY_OBJECTS),
-        Dialect("openrouter", "reasoning", strict=False),
+        Dialect("openrouter", "reasoning", strict=False, cache=_OPENROUTER_CACHE),
         Dialect("fireworks", "effort"),
         Dialect("ollama", "effort"),
         Dialect("lmstudio", "effort"),

@@ -6,7 +6,7 @@ Nothing here raises: what a field cannot be is not there.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.http_errors import server_text
@@ -14,6 +14,7 @@ from openclaw_ipython.chat.types import ToolCallDelta, Usage
 from openclaw_ipython.sanitize.text import paired
 
 if TYPE_CHECKING:
+    from openclaw_ipython.chat.dialects import PromptCache
     from openclaw_ipython.sanitize.secrets import Secret
 
 _MAX_COUNT = 10**12  # tokens or dollars; more is no count
@@ -82,18 +83,28 @@ def tool_call(call: Mapping[str, Any], position: int) -> ToolCallDelta:
     )
 
 
-def read_usage(usage: Mapping[str, Any]) -> Usage:
+def read_usage(usage: Mapping[str, Any], cache: PromptCache) -> Usage:
     """The token counts and the cost, from the fields of any of the services. Absurd numbers count as not reported."""
-    prompt = object_of(usage.get("prompt_tokens_details"))
     completion = object_of(usage.get("completion_tokens_details"))
     cost = usage.get("cost")
     return Usage(
         _count(usage.get("prompt_tokens", usage.get("input_tokens"))),
         _count(usage.get("completion_tokens", usage.get("output_tokens"))),
-        _count(prompt.get("cached_tokens", usage.get("cached_tokens", usage.get("prompt_cache_hit_tokens")))),
+        _first_count(usage, cache.hit),
         _count(completion.get("reasoning_tokens")),
         _amount(cost.get("total_cost") if isinstance(cost, dict) else cost),
+        _first_count(usage, cache.written),
     )
+
+
+def _first_count(usage: Mapping[str, Any], paths: Iterable[str]) -> int | None:
+    """The count in the first field of `paths` that is there."""
+    for path in paths:
+        outer, _, inner = path.rpartition(".")
+        place = object_of(usage.get(outer)) if outer else usage
+        if place.get(inner) is not None:
+            return _count(place[inner])
+    return None
 
 
 def object_of(value: Any) -> Mapping[str, Any]:

@@ -281,7 +281,7 @@ async def _answer(
     at: ChatEndpoint, response: Response, request: ChatRequest
 ) -> AsyncGenerator[ChatEvent, None]:
     """The events of a successful response, whatever its content type says."""
-    answer = AnswerDecoder(_token_of(response), model=request.model)
+    answer = AnswerDecoder(_token_of(response), model=request.model, cache=at.dialect.cache)
     started = at.runtime.monotonic()
     last_data = started
     async with aclosing(body_pieces(response)) as pieces:

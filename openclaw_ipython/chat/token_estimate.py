@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,13 @@ if TYPE_CHECKING:
 PICTURE = 1_200
 """Tokens of a picture of common size (Qwen-VL: one for 28 by 28 pixels)."""
 
-_PER_MESSAGE = 4  # role and separators
+LARGEST_PICTURE = 16_384
+"""Tokens of a picture at most (Qwen-VL, high resolution)."""
+
+PER_MESSAGE = 4
+"""Tokens of a role and its separators."""
+
+_LETTERS_AND_SPACE = (string.ascii_letters + " ").encode()
 _LETTERS, _SIGNS = 4.0, 1.5  # characters per token: ASCII; other scripts (Chinese, Japanese, Korean)
 
 
@@ -21,9 +28,19 @@ def of_text(text: str) -> int:
     return round(latin / _LETTERS + (len(text) - latin) / _SIGNS)
 
 
+def at_most(text: str) -> int:
+    """A cautious estimate: two letters or spaces, or one other ASCII character, a token; two for any other character.
+
+    Digits are tokens of their own in Qwen's vocabulary, and rare words and keys have few letters a token.
+    """
+    ascii_text = text.encode("ascii", "ignore")
+    others = len(ascii_text.translate(None, _LETTERS_AND_SPACE))
+    return others + -(-(len(ascii_text) - others) // 2) + 2 * (len(text) - len(ascii_text))
+
+
 def of_messages(messages: Iterable[Message]) -> int:
     """The estimated tokens of messages; every picture counts as `PICTURE`."""
-    return sum(_PER_MESSAGE + of_content(message.content) for message in messages)
+    return sum(PER_MESSAGE + of_content(message.content) for message in messages)
 
 
 def of_content(content: str | Iterable[Mapping[str, Any]]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self
 
 from msgspec import Struct, field
@@ -64,7 +65,9 @@ class ChatRequest(Struct, frozen=True):
 class Usage:
     """The service's counts of tokens; None for a count it did not report.
 
-    `cost` is their price in US dollars, None if the price is not known.
+    `cached_tokens` and `written_tokens` are those of the input tokens that were read from the prompt cache and written
+    to it. `cost` is the price in US dollars, None if it is not known; with `upper_bound` it is at most that, because a
+    count that lowers it was not reported.
     """
 
     input_tokens: int | None = None
@@ -72,6 +75,8 @@ class Usage:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost: float | None = None
+    written_tokens: int | None = None
+    upper_bound: bool = dataclass_field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ class ResolvedRequest(Struct, frozen=True):
     thinking is switched. `alternatives` are the routes to try after a failure, best first; `skipped` those left out
     before. `notes` are shown with the answer. `refused_key_hint` is the hint of the error when the host refuses the
     key, `unreachable_hint` of that for a server that is not there. `may_load`: it is a local server, which may take any
-    time to load the model. `price` is the price of the model's tokens. `kind` is what the journal records: `ask`, or
+    time to load the model. `price` is the price of the model's tokens, `limit` the most tokens of an answer, 0 if
+    unknown. `kind` is what the journal records: `ask`, or
     `map` for one of many. `cache_key` is the key of the answer in the response cache, empty when it is not cached; with
     `cached_reply` nothing is sent. `timeout` limits the whole answer, in seconds; None is no limit. `missing_login` is
     the error of the requested model, where only fallbacks have a login.
@@ -76,6 +77,7 @@ class ResolvedRequest(Struct, frozen=True):
     unadapted: ChatRequest | None = None
     family: Family = ""
     price: Price | None = None
+    limit: int = 0
     kind: str = "ask"
     cache_key: str = ""
     cached_reply: Mapping[str, Any] | None = None

@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.chat.types import Usage
 from openclaw_ipython.dispatch.send import SentRequest
 from openclaw_ipython.i18n import _
 
@@ -179,16 +180,12 @@ class Recorder:
 
         rows = []
         for one in sent:
-            resolved, usage = one.resolved, one.usage
-            tokens = (
-                (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
-                if usage is not None
-                else (None, None, None, None)
-            )
+            resolved, usage = one.resolved, one.usage or Usage()
             rows.append(
                 UsageRecord(
-                    one.at, resolved.kind, resolved.ref.provider, str(resolved.ref), one.outcome, *tokens,
-                    one.first_text, one.seconds, usage.cost if usage is not None else None,
+                    one.at, resolved.kind, resolved.ref.provider, str(resolved.ref), one.outcome,
+                    usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens,
+                    one.first_text, one.seconds, usage.cost, usage.written_tokens, usage.upper_bound,
                 )
             )  # fmt: skip
         self.journal.usage.add(rows)

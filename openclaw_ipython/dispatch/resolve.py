@@ -218,6 +218,7 @@ class RequestResolver:
             unadapted=request,
             family=family,
             price=model.price if model else None,
+            limit=target.limit or 0,
         )
         if credential.profile is None or provider is None or provider.device_login is None:
             return resolved

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
-from msgspec.structs import replace as replace_fields
+from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
 from openclaw_ipython.auth.tokens import StoredTokens
@@ -131,8 +130,12 @@ class Sender:
                         if first_text is None:
                             first_text = monotonic() - start
                     elif isinstance(event, UsageReport):
-                        usage = priced(event.usage, current)
-                        event = UsageReport(usage)  # noqa: PLW2901 - the same, with its cost
+                        usage = event.usage
+                        if current.price is not None:
+                            from openclaw_ipython.dispatch.pricing import priced  # only where it is needed
+
+                            usage = priced(usage, current)
+                            event = UsageReport(usage)  # noqa: PLW2901 - the same, with its cost
                     yield event
             received.complete, outcome = True, "ok"
         except OpenClawError as error:
@@ -145,7 +148,7 @@ class Sender:
         """Where and how `resolved` is sent."""
         policy = self._retry_policy
         if resolved.timeout is not None:  # the person chose how long to wait: for silence as for the whole
-            policy = replace_fields(policy, idle_timeout=resolved.timeout)
+            policy = replace(policy, idle_timeout=resolved.timeout)
         return ChatEndpoint(
             http=self._http(),
             url=resolved.url,
@@ -194,11 +197,3 @@ class Sender:
             await self._accounts.login_stats.record_success(
                 used.id, used.provider, one_of_several=failover.has_other_logins
             )
-
-
-def priced(usage: Usage, resolved: ResolvedRequest) -> Usage:
-    """`usage` with its cost, as the service reports it, else where the price of the model is known."""
-    price = resolved.price
-    if usage.cost is not None or price is None or usage.input_tokens is None or usage.output_tokens is None:
-        return usage
-    return replace(usage, cost=price.cost(usage.input_tokens, usage.output_tokens, usage.cached_tokens or 0))

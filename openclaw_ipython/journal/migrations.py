@@ -64,6 +64,11 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX results_at ON results (at)",
     ),
+    (
+        # Input tokens written to the prompt cache; whether the cost is an upper bound.
+        "ALTER TABLE usage ADD COLUMN written_tokens INTEGER",
+        "ALTER TABLE usage ADD COLUMN upper_bound INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

@@ -33,6 +33,9 @@ class UsageRecord(NamedTuple):
 
     None means unknown.
 
+    `cached_tokens` and `written_tokens` are the input tokens that were read from the prompt cache and written to it;
+    with `upper_bound` the cost is at most `cost`.
+
     `outcome` is `ok`, `cache` (nothing was sent), `interrupted`, `ended early`, or the name of the error class; `kind`
     is `ask`, or `map` for an item of a batch.
     """
@@ -49,13 +52,16 @@ class UsageRecord(NamedTuple):
     first_text: float | None = None
     seconds: float = 0.0
     cost: float | None = None
+    written_tokens: int | None = None
+    upper_bound: bool = False
 
 
 class UsageSum(NamedTuple):
     """The sum of the requests of one day, model or provider (`name`).
 
     `requests` were sent; `replays` came from the cache and are in no other number. `first_text` and `seconds` are
-    averages over complete answers. `cost` is the sum over the `priced` requests, None if there are none.
+    averages over complete answers. `cost` is the sum over the `priced` requests, None if there are none; that of
+    `bounded` ones is an upper bound. `cached_tokens` and `written_tokens` are parts of `input_tokens`.
     """
 
     name: str
@@ -71,6 +77,8 @@ class UsageSum(NamedTuple):
     seconds: float | None = None
     cost: float | None = None
     priced: int = 0
+    written_tokens: int = 0
+    bounded: int = 0
 
 
 class UsageLog:
@@ -142,7 +150,7 @@ def _grouped(
             sum(outcome = '{INTERRUPTED}'), sum(outcome = '{CACHE}'),
             total(input_tokens), total(output_tokens), total(cached_tokens), total(thinking_tokens),
             avg(CASE WHEN {done} THEN first_text END), avg(CASE WHEN {done} THEN seconds END),
-            sum(cost), count(cost)
+            sum(cost), count(cost), cast(total(written_tokens) AS INTEGER), sum(upper_bound)
         FROM usage WHERE at >= ? GROUP BY {groups} ORDER BY {order}"""  # noqa: S608 - parts of this file only
     return lambda connection: connection.execute(query, (since,)).fetchall()
 

@@ -31,8 +31,17 @@ def configured_spec(
         context_window=entry.context_window or (of and of.context_window) or base.context_window,
         max_tokens=entry.max_tokens or (of and of.max_tokens) or base.max_tokens,
         reasoning=base.reasoning if entry.reasoning is None else entry.reasoning,
-        price=base.price if entry.cost is None else Price(*entry.cost[:2], OWN, entry.cost[2]),
+        price=_price(base.price, entry.cost),
     )
+
+
+def _price(
+    known: Price | None, stated: tuple[float, float, float | None, float | None] | None
+) -> Price | None:
+    """The stated prices; the known ones, which have more kinds, where the stated ones are a copy of them."""
+    if stated is None or (known is not None and stated[:2] == (known.input, known.output)):
+        return known
+    return Price(*stated[:2], OWN, *stated[2:])
 
 
 def answer_limit(

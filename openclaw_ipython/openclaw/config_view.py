@@ -53,7 +53,8 @@ def has_reference(text: str) -> bool:
 class ModelEntry(Struct, frozen=True):
     """One model as listed under a provider. What the entry lacks is empty or None.
 
-    `cost` is the price of a million tokens in US dollars: input, output, input from the prompt cache.
+    `cost` is the price of a million tokens in US dollars: input, output, input read from the prompt cache and
+    written to it.
     """
 
     id: str
@@ -62,7 +63,7 @@ class ModelEntry(Struct, frozen=True):
     context_window: int | None = None
     max_tokens: int | None = None
     reasoning: bool | None = None
-    cost: tuple[float, float, float | None] | None = None
+    cost: tuple[float, float, float | None, float | None] | None = None
 
 
 class ProviderEntry(Struct, frozen=True):
@@ -335,14 +336,16 @@ def _model(model_id: str, entry: Mapping[str, Any]) -> ModelEntry:
     )
 
 
-def _cost(value: Any) -> tuple[float, float, float | None] | None:
+def _cost(value: Any) -> tuple[float, float, float | None, float | None] | None:
     """A model's prices; OpenClaw writes zeros where it knows none."""
     if not isinstance(value, Mapping):
         return None
-    input_, output, cached = (_price(value.get(name)) for name in ("input", "output", "cacheRead"))
+    input_, output, read, write = (
+        _price(value.get(name)) for name in ("input", "output", "cacheRead", "cacheWrite")
+    )
     if input_ is None or output is None or not (input_ or output):
         return None
-    return input_, output, cached
+    return input_, output, read or None, write or None
 
 
 def _price(value: Any) -> float | None:

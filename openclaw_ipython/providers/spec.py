@@ -29,7 +29,8 @@ class Price(Struct, frozen=True):
 
     `cache_read` is the price of a hit in the prompt cache, `unmarked_read` that of one whose prefix was not marked for
     it, where the service has two kinds; `cache_write` is the creation of a marked prefix.
-    For a prompt of more than `above` tokens the prices are `above_input` and `above_output`.
+    For a prompt of more than `above` tokens the prices are `above_input` and `above_output`, and those of the cache in
+    proportion.
     """
 
     input: float
@@ -42,20 +43,20 @@ class Price(Struct, frozen=True):
     above_output: float | None = None
     unmarked_read: float | None = None
 
-    def cost(
-        self, input_tokens: int, output_tokens: int, cached_tokens: int = 0, *, marked: bool = False
-    ) -> float:
-        """The price of one request in dollars; `cached_tokens` are the input tokens from the prompt cache.
+    def cost(self, plain: int, output: int, hit: int = 0, written: int = 0, *, marked: bool = False) -> float:
+        """The price of one request in dollars, for its plain input tokens, its output tokens, and the input tokens that
+        were read from the prompt cache and written to it. Where the price of those is unknown they cost as plain ones.
 
-        `marked`: the request had marks for the cache.
+        `marked`: the prefix that was read had been marked for the cache.
         """
         into, out = self.input, self.output
-        if self.above is not None and input_tokens > self.above:
+        if self.above is not None and plain + hit + written > self.above:
             into, out = self.above_input or into, self.above_output or out
+        scale = into / self.input if self.input else 1.0
         read = self.cache_read if marked or self.unmarked_read is None else self.unmarked_read
-        cache_price = into if read is None else read
-        cached = min(cached_tokens, input_tokens)
-        return ((input_tokens - cached) * into + cached * cache_price + output_tokens * out) / 1e6
+        of_hit = into if read is None else read * scale
+        of_written = into if self.cache_write is None else self.cache_write * scale
+        return (plain * into + hit * of_hit + written * of_written + output * out) / 1e6
 
 
 class ModelSpec(Struct, frozen=True):

@@ -321,8 +321,8 @@ def _total(usages: Sequence[Usage | None]) -> Usage | None:
     known = [usage for usage in usages if usage is not None]
     if not known:
         return None
-    totals = {}
-    for counted in fields(Usage):
+    totals: dict[str, Any] = {"upper_bound": any(usage.upper_bound for usage in known)}
+    for counted in (each for each in fields(Usage) if each.name not in totals):
         counts = [count for usage in known if (count := getattr(usage, counted.name)) is not None]
         totals[counted.name] = sum(counts) if counts else None
     return Usage(**totals)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.decode import AnswerDecoder, _decode_json, _parse
+from openclaw_ipython.chat.dialects import ANY_SERVICE, DIALECTS
 from openclaw_ipython.chat.fields import read_usage
 from openclaw_ipython.chat.sse import ServerEvent
 from openclaw_ipython.chat.types import (
@@ -160,7 +161,30 @@ def test_each_chunk_says_what_is_in_it(chunk, events):
     ],
 )
 def test_token_counts_are_found_in_every_field(usage, read):
-    assert read_usage(usage) == read
+    assert read_usage(usage, ANY_SERVICE) == read
+
+
+@pytest.mark.parametrize(
+    ("dialect", "usage", "hit", "written"),
+    [
+        ("", {"prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 5}}, 4, 5),
+        ("", {"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 6}, 4, None),
+        ("", {"prompt_tokens_details": {"cached_tokens": 0}}, 0, None),
+        ("", {"prompt_tokens_details": {"cached_tokens": None}, "cache_read_input_tokens": 4}, 4, None),
+        (
+            "dashscope",
+            {"prompt_tokens_details": {"cached_tokens": 0, "cache_creation_input_tokens": 5}},
+            0,
+            5,
+        ),
+        ("dashscope", {"cached_tokens": 4}, 4, None),
+        ("openrouter", {"prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 5}}, 4, 5),
+        ("vllm", {"prompt_tokens_details": None}, None, None),
+    ],
+)
+def test_hits_and_writes_of_the_prompt_cache_are_in_the_fields_of_the_host(dialect, usage, hit, written):
+    read = read_usage(usage, DIALECTS[dialect].cache)
+    assert (read.cached_tokens, read.written_tokens) == (hit, written)
 
 
 @pytest.mark.parametrize(

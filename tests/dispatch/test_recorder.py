@@ -158,6 +158,41 @@ def test_the_usage_has_a_cost_where_the_configuration_has_a_price(house, client)
     (cost,) = run(heard())
     assert cost == pytest.approx((500 * 2 + 500 * 0.2 + 100 * 10) / 1e6)
     assert rows(house)[0]["cost"] == pytest.approx(cost)
+    assert (rows(house)[0]["upper_bound"], rows(house)[0]["written_tokens"]) == (0, None)
+
+
+def test_input_written_to_the_prompt_cache_is_recorded_and_costs_its_own_price(house, client):
+    models = [{"id": "coder-model", "cost": {"input": 2, "output": 10, "cacheRead": 0.2, "cacheWrite": 2.5}}]
+    house.write_config(
+        {"models": {"providers": {"qwen-portal": {"baseUrl": f"{ORIGIN}/v1", "models": models}}}}
+    )
+    details = {"cached_tokens": 0, "cache_creation_input_tokens": 600}
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": details}
+    house.portal.says("A", usage=usage)
+    run(client.ask("Hi", model=MODEL))
+    row = rows(house)[0]
+    assert (row["written_tokens"], row["upper_bound"]) == (600, 0)
+    assert row["cost"] == pytest.approx((400 * 2 + 600 * 2.5 + 100 * 10) / 1e6)
+
+
+def test_a_cost_without_a_count_of_hits_is_an_upper_bound(house, client):
+    models = [{"id": "coder-model", "cost": {"input": 2, "output": 10}}]
+    house.write_config(
+        {"models": {"providers": {"qwen-portal": {"baseUrl": f"{ORIGIN}/v1", "models": models}}}}
+    )
+    house.portal.says("A", usage={"prompt_tokens": 1000, "completion_tokens": 100})
+    reply = run(client.ask("Hi", model=MODEL))
+    assert (reply.usage.cost, reply.usage.upper_bound) == (pytest.approx(3000 / 1e6), True)
+    assert rows(house)[0]["upper_bound"] == 1
+
+
+def test_a_copy_of_the_list_price_in_the_configuration_keeps_its_other_kinds(house):
+    """A sign-in writes the list price as OpenClaw has it, without hits of prefixes that were not marked."""
+    modelstudio = house.client.provider("modelstudio")
+    entry = modelstudio.entry("https://x.invalid/v1")
+    house.write_config({"models": {"providers": {"modelstudio": {**entry, "apiKey": "sk-made-up-0000"}}}})
+    price = house.client.resolve("Hi", model="modelstudio/qwen3.7-plus").price
+    assert price == modelstudio.model("qwen3.7-plus").price
 
 
 @pytest.mark.parametrize(

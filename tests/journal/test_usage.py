@@ -47,9 +47,15 @@ def test_times_are_averages_of_complete_answers(journal):
 
 def test_only_requests_with_a_price_have_a_cost(journal):
     journal.usage.add([OK, OK._replace(cost=None)])
-    assert journal.usage.total(0)[11:] == (0.25, 1)
+    assert journal.usage.total(0)[11:13] == (0.25, 1)
     journal.usage.add([OK._replace(model="p/free", cost=None)])
     assert {one.name: one.cost for one in journal.usage.sums("model", 0)} == {"p/m": 0.25, "p/free": None}
+
+
+def test_hits_writes_and_upper_bounds_are_summed(journal):
+    journal.usage.add([OK._replace(written_tokens=60, upper_bound=True), OK._replace(written_tokens=None)])
+    total = journal.usage.total(0)
+    assert (total.cached_tokens, total.written_tokens, total.bounded) == (40, 60, 1)
 
 
 def test_days_are_in_local_time(journal):

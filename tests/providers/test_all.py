@@ -90,12 +90,14 @@ def test_a_price_counts_what_was_cached_and_what_is_beyond_the_threshold():
     source = Source("a test", "2026-01")
     price = Price(1.0, 4.0, source, cache_read=0.1, above=1_000, above_input=2.0, above_output=8.0)
     assert price.cost(1_000, 500) == pytest.approx((1_000 * 1.0 + 500 * 4.0) / 1e6)
-    assert price.cost(1_000, 0, cached_tokens=600) == pytest.approx((400 * 1.0 + 600 * 0.1) / 1e6)
+    assert price.cost(400, 0, hit=600) == pytest.approx((400 * 1.0 + 600 * 0.1) / 1e6)
     kinds = Price(1.0, 4.0, source, cache_read=0.1, cache_write=1.25, unmarked_read=0.2)
-    assert kinds.cost(1_000, 0, cached_tokens=600) == pytest.approx((400 + 600 * 0.2) / 1e6)
-    assert kinds.cost(1_000, 0, cached_tokens=600, marked=True) == pytest.approx((400 + 600 * 0.1) / 1e6)
+    assert kinds.cost(400, 0, hit=600) == pytest.approx((400 + 600 * 0.2) / 1e6)
+    assert kinds.cost(400, 0, hit=600, marked=True) == pytest.approx((400 + 600 * 0.1) / 1e6)
+    assert kinds.cost(400, 0, written=600) == pytest.approx((400 + 600 * 1.25) / 1e6)
     assert price.cost(2_000, 500) == pytest.approx((2_000 * 2.0 + 500 * 8.0) / 1e6)
-    assert Price(1.0, 4.0, source).cost(1_000, 0, cached_tokens=600) == pytest.approx(1_000 / 1e6)
+    assert price.cost(1_000, 0, hit=1_000) == pytest.approx((1_000 * 2.0 + 1_000 * 0.2) / 1e6)
+    assert Price(1.0, 4.0, source).cost(400, 0, hit=600) == pytest.approx(1_000 / 1e6)
 
 
 def test_the_providers_are_not_read_by_loading_the_extension():

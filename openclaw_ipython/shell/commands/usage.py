@@ -107,15 +107,15 @@ def as_table(usage: UsageSummary) -> View:
     """The usage as a table; columns without any value are left out."""
     heads = {"day": _("Day"), "model": _("Model"), "provider": _("Service")}
     headings = [
-        heads[usage.by], _("Requests"), _("Failed"), _("Tokens in"), _("Tokens out"), _("First text"),
-        _("Whole answer"), _("Cost"), _("From the cache"),
+        heads[usage.by], _("Requests"), _("Failed"), _("Tokens in"), _("Prompt cache hits"), _("Prompt cache writes"),
+        _("Tokens out"), _("First text"), _("Whole answer"), _("Cost"), _("From the cache"),
     ]  # fmt: skip
     rows = [_row(one.name, one) for one in usage.rows]
     if len(rows) > 1:
         rows.append(_row(_("all"), usage.total))
     for limit in usage.limits:
         name = _("limit of {provider}, {span}", provider=limit.provider, span=period_text(limit.seconds))
-        rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 7])
+        rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 9])
     columns = enumerate(zip(headings, *rows, strict=True))
     first, *others = zip(*(c for at, c in columns if at < 2 or any(c[1:])), strict=True)
     return TableView(first, others, _("nothing was asked in the last {days} days", days=usage.days))
@@ -138,6 +138,8 @@ def _row(name: str, one: UsageSum) -> list[str]:
         f"{one.requests:,}",
         f"{one.errors:,}" if one.errors else "",
         f"{one.input_tokens:,}",
+        f"{one.cached_tokens:,}" if one.cached_tokens else "",
+        f"{one.written_tokens:,}" if one.written_tokens else "",
         f"{one.output_tokens:,}",
         "" if one.first_text is None else duration(one.first_text),
         "" if one.seconds is None else duration(one.seconds),
@@ -147,10 +149,12 @@ def _row(name: str, one: UsageSum) -> list[str]:
 
 
 def _cost(one: UsageSum) -> str:
-    """The known cost, with a `+` where some requests have no price."""
+    """The known cost, with a `+` where some requests have no price, else a `≤` where some may cost less."""
     if one.cost is None:
         return ""
-    return money(one.cost) + ("+" if one.priced < one.requests - one.errors - one.interrupted else "")
+    if one.priced < one.requests - one.errors - one.interrupted:
+        return money(one.cost) + "+"
+    return money(one.cost, at_most=one.bounded > 0)
 
 
 def _used(session: Session, provider: str, quota: Quota) -> int:

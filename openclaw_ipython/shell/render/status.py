@@ -103,7 +103,7 @@ def footer_text(reply: Reply, notes: Sequence[str] = ()) -> str:
         reply.model,
         duration(reply.seconds),
         _tokens(reply.usage),
-        money(reply.usage.cost) if reply.usage is not None and reply.usage.cost else "",
+        money(reply.usage.cost, at_most=reply.usage.upper_bound) if reply.usage and reply.usage.cost else "",
         *dict.fromkeys(notes),
     ]
     return " · ".join(" ".join(part.split()) for part in parts if part)
@@ -115,14 +115,20 @@ def _tokens(usage: Usage | None) -> str:
     counts = "→".join("?" if n is None else str(n) for n in (usage.input_tokens, usage.output_tokens))
     details = [
         f"{count} {what}"
-        for count, what in ((usage.cached_tokens, "cached"), (usage.reasoning_tokens, "thinking"))
+        for count, what in (
+            (usage.cached_tokens, "cached"),
+            (usage.written_tokens, "written to the cache"),
+            (usage.reasoning_tokens, "thinking"),
+        )
         if count
     ]
     return f"{counts} tokens" + (f" ({', '.join(details)})" if details else "")
 
 
-def money(dollars: float) -> str:
-    """`$12.40`, `$0.031`, `$0.00042`: two digits at least, however small."""
+def money(dollars: float, *, at_most: bool = False) -> str:
+    """`$12.40`, `$0.031`, `$0.00042`: two digits at least, however small; `≤ $0.031` for an upper bound."""
+    if at_most:
+        return f"≤ {money(dollars)}"
     if dollars >= 0.1 or dollars <= 0:
         return f"${dollars:,.2f}"
     digits = next(n for n in range(2, 12) if round(dollars, n) * 10**n >= 10 or n == 11)

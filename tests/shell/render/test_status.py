@@ -11,6 +11,16 @@ from openclaw_ipython.shell.render.status import StatusLine, call_text, duration
         ({"usage": Usage(120, 45)}, (), "m · 3.2 s · 120→45 tokens"),
         ({"usage": Usage(120, 45, 30, 12)}, (), "m · 3.2 s · 120→45 tokens (30 cached, 12 thinking)"),
         ({"usage": Usage(None, 45, 0, None)}, (), "m · 3.2 s · ?→45 tokens"),
+        (
+            {"usage": Usage(120, 45, 0, cost=0.0031, written_tokens=90)},
+            (),
+            "m · 3.2 s · 120→45 tokens (90 written to the cache) · $0.0031",
+        ),
+        (
+            {"usage": Usage(120, 45, cost=0.0031, upper_bound=True)},
+            (),
+            "m · 3.2 s · 120→45 tokens · ≤ $0.0031",
+        ),
         ({"usage": Usage()}, (), "m · 3.2 s"),
         ({"seconds": 65.4}, (), "m · 1 min 5 s"),
         ({}, ("retried", "scaled", "retried"), "m · 3.2 s · retried · scaled"),
