@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -139,11 +140,12 @@ class House:
     async def login(self, client=None, **options):
         """Sign in, pressing Approve at once; the outcome."""
         client = client or self.client
-        async for event in client.login(**options):
-            if hasattr(event, "prompt"):
-                self.portal.approve(event.prompt.user_code)
-            if hasattr(event, "outcome"):
-                return event.outcome
+        async with aclosing(client.login(**options)) as events:
+            async for event in events:
+                if hasattr(event, "prompt"):
+                    self.portal.approve(event.prompt.user_code)
+                if hasattr(event, "outcome"):
+                    return event.outcome
         raise AssertionError("no outcome")
 
     def config(self) -> dict:

@@ -177,6 +177,10 @@ class Database:
         found = self.read(lambda c: c.execute("PRAGMA quick_check(1)").fetchone(), ("ok",))
         return "" if found[0] == "ok" else str(found[0])
 
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            self._disconnect()  # Python 3.13 warns of a connection that is only collected
+
     def close(self) -> None:
         """Close the file. A later use opens it again."""
         with self._own_lock():

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def rows(house) -> list[dict]:
     house.client.recorder.flush()
     if not house.home.journal.exists():
         return []
-    with sqlite3.connect(house.home.journal) as connection:
+    with closing(sqlite3.connect(house.home.journal)) as connection:
         connection.row_factory = sqlite3.Row
         return [dict(row) for row in connection.execute("SELECT * FROM usage ORDER BY id")]
 

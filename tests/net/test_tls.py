@@ -32,12 +32,14 @@ def issued(tmp_path):
         subprocess.run([openssl, *words], check=True, capture_output=True, cwd=tmp_path)
 
     new = ("req", "-newkey", "rsa:2048", "-nodes")
-    run(*new, "-x509", "-days", "99", "-subj", "/CN=Our CA", "-keyout", "ca.key", "-out", "ca.pem")
+    ca = ("-addext", "keyUsage=critical,keyCertSign,cRLSign")  # Python 3.13 wants it
+    run(*new, "-x509", "-days", "99", "-subj", "/CN=Our CA", *ca, "-keyout", "ca.key", "-out", "ca.pem")
     (tmp_path / "index").touch()
     (tmp_path / "serial").write_text("01")
     (tmp_path / "ca.conf").write_text(
         "[ca]\ndefault_ca=own\n[own]\ndatabase=index\nserial=serial\nnew_certs_dir=.\ndefault_md=sha256\n"
-        "policy=any\ncopy_extensions=copy\n[any]\ncommonName=supplied\n"
+        "policy=any\ncopy_extensions=copy\nx509_extensions=issued\n[any]\ncommonName=supplied\n"
+        "[issued]\nauthorityKeyIdentifier=keyid\n"
     )
 
     def make(dates, host="localhost"):

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -47,7 +48,7 @@ class Asked:
         path = self.notebook.state / "ipython" / "journal.sqlite"
         if not path.exists():
             return []
-        with sqlite3.connect(path) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             return connection.execute(query).fetchall()
 
 

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -34,7 +35,7 @@ class Spending:
     def rows(self, table: str = "usage") -> list[dict]:
         if not self.path.exists():
             return []
-        with sqlite3.connect(self.path) as connection:
+        with closing(sqlite3.connect(self.path)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(f"SELECT * FROM {table} ORDER BY 1")]
 
