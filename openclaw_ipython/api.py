@@ -18,8 +18,9 @@ from weakref import WeakSet
 
 from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
-from openclaw_ipython.dispatch.resolve import image_reader, messages_of
+from openclaw_ipython.dispatch.resolve import image_reader, messages_of, with_servers
 from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.runtime.interrupts import one_line
 
@@ -121,7 +122,7 @@ def ask(
     try:
         if schema is None and not tools:
             return call.ask(messages)
-        return _run_tool_loop(call, messages, schema, tools)
+        return _run_tool_loop(call, messages, schema, call.with_servers(tools))
     except KeyboardInterrupt:
         raise one_line(KeyboardInterrupt(_("interrupted"))) from None
 
@@ -146,6 +147,11 @@ class _Call:
     def reads_images(self, model: str) -> bool:
         """Whether a model is known to read images."""
         return image_reader(self._client.models)(model)
+
+    def with_servers(self, tools: Functions) -> Functions:
+        """`tools` with the tools of MCP servers in place of their names."""
+        store = Store(self._client.home, self._client.runtime)
+        return self._shared.loop_thread.run(with_servers(tools, store, awaitable=False))
 
     def ask(
         self,

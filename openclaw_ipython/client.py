@@ -20,7 +20,7 @@ from openclaw_ipython.chat.types import Answered, ChatEvent, ChatRequest, Messag
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.dispatch.host_memory import StoredHostMemory
 from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions
-from openclaw_ipython.dispatch.resolve import RequestResolver, image_reader, messages_of
+from openclaw_ipython.dispatch.resolve import RequestResolver, image_reader, messages_of, with_servers
 from openclaw_ipython.dispatch.send import Sender
 from openclaw_ipython.errors import OpenClawError, UsageError, without_locals
 from openclaw_ipython.i18n import _
@@ -256,13 +256,13 @@ class Client:
 
         With `schema` (a pydantic model, dataclass, TypedDict, `list[…]` of those, or a JSON schema) the answer has to
         fit it, and is asked for once more if it does not. `tools` are functions the model may call without
-        confirmation: coroutines run in this loop concurrently, ordinary functions in a thread one after another. A
-        ToolCall announces a call, a ToolResult its result. With either, the last event is Answered.
-
+        confirmation: coroutines run in this loop concurrently, ordinary functions in a thread one after another; also
+        `mcp:NAME`, an MCP server. ToolCall and ToolResult tell of a call; with either the last event is Answered.
         Raises what `resolve` raises, and RateLimited, QuotaExceeded, RequestRejected, ServiceUnavailable,
         ProtocolError, RefreshRejected; StreamBroken (its `.partial` is the text so far) when the answer ends early;
         SchemaMismatch and TooManyRounds (their `.reply` is the answer as it came).
         """
+        tools = await with_servers(tools, self._store)
         if schema is not None or tools:
             events = self._tool_loop(prompt, schema, tools, dict(options))
         else:

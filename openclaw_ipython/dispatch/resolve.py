@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.models.selection import Models, Target
     from openclaw_ipython.openclaw.model_refs import ModelRef
+    from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
     from openclaw_ipython.structured.tools import Functions
 
@@ -283,6 +285,15 @@ def has_pictures(request: ChatRequest) -> bool:
         if not isinstance(message.content, (str, type(None)))
         for part in message.content
     )
+
+
+async def with_servers(tools: Functions, store: Store, *, awaitable: bool = True) -> Functions:
+    """The functions that a program offers, with the tools of MCP servers in place of their names; as `mcp.offer`."""
+    if not isinstance(tools, Sequence) or not any(isinstance(each, str) for each in tools):
+        return tools
+    from openclaw_ipython.mcp.offer import functions_with_servers
+
+    return await asyncio.to_thread(functions_with_servers, tools, store, awaitable=awaitable)
 
 
 def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> tuple[Message, ...]:

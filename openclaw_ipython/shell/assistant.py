@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any, TextIO
 
+from openclaw_ipython.context.blocks import as_data
 from openclaw_ipython.context.value_text import traceback_text, value_text
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.shell.display_capture import IMAGE_TYPES
 from openclaw_ipython.shell.notebook import final_text
-from openclaw_ipython.shell.notebook_tools import LIMIT, NotebookTools, as_data
+from openclaw_ipython.shell.notebook_tools import LIMIT, NotebookTools
 from openclaw_ipython.structured.loop import CallOutcome
 from openclaw_ipython.structured.tools import cap
 

@@ -129,7 +129,8 @@ def _bare(spec: Spec, typed: Iterable[str]) -> list[str]:
 
 def _values(session: Session, option: Option | None, fragment: str) -> list[str]:
     if option is not None and option.kind in _NOTEBOOK_KINDS:
-        return _notebook_names(session.notebook, option.kind, fragment)
+        found = _notebook_names(session.notebook, option.kind, fragment)
+        return found + _server_words(session, fragment) if option.kind == "function" else found
     return _named(session, option.kind) if option is not None else []
 
 
@@ -137,8 +138,8 @@ def _named(session: Session, kind: str) -> list[str]:
     """The values of one kind. A file that cannot be read completes to nothing."""
     if kind in _FIXED:
         return list(_FIXED[kind])
-    if kind == "chat":
-        return history.chat_names(session)
+    if kind in ("chat", "server"):
+        return history.chat_names(session) if kind == "chat" else _server_words(session, "")
     client = session.client
     try:
         match kind:
@@ -164,6 +165,22 @@ def _named(session: Session, kind: str) -> list[str]:
     except OpenClawError:
         pass
     return []
+
+
+def _server_words(session: Session, fragment: str) -> list[str]:
+    """`mcp:NAME` for each server, and after a slash the tools that have been listed here or allowed."""
+    from openclaw_ipython.mcp.entries import PREFIX, configured
+    from openclaw_ipython.shell.server_tools import names_of_tools, store_of
+
+    done, comma, last = fragment.rpartition(",")
+    name, slash, _tool = last.removeprefix(PREFIX).partition("/")
+    try:
+        servers = configured(store_of(session))
+    except OpenClawError:
+        return []
+    tools = names_of_tools(session, servers[name]) if slash and name in servers else []
+    words = [f"{PREFIX}{each}" for each in servers] + [f"{PREFIX}{name}/{tool}" for tool in tools]
+    return [f"{done}{comma}{word}" for word in words]
 
 
 def _open_brace(before: str) -> str | None:

@@ -24,6 +24,18 @@ class FrontEnd(Struct, frozen=True):
         return self.attended and (self.kind != "terminal" or _has_terminal())
 
 
+YES = frozenset({"y", "yes", "是"})
+"""The answers that mean yes."""
+
+
+def answer_to(question: str) -> str:
+    """What the person types, in lower case; empty where the terminal was closed."""
+    try:
+        return input(question).strip().lower()
+    except EOFError:
+        return ""
+
+
 def detect(shell: Any, environ: Mapping[str, str]) -> FrontEnd:
     """The front end of `shell` now: whether input is allowed can differ from cell to cell."""
     kernel = getattr(shell, "kernel", None)

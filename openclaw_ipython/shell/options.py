@@ -143,7 +143,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         tuple[str, ...] | None,
         Option(
             ("--tools",),
-            "functions of yours that the model may call; notebook: those that look at the notebook",
+            "functions of yours that the model may call; notebook: those that look at it; mcp:SERVER: its tools",
             "NAME,…",
             names,
             kind="function",

@@ -172,9 +172,13 @@ def cells(text: str) -> str:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """A converter for names of the notebook, with commas between them; a name may lead to an attribute by dots."""
+    """A converter for names of the notebook with commas between them, and MCP servers, `mcp:NAME` or `mcp:NAME/TOOL`.
+
+    A name may lead to an attribute by dots.
+    """
     found = tuple(name for part in text.split(",") if (name := part.strip()))
-    if not found or not all(part.isidentifier() for name in found for part in name.split(".")):
+    mine = (name for name in found if not re.match(r"mcp:.", name))
+    if not found or not all(part.isidentifier() for name in mine for part in name.split(".")):
         raise ValueError(_("names with commas between them"))
     return found
 

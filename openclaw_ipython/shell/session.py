@@ -107,6 +107,8 @@ class Session:
             self._next_cells.forget()
         if self.sign_in is not None:
             self.sign_in.cancel()
+        if (servers := sys.modules.get("openclaw_ipython.mcp.connection")) is not None:
+            servers.CONNECTIONS.close()
         client, self._client = self._client, None
         if client is not None and self._pid == os.getpid():
             try:

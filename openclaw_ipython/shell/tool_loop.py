@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.types import Notice, Reply, TextDelta, ToolCall, ToolResult
-from openclaw_ipython.context.blocks import fenced
+from openclaw_ipython.context.blocks import fenced, without_mark
 from openclaw_ipython.context.names import BrokenReference, is_reference, look_up
 from openclaw_ipython.errors import OpenClawError, SchemaMismatch, TooManyRounds, UsageError
 from openclaw_ipython.i18n import _
@@ -23,8 +23,9 @@ from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.assistant import MAX_ROUNDS as ASSIST_ROUNDS
 from openclaw_ipython.shell.assistant import SYSTEM, Assistant, EditRequested
 from openclaw_ipython.shell.code_risks import risks
+from openclaw_ipython.shell.front_end import YES, answer_to
 from openclaw_ipython.shell.notebook_tools import NAME as NOTEBOOK
-from openclaw_ipython.shell.notebook_tools import NotebookTools, without_mark
+from openclaw_ipython.shell.notebook_tools import NotebookTools
 from openclaw_ipython.shell.render.code_cells import CodeRenderer, cells_in, check_bundle, warning
 from openclaw_ipython.shell.reply import (
     finish_reason_of,
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
 
 _SHOWN_ARGUMENTS = 4_000  # characters of the arguments that are shown
-_YES, _ALL = {"y", "yes", "是"}, {"a", "all"}
+_ALL = {"a", "all"}
 _REFUSED = "The person did not allow this call."
 
 
@@ -70,13 +71,13 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
     Raises UsageError for names that cannot be used, and where nobody can confirm a call; TooManyRounds,
     SchemaMismatch, and the errors of a request. An interrupt ends the request or function that runs.
     """
-    rounds = CellRounds(session, options)
     asks = options.assist or any(name != NOTEBOOK for name in options.tools or ())
     if asks and not options.yes and not session.front.can_answer():
         raise UsageError(
             _("no person can be asked here before a function runs"),
             hint=_("--yes runs them without asking"),
         )
+    rounds = CellRounds(session, options)
     with CallRunner(notebook_loop()) as runner:
         loop = CellToolLoop(session, rounds, prompt, renderer, runner)
         steps = rounds.steps(prompt)
@@ -118,9 +119,16 @@ class CellRounds:
         """The functions that only read the notebook. They are not asked about."""
         if options.assist or NOTEBOOK in (options.tools or ()):
             self.looking = NotebookTools(session.notebook).functions()
+        servers = [name for name in options.tools or () if name.startswith("mcp:")]
         own = {
-            name: _function_named(session.notebook, name) for name in options.tools or () if name != NOTEBOOK
+            name: _function_named(session.notebook, name)
+            for name in options.tools or ()
+            if name not in (NOTEBOOK, *servers)
         }
+        if servers:
+            from openclaw_ipython.shell.server_tools import server_tools
+
+            own |= server_tools(session, servers)
         assisting = self.assistant.functions() if self.assistant is not None else {}
         self._tools = {**self.looking, **assisting}
         if twice := sorted(self._tools.keys() & own.keys()):
@@ -319,11 +327,11 @@ class CellToolLoop:
             return False
         if reasons:
             surface.show(warning(reasons))
-        answer = _answer(_("Run this here? y: yes, a: yes to all, e: edit, Enter: no > "))
+        answer = answer_to(_("Run this here? y: yes, a: yes to all, e: edit, Enter: no > "))
         if answer in {"e", "edit"}:
             raise EditRequested(code)
         self._all_allowed = self._all_allowed or answer in _ALL
-        return answer in _YES or answer in _ALL
+        return answer in YES or answer in _ALL
 
     def partial_reply(self, error: BaseException) -> Reply:
         """The part of the answer that had arrived when `error` ended it."""
@@ -339,8 +347,11 @@ class CellToolLoop:
         return merge_replies(replies or [Reply()], finish_reason=finish_reason)
 
     def _allowed(self, planned: PlannedCall) -> bool:
-        if self._all_allowed:
+        warning = planned.tool.warning() if planned.tool is not None else ""
+        if self._all_allowed and not warning:
             return True
+        if not self._session.front.can_answer():
+            return False
         arguments = planned.call.arguments
         more = (
             f" … ({len(arguments) - _SHOWN_ARGUMENTS} more characters)"
@@ -348,17 +359,11 @@ class CellToolLoop:
             else ""
         )
         shown = safe_text(f"{planned.call.name}({' '.join(arguments[:_SHOWN_ARGUMENTS].split())}{more})")
-        answer = _answer(_("Run {call}? y: yes, a: yes to all, Enter: no > ", call=shown))
-        self._all_allowed = answer in _ALL
-        return answer in _YES or answer in _ALL
-
-
-def _answer(question: str) -> str:
-    """What the person types, in lower case; empty where the terminal was closed."""
-    try:
-        return input(question).strip().lower()
-    except EOFError:
-        return ""
+        if warning:
+            render_context(self._session).surface.show({"text/plain": safe_text(warning)})
+        answer = answer_to(_("Run {call}? y: yes, a: yes to all, Enter: no > ", call=shown))
+        self._all_allowed = self._all_allowed or answer in _ALL
+        return answer in YES or answer in _ALL
 
 
 def _shortened(call: ToolCall) -> ToolCall:

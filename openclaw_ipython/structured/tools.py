@@ -46,14 +46,17 @@ class Tool(msgspec.Struct, frozen=True):
 
     `struct` has a field for each parameter; `positional` are the positional-only parameters. `variadic` is the
     parameter that takes any number of arguments (`*args`), which the model gives as a list; empty if there is none.
+    Without a `struct` the function takes whatever object the model gives, and checks it. `warning` is what the person
+    has to know before a call; with one, a call is asked about even where all are allowed.
     """
 
     name: str
     function: Callable[..., Any]
     spec: Mapping[str, Any]
-    struct: type[msgspec.Struct]
+    struct: type[msgspec.Struct] | None
     positional: tuple[str, ...]
     variadic: str = ""
+    warning: Callable[[], str] = str
 
     def arguments(self, text: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The positional and the keyword arguments in `text` (JSON), converted. Raises BadArguments."""
@@ -63,6 +66,8 @@ class Tool(msgspec.Struct, frozen=True):
             raise BadArguments(f"the arguments are not JSON: {error}") from None
         if not isinstance(parsed, dict):
             raise BadArguments("the arguments have to be a JSON object")
+        if self.struct is None:
+            return (), parsed
         try:
             values = msgspec.convert(parsed, self.struct, strict=False, dec_hook=_validated_model)
         except (msgspec.ValidationError, RecursionError) as error:
@@ -84,7 +89,8 @@ class Tool(msgspec.Struct, frozen=True):
 
 
 Tools = Mapping[str, Tool]
-Functions = Iterable[Callable[..., Any]] | Mapping[str, Callable[..., Any]]
+Functions = Iterable[Callable[..., Any] | Tool | str] | Mapping[str, Callable[..., Any] | Tool]
+"""What may be offered; a string is an MCP server, and is replaced by its tools before they are used here."""
 
 
 def tools_of(functions: Functions) -> Tools:
@@ -95,7 +101,7 @@ def tools_of(functions: Functions) -> Tools:
     named = functions.items() if isinstance(functions, Mapping) else [(name_of(f), f) for f in functions]
     found: dict[str, Tool] = {}
     for name, function in named:
-        tool = tool_of(function, name)
+        tool = function if isinstance(function, Tool) else tool_of(function, name)
         if tool.name in found:
             raise UsageError(_("two functions are called {name}", name=tool.name))
         found[tool.name] = tool
@@ -114,7 +120,7 @@ def _without_partial(function: Any) -> Any:
     return function
 
 
-def tool_of(function: Callable[..., Any], name: str) -> Tool:
+def tool_of(function: Any, name: str) -> Tool:
     """One function as a tool; errors as for `tools_of`."""
     if not callable(function):
         raise UsageError(_("{name} cannot be called", name=name), hint=_("--tools takes names of functions"))

@@ -25,6 +25,7 @@ _GROUPS = (
     (N_("Sign in"), ("account",)),
     (N_("Models"), ("models",)),
     (N_("Conversations, cache and usage"), ("history", "usage")),
+    (N_("Tools of other programs"), ("mcp_servers",)),
     (N_("Settings"), ("home",)),
 )
 """The headings of the help, each with the modules of its commands; a module that is not named comes last."""

@@ -54,7 +54,7 @@ class Command(Struct, frozen=True):
 # Commands of OpenClaw 2026.9.6 that have no counterpart here.
 _OPENCLAWS = frozenset({
     "acp", "agents", "backup", "browser", "channels", "configure", "cron", "daemon", "dashboard", "devices",
-    "directory", "dns", "gateway", "health", "hooks", "infer", "mcp", "memory", "migrate", "node", "nodes", "pairing",
+    "directory", "dns", "gateway", "health", "hooks", "infer", "memory", "migrate", "node", "nodes", "pairing",
     "proxy", "sandbox", "secrets", "security", "sessions", "skills", "tasks", "tui", "update", "webhooks",
 })  # fmt: skip
 

@@ -1,0 +1,346 @@
+"""Running MCP servers: one task owns each, on an event loop of its own thread. The SDK is imported there, at first use.
+
+A message of a server may be megabytes, which the SDK reads slowly: so the loop is neither the notebook's nor that of
+the requests. A server's stderr goes to the file `ipython/mcp/NAME.log` of the state folder. Beside it stands the
+process id of each server that runs, so that a later program ends the servers of one that was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import json
+import logging
+import os
+import re
+import socket
+from collections.abc import Coroutine
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, nullcontext, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+from openclaw_ipython.errors import (
+    ConfigError,
+    OpenClawError,
+    RequestRejected,
+    ServiceUnavailable,
+    UsageError,
+)
+from openclaw_ipython.i18n import _
+from openclaw_ipython.mcp.entries import CALL_LIMIT, START_LIMIT, McpServer
+from openclaw_ipython.net.urls import is_loopback, is_private, is_unencrypted
+from openclaw_ipython.openclaw.files import make_folder
+from openclaw_ipython.runtime.event_loop import LoopThread
+from openclaw_ipython.sanitize.secrets import redact
+from openclaw_ipython.sanitize.text import safe_text
+
+if TYPE_CHECKING:
+    from mcp import Client as SdkClient
+    from mcp.types import CallToolResult
+    from mcp.types import Tool as ListedTool
+
+T = TypeVar("T")
+
+CLOSED, TIMED_OUT = -32000, -32001
+"""The SDK's codes of errors for a connection that ended, and for an answer that did not come in time."""
+
+_MARK = "OPENCLAW_IPYTHON_MCP"  # in the environment of a server: which one it is
+_MOST_LISTED = 2_000  # tools of one server
+_LOG_LIMIT = 1 << 20  # bytes
+_LOG_CHECK = 1.0  # seconds
+_ANSWERS = 2.0  # seconds; for a server that let a call time out
+_CLOSING = 3.0  # seconds for all servers to end, before they are killed
+
+
+class Connection:
+    """One server, started at its first use. `notes` are sentences for the person. The methods run on the loop."""
+
+    def __init__(self, server: McpServer, folder: Path) -> None:
+        self.server = server
+        self.folder = folder
+        self.notes: list[str] = []
+        self.listed: dict[str, ListedTool] = {}
+        self._log_path = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', server.name)[:60]}.log"
+        self._log_start = 0
+        self._client: SdkClient | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stop = asyncio.Event()
+        self._lock = asyncio.Lock()
+        self._status = 0  # of the last HTTP response
+
+    async def tools(self) -> dict[str, ListedTool]:
+        """The tools by name, as the server lists them now; a server that has died is started again, once.
+
+        Raises ConfigError, ServiceUnavailable, RequestRejected.
+        """
+        for last in (False, True):
+            client = await self._ready()
+            try:
+                self.listed = await asyncio.wait_for(_list_of(client), START_LIMIT)
+            except Exception as error:
+                await self.close()
+                if last:
+                    raise self._explained(error) from None
+            else:
+                break
+        return self.listed
+
+    async def call(self, name: str, arguments: dict[str, Any]) -> CallToolResult:
+        """Call a tool. Raises what the SDK raises; a server that answers nothing any more is ended."""
+        from mcp import MCPError
+
+        client = await self._ready()
+        limit = self.server.seconds("requestTimeoutMs", "timeout", otherwise=CALL_LIMIT)
+        try:
+            return await client.call_tool(name, arguments, read_timeout_seconds=limit)
+        except MCPError as error:
+            if error.code == TIMED_OUT:
+                try:
+                    await asyncio.wait_for(_list_of(client), _ANSWERS)
+                except Exception:
+                    await self.close()
+            raise
+
+    async def close(self) -> None:
+        """End the server; the next use starts it again."""
+        task, self._task, self._client = self._task, None, None
+        self._stop.set()
+        if task is not None:
+            await asyncio.wait([task])
+
+    def log_line(self) -> str:
+        """The last line that the server wrote to stderr since its start."""
+        with suppress(OSError), self._log_path.open("rb") as log:
+            log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 4_000))
+            lines = log.read().decode("utf-8", "replace").strip().splitlines()
+            return safe_text(redact(lines[-1].strip(), *self.server.secrets))[:300] if lines else ""
+        return ""
+
+    # -- starting --
+
+    async def _ready(self) -> SdkClient:
+        async with self._lock:
+            if self._client is not None:
+                return self._client
+            await self.close()
+            if self.server.transport != "sse":
+                return await self._start(self.server.transport)
+            try:  # what is written as SSE is often streamable HTTP today
+                return await self._start("http")
+            except (ServiceUnavailable, RequestRejected) as error:
+                with suppress(ServiceUnavailable):
+                    client = await self._start("sse")
+                    self.notes = [_("{name} uses the old SSE transport", name=self.server.name)]
+                    return client
+                raise error from None
+
+    async def _start(self, transport: str) -> SdkClient:
+        up: asyncio.Future[SdkClient] = asyncio.get_running_loop().create_future()
+        self._stop = asyncio.Event()
+        task = self._task = asyncio.create_task(self._own(transport, up, self._stop))
+        limit = self.server.seconds("connectionTimeoutMs", "discoveryTimeoutMs", otherwise=START_LIMIT)
+        try:
+            self._client = await asyncio.wait_for(asyncio.shield(up), limit)
+        except BaseException as error:
+            task.cancel()
+            await asyncio.wait([task])
+            if not isinstance(error, Exception):
+                raise
+            raise self._explained(error) from None
+        return self._client
+
+    async def _own(self, transport: str, up: asyncio.Future[SdkClient], stop: asyncio.Event) -> None:
+        """Start the server, wait, and end it: the SDK demands one task for all of it."""
+        from mcp import Client as SdkClient
+
+        try:
+            async with AsyncExitStack() as stack:
+                log = stack.enter_context(self._log())
+                opened = (
+                    self._open_program(stack, log) if transport == "stdio" else self._open(stack, transport)
+                )
+                client = SdkClient(nullcontext(await opened), read_timeout_seconds=START_LIMIT)
+                up.set_result(await stack.enter_async_context(client))
+                while not stop.is_set():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), _LOG_CHECK)
+                    if os.fstat(log.fileno()).st_size > _LOG_LIMIT:
+                        self._log_start = 0
+                        os.ftruncate(log.fileno(), 0)
+        except BaseException as error:
+            while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+                error = error.exceptions[0]
+            if not up.done() and isinstance(error, Exception):
+                up.set_exception(error)
+                up.exception()  # retrieved, or asyncio logs that it never was
+
+    async def _open(self, stack: AsyncExitStack, transport: str) -> Any:
+        import httpx2
+        from mcp.client.sse import sse_client
+        from mcp.client.streamable_http import streamable_http_client
+
+        url, headers = self.server.url, self.server.table("headers")
+        if is_unencrypted(url) and not is_private(url):
+            raise ConfigError(_("{url} is not encrypted", url=self.server.shown), hint=self.server.place)
+        if transport == "sse":
+            return await stack.enter_async_context(sse_client(url, headers))
+
+        async def note_status(response: httpx2.Response) -> None:
+            self._status = response.status_code
+
+        http = httpx2.AsyncClient(
+            headers=headers,
+            timeout=httpx2.Timeout(30, read=300),
+            trust_env=not is_loopback(url),
+            event_hooks={"response": [note_status]},
+        )
+        await stack.enter_async_context(http)
+        return await stack.enter_async_context(streamable_http_client(url, http_client=http))
+
+    async def _open_program(self, stack: AsyncExitStack, log: TextIO) -> Any:
+        from mcp import StdioServerParameters
+        from mcp.client.stdio import stdio_client
+
+        mark = f"{os.getpid()}-{id(stack)}"
+        program = StdioServerParameters(
+            command=self.server.entry["command"],
+            args=self.server.arguments,
+            env={**self.server.table("env"), _MARK: mark},
+            cwd=self.server.entry.get("cwd"),
+        )
+        path = self.folder / f"{mark}.pid"
+        stack.callback(path.unlink, missing_ok=True)  # after the process has ended
+        streams = await stack.enter_async_context(stdio_client(program, log))
+        _record(mark, path)
+        return streams
+
+    def _log(self) -> TextIO:
+        """The file for stderr; it is appended to, as other programs may have the same server."""
+        make_folder(self.folder)
+        log = open(os.open(self._log_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a")  # noqa: PTH123, SIM115
+        self._log_start = os.fstat(log.fileno()).st_size
+        return log
+
+    def _explained(self, error: Exception) -> OpenClawError:
+        """A failure to start, or to list, as an error of ours."""
+        if isinstance(error, OpenClawError):
+            return error
+        if self._status in (401, 403):
+            why = _(
+                "{name} refused the credentials (HTTP {status})", name=self.server.name, status=self._status
+            )
+            return RequestRejected(why, status=self._status, hint=self.server.place)
+        code = getattr(error, "code", TIMED_OUT if isinstance(error, TimeoutError) else 0)
+        why = {TIMED_OUT: _("it did not answer in time"), CLOSED: _("it has ended")}.get(code, str(error))
+        parts = [redact(why, *self.server.secrets), log] if (log := self.log_line()) else [redact(why)]
+        why = safe_text(": ".join(parts))
+        return ServiceUnavailable(
+            _("the MCP server {name} cannot be used: {why}", name=self.server.name, why=why),
+            hint=self.server.place,
+        )
+
+
+async def _list_of(client: SdkClient) -> dict[str, ListedTool]:
+    """All pages of the list of tools, as it is now."""
+    found: dict[str, ListedTool] = {}
+    cursor = None
+    while len(found) < _MOST_LISTED:
+        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
+        found |= {tool.name: tool for tool in page.tools[: _MOST_LISTED - len(found)]}
+        cursor = page.next_cursor
+        if not cursor or not page.tools:
+            break
+    return found
+
+
+class Connections:
+    """The servers of this process, and the thread of their event loop. They end with the process, or by `close`."""
+
+    def __init__(self) -> None:
+        self._loop_thread = LoopThread()
+        self._open: dict[tuple[int, str], Connection] = {}  # by process: a forked child has none of them
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for `work` on the loop; an interrupt cancels it."""
+        return self._loop_thread.run(work)
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start `work` on the loop; cancelling the future cancels it."""
+        return self._loop_thread.submit(work)
+
+    def to(self, server: McpServer, own_dir: Path) -> Connection:
+        """The connection to a server, which starts at its first use. Raises UsageError without the SDK."""
+        folder = own_dir / "mcp"
+        if any(
+            find_spec(name) is None for name in ("mcp_types", "psutil")
+        ):  # mcp_types: of the SDK since version 2
+            raise UsageError(
+                _("MCP servers need the package mcp"), hint="%pip install 'openclaw-ipython[mcp]'"
+            )
+        if not self._open:
+            atexit.register(self.close)
+            # what a server writes beside the protocol, however much, is no output of a cell
+            logging.getLogger("mcp").addHandler(logging.NullHandler())
+            logging.getLogger("mcp.client.stdio").setLevel(logging.CRITICAL)
+            end_left_over(folder)
+        key = (os.getpid(), server.name)
+        if (known := self._open.get(key)) is not None and known.server != server:
+            self.run(self._open.pop(key).close())
+        return self._open.setdefault(key, Connection(server, folder))
+
+    def listed(self, name: str) -> list[str]:
+        """The tools that a server of this process has listed last."""
+        known = self._open.get((os.getpid(), name))
+        return list(known.listed) if known is not None else []
+
+    def close(self) -> None:
+        """End the servers, by force where they do not end by themselves."""
+        mine = [self._open.pop(key) for key in list(self._open) if key[0] == os.getpid()]
+
+        async def end() -> None:
+            await asyncio.wait([asyncio.ensure_future(each.close()) for each in mine], timeout=_CLOSING)
+
+        if mine:
+            with suppress(RuntimeError, KeyboardInterrupt):
+                self.run(end())
+            self._loop_thread.close()
+        for folder in {each.folder for each in mine}:
+            end_left_over(folder, mine=True)
+
+
+CONNECTIONS = Connections()
+
+
+def _record(mark: str, path: Path) -> None:
+    """Write the process id and the start time of the server with this mark, and of this process, into a file."""
+    import psutil
+
+    me = psutil.Process()
+    for child in me.children():
+        with suppress(psutil.Error):
+            if child.environ().get(_MARK) == mark:
+                row = [socket.gethostname(), me.pid, me.create_time(), child.pid, child.create_time()]
+                path.write_text(json.dumps(row), "utf-8")
+
+
+def end_left_over(folder: Path, *, mine: bool = False) -> None:
+    """Kill the servers of programs on this machine that no longer run; with `mine`, those of this process."""
+    import psutil
+
+    def running(pid: int, start: float) -> psutil.Process | None:
+        with suppress(psutil.Error):
+            process = psutil.Process(pid)
+            return process if abs(process.create_time() - start) < 1 else None
+        return None
+
+    for path in folder.glob("*.pid"):
+        with suppress(OSError, ValueError, psutil.Error):
+            host, owner, owner_start, pid, start = json.loads(path.read_text("utf-8"))
+            orphaned = owner == os.getpid() if mine else running(owner, owner_start) is None
+            if host == socket.gethostname() and orphaned:
+                if (server := running(pid, start)) is not None:
+                    for process in [*server.children(recursive=True), server]:
+                        process.kill()
+                path.unlink()

@@ -1,0 +1,228 @@
+"""The MCP servers that OpenClaw and Qwen Code are set up with, read as those programs read them; nothing is started.
+
+OpenClaw: `mcp.servers` of openclaw.json. Qwen Code: `mcpServers` of its settings.json, and of `.qwen/settings.json` in
+the working folder. Of two servers with one name OpenClaw's counts, then the working folder's. No file is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from openclaw_ipython.errors import UsageError, hidden_fields
+from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.paths import exists
+from openclaw_ipython.openclaw.reading import read_object
+from openclaw_ipython.sanitize.secrets import Secret, redact
+from openclaw_ipython.sanitize.text import safe_text
+from openclaw_ipython.suggestions import did_you_mean, suggest
+
+if TYPE_CHECKING:
+    from openclaw_ipython.openclaw.store import Store
+
+PREFIX = "mcp:"
+"""What a word begins with that names a server: `mcp:NAME`, or `mcp:NAME/TOOL`."""
+
+START_LIMIT = 20.0
+"""Seconds until a server has to be ready, if its entry names none."""
+
+CALL_LIMIT = 60.0
+"""Seconds until a call has to be answered, if the entry of the server names none."""
+
+_QWEN_VARIABLE = r"\$(?:(\w+)|\{([^}]+)\})"
+_UNSET = r"\$\{([A-Za-z_]\w*)\}"
+_RUNNERS = frozenset({"npx", "bunx", "pnpx", "uvx"})
+_NO_VERSION = r"@?[^@=]+(@latest)?"
+
+
+class McpServer(Struct, frozen=True):
+    """One server: the `file` and the `path` in it where it is written, and its entry.
+
+    `typed` is the entry as it is in the file, `entry` has its variables resolved. `enabled` is False where its program
+    does not use it either.
+    """
+
+    name: str
+    file: Path
+    path: str
+    typed: Mapping[str, Any]
+    entry: Mapping[str, Any]
+    enabled: bool = True
+
+    def __repr__(self) -> str:
+        return f"McpServer({self.name})"
+
+    __rich_repr__ = hidden_fields
+
+    @property
+    def transport(self) -> str:
+        """`stdio`, `http` or `sse`. OpenClaw's and Qwen Code's `url` alone means SSE."""
+        if self.entry.get("command"):
+            return "stdio"
+        return (
+            "http" if self.entry.get("httpUrl") or self.entry.get("transport") == "streamable-http" else "sse"
+        )
+
+    @property
+    def url(self) -> str:
+        """The address; empty for a server that is a program."""
+        return str(self.entry.get("httpUrl") or self.entry.get("url") or "")
+
+    @property
+    def arguments(self) -> list[str]:
+        """The arguments of the program."""
+        return _texts(self.entry.get("args"))
+
+    def table(self, key: str) -> dict[str, str]:
+        """`env` or `headers`."""
+        found = self.entry.get(key)
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+
+    def seconds(self, *keys: str, otherwise: float) -> float:
+        """The first of these settings, which are in milliseconds."""
+        values = (self.entry.get(key) for key in keys)
+        return next((v / 1000 for v in values if isinstance(v, int | float) and v > 0), otherwise)
+
+    @property
+    def place(self) -> str:
+        """Where the entry is written."""
+        return _("{path} in {file}", path=self.path, file=self.file)
+
+    @property
+    def shown(self) -> str:
+        """The exact command or address, for the person: variables as they are typed, without secrets."""
+        if self.transport != "stdio":
+            return safe_text(redact(str(self.typed.get("httpUrl") or self.typed.get("url") or "")))
+        words = [str(self.entry["command"]), *_texts(self.typed.get("args"))]
+        settings = [f"{name}=…" for name in self.table("env")]
+        folder = [f"(in {self.entry['cwd']})"] if self.entry.get("cwd") else []
+        return safe_text(redact(" ".join([*settings, shlex.join(words), *folder])))
+
+    @property
+    def unpinned(self) -> str:
+        """The package that `npx`, `uvx` and the like load in its newest version at each start; else empty."""
+        if Path(str(self.entry.get("command", ""))).stem.lower() not in _RUNNERS:
+            return ""
+        package = next((word for word in self.arguments if not word.startswith("-")), "")
+        return package if re.fullmatch(_NO_VERSION, package) and package[0] not in "./\\" else ""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that decides what is started, secrets as they are typed."""
+        decides = [self.typed, self.entry.get("command"), self.arguments, self.entry.get("cwd"), self.url]
+        return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """The values that may be secrets, to be taken out of what the server writes."""
+        return [
+            Secret(value)
+            for key in ("env", "headers")
+            for value in self.table(key).values()
+            if len(value) > 7
+        ]
+
+    def problem(self) -> str:
+        """Why the server cannot be used here, in words; empty if it can be tried."""
+        used = json.dumps(
+            [self.entry.get(key) for key in ("command", "args", "env", "cwd", "url", "httpUrl", "headers")]
+        )
+        if unset := re.search(_UNSET, used):
+            return _("the variable {name} is not set", name=unset[1])
+        if self.entry.get("auth") == "oauth" or self.entry.get("oauth"):
+            return _("it needs a sign-in by OAuth, which is not possible here")
+        return "" if self.entry.get("command") or self.url else _("it has neither a command nor an address")
+
+    def offers(self, tool: str) -> bool:
+        """Whether the filters of the entry let a tool pass."""
+        rules = self.entry.get("toolFilter")
+        rules = rules if isinstance(rules, Mapping) else {}
+        include, exclude = (
+            [
+                name.partition("(")[0]
+                for name in [*_texts(rules.get(key)), *_texts(self.entry.get(f"{key}Tools"))]
+            ]
+            for key in ("include", "exclude")
+        )
+        limited = "include" in rules or isinstance(self.entry.get("includeTools"), list)
+        return (not limited or _fits(tool, include)) and not _fits(tool, exclude)
+
+
+def configured(store: Store) -> dict[str, McpServer]:
+    """The servers by name. Raises DocumentError where openclaw.json cannot be read."""
+    config = store.load().config
+    found: dict[str, McpServer] = {}
+    here = Path(".qwen/settings.json")
+    for file in (store.home.qwen_dir / "settings.json", *([here.absolute()] if exists(here) else [])):
+        settings = read_object(file)
+        environ = {**store.runtime.environ, **_table(settings.get("env"))}
+        rules = _table(settings.get("mcp"))
+        for name, typed in _table(settings.get("mcpServers")).items():
+            allowed = not isinstance(rules.get("allowed"), list) or _fits(name, _texts(rules["allowed"]))
+            entry = _resolved(typed, environ)
+            enabled = allowed and not _fits(name, _texts(rules.get("excluded")))
+            found[name] = McpServer(name, file, f"mcpServers.{name}", _table(typed), _table(entry), enabled)
+    entries = _table(config.get(("mcp", "servers")))
+    for name, typed in _table(config.raw(("mcp", "servers"))).items():
+        entry = _table(entries.get(name))
+        enabled = entry.get("enabled") is not False
+        found[name] = McpServer(
+            name, store.home.config_path, f"mcp.servers.{name}", _table(typed), entry, enabled
+        )
+    return found
+
+
+def selected(words: Sequence[str], servers: Mapping[str, McpServer]) -> dict[str, tuple[McpServer, set[str]]]:
+    """Each server that the words `mcp:NAME` and `mcp:NAME/TOOL` name, and the tools; none named means all.
+
+    Raises UsageError for a server that is unknown or not enabled.
+    """
+    found: dict[str, tuple[McpServer, set[str]]] = {}
+    whole: set[str] = set()
+    for word in words:
+        name, _slash, tool = word.removeprefix(PREFIX).partition("/")
+        if (server := servers.get(name)) is None:
+            near = suggest(name, list(servers))
+            raise UsageError(
+                _("there is no MCP server {name}{suggestion}", name=name, suggestion=did_you_mean(near)),
+                suggestions=near,
+                hint="%openclaw mcp list",
+            )
+        problem = server.problem() if server.enabled else _("it is switched off")
+        if problem:
+            raise UsageError(
+                _("the MCP server {name} cannot be used: {why}", name=name, why=problem),
+                hint=server.place,
+            )
+        found.setdefault(name, (server, set()))[1].update([tool] if tool else [])
+        whole |= set() if tool else {name}
+    return {name: (server, set() if name in whole else tools) for name, (server, tools) in found.items()}
+
+
+def _resolved(value: Any, environ: Mapping[str, Any]) -> Any:
+    """`value` with Qwen Code's variables in it resolved; one that is not set stays as typed."""
+    if isinstance(value, str):
+        return re.sub(_QWEN_VARIABLE, lambda match: str(environ.get(match[1] or match[2], match[0])), value)
+    if isinstance(value, Mapping):
+        return {key: _resolved(each, environ) for key, each in value.items()}
+    return [_resolved(each, environ) for each in value] if isinstance(value, list) else value
+
+
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(each) for each in value] if isinstance(value, list) else []
+
+
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
