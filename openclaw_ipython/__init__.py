@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
     from openclaw_ipython.errors import (
         AuthError,
+        BudgetExceeded,
         CheckFailed,
         ConfigError,
         DocumentError,
@@ -69,6 +70,7 @@ __all__ = [
     "AnsweredBy",
     "Answering",
     "AuthError",
+    "BudgetExceeded",
     "ChatEvent",
     "CheckFailed",
     "Client",

@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
+from openclaw_ipython.dispatch.budget import limit_for
 from openclaw_ipython.dispatch.resolve import image_reader, messages_of, with_servers
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.store import Store
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         extra: Mapping[str, Any] | None
         cache: bool | None
         timeout: float | None
+        budget: str | None
         raw: bool
         client: Client | None
 
@@ -80,6 +82,7 @@ def ask(
     extra: Mapping[str, Any] | None = None,
     cache: bool | None = None,
     timeout: float | None = None,
+    budget: str | None = None,
     raw: bool = False,
     client: Client | None = None,
 ) -> Reply:
@@ -101,9 +104,11 @@ def ask(
     (it is asked for once more if it does not), and `.parsed` is the object. `tools` are functions the model may call
     without confirmation: they run on this thread, coroutines on the notebook's event loop. `extra` are further request
     fields. With `cache=True` an equal request gets the answer it got before. `timeout` limits one answer of the model,
-    in seconds. `client` is a client of your own that nothing else uses at the same time.
+    in seconds. `budget` is the most that the call may cost: `0.1 USD`, `20k` tokens. `client` is a client of your own
+    that nothing else uses at the same time.
 
-    Raises the errors of `openclaw_ipython.errors`: UsageError, ConfigError, AuthError, ServiceError and subclasses.
+    Raises the errors of `openclaw_ipython.errors`: UsageError, ConfigError, AuthError, BudgetExceeded,
+    ServiceError and subclasses.
     """
     if isinstance(prompt, str):
         prompt = _compose(prompt, attach, _caller_names(), raw=raw)
@@ -117,6 +122,7 @@ def ask(
         "thinking": thinking,
         "cache": cache,
         "timeout": timeout,
+        "budget": limit_for(budget, "call"),  # one for all rounds
     }
     call = _Call(client, options, extra or {})
     try:

@@ -44,7 +44,7 @@ def brief_in_cells(function: Function) -> Function:
         try:
             return function(*args, **kwargs)
         except OpenClawError as error:
-            shell = _shell()
+            shell = running_shell()
             if shell is not None and not getattr(getattr(shell, "_openclaw_ipython", None), "debug", False):
                 shown_as(error, [*_callers(shell, sys._getframe(1)), *error_lines(error)])
             raise
@@ -52,7 +52,7 @@ def brief_in_cells(function: Function) -> Function:
     return called  # type: ignore[return-value]
 
 
-def _shell() -> Any:
+def running_shell() -> Any:
     """The IPython that runs here, or None."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None

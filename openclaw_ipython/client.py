@@ -17,6 +17,7 @@ from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.stream import RetryPolicy
 from openclaw_ipython.chat.time_limit import with_timeout
 from openclaw_ipython.chat.types import Answered, ChatEvent, ChatRequest, Message, Reply, Thinking
+from openclaw_ipython.dispatch.budget import Budget, limit_for
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.dispatch.host_memory import StoredHostMemory
 from openclaw_ipython.dispatch.recorder import Recorder, RecordingOptions
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.diagnostics.probe import ProbeResult
     from openclaw_ipython.diagnostics.scan import ScanResult
     from openclaw_ipython.dispatch.resolve import ClientKeywords, ResolveKeywords
+    from openclaw_ipython.journal.limits import Limit
     from openclaw_ipython.models.catalog import RefreshedModels
     from openclaw_ipython.openclaw.settings import Settings
     from openclaw_ipython.sanitize.secrets import Secret
@@ -70,8 +72,8 @@ class Client:
                 ...
 
     It belongs to the event loop in which it is first used. With `cache` the same request is sent once; its answer is
-    stored in the journal, or in the file that `cache` names. With `journal=False` no request is recorded. The other
-    arguments replace what comes from this machine.
+    stored in the journal, or in the file that `cache` names. With `journal=False` no request is recorded. `budget` is
+    the most that this client's requests may cost: `2 USD`, `500k` tokens. The others replace what comes from here.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Client:
         retry_policy: RetryPolicy | None = None,
         journal: bool = True,
         cache: bool | str | os.PathLike[str] = False,
+        budget: str | Limit | None = None,
     ) -> None:
         self.runtime = runtime or Runtime(os.environ)  # live: a key set in a cell is seen by the next one
         self._providers = providers if providers is not None else built_in()
@@ -95,6 +98,7 @@ class Client:
         self.recorder = Recorder(
             self._store.home.journal, self.recording, self._providers, self.runtime.clock
         )
+        self.budget = Budget(self._store.home, self.runtime.clock, lambda: self.recording.journal, budget)
         self._catalogue = ModelCatalog(self._store.home.catalogue, self.runtime.clock)
         self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self.runtime)
@@ -108,6 +112,7 @@ class Client:
             record=self.recorder.record,
             remarks=self.recorder.warnings,
             host_memory=StoredHostMemory(self._store.home.hosts, self.runtime.clock),
+            budget=self.budget,
         )
 
     @cached_property
@@ -197,6 +202,7 @@ class Client:
         await self._sender.aclose()
         if http is not None:
             await http.aclose()
+        self.budget.close()
         if self.recorder.opened:
             await asyncio.to_thread(self.recorder.close)
 
@@ -219,6 +225,7 @@ class Client:
         cache: bool | None = None,
         notes: Sequence[str] = (),
         timeout: float | None = None,
+        budget: str | Limit | None = None,
     ) -> ResolvedRequest:
         """Choose the model, address and login for a prompt, and the fallbacks. Sends nothing.
 
@@ -239,7 +246,7 @@ class Client:
         )
         with self._store.pinned():
             resolved = self.recorder.resolve(cache, self._resolver, model, request)
-        return structs.replace(resolved.with_notes(notes), timeout=timeout)
+        return structs.replace(resolved.with_notes(notes), timeout=timeout, budget=limit_for(budget, "call"))
 
     async def stream(
         self,
@@ -313,6 +320,7 @@ class Client:
         messages = messages_of(prompt, options.pop("images", ()))
         loop = tool_loop(messages, schema, tools, reads_images=image_reader(self.models))
         extra = options.pop("extra", None) or {}
+        options["budget"] = limit_for(options.get("budget"), "call")  # one for all rounds
 
         def send(step: ModelRequest) -> tuple[str, AsyncGenerator[ChatEvent, None]]:
             resolved = self.resolve(
@@ -327,12 +335,9 @@ class Client:
     def sibling(self, *, retry_policy: RetryPolicy | None = None) -> Client:
         """Another client of the same home with the same recording options, for another event loop."""
         other = Client(
-            store=self._store,
-            providers=self._providers,
-            transport=self._transport,
-            runtime=self.runtime,
-            retry_policy=retry_policy or self._retry_policy,
-        )
+            store=self._store, providers=self._providers, transport=self._transport, runtime=self.runtime,
+            retry_policy=retry_policy or self._retry_policy, budget=self.budget.own,
+        )  # fmt: skip
         vars(other.recording).update(vars(self.recording))
         other._sender.host_memory = self._sender.host_memory
         return other
@@ -415,14 +420,9 @@ class Client:
         found = self.models.checked_provider(provider)
         to = self._sender.endpoint(self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0])
         at = ModelsEndpoint(
-            to.http,
-            to.base_url,
-            to.auth,
-            found,
-            self._providers.get(found),
-            to.refused_key_hint,
-            to.unreachable_hint,
-        )
+            to.http, to.base_url, to.auth, found, self._providers.get(found),
+            to.refused_key_hint, to.unreachable_hint,
+        )  # fmt: skip
         models = await fetch_models(at, self._catalogue.today())
         return self._catalogue.save(found, at.base_url, models)
 

@@ -23,6 +23,7 @@
     │   ├── StreamBroken          the answer ended early
     │   ├── SchemaMismatch        .reply     it does not fit what was asked for; the answer as it came
     │   └── TooManyRounds         .reply     the model went on calling functions
+    ├── BudgetExceeded            .under_way    raise the limit, or ask for less
     └── UsageError                .suggestions    retype the command
 
 `str(error)` is one sentence for people, without secrets; `hint` is what to type or do.
@@ -165,8 +166,11 @@ class ServiceError(_ServiceAnswer):
     """The other side failed or refused.
 
     `status` is the HTTP status or None, `code` the service's own error code, `request_id` what to
-    quote when reporting it, `partial` the text of the answer that had arrived.
+    quote when reporting it, `partial` the text of the answer that had arrived. Without `delivered` the service does not
+    have the request.
     """
+
+    delivered: bool = True
 
 
 class RateLimited(ServiceError):
@@ -228,6 +232,20 @@ class TooManyRounds(ServiceError):
     def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.reply = reply
+
+
+# -- raise the limit -----------------------------------------------------------------------
+
+
+class BudgetExceeded(OpenClawError):
+    """A limit of `%openclaw budget` or `budget=` does not allow a request, or cannot be checked. It was not sent.
+
+    `under_way`: it may be allowed when the requests that are under way have ended.
+    """
+
+    def __init__(self, message: str, *, under_way: bool = False, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.under_way = under_way
 
 
 # -- retype --------------------------------------------------------------------------------

@@ -22,7 +22,13 @@ from msgspec.structs import replace
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
-from openclaw_ipython.errors import LoginRequired, OpenClawError, RateLimited, ServiceUnavailable
+from openclaw_ipython.errors import (
+    BudgetExceeded,
+    LoginRequired,
+    OpenClawError,
+    RateLimited,
+    ServiceUnavailable,
+)
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import TICK
 
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.chat.types import ChatRequest, Reply
+    from openclaw_ipython.dispatch.budget import Reservation
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.runtime.event_loop import LoopThread
     from openclaw_ipython.sanitize.secrets import Secret
@@ -84,6 +91,7 @@ class ExecutorRunner:
         self._rows_exhausted = False
         self._any_returned = False
         self._refused_logins: set[Secret] = set()
+        self._over_budget: BudgetExceeded | None = None
         self._refusals_in_a_row = 0  # logins in a row that were refused before any answer
 
     def results(self) -> Generator[list[Finished], None, None]:
@@ -93,11 +101,17 @@ class ExecutorRunner:
         """
         try:
             while True:
-                while len(self._in_flight) < self._workers and (items := self._next_chunk()):
-                    self._submit(items)
+                while len(self._in_flight) < self._workers and self._over_budget is None:
+                    items = self._next_chunk()
+                    if not items or not self._submit(items):
+                        break
                 finished, self._finished = self._finished, []
                 yield finished
                 if not self._in_flight:
+                    if self._over_budget is not None:
+                        raise self._over_budget
+                    if self._again:  # the budget is held by requests of other programs
+                        time.sleep(TICK)
                     if self._rows_exhausted and not self._again and not self._finished:
                         return
                     continue
@@ -107,7 +121,8 @@ class ExecutorRunner:
                     continue
                 self._receive(future, self._in_flight.pop(future))
         finally:
-            for future in self._in_flight:
+            for future, sent in self._in_flight.items():
+                self._release(sent)
                 with suppress(Exception):  # some kinds of future cannot be cancelled
                     future.cancel()
 
@@ -142,9 +157,20 @@ class ExecutorRunner:
                 return True
         return False
 
-    def _submit(self, items: list[Item]) -> None:
+    def _submit(self, items: list[Item]) -> bool:
+        """Send the items that the budget allows; the others wait. Whether there are any."""
         route = self._route.current
-        login = self._login(route)
+        login, held = self._login(route), []
+        requests = [_without_origin(self._route.chat_request(item.request)) for item in items]
+        try:
+            for request in requests:
+                held.append(self._batch.hold(route, request))  # noqa: PERF401 - those before an error stay
+        except BudgetExceeded as error:
+            self._over_budget = None if error.under_way else error
+            self._again.extendleft(reversed(items[len(held) :]))
+            items = items[: len(held)]
+        if not items:
+            return False
         memory = self._client.endpoint(route).host_memory
         chunk = Chunk(
             id=uuid4().hex,
@@ -156,16 +182,24 @@ class ExecutorRunner:
             login=CredentialEnvelope(login) if login else None,
             limits=self._limits,
             window=self._window,
-            requests=tuple(_without_origin(self._route.chat_request(item.request)) for item in items),
+            requests=tuple(requests[: len(items)]),
             delay=max(0.0, self._free_at.popleft() - time.monotonic()) if self._free_at else 0.0,
             adjustments=tuple(memory.known(route.url, route.ref.model)),
         )
+        sent = _SentChunk(route, login, items, time.time(), held)
         try:
             future = self._executor.submit(run_chunk, chunk)
         except Exception as error:  # executors raise exceptions of their own when they accept no more work
+            self._release(sent)
             raise _executor_broken(error) from error
-        self._in_flight[future] = _SentChunk(route, login, items, time.time())
+        self._in_flight[future] = sent
         future.add_done_callback(self._returned.put)
+        return True
+
+    def _release(self, sent: _SentChunk) -> None:
+        """Settle what the requests of a lost chunk held: their outcome is unknown."""
+        for held in sent.held:
+            self._client.budget.release(held, sent.route, None, None)
 
     def _login(self, route: ResolvedRequest) -> Secret:
         """A current token that the service has not refused."""
@@ -199,16 +233,19 @@ class ExecutorRunner:
         for _attempt in range(returned.refusals):
             self._batch.record(sent.route, sent.at, 0.0, RateLimited.__name__)
         refused: list[tuple[Item, OpenClawError]] = []
-        for item, result in zip(sent.items, returned.results, strict=True):
+        for item, result, held in zip(sent.items, returned.results, sent.held, strict=True):
             if result is None:
+                self._client.budget.release(held, sent.route, None, returned.error)
                 self._again.append(item)
             elif isinstance(result, RateLimited) and not result.others_answered:
+                self._client.budget.release(held, sent.route, None, result)
                 refused.append((item, result))
             elif isinstance(result, OpenClawError):
-                self._batch.record(sent.route, sent.at, 0.0, type(result).__name__)
+                name = type(result).__name__
+                self._batch.record(sent.route, sent.at, 0.0, name, held=held, error=result)
                 self._failed(item.row, result)
             else:
-                self._answered(item, result, sent)
+                self._answered(item, result, sent, held)
         other_route = returned.error is None or self._other_route(sent, returned, returned.error)
         for item, refusal in refused:
             if other_route:
@@ -216,8 +253,8 @@ class ExecutorRunner:
             else:
                 self._failed(item.row, refusal)
 
-    def _answered(self, item: Item, reply: Reply, sent: _SentChunk) -> None:
-        self._batch.record(sent.route, sent.at, reply.seconds, "ok", reply)
+    def _answered(self, item: Item, reply: Reply, sent: _SentChunk, held: Reservation | None) -> None:
+        self._batch.record(sent.route, sent.at, reply.seconds, "ok", reply, held=held)
         if not self._route.success_recorded and self._route.current is sent.route:
             self._loop_thread.run(self._route.record_success())
         self._refusals_in_a_row = 0
@@ -265,6 +302,7 @@ class ExecutorRunner:
 
     def _worker_failed(self, sent: _SentChunk, error: Exception) -> None:
         """Send the items of a lost worker again, or let them fail."""
+        self._release(sent)
         for item in sent.items:
             item.worker_failures += 1
             if item.worker_failures <= MAX_WORKER_FAILURES:
@@ -285,6 +323,7 @@ class _SentChunk(Struct, frozen=True, eq=False):
     login: Secret
     items: list[Item]
     at: float
+    held: list[Reservation | None]
 
 
 def _without_origin(request: ChatRequest) -> ChatRequest:

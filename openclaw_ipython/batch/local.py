@@ -15,16 +15,21 @@ from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import Throttle, affects_every_item, send_request
 from openclaw_ipython.batch.run import ActiveRoute
-from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.errors import BudgetExceeded, OpenClawError
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rate_limit import RateLimiter
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.chat.stream import ChatEndpoint
-    from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.chat.types import ChatRequest, Reply
+    from openclaw_ipython.dispatch.budget import Reservation
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
+
+
+BUDGET_INTERVAL = 0.1
+"""Seconds until a request that waits for its budget looks again."""
 
 
 class CallerExit(Exception):
@@ -51,6 +56,8 @@ class LocalRunner:
         self._endpoint: ChatEndpoint  # made on the event loop
         self._changing_route = asyncio.Lock()
         self._exhausted = False
+        self._waiting_for_budget = asyncio.Lock()
+        self._over_budget: BudgetExceeded | None = None
 
     async def results(self) -> AsyncGenerator[Finished, None]:
         """Every item as it finishes. Raises the error that ends the batch."""
@@ -67,6 +74,8 @@ class LocalRunner:
             while (one := await finished.get()) is not None:
                 yield one
             await all_tasks
+            if self._over_budget is not None:
+                raise self._over_budget
         finally:
             for task in tasks:
                 task.cancel()
@@ -80,6 +89,10 @@ class LocalRunner:
         try:
             for row in self._batch.rows:
                 put(await self._finish(row))
+                if self._over_budget is not None:
+                    return
+        except BudgetExceeded as error:  # what the other tasks have sent is received
+            self._over_budget = error
         except (SystemExit, KeyboardInterrupt) as exception:
             raise CallerExit(exception) from exception
 
@@ -117,27 +130,52 @@ class LocalRunner:
     async def _send(self, request: ModelRequest) -> Reply:
         """The reply of the current route; of the next ones when it is refused for good."""
         while True:
-            route, endpoint = self._route.current, self._endpoint
-
-            def record(
-                outcome: str, began: float, reply: Reply | None, route: ResolvedRequest = route
-            ) -> None:
-                seconds = self._runtime.monotonic() - began
-                self._batch.record(route, self._runtime.clock() - seconds, seconds, outcome, reply)
-
-            made = self._route.chat_request(request)
+            route = self._route.current
             try:
-                return await send_request(
-                    endpoint,
-                    made,
-                    self._throttle,
-                    str(route.ref),
-                    on_end=record,
-                    notify=self._batch.notify,
-                )
+                return await self._send_by(route, request)
+            except BudgetExceeded:
+                raise
             except OpenClawError as error:
                 if not affects_every_item(error) or not await self._change_route(route, error):
                     raise
+
+    async def _send_by(self, route: ResolvedRequest, request: ModelRequest) -> Reply:
+        made, held = self._route.chat_request(request), None
+
+        async def before() -> None:
+            nonlocal held
+            held = await self._hold(route, made)
+
+        def record(outcome: str, began: float, reply: Reply | None, error: OpenClawError | None) -> None:
+            seconds = self._runtime.monotonic() - began
+            at = self._runtime.clock() - seconds
+            self._batch.record(route, at, seconds, outcome, reply, held=held, error=error)
+
+        return await send_request(
+            self._endpoint,
+            made,
+            self._throttle,
+            str(route.ref),
+            before=before,
+            on_end=record,
+            notify=self._batch.notify,
+        )
+
+    async def _hold(self, route: ResolvedRequest, request: ChatRequest) -> Reservation | None:
+        """Reserve what a request may cost; waits while requests under way hold what it needs. Raises BudgetExceeded."""
+        try:
+            return self._batch.hold(route, request)
+        except BudgetExceeded as error:
+            if not error.under_way:
+                raise
+        async with self._waiting_for_budget:
+            while True:
+                await self._runtime.sleep(BUDGET_INTERVAL)
+                try:
+                    return self._batch.hold(route, request)
+                except BudgetExceeded as error:
+                    if not error.under_way:
+                        raise
 
     async def _change_route(self, refused: ResolvedRequest, error: OpenClawError) -> bool:
         """Change to the next route; False when there is none. All tasks call it, the first one makes the change."""

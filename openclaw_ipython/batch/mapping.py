@@ -12,6 +12,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
 from openclaw_ipython.batch.local import CallerExit, LocalRunner
@@ -24,6 +25,7 @@ from openclaw_ipython.batch.rows import ItemSource, PromptTemplate, Row, item_so
 from openclaw_ipython.batch.run import BatchRun, CircuitBreaker
 from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
+from openclaw_ipython.dispatch.budget import limit_for
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Thinking
     from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
+    from openclaw_ipython.journal.limits import Limit
     from openclaw_ipython.structured.loop import ModelRequest
 
     class MapKeywords(TypedDict, total=False):
@@ -61,6 +64,7 @@ if TYPE_CHECKING:
         workers: int | None
         progress: bool
         client: Client | None
+        budget: str | None
 
 
 OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
@@ -101,6 +105,7 @@ def map_items(
     progress: bool = True,
     table: bool | None = None,
     client: Client | None = None,
+    budget: str | None = None,
 ) -> Any:
     """Ask the same about every item, many at a time, and return a table.
 
@@ -122,6 +127,9 @@ def map_items(
     After an interrupt or an error the same call resumes where it was (`resume=False` starts again). A complete batch
     is deleted from the journal, so the same call later sends all requests again; with `cache=True` it sends none, and
     neither does another call for an equal prompt.
+
+    `budget` is the most that the batch may cost, with its earlier, unfinished runs: `2 USD`, `500k` tokens. Before it
+    is passed the batch ends with BudgetExceeded; the same call with a higher one resumes.
 
     `executor` is any `concurrent.futures.Executor`: its `workers` (by default all of them) send the requests, each with
     a share of the limits. The token travels to them in memory only.
@@ -149,7 +157,10 @@ def map_items(
         images if isinstance(images, str) else "",
         {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking},
     )
-    call = _MapCall(plan, source, limits, on_error, resume, client or _default_client(), cache, library)
+    limit = limit_for(budget, "batch")
+    call = _MapCall(
+        plan, source, limits, on_error, resume, client or _default_client(), cache, library, limit
+    )
     return call.run(executor, workers, show_progress=progress)
 
 
@@ -239,6 +250,7 @@ class _MapCall(Struct, eq=False):
     client: Client
     use_cache: bool | None
     library: str
+    budget: Limit | None
     pause: Callable[[], float] = lambda: 0.0
     checkpoint: Checkpoint | None = None
 
@@ -266,7 +278,12 @@ class _MapCall(Struct, eq=False):
             stack.callback(_close, loop_thread, client)
             cache = self._cache(client)
             route, login_error = self._resolve(client, Item(self.plan, first).request, cache)
-            job = client.recorder.journal.jobs.open(self.plan.key(route)) if self._resumable(client) else None
+            key = self.plan.key(route)
+            job = client.recorder.journal.jobs.open(key) if self._resumable(client) else None
+            scope = key if job is not None else f"map-{client.runtime.random_bytes(8).hex()}"
+            stack.callback(
+                lambda: client.budget.spending.forget(scope) if complete and job is not None else None
+            )
             checkpoint = self.checkpoint = Checkpoint(self.plan, job)
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
@@ -287,6 +304,8 @@ class _MapCall(Struct, eq=False):
                 notify=results.note,
                 login_error=login_error,
                 breaker=CircuitBreaker(self.limits.concurrency),
+                scope=scope,
+                limit=replace(self.budget, scope=scope) if self.budget is not None else None,
             )
             try:
                 finished = (

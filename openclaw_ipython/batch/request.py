@@ -19,6 +19,7 @@ from openclaw_ipython.chat.stream import RetryPolicy, stream_chat
 from openclaw_ipython.chat.types import ServiceNotice
 from openclaw_ipython.errors import (
     AuthError,
+    BudgetExceeded,
     ConfigError,
     OpenClawError,
     QuotaExceeded,
@@ -98,8 +99,12 @@ class Throttle:
         self._freed.set()
 
 
-OnRequestEnd = Callable[[str, float, "Reply | None"], None]
-"""Called after every request with its outcome in a word, when it began (monotonic seconds), and its reply."""
+OnRequestEnd = Callable[[str, float, "Reply | None", "OpenClawError | None"], None]
+"""Called after every request with its outcome in a word, when it began (monotonic seconds), its reply and its error."""
+
+
+async def _nothing() -> None:
+    return None
 
 
 async def send_request(
@@ -108,28 +113,37 @@ async def send_request(
     throttle: Throttle,
     model: str,
     *,
+    before: Callable[[], Awaitable[None]] = _nothing,
     on_end: OnRequestEnd = lambda *_: None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Reply:
     """Send one request. Raises what `stream_chat` raises, and RateLimited when waiting did not help.
 
-    `notify` is given the notes about a request that was changed because the host refused a part of it.
+    `before` is awaited each time before it is sent; if it raises, nothing is sent. `notify` is given the notes about a
+    request that was changed because the host refused a part of it.
     """
     characters = prompt_length(request)
     answered_before = throttle.answers
     for attempt in range(MAX_REFUSALS + 1):
         permit = await throttle.acquire(characters)
         outcome, reply = "interrupted", None
+        failure: OpenClawError | None = None
+        try:
+            await before()
+        except BaseException:
+            throttle.failed(permit)
+            raise
         try:
             reply = await _collect(endpoint, request, model, notify)
         except RateLimited as error:
-            outcome = type(error).__name__
+            outcome, failure = type(error).__name__, error
             throttle.refused(permit, error)
             if attempt == MAX_REFUSALS or (error.retry_after or 0) > MAX_RETRY_AFTER:
                 error.others_answered = throttle.answers > answered_before
                 raise
         except BaseException as error:
-            outcome = type(error).__name__ if isinstance(error, OpenClawError) else outcome
+            if isinstance(error, OpenClawError):
+                outcome, failure = type(error).__name__, error
             throttle.failed(permit)
             raise
         else:
@@ -137,7 +151,7 @@ async def send_request(
             throttle.answered(permit, reply)
             return reply
         finally:
-            on_end(outcome, permit.at, reply)
+            on_end(outcome, permit.at, reply, failure)
     raise AssertionError("the loop returns or raises")
 
 
@@ -196,6 +210,6 @@ def affects_every_item(error: OpenClawError) -> bool:
     match error:
         case RateLimited():
             return not error.others_answered
-        case AuthError() | ConfigError() | QuotaExceeded():
+        case AuthError() | BudgetExceeded() | ConfigError() | QuotaExceeded():
             return True
     return is_unknown_model(error)

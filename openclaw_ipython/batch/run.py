@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.chat.types import ChatRequest, Reply
     from openclaw_ipython.client import Client
+    from openclaw_ipython.dispatch.budget import Reservation
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.errors import LoginRequired
+    from openclaw_ipython.journal.limits import Limit
     from openclaw_ipython.structured.loop import ModelRequest
 
 _RATE_LIMITED_ITEMS = 3
@@ -37,7 +39,8 @@ class BatchRun(Struct, frozen=True, eq=False):
 
     `client` belongs to the event loop of the run. With `fail_fast` the first failed item ends it. `cache` is None when
     answers are not to be cached. `notify` receives notices for the user, such as a change of model. `login_error` is
-    set when there is no login and only cached answers can be returned.
+    set when there is no login and only cached answers can be returned. `limit` is the budget of this batch, `scope`
+    identifies it to limits per batch.
     """
 
     plan: Plan
@@ -50,6 +53,12 @@ class BatchRun(Struct, frozen=True, eq=False):
     notify: Callable[[str], None]
     login_error: LoginRequired | None
     breaker: CircuitBreaker
+    scope: str
+    limit: Limit | None
+
+    def hold(self, route: ResolvedRequest, request: ChatRequest) -> Reservation | None:
+        """Reserve what a request may cost, for `record`. Raises BudgetExceeded."""
+        return self.client.budget.hold(route, request, self.limit, self.scope)
 
     def cached_reply(self, route: ResolvedRequest, request: ModelRequest) -> Reply | None:
         """The cached reply to a request. Raises LoginRequired when there is neither a reply nor a login."""
@@ -61,15 +70,28 @@ class BatchRun(Struct, frozen=True, eq=False):
         return reply
 
     def record(
-        self, route: ResolvedRequest, at: float, seconds: float, outcome: str, reply: Reply | None = None
+        self,
+        route: ResolvedRequest,
+        at: float,
+        seconds: float,
+        outcome: str,
+        reply: Reply | None = None,
+        *,
+        held: Reservation | None = None,
+        error: OpenClawError | None = None,
     ) -> None:
-        """Record a request in the journal, and set the price in the usage of its reply. `at` is in Unix seconds."""
+        """Record a request in the journal, and set the price in the usage of its reply. `at` is in Unix seconds.
+
+        What it `held` of budgets is settled.
+        """
         usage = first = None
         if reply is not None:
             if reply.usage is not None:
                 reply.usage = priced(reply.usage, route)
             usage, first = reply.usage, reply.first_text
         self.client.recorder.record(SentRequest(route, at, seconds, outcome, usage, first))
+        for note in self.client.budget.release(held, route, usage, error):
+            self.notify(note)
 
     def succeeded(self, item: Item, reply: Reply) -> Finished:
         """Record the final reply of an item."""

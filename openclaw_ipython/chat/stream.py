@@ -26,6 +26,7 @@ from openclaw_ipython.errors import (
     ProtocolError,
     RateLimited,
     RequestRejected,
+    ServiceError,
     ServiceUnavailable,
     StreamBroken,
 )
@@ -219,7 +220,10 @@ async def _send(at: ChatEndpoint, sent: AdjustedRequest) -> Response | _Failure:
         except HTTPError as error:
             if not undelivered(error):
                 raise
-            return _Failure(service_error(error, at.name, at.unreachable_hint), None)
+            failure = service_error(error, at.name, at.unreachable_hint)
+            if isinstance(failure, ServiceError):
+                failure.delivered = False
+            return _Failure(failure, None)
         if response.is_success:
             return response
         try:

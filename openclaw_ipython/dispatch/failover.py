@@ -16,6 +16,7 @@ from openclaw_ipython.chat.dialects import PLAIN, Dialect
 from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.types import Answering, Notice
 from openclaw_ipython.errors import (
+    BudgetExceeded,
     LoginRequired,
     OpenClawError,
     ProtocolError,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.chat.thinking import Family
     from openclaw_ipython.chat.types import ChatEvent, ChatRequest
+    from openclaw_ipython.journal.limits import Limit
     from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.providers.spec import Price
 
@@ -58,7 +60,7 @@ class ResolvedRequest(Struct, frozen=True):
     unknown. `kind` is what the journal records: `ask`, or
     `map` for one of many. `cache_key` is the key of the answer in the response cache, empty when it is not cached; with
     `cached_reply` nothing is sent. `timeout` limits the whole answer, in seconds; None is no limit. `missing_login` is
-    the error of the requested model, where only fallbacks have a login.
+    the error of the requested model, where only fallbacks have a login. `budget` is the limit of the call.
     """
 
     ref: ModelRef
@@ -83,6 +85,7 @@ class ResolvedRequest(Struct, frozen=True):
     cached_reply: Mapping[str, Any] | None = None
     timeout: float | None = None
     missing_login: LoginRequired | None = None
+    budget: Limit | None = None
 
     def with_notes(self, notes: Sequence[str]) -> ResolvedRequest:
         """The same request; `notes` come first in the notes of every route."""
@@ -236,6 +239,8 @@ def short_reason(error: OpenClawError) -> str:
             return _("access refused")
         case RequestRejected():
             return _("no such model there")
+        case BudgetExceeded():
+            return _("over the budget")
     return _("no proper answer")
 
 

@@ -7,11 +7,11 @@ request from being answered.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.cell_errors import running_shell
 from openclaw_ipython.chat.types import Usage
 from openclaw_ipython.dispatch.send import SentRequest
 from openclaw_ipython.i18n import _
@@ -48,9 +48,7 @@ class RecordingOptions:
 
     def follow_notebook(self) -> None:
         """Take over the options of the notebook this runs in, if it has loaded the extension."""
-        ipython = sys.modules.get("IPython")
-        shell = ipython.get_ipython() if ipython is not None else None
-        options = getattr(shell, "_openclaw_ipython", None)
+        options = getattr(running_shell(), "_openclaw_ipython", None)
         if options is not None:
             self.follow(options)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.chat.types import ChatRequest, Thinking
     from openclaw_ipython.errors import OpenClawError
+    from openclaw_ipython.journal.limits import Limit
     from openclaw_ipython.models.selection import Models, Target
     from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.openclaw.store import Store
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
         cache: bool | None
         notes: Sequence[str]
         timeout: float | None
+        budget: str | Limit | None
 
     class ClientKeywords(ResolveKeywords, total=False):
         """The keywords of `Client.ask` that do not change its type."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
     from openclaw_ipython.chat.adjustments import HostMemory
     from openclaw_ipython.chat.types import Usage
+    from openclaw_ipython.dispatch.budget import Budget
+    from openclaw_ipython.journal.limits import Limit
     from openclaw_ipython.net.http import HttpClient
     from openclaw_ipython.runtime.env import Runtime
 
@@ -51,7 +53,8 @@ class Sender:
 
     `http` opens that client at the first use. `explain` may replace the last error by one that says more. `record`
     gets every attempt when it is over, however it ended; `remarks` gives the notes about a provider that has
-    answered. Both must neither raise nor block. `host_memory` is what hosts have refused so far.
+    answered. Both must neither raise nor block. `host_memory` is what hosts have refused so far. `budget` has the
+    limits that every attempt keeps to.
     """
 
     def __init__(
@@ -65,7 +68,9 @@ class Sender:
         record: Callable[[SentRequest], None],
         remarks: Callable[[str], list[str]],
         host_memory: HostMemory,
+        budget: Budget,
     ) -> None:
+        self._budget = budget
         self._accounts = accounts
         self._runtime = runtime
         self._http = http
@@ -97,7 +102,7 @@ class Sender:
         failover, received = Failover(resolved), _Received()
         while not received.complete:
             try:
-                async with aclosing(self._attempt(failover, received)) as events:
+                async with aclosing(self._attempt(failover, received, resolved.budget)) as events:
                     async for event in events:
                         yield event
             except OpenClawError as error:
@@ -111,11 +116,14 @@ class Sender:
         while self._warnings:
             yield Notice(self._warnings.pop(0))
 
-    async def _attempt(self, failover: Failover, received: _Received) -> AsyncGenerator[ChatEvent, None]:
+    async def _attempt(
+        self, failover: Failover, received: _Received, limit: Limit | None
+    ) -> AsyncGenerator[ChatEvent, None]:
         """Send by the current route; the opening events come before the first event of the answer."""
         current, monotonic = failover.current, self._runtime.monotonic
+        held = self._budget.hold(current, current.request, limit)
         at, start = self._runtime.clock(), monotonic()
-        outcome, usage, first_text = "interrupted", None, None
+        outcome, usage, first_text, failure = "interrupted", None, None, None
         try:
             answer = stream_chat(self.endpoint(current), current.request)
             if current.may_load:
@@ -139,9 +147,13 @@ class Sender:
                     yield event
             received.complete, outcome = True, "ok"
         except OpenClawError as error:
-            outcome = "ended early" if isinstance(error, StreamBroken) else type(error).__name__
+            outcome, failure = (
+                "ended early" if isinstance(error, StreamBroken) else type(error).__name__,
+                error,
+            )
             raise
         finally:
+            self._warnings += self._budget.release(held, current, usage, failure)
             self._record(SentRequest(current, at, monotonic() - start, outcome, usage, first_text))
 
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:

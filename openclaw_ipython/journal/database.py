@@ -73,15 +73,20 @@ class _Open(NamedTuple):
 
 
 class Patience:
-    """The time that operations on a file may wait for other processes: `seconds` in all, then again after RENEWAL."""
+    """The time that operations on a file may wait for other processes: `seconds` in all, then again after RENEWAL.
+
+    `pause` is the time between two attempts.
+    """
 
     def __init__(
         self,
         seconds: float = WAIT,
         monotonic: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        pause: float = _PAUSE,
     ) -> None:
         self._seconds = self._left = seconds
+        self._pause = pause
         self._monotonic = monotonic
         self._sleep = sleep
         self._last = monotonic()
@@ -94,8 +99,8 @@ class Patience:
         self._last = now
         if self._left <= 0:
             return False
-        self._sleep(_PAUSE)
-        self._left -= max(_PAUSE, self._monotonic() - now)
+        self._sleep(self._pause)
+        self._left -= max(self._pause, self._monotonic() - now)
         return True
 
     def renew(self) -> None:

@@ -69,6 +69,34 @@ MIGRATIONS: tuple[Sequence[str], ...] = (
         "ALTER TABLE usage ADD COLUMN written_tokens INTEGER",
         "ALTER TABLE usage ADD COLUMN upper_bound INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # What counts against budgets, by scope: a day, a month, or the id of a cell, call, batch or client. `unknown_…`
+        # is the most that requests with an unknown outcome may have cost.
+        """CREATE TABLE spent (
+            scope TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            currency TEXT NOT NULL,
+            at REAL NOT NULL,
+            amount REAL NOT NULL DEFAULT 0,
+            tokens INTEGER NOT NULL DEFAULT 0,
+            unknown_amount REAL NOT NULL DEFAULT 0,
+            unknown_tokens INTEGER NOT NULL DEFAULT 0,
+            PRIMARY KEY (scope, provider, currency)
+        ) WITHOUT ROWID""",
+        # One row per request under way, with the most it may cost. `scopes` are separated and enclosed by blanks.
+        # `owner` is the process that settles it, empty for a batch that any process may settle; `until` is when it
+        # stops to count as under way.
+        """CREATE TABLE reserved (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            owner TEXT NOT NULL,
+            until REAL NOT NULL,
+            scopes TEXT NOT NULL,
+            provider TEXT NOT NULL,
+            currency TEXT NOT NULL,
+            amount REAL NOT NULL,
+            tokens INTEGER NOT NULL
+        )""",
+    ),
 )
 
 

@@ -69,6 +69,11 @@ class Home(Struct, frozen=True):
         return self.own_dir / "journal.sqlite"
 
     @property
+    def budget(self) -> Path:
+        """Our limits on what requests may cost."""
+        return self.own_dir / "budget.json"
+
+    @property
     def catalogue(self) -> Path:
         """Our list of the models that services offer."""
         return self.own_dir / "catalogue.json"

@@ -14,6 +14,7 @@ from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.journal.limits import PERIODS
 from openclaw_ipython.shell.commands import history, longest, next_words
 from openclaw_ipython.shell.login.flow import METHODS
 from openclaw_ipython.shell.options import CELL, LINE
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.parser import Option, Spec
     from openclaw_ipython.shell.session import Session
 
-_FIXED = {"method": METHODS, "thinking": LEVELS, "format": FORMATS, "by": ("day", "model", "provider")}
+_FIXED = {
+    "method": METHODS, "thinking": LEVELS, "format": FORMATS, "by": ("day", "model", "provider"), "per": PERIODS,
+}  # fmt: skip
 # Kinds of values that are in the notebook: a variable; a variable or file; functions; a class or schema.
 _NOTEBOOK_KINDS = frozenset({"name", "source", "function", "schema"})
 

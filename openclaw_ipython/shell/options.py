@@ -19,6 +19,7 @@ from openclaw_ipython.shell.parser import (
     Option,
     Positional,
     Spec,
+    amount,
     cells,
     choice,
     count,
@@ -186,6 +187,12 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     timeout: Annotated[
         float | None,
         Option(("--timeout",), "give up when the answer takes longer", "SECONDS", seconds),
+    ] = None
+    budget: Annotated[
+        str | None,
+        Option(
+            ("--budget",), "the most that the cell may cost, e.g. 0.1USD or 20k (tokens)", "AMOUNT", amount
+        ),
     ] = None
     dry_run: Annotated[bool, Option(("--dry-run",), "show what would be sent, and to whom; send nothing")] = (
         False

@@ -183,6 +183,24 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
+def amount(text: str) -> str:
+    """A converter for an amount of money or tokens: `2USD`, `2 USD`, `500k`. The text is checked and stays."""
+    from openclaw_ipython.journal.limits import parse_amount  # not needed by a plain question
+
+    parse_amount(text)
+    return text
+
+
+def _goes_on(option: Option, value: str, after: str) -> bool:
+    """Whether a value goes on with the next word: `--tools a, b` and `--budget 2 USD`."""
+    if option.convert is names:
+        return bool(after) and (value.endswith(",") or after.startswith(","))
+    return (
+        option.convert is amount
+        and re.match(r"(?i)[\d.,_]+ (usd|cny|tokens)(\s|$)", f"{value} {after}") is not None
+    )
+
+
 class Word(str):
     """A word without its quotes; `typed` still has them."""
 
@@ -278,9 +296,7 @@ def parse_prompt(line: str, spec: Spec) -> tuple[Mapping[str, Any], str]:
         if option.metavar and "=" not in word and after:
             value, after = _first_word(after)
             following = [value]
-            while (
-                option.convert is names and (following[-1].endswith(",") or after.startswith(",")) and after
-            ):
+            while _goes_on(option, following[-1], after):
                 value, after = _first_word(after)
                 following.append(value)
         _take_option(word, following, spec, given)
@@ -309,8 +325,8 @@ def _take_option(word: str, rest: list[str], spec: Spec, given: dict[str, Any]) 
         if not rest:
             raise UsageError(_("{name} needs {wanted}", name=name, wanted=option.metavar), hint=spec.hint)
         value = rest.pop(0)
-        while option.convert is names and rest and (value.endswith(",") or rest[0].startswith(",")):
-            value += rest.pop(0)  # `--tools a, b`
+        while rest and _goes_on(option, value, rest[0]):
+            value += rest.pop(0)
     try:
         converted = option.convert(value)
     except ValueError as error:

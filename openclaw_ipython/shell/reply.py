@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.types import Notice, Reply
+from openclaw_ipython.dispatch.budget import current_cell, limit_for
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.inputs import preferred_model
@@ -57,6 +58,7 @@ def prepare_request(
             extra={**dict(options.param), **(fields or {})},
             notes=prompt.notes,
             timeout=options.timeout,
+            budget=limit_for(options.budget, "cell", current_cell()),
             answer_schema=answer_schema,
             cache=False if options.no_cache else options.cache or None,
         )

@@ -24,7 +24,7 @@ _GROUPS = (
     (N_("Ask"), ("repair",)),
     (N_("Sign in"), ("account",)),
     (N_("Models"), ("models",)),
-    (N_("Conversations, cache and usage"), ("history", "usage")),
+    (N_("Conversations, cache and usage"), ("history", "usage", "money")),
     (N_("Tools of other programs"), ("mcp_servers",)),
     (N_("Settings"), ("home",)),
 )

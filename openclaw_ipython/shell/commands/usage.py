@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
+from openclaw_ipython.dispatch.budget import NEAR
 from openclaw_ipython.dispatch.recorder import DAY, period_text
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.journal.limits import amount_text
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.parser import Option, choice, count
 from openclaw_ipython.shell.render.status import duration, money
 from openclaw_ipython.shell.views import TableView, View, as_json
 
 if TYPE_CHECKING:
+    from openclaw_ipython.journal.limits import Limit
+    from openclaw_ipython.journal.spending import Used
     from openclaw_ipython.journal.usage import GroupBy, UsageSum
     from openclaw_ipython.providers.spec import Quota
     from openclaw_ipython.shell.session import Session
@@ -39,13 +43,14 @@ class UsageLimit(Struct, frozen=True):
 
 
 class UsageSummary(Struct, frozen=True):
-    """The usage of the last `days`: `rows` grouped by `by`, their `total`, and the known `limits`."""
+    """The usage of the last `days`: `rows` grouped by `by`, their `total`, the known `limits` and the `budgets`."""
 
     days: int
     by: GroupBy
     rows: Sequence[UsageSum]
     total: UsageSum
     limits: Sequence[UsageLimit]
+    budgets: Sequence[tuple[Limit, Used]]
 
 
 @command(
@@ -75,7 +80,8 @@ def gather(session: Session, days: int, by: GroupBy) -> UsageSummary:
         for provider in providers
         for quota in recorder.quotas(provider)
     ]
-    return UsageSummary(days, by, log.sums(by, since), log.total(since), limits)
+    budgets = [(one, used) for one, used in session.client.budget.used() if one.per in ("day", "month")]
+    return UsageSummary(days, by, log.sums(by, since), log.total(since), limits, budgets)
 
 
 def midnight(now: float, days: int = 0) -> float:
@@ -116,9 +122,19 @@ def as_table(usage: UsageSummary) -> View:
     for limit in usage.limits:
         name = _("limit of {provider}, {span}", provider=limit.provider, span=period_text(limit.seconds))
         rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 9])
+    rows += [
+        [_("budget of {limit}", limit=limit), used_text(limit, used), *[""] * 9]
+        for limit, used in usage.budgets
+    ]
     columns = enumerate(zip(headings, *rows, strict=True))
     first, *others = zip(*(c for at, c in columns if at < 2 or any(c[1:])), strict=True)
     return TableView(first, others, _("nothing was asked in the last {days} days", days=usage.days))
+
+
+def used_text(limit: Limit, used: Used) -> str:
+    """`0.31 USD (16%)`: what counts against a limit, without what is under way."""
+    total = used.settled + used.unknown
+    return f"{amount_text(total, limit.unit)} ({total / limit.amount:.0%})"
 
 
 def as_data(usage: UsageSummary) -> dict[str, Any]:
@@ -129,6 +145,7 @@ def as_data(usage: UsageSummary) -> dict[str, Any]:
         "rows": [one._asdict() for one in usage.rows],
         "total": {key: value for key, value in usage.total._asdict().items() if key != "name"},
         "limits": [asdict(limit) for limit in usage.limits],
+        "budgets": [asdict(limit) | used._asdict() for limit, used in usage.budgets],
     }
 
 
@@ -215,8 +232,14 @@ def plotted(session: Session, usage: UsageSummary) -> View:
     ]  # days before the first request are left out
     file = io.BytesIO()
     with rc_context(_STYLE):
-        figure = Figure(figsize=(9, 5.5), layout="constrained")
-        above, below = figure.subplots(2, 1, sharex=True)
+        figure = Figure(figsize=(9, 5.5 + 0.4 * len(usage.budgets)), layout="constrained")
+        above, below, *last = figure.subplots(
+            2 + bool(usage.budgets),
+            1,
+            height_ratios=[3, 3, *[0.5 * len(usage.budgets)] * bool(usage.budgets)],
+        )
+        below.sharex(above)
+        above.tick_params(labelbottom=False)
         _bars(above, days, daily, lambda one: one.requests)
         _bars(below, days, daily, lambda one: one.input_tokens + one.output_tokens)
         _lines(above, usage.limits)
@@ -224,6 +247,8 @@ def plotted(session: Session, usage: UsageSummary) -> View:
         below.set_ylabel(_("tokens"))
         known = above.get_legend_handles_labels()
         figure.legend(*known, loc="outside lower center", ncols=2, fontsize="small", frameon=False)
+        for axes in last:
+            _budgets(axes, usage.budgets)
         step = -(-len(days) // 10)
         below.set_xticks(range(0, len(days), step), [day[5:] for day in days[::step]])
         below.set_xlim(-0.6, len(days) - 0.4)
@@ -251,6 +276,17 @@ def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
             axes.axhline(requests, color="firebrick", linestyle="--", linewidth=1, label=name)
         else:
             axes.plot([], [], " ", label=name)
+
+
+def _budgets(axes: Any, budgets: Sequence[tuple[Limit, Used]]) -> None:
+    """Draw what is used of each limit as a bar, in red where the limit is near."""
+    for limit, used in reversed(budgets):
+        share = min(1.0, (used.settled + used.unknown) / limit.amount)
+        label = f"{limit}: {used_text(limit, used)}"
+        axes.barh(label, share, color="firebrick" if share >= NEAR else "seagreen")
+    axes.set_xlim(0, 1)
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
 
 
 def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, UsageSum]], height: Any) -> None:
