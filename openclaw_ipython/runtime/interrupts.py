@@ -34,7 +34,7 @@ def held(longest: float = LONGEST) -> Iterator[None]:
 
     def again() -> None:
         if over.acquire(blocking=False):
-            _interrupt()
+            interrupt_main()
 
     def note(number: int, frame: Any) -> None:
         came.append((number, frame))
@@ -54,8 +54,8 @@ def held(longest: float = LONGEST) -> Iterator[None]:
             previous(*came[0])
 
 
-def _interrupt() -> None:
-    """Raise the interrupt again: wakes the main thread also from a call that waits, where that is possible."""
+def interrupt_main() -> None:
+    """Interrupt the main thread, from any thread; where that is possible also in a call that waits."""
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
     else:

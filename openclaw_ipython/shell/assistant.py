@@ -6,23 +6,20 @@ a cell, and gives text and figures to the model.
 
 from __future__ import annotations
 
-import base64
-import io
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.context.blocks import as_data
 from openclaw_ipython.context.value_text import traceback_text, value_text
-from openclaw_ipython.errors import UsageError
-from openclaw_ipython.shell.display_capture import IMAGE_TYPES
 from openclaw_ipython.shell.notebook import final_text
 from openclaw_ipython.shell.notebook_tools import LIMIT, NotebookTools
+from openclaw_ipython.shell.output_capture import captured, encoded
 from openclaw_ipython.structured.loop import CallOutcome
 from openclaw_ipython.structured.tools import cap
 
 if TYPE_CHECKING:
+    import io
+
     from openclaw_ipython.shell.session import Session
 
 MAX_ROUNDS = 16
@@ -62,13 +59,13 @@ class Assistant:
         transformed = shell.transform_cell(code)
         if shell.should_run_async(code, transformed_cell=transformed):
             return self._run_async(code, transformed)
-        with _captured(shell) as (text, figures):
+        with captured(shell, shown=True) as (text, figures):
             result = shell.run_cell(code)
         return self._outcome(result, text, figures)
 
     async def _run_async(self, code: str, transformed: str) -> CallOutcome:
         shell = self._session.shell
-        with _captured(shell) as (text, figures):
+        with captured(shell, shown=True) as (text, figures):
             result = await shell.run_cell_async(code, transformed_cell=transformed)
         return self._outcome(result, text, figures)
 
@@ -82,63 +79,8 @@ class Assistant:
             parts.append(f"Result ({found.kind}):\n{found.text}")
         if error is not None:
             parts.append(traceback_text(error))
-        images = _encoded(figures[:MAX_FIGURES]) if self._reads_figures else ()
+        images = encoded(figures[:MAX_FIGURES]) if self._reads_figures else ()
         if len(figures) > len(images):
             parts.append(f"({len(figures) - len(images)} more figures, which you cannot see)")
         shown = cap("\n".join(part for part in parts if part), LIMIT)
         return CallOutcome(as_data(shown or "(no output)"), failed=error is not None, images=images)
-
-
-def _encoded(figures: Sequence[bytes]) -> tuple[str, ...]:
-    """The figures as they are sent: scaled, and without what the file says about itself. None where one cannot be."""
-    from openclaw_ipython.context.image_encoding import STANDARD
-    from openclaw_ipython.context.images import images_of
-
-    try:
-        return tuple(image.url for image in images_of(figures, STANDARD))
-    except UsageError:
-        return ()
-
-
-class _Tee(io.TextIOBase):
-    """Writes to `stream`, and the first characters to `copy` too."""
-
-    def __init__(self, stream: TextIO, copy: io.StringIO) -> None:
-        self._stream = stream
-        self._copy = copy
-
-    def write(self, text: str) -> int:
-        if self._copy.tell() < 2 * LIMIT:
-            self._copy.write(text)
-        return self._stream.write(text)
-
-    def flush(self) -> None:
-        self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-@contextmanager
-def _captured(shell: Any) -> Iterator[tuple[io.StringIO, list[bytes]]]:
-    """Copy what is printed, and the text and images that are displayed; all of it is shown as ever."""
-    text, images = io.StringIO(), list[bytes]()
-
-    def copy(message: Any) -> Any:
-        data = (message.get("content") or {}).get("data") or {}
-        kind = next((kind for kind in IMAGE_TYPES if isinstance(data.get(kind), str)), None)
-        if message.get("msg_type") == "display_data":
-            text.write(f"{data.get('text/plain', '')}\n"[:LIMIT])
-            if kind is not None:
-                images.append(base64.b64decode(data[kind]))
-        return message
-
-    hooks = shell.display_pub if hasattr(shell.display_pub, "register_hook") else None
-    if hooks is not None:
-        hooks.register_hook(copy)
-    try:
-        with redirect_stdout(_Tee(sys.stdout, text)), redirect_stderr(_Tee(sys.stderr, text)):
-            yield text, images
-    finally:
-        if hooks is not None:
-            hooks.unregister_hook(copy)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.codecheck.finding import CodeCheck
     from openclaw_ipython.context.names import CellFailure
     from openclaw_ipython.shell.login.state import PendingSignIn
+    from openclaw_ipython.shell.mcp_serving import Serving
     from openclaw_ipython.shell.notebook import NotebookView
     from openclaw_ipython.shell.recent_questions import RecentQuestions
     from openclaw_ipython.shell.render.code_cells import NextCells
@@ -36,6 +37,8 @@ class Session:
         self.sign_in: PendingSignIn | None = None
         self.failure: CellFailure | None = None
         """The failure that `%openclaw fix` or `explain` was last about."""
+        self.serving: Serving | None = None
+        """What `%openclaw mcp serve` started."""
         self._next_cells: NextCells | None = None
         self._recent_questions: RecentQuestions | None = None
         self._client: Client | None = None
@@ -109,6 +112,8 @@ class Session:
             self.sign_in.cancel()
         if (servers := sys.modules.get("openclaw_ipython.mcp.connection")) is not None:
             servers.CONNECTIONS.close()
+        if self.serving is not None:
+            self.serving.stop()
         client, self._client = self._client, None
         if client is not None and self._pid == os.getpid():
             try:

@@ -121,7 +121,7 @@ class CellRounds:
             self.looking = NotebookTools(session.notebook).functions()
         servers = [name for name in options.tools or () if name.startswith("mcp:")]
         own = {
-            name: _function_named(session.notebook, name)
+            name: value_named(session.notebook, "--tools", name, callable)
             for name in options.tools or ()
             if name not in (NOTEBOOK, *servers)
         }
@@ -218,14 +218,14 @@ def schema_named(notebook: Notebook, text: str) -> Any:
         raise _unknown(notebook, "--schema", str(error.args[0]), is_schema) from None
 
 
-def _function_named(notebook: Notebook, name: str) -> Any:
-    """The function that a name after `--tools` stands for. Raises UsageError."""
+def value_named(notebook: Notebook, option: str, name: str, fits: Callable[[Any], bool]) -> Any:
+    """The value that a name after `option` stands for. Raises UsageError; it suggests names whose values fit."""
     try:
         return look_up(name, notebook, modules=True)
     except BrokenReference as error:
-        raise _broken("--tools", name, error) from None
+        raise _broken(option, name, error) from None
     except KeyError:
-        raise _unknown(notebook, "--tools", name, callable) from None
+        raise _unknown(notebook, option, name, fits) from None
 
 
 def _broken(option: str, path: str, error: BrokenReference) -> UsageError:

@@ -13,17 +13,17 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import aclosing, closing
 from typing import Any, Self
 
 from openclaw_ipython.chat.collect import Collector
-from openclaw_ipython.chat.types import Answered, ChatEvent, Reply, ServiceNotice, ToolResult
+from openclaw_ipython.chat.types import Answered, ChatEvent, Reply, ServiceNotice, ToolCall, ToolResult
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.structured.loop import CallOutcome, ModelRequest, PlannedCall, Step, ToolLoop, ToolRun
 from openclaw_ipython.structured.text_calls import unread_call
-from openclaw_ipython.structured.tools import error_text, pictures_of, result_text
+from openclaw_ipython.structured.tools import BadArguments, Tool, error_text, pictures_of, result_text
 
 _TICK_SECONDS = 0.05
 _CLEANUP_SECONDS = 1.0  # for a cancelled coroutine
@@ -170,6 +170,16 @@ def _call(function: Callable[..., Any], planned: PlannedCall) -> Any:
         return function(*planned.args, **planned.kwargs)
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         return CallOutcome(error_text(error), failed=True)
+
+
+def start_call(tool: Tool, arguments: str) -> CallOutcome | Coroutine[Any, Any, CallOutcome]:
+    """Call a function on this thread: its outcome, or if it gives an awaitable the coroutine of the outcome."""
+    try:
+        args, kwargs = tool.arguments(arguments)
+    except BadArguments as error:
+        return CallOutcome(str(error), failed=True)
+    value = _call(tool.function, PlannedCall(ToolCall("", tool.name, arguments), tool, args, kwargs))
+    return _outcome(value) if inspect.isawaitable(value) else _as_outcome(value)
 
 
 def _as_outcome(value: Any) -> CallOutcome:

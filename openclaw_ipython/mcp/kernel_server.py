@@ -1,0 +1,280 @@
+"""The server of a kernel: variables and functions offered to agents of this computer, by the SDK's low-level server.
+
+It listens on loopback and answers requests with its token. It runs on the event loop of the network; the calls run on
+the main thread of the kernel (`kernel_calls`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import itertools
+import json
+import logging
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import mcp_types as types
+import uvicorn
+from mcp.server import Server
+from mcp.server.transport_security import TransportSecuritySettings
+from msgspec import Struct
+
+from openclaw_ipython._version import __version__
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.mcp.kernel_calls import KernelCall
+from openclaw_ipython.sanitize.secrets import Secret, redact
+from openclaw_ipython.sanitize.text import safe_text
+from openclaw_ipython.structured.loop import CallOutcome
+from openclaw_ipython.structured.runner import start_call
+from openclaw_ipython.structured.tools import cap
+
+if TYPE_CHECKING:
+    from openclaw_ipython.mcp.kernel_calls import Captured, KernelThread, PromptThread
+    from openclaw_ipython.runtime.env import Runtime
+    from openclaw_ipython.runtime.event_loop import LoopThread
+    from openclaw_ipython.structured.tools import Tool
+
+BODY_LIMIT = 1 << 20
+"""Bytes of a request."""
+
+MOST_CALLS = 200
+"""Calls that wait at the same time, and that the log has."""
+
+_FIRST, _EVERY = 0.3, 10.0  # seconds after which a client that takes progress is told what it waits for
+_LONGEST = 540.0  # seconds until it gets an answer
+_SHOWN_ARGUMENTS = 1_000
+_GONE = (
+    "openclaw_ipython.gone"  # in the scope of a request: a future that is done when its connection is closed
+)
+
+AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+for _name in ("mcp", "uvicorn", "sse_starlette"):  # or their warnings are printed into the cell that runs
+    logging.getLogger(_name).addHandler(logging.NullHandler())
+
+
+class Offered(Struct, frozen=True):
+    """A variable (`reads`) or a function, offered as `name`. `tool` gives it as it is now, or raises UsageError."""
+
+    name: str
+    tool: Callable[[], Tool]
+    reads: bool
+
+
+class LoggedCall(Struct, eq=False):
+    """A call in the log; `end` is empty while it lasts. `question` is answered where the person is asked about it.
+
+    `size` counts the characters of the result; `seconds` include waiting.
+    """
+
+    time: float
+    client: str
+    name: str
+    arguments: str
+    end: str = ""
+    size: int = 0
+    seconds: float = 0.0
+    question: Future[bool] | None = None
+
+
+class _TooLong(Exception):
+    """The wait is over; `str()` is for the client."""
+
+
+class KernelServer:
+    """Serves `offered`; functions that are not in `allowed` are asked about. All of it may change while it runs.
+
+    `changed` is called, on any thread, when the log or the questions have changed. A client that takes no progress is
+    told to call again after `untold` seconds, before the 60 that clients usually wait are over.
+    """
+
+    def __init__(
+        self,
+        thread: KernelThread | PromptThread,
+        captured: Captured,
+        runtime: Runtime,
+        changed: Callable[[], None],
+        untold: float = 45.0,
+    ) -> None:
+        self.offered: Sequence[Offered] = ()
+        self.allowed: set[str] = set()
+        self.call_seconds = 60.0
+        self.log: deque[LoggedCall] = deque(maxlen=MOST_CALLS)
+        self.token = Secret(base64.urlsafe_b64encode(runtime.random_bytes(32)).decode())
+        self.port = 0
+        self._thread = thread
+        self._captured = captured
+        self._runtime = runtime
+        self._changed = changed
+        self._untold = untold
+        self._calls: set[KernelCall] = set()
+        self._left: dict[tuple[str, str], Future[bool]] = {}
+
+    @property
+    def url(self) -> str:
+        """The address, for agents."""
+        return f"http://127.0.0.1:{self.port}/mcp"
+
+    def asked(self) -> Mapping[Future[bool], LoggedCall]:
+        """The open questions, each with its call."""
+        return {one.question: one for one in list(self.log) if one.question and not one.question.done()}
+
+    def start(self, loop_thread: LoopThread) -> None:
+        """Listen on a free port. Raises OSError."""
+        # asyncio sends without delay only where the protocol is named: 40 ms an answer.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        server: Server[Any] = Server(
+            "notebook", version=__version__, on_list_tools=self._list_tools, on_call_tool=self._call_tool
+        )
+        hosts = [f"127.0.0.1:{self.port}", f"localhost:{self.port}"]  # and no Origin: no web page
+        app = server.streamable_http_app(
+            max_request_body_size=BODY_LIMIT,
+            max_sessions=MOST_CALLS,
+            transport_security=TransportSecuritySettings(allowed_hosts=hosts),
+        )
+        config = uvicorn.Config(
+            _with_token(app, self.token), http="h11", ws="none", log_config=None, access_log=False
+        )
+        config.timeout_graceful_shutdown = 1
+        self._web = uvicorn.Server(config)
+        self._ended = loop_thread.submit(self._web.serve([listener]))
+
+    def stop(self) -> None:
+        """Drop the calls that wait, end the one that runs, and close the connections."""
+        for call in list(self._calls):
+            call.stop("The notebook stopped serving.")
+        self._web.should_exit = True
+        with suppress(Exception):
+            self._ended.result(3)
+
+    async def _list_tools(self, context: Any, params: object) -> types.ListToolsResult:
+        tools = []
+        for one in self.offered:
+            with suppress(UsageError):
+                function = one.tool().spec["function"]
+                tool = types.Tool(
+                    name=one.name,
+                    description=function.get("description"),
+                    input_schema=function["parameters"],
+                    annotations=types.ToolAnnotations(read_only_hint=True) if one.reads else None,
+                )
+                tools.append(tool)
+        return types.ListToolsResult(tools=tools)
+
+    async def _call_tool(self, context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
+        client = context.session.client_params
+        arguments = json.dumps(params.arguments or {}, ensure_ascii=False, sort_keys=True)
+        entry = LoggedCall(
+            self._runtime.clock(),
+            safe_text(client.client_info.name)[:60] if client is not None else "",
+            safe_text(params.name)[:100],
+            cap(redact(safe_text(arguments)), _SHOWN_ARGUMENTS),
+        )
+        began = self._runtime.monotonic()
+        self.log.append(entry)
+        self._changed()
+        outcome, end = CallOutcome("The notebook could not make this call.", failed=True), "given up"
+        try:
+            outcome = await self._outcome(context, params.name, arguments, entry)
+            end = "failed" if outcome.failed else "done"
+        except _TooLong as error:
+            outcome, end = CallOutcome(str(error), failed=True), "told to call again"
+        except Exception:  # its text may be anything, and an older client would be sent it
+            end = "failed"
+        finally:
+            entry.end, entry.size = end, len(outcome.text)
+            entry.seconds = self._runtime.monotonic() - began
+            self._changed()
+        content: list[Any] = [types.TextContent(type="text", text=outcome.text)]
+        for url in outcome.images:
+            kind, _base64, data = url.removeprefix("data:").partition(";base64,")
+            content.append(types.ImageContent(type="image", data=data, mime_type=kind))
+        return types.CallToolResult(content=content, is_error=outcome.failed)
+
+    async def _outcome(self, context: Any, name: str, arguments: str, entry: LoggedCall) -> CallOutcome:
+        offered = next((one for one in self.offered if one.name == name), None)
+        if offered is None:
+            return CallOutcome("The notebook does not offer this.", failed=True)
+        if len(self._calls) + len(self.asked()) >= MOST_CALLS:
+            return CallOutcome("Too many calls are waiting.", failed=True)
+        if not (offered.reads or name in self.allowed or await self._ask(context, (name, arguments), entry)):
+            return CallOutcome("The person did not allow this call.", failed=True)
+        call = KernelCall(lambda: start_call(offered.tool(), arguments), self.call_seconds, self._captured)
+        self._calls.add(call)
+        try:
+            self._thread.put(call)
+            await self._until(context, call.done, "The kernel is running a cell; the call comes after it.")
+            return call.done.result()
+        finally:
+            self._calls.discard(call)
+            if not call.done.done():
+                call.stop("The caller gave up.")
+
+    async def _ask(self, context: Any, key: tuple[str, str], entry: LoggedCall) -> bool:
+        """Ask the person. A question whose caller was told to call again is answered to its next call."""
+        entry.question = question = self._left.pop(key, None) or Future()
+        self._changed()
+        try:
+            await self._until(context, question, "The person is asked in the notebook whether this may run.")
+            return question.result()
+        except _TooLong:
+            self._left[key] = question
+            raise
+        except asyncio.CancelledError:
+            question.cancel()
+            raise
+
+    async def _until(self, context: Any, done: Future[Any], waiting: str) -> None:
+        """Wait for `done`, and tell the client. Raises _TooLong, and CancelledError where the client is gone."""
+        began = self._runtime.monotonic()
+        told = (context.meta or {}).get("progress_token") is not None
+        ended, gone = asyncio.wrap_future(done), context.request.scope[_GONE]
+        for count in itertools.count(1):
+            pause = min(self._untold, _FIRST if count == 1 else _EVERY)
+            await asyncio.wait({ended, gone}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
+            if ended.done():
+                return
+            if gone.done():
+                raise asyncio.CancelledError
+            running = done.running()
+            if self._runtime.monotonic() - began > (_LONGEST if told or running else self._untold):
+                raise _TooLong(
+                    "The call does not end." if running else f"{waiting} Nothing has run: call again later."
+                )
+            await context.session.report_progress(
+                count, message="The call is running." if running else waiting
+            )
+
+
+def _with_token(app: AsgiApp, token: Secret) -> AsgiApp:
+    """`app` for requests with the token; any other gets 401, whatever it asks for."""
+    expected = f"Bearer {token.reveal()}".encode()
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await app(scope, receive, send)
+            return
+        if not hmac.compare_digest(dict(scope["headers"]).get(b"authorization", b""), expected):
+            headers = [(b"www-authenticate", b"Bearer"), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 401, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        gone = asyncio.get_running_loop().create_future()
+
+        async def watched() -> Any:
+            message = await receive()
+            if message["type"] == "http.disconnect" and not gone.done():
+                gone.set_result(None)
+            return message
+
+        await app({**scope, _GONE: gone}, watched, send)
+
+    return guarded
