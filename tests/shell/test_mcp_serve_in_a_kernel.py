@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from mcp_clients import ERAS, mcp_client, text_of, until
+from mcp_clients import ERAS, Served, text_of, until
 
 pytestmark = pytest.mark.kernel
 
@@ -49,28 +49,6 @@ def drawn():
     import matplotlib.pyplot as plt
     plt.plot([1, 2])
 """
-
-
-class Served:
-    """A notebook that serves, and calls of its tools."""
-
-    def __init__(self, notebook, line: str) -> None:
-        self.notebook = notebook
-        self.cell = notebook.run(f"%openclaw mcp serve {line}")
-        assert not self.cell.ename, self.cell.traceback
-        (self.token_file,) = (notebook.state / "ipython" / "mcp").iterdir()
-        self.token = self.token_file.read_text()
-        self.url = f"http://127.0.0.1:{self.token_file.stem}/mcp"
-
-    def client(self, mode="auto"):
-        return mcp_client(self.url, self.token, mode)
-
-    async def called(self, name, mode="auto", **arguments):
-        async with self.client(mode) as client:
-            return await client.call_tool(name, arguments)
-
-    def call(self, name, mode="auto", **arguments):
-        return asyncio.run(self.called(name, mode, **arguments))
 
 
 @pytest.fixture

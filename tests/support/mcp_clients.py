@@ -1,4 +1,4 @@
-"""The SDK's own client, for a server that listens on this computer."""
+"""The SDK's own client, for a server on this computer, and a kernel that serves."""
 
 from __future__ import annotations
 
@@ -32,3 +32,25 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait for what another thread or process does."""
     while not condition():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
+
+
+class Served:
+    """A notebook that serves, and calls of its tools."""
+
+    def __init__(self, notebook, line: str) -> None:
+        self.notebook = notebook
+        self.cell = notebook.run(f"%openclaw mcp serve {line}")
+        assert not self.cell.ename, self.cell.traceback
+        (self.token_file,) = (notebook.state / "ipython" / "mcp").iterdir()
+        self.token = self.token_file.read_text()
+        self.url = f"http://127.0.0.1:{self.token_file.stem}/mcp"
+
+    def client(self, mode="auto"):
+        return mcp_client(self.url, self.token, mode)
+
+    async def called(self, name, mode="auto", **arguments):
+        async with self.client(mode) as client:
+            return await client.call_tool(name, arguments)
+
+    def call(self, name, mode="auto", **arguments):
+        return asyncio.run(self.called(name, mode, **arguments))
