@@ -29,6 +29,10 @@ class Checkpoint:
         self._job = job
         self._done = job.results() if job is not None else {}
 
+    def has(self, item: Item) -> bool:
+        """Whether an earlier run finished the item."""
+        return item.key in self._done
+
     def load(self, item: Item) -> ItemResult | None:
         """The result of an item that an earlier run finished."""
         reply = reply_from_json(self._done.pop(item.key, None))

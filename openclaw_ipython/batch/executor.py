@@ -22,6 +22,7 @@ from msgspec.structs import replace
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
+from openclaw_ipython.chat.adapt import has_cache_marks
 from openclaw_ipython.errors import (
     BudgetExceeded,
     LoginRequired,
@@ -89,7 +90,7 @@ class ExecutorRunner:
         self._returned: SimpleQueue[Future[Any]] = SimpleQueue()
         self._finished: list[Finished] = []
         self._rows_exhausted = False
-        self._any_returned = False
+        self._any_returned = self._writing_cache = False
         self._refused_logins: set[Secret] = set()
         self._over_budget: BudgetExceeded | None = None
         self._refusals_in_a_row = 0  # logins in a row that were refused before any answer
@@ -101,7 +102,10 @@ class ExecutorRunner:
         """
         try:
             while True:
-                while len(self._in_flight) < self._workers and self._over_budget is None:
+                while (
+                    len(self._in_flight) < (1 if self._writing_cache else self._workers)
+                    and self._over_budget is None
+                ):
                     items = self._next_chunk()
                     if not items or not self._submit(items):
                         break
@@ -148,6 +152,10 @@ class ExecutorRunner:
                 self._finished.append((known, row.item))
             elif not self._finished_from_cache(item):
                 items.append(item)
+                if not self._any_returned and has_cache_marks(
+                    self._route.chat_request(item.request).messages
+                ):
+                    break  # alone, so that the prompt cache is written once
         return items
 
     def _finished_from_cache(self, item: Item) -> bool:
@@ -171,6 +179,7 @@ class ExecutorRunner:
             items = items[: len(held)]
         if not items:
             return False
+        self._writing_cache = not self._any_returned and has_cache_marks(requests[0].messages)
         memory = self._client.endpoint(route).host_memory
         chunk = Chunk(
             id=uuid4().hex,
@@ -186,7 +195,7 @@ class ExecutorRunner:
             delay=max(0.0, self._free_at.popleft() - time.monotonic()) if self._free_at else 0.0,
             adjustments=tuple(memory.known(route.url, route.ref.model)),
         )
-        sent = _SentChunk(route, login, items, time.time(), held)
+        sent = _SentChunk(route, login, items, time.time(), held, requests[0])
         try:
             future = self._executor.submit(run_chunk, chunk)
         except Exception as error:  # executors raise exceptions of their own when they accept no more work
@@ -223,7 +232,7 @@ class ExecutorRunner:
         except Exception as error:  # each library has an exception of its own for a lost worker
             self._worker_failed(sent, error)
             return
-        self._any_returned = True
+        self._any_returned, self._writing_cache = True, False
         self._window = returned.window
         self._free_at.append(time.monotonic() + returned.next_delay)
         memory = self._client.endpoint(sent.route).host_memory
@@ -254,7 +263,8 @@ class ExecutorRunner:
                 self._failed(item.row, refusal)
 
     def _answered(self, item: Item, reply: Reply, sent: _SentChunk, held: Reservation | None) -> None:
-        self._batch.record(sent.route, sent.at, reply.seconds, "ok", reply, held=held)
+        route = replace(sent.route, request=sent.first)
+        self._batch.record(route, sent.at, reply.seconds, "ok", reply, held=held)
         if not self._route.success_recorded and self._route.current is sent.route:
             self._loop_thread.run(self._route.record_success())
         self._refusals_in_a_row = 0
@@ -317,13 +327,14 @@ class ExecutorRunner:
 
 
 class _SentChunk(Struct, frozen=True, eq=False):
-    """A chunk in flight; `at` is when it was sent, in Unix seconds."""
+    """A chunk in flight; `at` is when it was sent, in Unix seconds, `first` its first request."""
 
     route: ResolvedRequest
     login: Secret
     items: list[Item]
     at: float
     held: list[Reservation | None]
+    first: ChatRequest
 
 
 def _without_origin(request: ChatRequest) -> ChatRequest:

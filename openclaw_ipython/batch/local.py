@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import Throttle, affects_every_item, send_request
 from openclaw_ipython.batch.run import ActiveRoute
+from openclaw_ipython.chat.adapt import has_cache_marks
 from openclaw_ipython.errors import BudgetExceeded, OpenClawError
 
 if TYPE_CHECKING:
@@ -58,6 +60,8 @@ class LocalRunner:
         self._exhausted = False
         self._waiting_for_budget = asyncio.Lock()
         self._over_budget: BudgetExceeded | None = None
+        self._writing_cache = asyncio.Lock()
+        self._cache_used = float("-inf")  # monotonic; the last use of the shared prefix in the prompt cache
 
     async def results(self) -> AsyncGenerator[Finished, None]:
         """Every item as it finishes. Raises the error that ends the batch."""
@@ -141,6 +145,7 @@ class LocalRunner:
 
     async def _send_by(self, route: ResolvedRequest, request: ModelRequest) -> Reply:
         made, held = self._route.chat_request(request), None
+        sent = replace(route, request=made)
 
         async def before() -> None:
             nonlocal held
@@ -149,17 +154,18 @@ class LocalRunner:
         def record(outcome: str, began: float, reply: Reply | None, error: OpenClawError | None) -> None:
             seconds = self._runtime.monotonic() - began
             at = self._runtime.clock() - seconds
-            self._batch.record(route, at, seconds, outcome, reply, held=held, error=error)
+            self._batch.record(sent, at, seconds, outcome, reply, held=held, error=error)
 
-        return await send_request(
-            self._endpoint,
-            made,
-            self._throttle,
-            str(route.ref),
-            before=before,
-            on_end=record,
-            notify=self._batch.notify,
-        )
+        async with self._cache_turn(sent):
+            return await send_request(
+                self._endpoint,
+                made,
+                self._throttle,
+                str(route.ref),
+                before=before,
+                on_end=record,
+                notify=self._batch.notify,
+            )
 
     async def _hold(self, route: ResolvedRequest, request: ChatRequest) -> Reservation | None:
         """Reserve what a request may cost; waits while requests under way hold what it needs. Raises BudgetExceeded."""
@@ -177,6 +183,23 @@ class LocalRunner:
                     if not error.under_way:
                         raise
 
+    @asynccontextmanager
+    async def _cache_turn(self, sent: ResolvedRequest) -> AsyncGenerator[None, None]:
+        """Entered when `sent` may be sent: alone while its marked prefix is not cached, so that it is written once."""
+        if not has_cache_marks(sent.request.messages):
+            yield
+            return
+        monotonic, lifetime = self._runtime.monotonic, sent.dialect.cache.lifetime
+        if monotonic() - self._cache_used >= lifetime:
+            async with self._writing_cache:
+                if monotonic() - self._cache_used >= lifetime:
+                    yield
+                    self._cache_used = monotonic()
+                    return
+        began = monotonic()
+        yield
+        self._cache_used = max(self._cache_used, began)
+
     async def _change_route(self, refused: ResolvedRequest, error: OpenClawError) -> bool:
         """Change to the next route; False when there is none. All tasks call it, the first one makes the change."""
         async with self._changing_route:
@@ -185,6 +208,7 @@ class LocalRunner:
             self._exhausted = self._exhausted or not await self._route.change(error)
             if not self._exhausted:
                 self._endpoint = self._open(self._route.current)
+                self._cache_used = float("-inf")
             return not self._exhausted
 
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
+from openclaw_ipython.batch.estimate import NO_ROWS, BatchEstimate, estimate
 from openclaw_ipython.batch.local import CallerExit, LocalRunner
 from openclaw_ipython.batch.plan import Item, Plan
 from openclaw_ipython.batch.progress import progress_for, say
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.journal.limits import Limit
-    from openclaw_ipython.structured.loop import ModelRequest
 
     class MapKeywords(TypedDict, total=False):
         """The keywords of `oc.map` that do not change its type."""
@@ -79,7 +79,12 @@ def map_items(
 ) -> Results: ...
 @overload
 def map_items(
-    items: Iterable[Any], prompt: str = ..., *, table: bool | None = None, **options: Unpack[MapKeywords]
+    items: Iterable[Any],
+    prompt: str = ...,
+    *,
+    table: bool | None = None,
+    dry_run: bool = False,
+    **options: Unpack[MapKeywords],
 ) -> Any: ...
 @brief_in_cells
 def map_items(
@@ -106,6 +111,7 @@ def map_items(
     table: bool | None = None,
     client: Client | None = None,
     budget: str | None = None,
+    dry_run: bool = False,
 ) -> Any:
     """Ask the same about every item, many at a time, and return a table.
 
@@ -134,6 +140,10 @@ def map_items(
     `executor` is any `concurrent.futures.Executor`: its `workers` (by default all of them) send the requests, each with
     a share of the limits. The token travels to them in memory only.
 
+    With `dry_run` nothing is sent: the result is a BatchEstimate of rows, tokens, cost and time. A batch that is
+    expected to take a dollar or a million tokens shows it as a line before the first request. Rows think only with
+    `thinking`. A long beginning that they share is sent with marks for the service's prompt cache, if it has one.
+
     Returns a DataFrame if the items are a Series or a DataFrame or pandas is installed: the items, then `answer` (or
     the fields of `schema`), `error`, `model`, `tokens_in`, `tokens_out`, `seconds`. Otherwise, and with `table=False`,
     a sequence of replies and errors with `.tally`, `.errors` and `.table()`.
@@ -161,7 +171,7 @@ def map_items(
     call = _MapCall(
         plan, source, limits, on_error, resume, client or _default_client(), cache, library, limit
     )
-    return call.run(executor, workers, show_progress=progress)
+    return call.estimate() if dry_run else call.run(executor, workers, show_progress=progress)
 
 
 def _default_client() -> Client:
@@ -277,7 +287,7 @@ class _MapCall(Struct, eq=False):
             client = self.client.sibling(retry_policy=RETRY_POLICY)
             stack.callback(_close, loop_thread, client)
             cache = self._cache(client)
-            route, login_error = self._resolve(client, Item(self.plan, first).request, cache)
+            route, login_error = self._resolve(client, first, cache)
             key = self.plan.key(route)
             job = client.recorder.journal.jobs.open(key) if self._resumable(client) else None
             scope = key if job is not None else f"map-{client.runtime.random_bytes(8).hex()}"
@@ -288,6 +298,11 @@ class _MapCall(Struct, eq=False):
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
             stack.callback(lambda: progress.close(self._last_line(results)))
+            if show_progress and self.source.is_list:
+                expected = estimate(self.plan, self.source, client, route, self.limits, cache, checkpoint)
+                results.tally.rows, results.tally.estimated_cost = self.source.size, expected.expected_cost
+                if expected.is_large:
+                    say(repr(expected))
             results.notes += [*route.notes, *_terms_notes(client, route)]
             if job is not None and (error := client.recorder.journal.check()) is not None:
                 results.notes.append(_("an interrupted batch resumes in this kernel only: {why}", why=error))
@@ -331,6 +346,24 @@ class _MapCall(Struct, eq=False):
             complete = results.tally.complete == results.tally.done
         return returned
 
+    def estimate(self) -> BatchEstimate:
+        """What the batch would take. Raises UsageError for an iterator, and what `Client.resolve` raises."""
+        if self.source.is_iterator:
+            raise UsageError(
+                _("an estimate would use up the iterator"), hint=_("pass a list: oc.map(list(items), …)")
+            )
+        first = next(self.source.rows(), None)
+        if first is None:
+            return NO_ROWS
+        if self.plan.images is None:
+            self.plan.prompt.check(first.names)
+        cache = self._cache(self.client)
+        route, _login_error = self._resolve(self.client, first, cache)
+        jobs = self.client.recorder.journal.jobs
+        job = jobs.open(self.plan.key(route)) if self._resumable(self.client) else None
+        checkpoint = Checkpoint(self.plan, job)
+        return estimate(self.plan, self.source, self.client, route, self.limits, cache, checkpoint)
+
     def _returned(self, results: Results) -> Any:
         return results.table(self.library) if self.library else results
 
@@ -340,16 +373,18 @@ class _MapCall(Struct, eq=False):
         return " · ".join([*summary, *dict.fromkeys(results.notes)])
 
     def _resolve(
-        self, client: Client, request: ModelRequest, cache: BatchCache | None
+        self, client: Client, first: Row, cache: BatchCache | None
     ) -> tuple[ResolvedRequest, LoginRequired | None]:
         """The resolved model and login; without a login, the error to raise for an item that is not cached."""
+        request = Item(self.plan, first).request
+        shared = self.plan.prompt.shared(first.names) if self.source.size != 1 else None
         try:
-            return self.plan.resolve(client, request), None
+            return self.plan.resolve(client, request, shared=shared), None
         except LoginRequired as error:
             if cache is None:
                 raise
             login_error = error
-        return self.plan.resolve(client, request, cache=True), login_error
+        return self.plan.resolve(client, request, shared=shared, cache=True), login_error
 
     def _resumable(self, client: Client) -> bool:
         return self.resume and client.recording.journal

@@ -53,10 +53,12 @@ class Plan(Struct, frozen=True, eq=False):
         """The requests of the item with these messages; the loop returns the final reply."""
         return _single_request(messages) if self.schema is None else tool_loop(messages, self.schema)
 
-    def resolve(self, client: Client, first: ModelRequest, *, cache: bool = False) -> ResolvedRequest:
+    def resolve(
+        self, client: Client, first: ModelRequest, *, shared: str | None = None, cache: bool = False
+    ) -> ResolvedRequest:
         """Resolve model and login for the whole batch, from its first request. Raises what `Client.resolve` raises.
 
-        With `cache`, a request whose answer is cached needs no login.
+        `shared` is that of `ChatRequest`. With `cache`, a request whose answer is cached needs no login.
         """
         stream = self.options.get("thinking") not in (None, "off")  # some hosts think only while they stream
         messages = first.messages
@@ -66,8 +68,13 @@ class Plan(Struct, frozen=True, eq=False):
             messages, model=self.model, stream=stream, answer_schema=first.schema, cache=cache,
             **self.options,
         )  # fmt: skip
-        others = tuple(structs.replace(other, kind="map") for other in resolved.alternatives)
-        return structs.replace(resolved, kind="map", alternatives=others)
+        chosen, *others = (
+            structs.replace(
+                route, kind="map", unadapted=structs.replace(route.unadapted or route.request, shared=shared)
+            )
+            for route in (resolved, *resolved.alternatives)
+        )
+        return structs.replace(chosen, alternatives=tuple(others))
 
     def key(self, route: ResolvedRequest) -> str:
         """The key of this batch in the journal: equal calls have equal keys, in any process."""

@@ -122,12 +122,13 @@ def _without_bar(text: str) -> str:
 
 
 def postfix(tally: Tally, waiting: float) -> str:
-    """The text after the meter: tokens, cost, errors, and a pause."""
+    """The text after the meter: tokens, cost so far and expected, errors, and a pause."""
     parts = []
     if tally.input_tokens or tally.output_tokens:
-        parts.append(_("{count} tokens", count=_short(tally.input_tokens + tally.output_tokens)))
+        parts.append(_("{count} tokens", count=short_count(tally.input_tokens + tally.output_tokens)))
     if tally.cost is not None:
-        parts.append(f"${tally.cost:.3g}")
+        expected = tally.expected_cost
+        parts.append(tally.cost_text(3) + (f" / ${expected:.3g}" if expected is not None else ""))
     if cut := sum(tally.incomplete.values()):
         parts.append(_("{count:,} incomplete", count=cut))
     if tally.errors:
@@ -137,7 +138,8 @@ def postfix(tally: Tally, waiting: float) -> str:
     return ", ".join(parts)
 
 
-def _short(count: int) -> str:
+def short_count(count: int) -> str:
+    """`1.2M`, `340k`, `99`."""
     for size, unit in ((1_000_000, "M"), (1_000, "k")):
         if count >= size:
             return f"{count / size:.3g}{unit}"

@@ -16,6 +16,7 @@ from openclaw_ipython.chat.adapt import adapt
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.stream import RetryPolicy, stream_chat
+from openclaw_ipython.chat.thinking import SWITCHABLE, family_of, is_qwen
 from openclaw_ipython.chat.types import ServiceNotice
 from openclaw_ipython.errors import (
     AuthError,
@@ -181,7 +182,11 @@ class RequestTemplate:
     """Makes the requests of a batch in the dialect of its host. The parts that text messages share are made once."""
 
     def __init__(self, route: ResolvedRequest) -> None:
+        asked, family = route.unadapted or route.request, route.family or family_of(route.request.model)
+        if asked.thinking is None and family in SWITCHABLE and (route.dialect.name or is_qwen(asked.model)):
+            asked = replace(asked, thinking="off")  # rows think only if asked to
         self._route = route
+        self._asked = asked
         self._by_kind: dict[tuple[str, ...], ChatRequest] = {}
 
     def request(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> ChatRequest:
@@ -192,7 +197,7 @@ class RequestTemplate:
         known = self._by_kind.get(kind)
         if plain and known is not None:
             return replace(known, messages=messages)
-        base = replace(route.unadapted or route.request, messages=messages, schema=schema)
+        base = replace(self._asked, messages=messages, schema=schema)
         made = adapt(base, route.dialect, route.family).request
         if (
             plain and made.messages == messages and not made.stream

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.structured.schema import Schema
 
+_FEW_ANSWERS = 10  # whose mean cost says little about the others
+
 ErrorHandler = Callable[["OpenClawError", Any], Any]
 """Called with the error and the item; returns the value that takes the place of the answer."""
 
@@ -83,7 +85,9 @@ class ItemResult(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Tally:
-    """Sums over a batch. Tokens and cost count the requests of this run; `cost` is in US dollars, None if unknown.
+    """Sums over a batch. Tokens and cost count the requests of this run; `cost` is in US dollars, None if unknown, and
+    at most that with `upper_bound`. `cached_tokens` are those of the input that were read from the prompt cache. `rows`
+    is the number of items, None if unknown, and `estimated_cost` that of the batch before it was sent.
 
     `incomplete` counts the answers that are not complete, by the reason.
     """
@@ -94,7 +98,11 @@ class Tally:
     remembered: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = 0
     cost: float | None = None
+    upper_bound: bool = False
+    rows: int | None = None
+    estimated_cost: float | None = None
 
     def add(self, result: ItemResult) -> None:
         """Add the result of an item."""
@@ -111,8 +119,22 @@ class Tally:
         if usage is not None:
             self.input_tokens += usage.input_tokens or 0
             self.output_tokens += usage.output_tokens or 0
+            self.cached_tokens += usage.cached_tokens or 0
+            self.upper_bound |= usage.upper_bound
             if usage.cost is not None:
                 self.cost = (self.cost or 0.0) + usage.cost
+
+    @property
+    def expected_cost(self) -> float | None:
+        """The cost of the whole batch: by the answers so far, or the estimate while there are few."""
+        asked = self.done - self.remembered - self.errors
+        if self.cost is None or self.rows is None or asked < _FEW_ANSWERS:
+            return self.estimated_cost
+        return self.cost / asked * (self.rows - self.remembered)
+
+    def cost_text(self, digits: int) -> str:
+        """The cost so far, with so many digits."""
+        return f"{'≤ ' if self.upper_bound else ''}${self.cost or 0:.{digits}g}"
 
     @property
     def complete(self) -> int:
@@ -135,8 +157,10 @@ class Tally:
             parts.append(
                 _("{came_in:,} tokens in, {out:,} out", came_in=self.input_tokens, out=self.output_tokens)
             )
+        if self.cached_tokens:
+            parts.append(_("{count:,} from the prompt cache", count=self.cached_tokens))
         if self.cost is not None:
-            parts.append(f"${self.cost:.4g}")
+            parts.append(self.cost_text(4))
         return " · ".join(parts)
 
 

@@ -44,6 +44,16 @@ class ItemSource(Struct, frozen=True, eq=False):
     library: Library = ""
     columns: tuple[str, ...] | None = None
 
+    @property
+    def is_list(self) -> bool:
+        """Whether the items are a list or a table, any part of which can be had at once."""
+        return bool(self.library) or isinstance(self.data, (list, tuple, range))
+
+    @property
+    def is_iterator(self) -> bool:
+        """Whether the items can be pulled only once."""
+        return iter(self.data) is self.data
+
     def rows(self) -> Iterator[Row]:
         """Iterate over the rows, pulling one item at a time."""
         for position, item in enumerate(_values(self)):
@@ -123,6 +133,11 @@ class PromptTemplate:
             value = _value(brace, names)
             filled += ["{" + brace.inner + "}" if value is None else value, literal]
         return "".join(filled)
+
+    def shared(self, names: Mapping[str, Any]) -> str:
+        """The text before the first placeholder for a row with these names, with which every prompt begins."""
+        starts = (brace.start for brace in self._braces if _value(brace, names) is not None)
+        return self.text[: next(starts, None)]
 
     def check(self, names: Mapping[str, Any]) -> None:
         """Raises UsageError for a placeholder that nearly names something of the row, and if none names anything.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
+from openclaw_ipython.chat.dialects import MARK
 from openclaw_ipython.chat.thinking import (
     LEVELS,
     SWITCHABLE,
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import ChatRequest
 
 Content = str | Sequence[Mapping[str, Any]]
-
-CACHE_MARK = {"type": "ephemeral"}
-"""The value of `cache_control` in a part: the prompt up to and with this part is cached."""
 
 
 class AdaptedRequest(Struct, frozen=True):
@@ -197,12 +195,19 @@ def _image_fields(model: str, messages: Sequence[Message], dialect: Dialect) -> 
 
 
 def _with_cache_marks(request: ChatRequest, dialect: Dialect) -> ChatRequest:
-    """The request with marks for DashScope's prompt cache, where they can save money.
+    """The request with marks for the host's prompt cache, where they can save money.
 
     Writing to the cache costs 1.25 times the input price, reading from it 0.1 times. So long system messages are
-    marked, and a conversation from its second question on.
+    marked, a conversation from its second question on, and what many requests share.
     """
-    if not dialect.dashscope or not request.stream or not is_qwen(request.model):
+    if not dialect.cache.mark or not is_qwen(request.model):
+        return request
+    headers = {**request.headers, **dialect.cache.headers}
+    if request.shared is not None:
+        shared = _with_shared_marked(request.messages, request.shared, dialect.cache.minimum)
+        marked = shared is not request.messages
+        return structs.replace(request, messages=shared, headers=headers) if marked else request
+    if not dialect.dashscope or not request.stream:
         return request
     messages = list(request.messages)
     continues = any(m.role == "assistant" for m in messages)
@@ -222,8 +227,26 @@ def _with_cache_marks(request: ChatRequest, dialect: Dialect) -> ChatRequest:
         request,
         messages=tuple(messages),
         extra=with_tools_marked(request.extra),
-        headers={**request.headers, "X-DashScope-CacheControl": "enable"},
+        headers=headers,
     )
+
+
+def _with_shared_marked(messages: tuple[Message, ...], shared: str, minimum: int) -> tuple[Message, ...]:
+    """The messages with a mark at the end of what many requests share, if that has `minimum` tokens."""
+    from openclaw_ipython.chat import token_estimate  # a single question does not need it
+
+    at = next((n for n, message in enumerate(messages) if message.role == "user"), len(messages))
+    before, rest = messages[:at], messages[at:]
+    tokens = token_estimate.of_messages(before)
+    first, *parts = _parts(rest[0].content) if rest else [{}]
+    text = str(first.get("text", ""))
+    if shared and text.startswith(shared) and tokens + token_estimate.of_text(shared) >= minimum:
+        own = [{"type": "text", "text": text[len(shared) :]}] if len(text) > len(shared) else []
+        content = [{"type": "text", "text": shared, **MARK}, *own, *parts]
+        return (*before, replace(rest[0], content=content), *rest[1:])
+    if before and tokens >= minimum:
+        return (*before[:-1], with_cache_mark(before[-1]), *rest)
+    return messages
 
 
 def merge_system_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -291,7 +314,7 @@ def has_cache_marks(messages: Iterable[Message]) -> bool:
 def with_cache_mark(message: Message) -> Message:
     """The message with its last part marked for the prompt cache."""
     *before, last = _parts(message.content) or [{"type": "text", "text": ""}]
-    return replace(message, content=[*before, {**last, "cache_control": CACHE_MARK}])
+    return replace(message, content=[*before, {**last, **MARK}])
 
 
 def with_tools_marked(extra: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -299,4 +322,4 @@ def with_tools_marked(extra: Mapping[str, Any]) -> Mapping[str, Any]:
     tools = extra.get("tools")
     if not isinstance(tools, list) or not tools or not isinstance(tools[-1], Mapping):
         return extra
-    return {**extra, "tools": [*tools[:-1], {**tools[-1], "cache_control": CACHE_MARK}]}
+    return {**extra, "tools": [*tools[:-1], {**tools[-1], **MARK}]}

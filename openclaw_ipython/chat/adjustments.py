@@ -189,6 +189,23 @@ def _without_tools(body: Body, _ours: Collection[str]) -> bool:
     return True
 
 
+def _without_marks(body: Body, _ours: Collection[str]) -> bool:
+    """Without marks for the prompt cache; text in parts, which only the marks needed, as one text again."""
+    contents = [message for message in body["messages"] if isinstance(message.get("content"), list)]
+    parts = [part for message in contents for part in message["content"]]
+    *others, last = body.get("tools") or ({},)
+    if not any("cache_control" in part for part in (*parts, last)):
+        return False
+    for part in parts:
+        part.pop("cache_control", None)
+    for message in contents:
+        if all(part.get("type") == "text" for part in message["content"]):
+            message["content"] = "".join(part["text"] for part in message["content"])
+    if "cache_control" in last:  # the tools are those of the request, which stay as they are
+        body["tools"] = [*others, {name: value for name, value in last.items() if name != "cache_control"}]
+    return True
+
+
 def _begins_with_mark(body: Body, _ours: Collection[str]) -> bool:
     """A system message with a mark for the prompt cache in front, which is empty if there was none."""
     first = body["messages"][0] if body["messages"] else {}
@@ -272,6 +289,10 @@ ADJUSTMENTS: tuple[Adjustment, ...] = (
     Adjustment("json_object", _RESPONSE_FORMAT, _json_object, _INSTEAD, part="response_format"),
     Adjustment(
         "response_format", _RESPONSE_FORMAT, _leaves_out("response_format"), _WITHOUT, part="response_format"
+    ),
+    Adjustment(
+        "cache_control", r"cache_control|\bcontent\b.{0,100}(valid string|a string|string type|str_type)",
+        _without_marks, _WITHOUT,
     ),
     Adjustment(
         "empty content",

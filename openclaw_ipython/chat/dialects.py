@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.thinking import ThinkingSyntax
 
+
+MARK: Mapping[str, Any] = {"cache_control": {"type": "ephemeral"}}
+"""The mark of a content part up to which the prompt is cached, in the form of DashScope, OpenRouter and Anthropic."""
 
 _DETAILS = "prompt_tokens_details"
 
@@ -28,7 +31,9 @@ class PromptCache(Struct, frozen=True):
 
     `hit` and `written` are the fields of `usage` that count the prompt tokens read from the cache and written to it;
     `a.b` is the field `b` of the object `a`, and the first one that is there counts. By default they are those of any
-    known service.
+    known service. `mark` is added to a content part so that the prompt up to it is cached, and `headers` to a request
+    with marks; without a `mark` the host decides itself. A marked prefix has at least `minimum` tokens, and lives for
+    `lifetime` seconds from its last use.
     """
 
     hit: tuple[str, ...] = (
@@ -38,6 +43,10 @@ class PromptCache(Struct, frozen=True):
     written: tuple[str, ...] = (
         f"{_DETAILS}.cache_write_tokens", f"{_DETAILS}.cache_creation_input_tokens", "cache_creation_input_tokens",
     )  # fmt: skip
+    mark: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    minimum: int = 1_024
+    lifetime: float = 300.0
 
 
 ANY_SERVICE = PromptCache()
@@ -66,10 +75,14 @@ _ONLY_OBJECTS = frozenset({"json_object"})  # it holds an answer to any JSON obj
 _DASHSCOPE_CACHE = PromptCache(
     hit=("prompt_tokens_details.cached_tokens", "cached_tokens"),
     written=("prompt_tokens_details.cache_creation_input_tokens",),
+    mark=MARK,
+    headers={"X-DashScope-CacheControl": "enable"},
 )
 # OpenRouter documentation, "Prompt caching" (2026-11)
 _OPENROUTER_CACHE = PromptCache(
-    hit=("prompt_tokens_details.cached_tokens",), written=("prompt_tokens_details.cache_write_tokens",)
+    hit=("prompt_tokens_details.cached_tokens",),
+    written=("prompt_tokens_details.cache_write_tokens",),
+    mark=MARK,
 )
 
 PLAIN = Dialect("", strict=False)

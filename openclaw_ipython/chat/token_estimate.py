@@ -33,9 +33,21 @@ def at_most(text: str) -> int:
 
     Digits are tokens of their own in Qwen's vocabulary, and rare words and keys have few letters a token.
     """
+    letters, others, signs = _characters(text)
+    return -(-letters // 2) + others + 2 * signs
+
+
+def bounds(text: str) -> tuple[int, int]:
+    """The least and the most tokens that usual text, tables and code have."""
+    letters, others, signs = _characters(text)
+    return round((letters + others) / 5 + signs / 4), round(letters / 3.5 + others * 0.8 + signs)
+
+
+def _characters(text: str) -> tuple[int, int, int]:
+    """How many are letters or spaces, other ASCII characters, and others."""
     ascii_text = text.encode("ascii", "ignore")
     others = len(ascii_text.translate(None, _LETTERS_AND_SPACE))
-    return others + -(-(len(ascii_text) - others) // 2) + 2 * (len(text) - len(ascii_text))
+    return len(ascii_text) - others, others, len(text) - len(ascii_text)
 
 
 def of_messages(messages: Iterable[Message]) -> int:

@@ -45,7 +45,8 @@ class ChatRequest(Struct, frozen=True):
     unchanged, `tools` among them; `headers` are further request headers. `thinking` is a level (`off`, `on`, `low`,
     `medium`, `high`) and `schema` what the answer has to fit (`{"name": …, "schema": a JSON schema}`): `adapt` turns
     both into fields of the host. `optional` are the fields of `extra` that `adapt` added, and `max_tokens` where it is
-    not the user's: they may be left out when the host refuses them.
+    not the user's: they may be left out when the host refuses them. `shared` is set for one of many requests: the
+    beginning of the first user message that all of them have.
     """
 
     model: str
@@ -59,6 +60,7 @@ class ChatRequest(Struct, frozen=True):
     headers: Mapping[str, str] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
     schema: Mapping[str, Any] | None = None
+    shared: str | None = None
 
 
 @dataclass(frozen=True)

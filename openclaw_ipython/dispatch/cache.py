@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.journal.answer_cache import AnswerCache
     from openclaw_ipython.openclaw.model_refs import ModelRef
 
-_NOT_IN_KEY = frozenset({"model", "stream", "headers", "optional"})
+_NOT_IN_KEY = frozenset({"model", "stream", "headers", "optional", "shared"})
 _EMPTY: tuple[Any, ...] = (None, "", (), [], {}, frozenset())
 
 

@@ -20,6 +20,7 @@ CACHE = "cache"
 INTERRUPTED = "interrupted"
 
 _PRUNE_INTERVAL = 1_000  # rows
+_RECENT = 1_000  # rows
 _NO_ROWS: Sequence[tuple[Any, ...]] = ()
 _GROUPS = {
     "day": "date(at, 'unixepoch', 'localtime')",
@@ -118,6 +119,15 @@ class UsageLog:
         """The sum of all requests since then; an empty sum if the journal has none or cannot be read."""
         rows = self._store.read(_grouped("''", "1", since), _NO_ROWS)
         return _sum(*rows[0]) if rows else UsageSum("")
+
+    def past_answers(self, model: str, kind: str) -> tuple[float | None, float | None]:
+        """The means of the tokens and the seconds of the last complete answers of a model; None without any."""
+        query = """SELECT avg(output_tokens), avg(seconds) FROM (SELECT output_tokens, seconds FROM usage
+            WHERE model = ? AND kind = ? AND outcome = ? ORDER BY id DESC LIMIT ?)"""
+        found = self._store.read(
+            lambda c: c.execute(query, (model, kind, OK, _RECENT)).fetchone(), (None, None)
+        )
+        return found[0], found[1]
 
     def count(self, provider: str, since: float) -> int:
         """The number of requests sent to a provider since then."""

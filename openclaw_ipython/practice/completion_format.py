@@ -84,7 +84,7 @@ def usage_of(completion: Completion, prompt: ChatPrompt) -> Mapping[str, Any]:
         "prompt_tokens": prompt.tokens,
         "completion_tokens": output,
         "total_tokens": prompt.tokens + output,
-        "prompt_tokens_details": {"cached_tokens": 0},
+        "prompt_tokens_details": dict(prompt.cache or {"cached_tokens": 0}),
         "completion_tokens_details": {"reasoning_tokens": reasoning},
     }
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -33,6 +34,7 @@ from openclaw_ipython.practice.http_types import (
     json_response,
     oauth_error,
 )
+from openclaw_ipython.practice.prompt_cache import Bill, PromptCaches
 from openclaw_ipython.practice.requests import ChatPrompt, RequestRefused, check, parse
 from openclaw_ipython.practice.script import EVENT_STREAM, GATEWAY_PAGE, PortalScript, ScriptedReply
 
@@ -67,6 +69,8 @@ class Portal(PortalScript):
         self._disconnects: list[Disconnect] = []
         self._disconnected = threading.Condition(self._lock)
         self._answered = 0
+        self._caches = PromptCaches()
+        self._bill = Bill()
         self._routes: Mapping[str, Mapping[str, Callable[[HttpRequest], HttpResponse]]] = {
             "/": {"GET": self._approval_page},
             "/authorize": {"GET": self._approval_page, "POST": self._approval},
@@ -103,6 +107,12 @@ class Portal(PortalScript):
         """Every request so far, oldest first."""
         with self._lock:
             return tuple(self._requests)
+
+    @property
+    def bill(self) -> Bill:
+        """The tokens of all answers so far, by the kind of their price."""
+        with self._lock:
+            return copy(self._bill)
 
     @property
     def disconnects(self) -> tuple[Disconnect, ...]:
@@ -236,7 +246,7 @@ class Portal(PortalScript):
         model = check(body, self._models)
         if self._demands_cache_control and not _opens_with_cache_control(body):
             raise RequestRefused("bad request")
-        return parse(body, model)
+        return replace(parse(body, model), cache=self._caches.usage(body, request.time, self._delay))
 
     def _answer(self, prompt: ChatPrompt, reply: ScriptedReply, now: float) -> HttpResponse:
         if reply.raw is not None:
@@ -244,6 +254,8 @@ class Portal(PortalScript):
         completion = reply.completion or truncate(compose(prompt), prompt.limit)
         header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(now), prompt.model)
         usage = usage_of(completion, prompt)
+        if completion.usage is None:  # a scripted one may have any form
+            self._bill.add(usage)
         if not prompt.streams:
             return _json_completion(document(completion, header, usage), reply)
         stream = event_stream(completion, header, usage if prompt.reports_usage else None)

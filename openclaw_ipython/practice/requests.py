@@ -16,7 +16,7 @@ from openclaw_ipython.practice.image_headers import Image, read_url
 from openclaw_ipython.practice.samples import find_schema
 
 CHARACTERS_PER_TOKEN = 4  # an estimate for English prose
-_PER_MESSAGE = 4  # role and separators
+PER_MESSAGE = 4  # role and separators
 _PATCH = 28  # pixels: the edge of the square that costs one token of an image
 ROLES = ("system", "assistant", "user", "tool", "function")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -45,6 +45,7 @@ class ChatPrompt(Struct, frozen=True):
 
     `text` is the last user message, `earlier` the user messages before it, `instructions` the system message.
     `tool_results` are names and contents of the tool messages at the end of the conversation. `limit` is in tokens.
+    `cache` is what the usage says about the prompt cache.
     """
 
     model: str
@@ -64,6 +65,7 @@ class ChatPrompt(Struct, frozen=True):
     streams: bool
     reports_usage: bool
     settings: Mapping[str, object]
+    cache: Mapping[str, object] | None = None
 
 
 def check(body: object, models: Mapping[str, Model]) -> Model:
@@ -300,7 +302,7 @@ def _image(url: str) -> Image:
 
 
 def _tokens(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> int:
-    words = sum(tokens_of(len(_text(message))) + _PER_MESSAGE for message in messages)
+    words = sum(tokens_of(len(_text(message))) + PER_MESSAGE for message in messages)
     return words + sum(-(-image.width // _PATCH) * -(-image.height // _PATCH) for image in images)
 
 

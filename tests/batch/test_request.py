@@ -39,7 +39,7 @@ conversations = st.lists(
 
 
 def question(dialect, model, stream):
-    asked = ChatRequest(model, (), temperature=0.1, stream=stream)
+    asked = ChatRequest(model, (), temperature=0.1, stream=stream, thinking="off")
     ref = ModelRef("p", model)
     return ResolvedRequest(
         ref, "http://x/", asked, Credential("p", "none needed"), dialect=dialect, unadapted=asked
@@ -63,6 +63,25 @@ def test_a_request_of_a_batch_equals_that_of_a_single_question(dialect, model, s
         ).request
         made = template.request(messages, schema)
         assert replace(made, schema=None) == replace(alone, schema=None)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "asked", "fields"),
+    [
+        ("", "qwen3.7-plus", None, {"chat_template_kwargs": {"enable_thinking": False}}),
+        ("", "gpt", None, {}),
+        ("", "deepseek-v4", None, {}),  # its own switch is not known
+        ("dashscope", "qwen3.8-max", None, {"enable_thinking": False}),
+        ("dashscope", "qwen3.8-max", "low", {"reasoning_effort": "low"}),
+        ("openrouter", "qwen/qwen3.7-plus", None, {"reasoning": {"effort": "none"}}),
+        ("openrouter", "qwen/qwen3-coder", None, {}),  # it does not think
+        ("ollama", "qwen3:8b", None, {"reasoning_effort": "none"}),
+    ],
+)
+def test_rows_think_only_if_asked_to(dialect, model, asked, fields):
+    to = question(DIALECTS[dialect], model, stream=asked is not None)
+    to = replace(to, unadapted=replace(to.unadapted, thinking=asked))
+    assert RequestTemplate(to).request([Message("user", "hi")]).extra == fields
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openclaw_ipython.chat.adapt import adapt
+from openclaw_ipython.chat.adapt import adapt, has_cache_marks
 from openclaw_ipython.chat.adjustments import AdjustedRequest
-from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, dialect_for
+from openclaw_ipython.chat.dialects import DIALECTS, MARK, PLAIN, dialect_for
 from openclaw_ipython.chat.thinking import LEVELS, LOW_BUDGET, MEDIUM_BUDGET, family_of
 from openclaw_ipython.chat.types import ChatRequest, Message, ToolCall
 from openclaw_ipython.errors import UsageError
@@ -290,6 +290,49 @@ def test_only_streams_of_qwen_models_on_dashscope_have_cache_marks():
     assert marks(ask(messages=turns), PLAIN) == []
     assert marks(ask(messages=turns, stream=False)) == []
     assert marks(ask("glm-5", turns)) == []
+
+
+RUBRIC = "Label the text by the rubric. " * 150  # 1,125 tokens
+MARKED = [{"type": "text", "text": RUBRIC, **MARK}, {"type": "text", "text": "hi"}]
+
+
+def row(*messages, shared=RUBRIC, model="qwen3.7-plus", dialect=DASHSCOPE):
+    asked = ChatRequest(model, messages, stream=False, shared=shared)
+    return adapt(asked, dialect).request
+
+
+@pytest.mark.parametrize(
+    ("messages", "shared", "contents"),
+    [
+        ([Message("user", RUBRIC + "hi")], RUBRIC, [MARKED]),
+        ([Message("user", RUBRIC)], RUBRIC, [MARKED[:1]]),
+        ([Message("user", "short: hi")], "short: ", ["short: hi"]),
+        ([Message("user", "hi" + RUBRIC)], RUBRIC, ["hi" + RUBRIC]),  # the row begins otherwise
+        ([Message("system", RUBRIC), *HI], "", [[MARKED[0]], "hi"]),
+        ([Message("system", RUBRIC), Message("user", "x: hi")], "x: ",
+         [RUBRIC, [{"type": "text", "text": "x: ", **MARK}, MARKED[1]]]),
+        # what is too short alone is long enough together
+        ([Message("system", RUBRIC[:3_000]), Message("user", RUBRIC[:1_500] + "hi")], RUBRIC[:1_500],
+         [RUBRIC[:3_000], [{"type": "text", "text": RUBRIC[:1_500], **MARK}, MARKED[1]]]),
+        # a picture in front is not shared, the system message is
+        ([Message("system", RUBRIC), Message("user", [PICTURE, *MARKED[1:]])], RUBRIC,
+         [[MARKED[0]], [PICTURE, *MARKED[1:]]]),
+        # the round after an answer that did not fit
+        ([Message("user", RUBRIC + "hi"), Message("assistant", "a"), *HI], RUBRIC, [MARKED, "a", "hi"]),
+    ],
+)  # fmt: skip
+def test_what_rows_share_is_marked_for_the_prompt_cache(messages, shared, contents):
+    made = row(*messages, shared=shared)
+    assert [m.content for m in made.messages] == contents
+    assert ("X-DashScope-CacheControl" in made.headers) == has_cache_marks(made.messages)
+
+
+def test_marks_are_sent_where_the_host_takes_them():
+    asked = Message("user", RUBRIC + "hi")
+    router = row(asked, model="qwen/qwen3.7-plus", dialect=DIALECTS["openrouter"])
+    assert (router.messages[0].content, router.headers) == (MARKED, {})
+    for model, dialect in (("qwen3.7-plus", PLAIN), ("qwen3:8b", DIALECTS["ollama"]), ("glm-5", DASHSCOPE)):
+        assert row(asked, model=model, dialect=dialect).messages == (asked,)
 
 
 def test_the_users_own_cache_marks_stay():
