@@ -14,12 +14,10 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Coroutine
-from concurrent.futures import Future
 from contextlib import AsyncExitStack, nullcontext, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 from openclaw_ipython.errors import (
     ConfigError,
@@ -29,7 +27,6 @@ from openclaw_ipython.errors import (
     UsageError,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.mcp.entries import CALL_LIMIT, START_LIMIT, McpServer
 from openclaw_ipython.net.urls import is_loopback, is_private, is_unencrypted
 from openclaw_ipython.openclaw.files import make_folder
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -41,10 +38,16 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
     from mcp.types import Tool as ListedTool
 
-T = TypeVar("T")
+    from openclaw_ipython.mcp.entries import McpServer
 
 CLOSED, TIMED_OUT = -32000, -32001
 """The SDK's codes of errors for a connection that ended, and for an answer that did not come in time."""
+
+START_LIMIT = 20.0
+"""Seconds until a server has to be ready, if its entry names none."""
+
+CALL_LIMIT = 60.0
+"""Seconds until a call has to be answered, if the entry of the server names none."""
 
 _MARK = "OPENCLAW_IPYTHON_MCP"  # in the environment of a server: which one it is
 _MOST_LISTED = 2_000  # tools of one server
@@ -62,7 +65,7 @@ class Connection:
         self.folder = folder
         self.notes: list[str] = []
         self.listed: dict[str, ListedTool] = {}
-        self._log_path = folder / f"{re.sub(r'[^A-Za-z0-9_-]', '_', server.name)[:60]}.log"
+        self._log_path = folder / f"{re.sub('[^A-Za-z0-9_-]', '_', server.name)[:60]}.log"
         self._log_start = 0
         self._client: SdkClient | None = None
         self._task: asyncio.Task[None] | None = None
@@ -75,16 +78,16 @@ class Connection:
 
         Raises ConfigError, ServiceUnavailable, RequestRejected.
         """
-        for last in (False, True):
-            client = await self._ready()
+        try:
+            self.listed = await _list_of(await self._ready())
+        except OpenClawError:  # it did not start
+            raise
+        except Exception:
+            await self.close()
             try:
-                self.listed = await asyncio.wait_for(_list_of(client), START_LIMIT)
+                self.listed = await _list_of(await self._ready())
             except Exception as error:
-                await self.close()
-                if last:
-                    raise self._explained(error) from None
-            else:
-                break
+                raise self._explained(error) from None
         return self.listed
 
     async def call(self, name: str, arguments: dict[str, Any]) -> CallToolResult:
@@ -112,11 +115,13 @@ class Connection:
 
     def log_line(self) -> str:
         """The last line that the server wrote to stderr since its start."""
-        with suppress(OSError), self._log_path.open("rb") as log:
+        with suppress(OSError, IndexError), self._log_path.open("rb") as log:
             log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 4_000))
-            lines = log.read().decode("utf-8", "replace").strip().splitlines()
-            return safe_text(redact(lines[-1].strip(), *self.server.secrets))[:300] if lines else ""
+            return self._safe(log.read().decode("utf-8", "replace").strip().splitlines()[-1])
         return ""
+
+    def _safe(self, text: str) -> str:
+        return safe_text(redact(text, *self.server.secrets))[:300].strip()
 
     # -- starting --
 
@@ -157,18 +162,19 @@ class Connection:
 
         try:
             async with AsyncExitStack() as stack:
-                log = stack.enter_context(self._log())
-                opened = (
-                    self._open_program(stack, log) if transport == "stdio" else self._open(stack, transport)
-                )
+                make_folder(self.folder)  # the file is appended to: other programs may have the same server
+                descriptor = os.open(self._log_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+                log = stack.enter_context(os.fdopen(descriptor, "a"))
+                self._log_start = os.fstat(descriptor).st_size
+                opened = self._run(stack, log) if transport == "stdio" else self._connect(stack, transport)
                 client = SdkClient(nullcontext(await opened), read_timeout_seconds=START_LIMIT)
                 up.set_result(await stack.enter_async_context(client))
                 while not stop.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(stop.wait(), _LOG_CHECK)
-                    if os.fstat(log.fileno()).st_size > _LOG_LIMIT:
+                    if os.fstat(descriptor).st_size > _LOG_LIMIT:
                         self._log_start = 0
-                        os.ftruncate(log.fileno(), 0)
+                        os.ftruncate(descriptor, 0)
         except BaseException as error:
             while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
                 error = error.exceptions[0]
@@ -176,12 +182,12 @@ class Connection:
                 up.set_exception(error)
                 up.exception()  # retrieved, or asyncio logs that it never was
 
-    async def _open(self, stack: AsyncExitStack, transport: str) -> Any:
+    async def _connect(self, stack: AsyncExitStack, transport: str) -> Any:
         import httpx2
         from mcp.client.sse import sse_client
         from mcp.client.streamable_http import streamable_http_client
 
-        url, headers = self.server.url, self.server.table("headers")
+        url, headers = self.server.url, self.server.texts("headers")
         if is_unencrypted(url) and not is_private(url):
             raise ConfigError(_("{url} is not encrypted", url=self.server.shown), hint=self.server.place)
         if transport == "sse":
@@ -190,68 +196,51 @@ class Connection:
         async def note_status(response: httpx2.Response) -> None:
             self._status = response.status_code
 
-        http = httpx2.AsyncClient(
-            headers=headers,
-            timeout=httpx2.Timeout(30, read=300),
-            trust_env=not is_loopback(url),
-            event_hooks={"response": [note_status]},
-        )
+        hooks = {"response": [note_status]}
+        limits = httpx2.Timeout(30, read=300)
+        direct = is_loopback(url)
+        http = httpx2.AsyncClient(headers=headers, timeout=limits, trust_env=not direct, event_hooks=hooks)
         await stack.enter_async_context(http)
         return await stack.enter_async_context(streamable_http_client(url, http_client=http))
 
-    async def _open_program(self, stack: AsyncExitStack, log: TextIO) -> Any:
+    async def _run(self, stack: AsyncExitStack, log: TextIO) -> Any:
         from mcp import StdioServerParameters
         from mcp.client.stdio import stdio_client
 
         mark = f"{os.getpid()}-{id(stack)}"
-        program = StdioServerParameters(
-            command=self.server.entry["command"],
-            args=self.server.arguments,
-            env={**self.server.table("env"), _MARK: mark},
-            cwd=self.server.entry.get("cwd"),
-        )
+        env = {**self.server.texts("env"), _MARK: mark}
+        command, folder = self.server.entry["command"], self.server.entry.get("cwd")
+        program = StdioServerParameters(command=command, args=self.server.arguments, env=env, cwd=folder)
         path = self.folder / f"{mark}.pid"
         stack.callback(path.unlink, missing_ok=True)  # after the process has ended
         streams = await stack.enter_async_context(stdio_client(program, log))
         _record(mark, path)
         return streams
 
-    def _log(self) -> TextIO:
-        """The file for stderr; it is appended to, as other programs may have the same server."""
-        make_folder(self.folder)
-        log = open(os.open(self._log_path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a")  # noqa: PTH123, SIM115
-        self._log_start = os.fstat(log.fileno()).st_size
-        return log
-
     def _explained(self, error: Exception) -> OpenClawError:
         """A failure to start, or to list, as an error of ours."""
+        name, place = self.server.name, self.server.place
         if isinstance(error, OpenClawError):
             return error
         if self._status in (401, 403):
-            why = _(
-                "{name} refused the credentials (HTTP {status})", name=self.server.name, status=self._status
-            )
-            return RequestRejected(why, status=self._status, hint=self.server.place)
+            what = _("{name} refused the credentials (HTTP {status})", name=name, status=self._status)
+            return RequestRejected(what, status=self._status, hint=place)
         code = getattr(error, "code", TIMED_OUT if isinstance(error, TimeoutError) else 0)
-        why = {TIMED_OUT: _("it did not answer in time"), CLOSED: _("it has ended")}.get(code, str(error))
-        parts = [redact(why, *self.server.secrets), log] if (log := self.log_line()) else [redact(why)]
-        why = safe_text(": ".join(parts))
-        return ServiceUnavailable(
-            _("the MCP server {name} cannot be used: {why}", name=self.server.name, why=why),
-            hint=self.server.place,
-        )
+        known = {TIMED_OUT: _("it did not answer in time"), CLOSED: _("it has ended")}
+        why = ": ".join(filter(None, (known.get(code) or self._safe(str(error)), self.log_line())))
+        what = _("the MCP server {name} cannot be used: {why}", name=name, why=why)
+        return ServiceUnavailable(what, hint=place)
 
 
 async def _list_of(client: SdkClient) -> dict[str, ListedTool]:
     """All pages of the list of tools, as it is now."""
     found: dict[str, ListedTool] = {}
-    cursor = None
-    while len(found) < _MOST_LISTED:
-        page = await client.list_tools(cursor=cursor, cache_mode="refresh")
-        found |= {tool.name: tool for tool in page.tools[: _MOST_LISTED - len(found)]}
-        cursor = page.next_cursor
-        if not cursor or not page.tools:
-            break
+    cursor: str | None = ""
+    async with asyncio.timeout(START_LIMIT):
+        while cursor is not None and len(found) < _MOST_LISTED:
+            page = await client.list_tools(cursor=cursor or None, cache_mode="refresh")
+            found |= {tool.name: tool for tool in page.tools}
+            cursor = page.next_cursor if page.tools else None
     return found
 
 
@@ -259,16 +248,8 @@ class Connections:
     """The servers of this process, and the thread of their event loop. They end with the process, or by `close`."""
 
     def __init__(self) -> None:
-        self._loop_thread = LoopThread()
+        self.loop_thread = LoopThread()
         self._open: dict[tuple[int, str], Connection] = {}  # by process: a forked child has none of them
-
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for `work` on the loop; an interrupt cancels it."""
-        return self._loop_thread.run(work)
-
-    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start `work` on the loop; cancelling the future cancels it."""
-        return self._loop_thread.submit(work)
 
     def to(self, server: McpServer, own_dir: Path) -> Connection:
         """The connection to a server, which starts at its first use. Raises UsageError without the SDK."""
@@ -287,7 +268,7 @@ class Connections:
             end_left_over(folder)
         key = (os.getpid(), server.name)
         if (known := self._open.get(key)) is not None and known.server != server:
-            self.run(self._open.pop(key).close())
+            self.loop_thread.run(self._open.pop(key).close())
         return self._open.setdefault(key, Connection(server, folder))
 
     def listed(self, name: str) -> list[str]:
@@ -304,8 +285,8 @@ class Connections:
 
         if mine:
             with suppress(RuntimeError, KeyboardInterrupt):
-                self.run(end())
-            self._loop_thread.close()
+                self.loop_thread.run(end())
+            self.loop_thread.close()
         for folder in {each.folder for each in mine}:
             end_left_over(folder, mine=True)
 

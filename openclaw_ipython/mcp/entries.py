@@ -31,16 +31,10 @@ if TYPE_CHECKING:
 PREFIX = "mcp:"
 """What a word begins with that names a server: `mcp:NAME`, or `mcp:NAME/TOOL`."""
 
-START_LIMIT = 20.0
-"""Seconds until a server has to be ready, if its entry names none."""
-
-CALL_LIMIT = 60.0
-"""Seconds until a call has to be answered, if the entry of the server names none."""
-
 _QWEN_VARIABLE = r"\$(?:(\w+)|\{([^}]+)\})"
 _UNSET = r"\$\{([A-Za-z_]\w*)\}"
 _RUNNERS = frozenset({"npx", "bunx", "pnpx", "uvx"})
-_NO_VERSION = r"@?[^@=]+(@latest)?"
+_NO_VERSION = r"(?![./\\])@?[^@=]+(@latest)?"
 
 
 class McpServer(Struct, frozen=True):
@@ -63,13 +57,17 @@ class McpServer(Struct, frozen=True):
     __rich_repr__ = hidden_fields
 
     @property
+    def place(self) -> str:
+        """Where the entry is written."""
+        return f"{self.path} · {self.file}"
+
+    @property
     def transport(self) -> str:
         """`stdio`, `http` or `sse`. OpenClaw's and Qwen Code's `url` alone means SSE."""
         if self.entry.get("command"):
             return "stdio"
-        return (
-            "http" if self.entry.get("httpUrl") or self.entry.get("transport") == "streamable-http" else "sse"
-        )
+        streamable = self.entry.get("httpUrl") or self.entry.get("transport") == "streamable-http"
+        return "http" if streamable else "sse"
 
     @property
     def url(self) -> str:
@@ -81,10 +79,9 @@ class McpServer(Struct, frozen=True):
         """The arguments of the program."""
         return _texts(self.entry.get("args"))
 
-    def table(self, key: str) -> dict[str, str]:
+    def texts(self, key: str) -> dict[str, str]:
         """`env` or `headers`."""
-        found = self.entry.get(key)
-        return {str(k): str(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+        return {name: str(value) for name, value in _table(self.entry.get(key)).items()}
 
     def seconds(self, *keys: str, otherwise: float) -> float:
         """The first of these settings, which are in milliseconds."""
@@ -92,50 +89,38 @@ class McpServer(Struct, frozen=True):
         return next((v / 1000 for v in values if isinstance(v, int | float) and v > 0), otherwise)
 
     @property
-    def place(self) -> str:
-        """Where the entry is written."""
-        return _("{path} in {file}", path=self.path, file=self.file)
-
-    @property
     def shown(self) -> str:
         """The exact command or address, for the person: variables as they are typed, without secrets."""
         if self.transport != "stdio":
             return safe_text(redact(str(self.typed.get("httpUrl") or self.typed.get("url") or "")))
-        words = [str(self.entry["command"]), *_texts(self.typed.get("args"))]
-        settings = [f"{name}=…" for name in self.table("env")]
-        folder = [f"(in {self.entry['cwd']})"] if self.entry.get("cwd") else []
-        return safe_text(redact(" ".join([*settings, shlex.join(words), *folder])))
+        command = shlex.join([str(self.entry["command"]), *_texts(self.typed.get("args"))])
+        folder = f"(in {self.entry['cwd']})" if self.entry.get("cwd") else ""
+        return safe_text(redact(" ".join([*(f"{n}=…" for n in self.texts("env")), command, folder]).strip()))
 
     @property
     def unpinned(self) -> str:
         """The package that `npx`, `uvx` and the like load in its newest version at each start; else empty."""
-        if Path(str(self.entry.get("command", ""))).stem.lower() not in _RUNNERS:
-            return ""
         package = next((word for word in self.arguments if not word.startswith("-")), "")
-        return package if re.fullmatch(_NO_VERSION, package) and package[0] not in "./\\" else ""
+        runs = Path(str(self.entry.get("command"))).stem.lower() in _RUNNERS
+        return package if runs and re.fullmatch(_NO_VERSION, package) else ""
 
     @property
     def fingerprint(self) -> str:
-        """A hash of all that decides what is started, secrets as they are typed."""
+        """A hash of all that decides what is started; secrets in it as they are typed."""
         decides = [self.typed, self.entry.get("command"), self.arguments, self.entry.get("cwd"), self.url]
-        return hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
     @property
     def secrets(self) -> list[Secret]:
         """The values that may be secrets, to be taken out of what the server writes."""
-        return [
-            Secret(value)
-            for key in ("env", "headers")
-            for value in self.table(key).values()
-            if len(value) > 7
-        ]
+        values = [*self.texts("env").values(), *self.texts("headers").values()]
+        return [Secret(word) for value in values for word in value.split() if len(word) > 7]
 
+    @property
     def problem(self) -> str:
         """Why the server cannot be used here, in words; empty if it can be tried."""
-        used = json.dumps(
-            [self.entry.get(key) for key in ("command", "args", "env", "cwd", "url", "httpUrl", "headers")]
-        )
-        if unset := re.search(_UNSET, used):
+        used = {key: value for key, value in self.entry.items() if key not in ("description", "toolFilter")}
+        if unset := re.search(_UNSET, json.dumps(used)):
             return _("the variable {name} is not set", name=unset[1])
         if self.entry.get("auth") == "oauth" or self.entry.get("oauth"):
             return _("it needs a sign-in by OAuth, which is not possible here")
@@ -143,17 +128,9 @@ class McpServer(Struct, frozen=True):
 
     def offers(self, tool: str) -> bool:
         """Whether the filters of the entry let a tool pass."""
-        rules = self.entry.get("toolFilter")
-        rules = rules if isinstance(rules, Mapping) else {}
-        include, exclude = (
-            [
-                name.partition("(")[0]
-                for name in [*_texts(rules.get(key)), *_texts(self.entry.get(f"{key}Tools"))]
-            ]
-            for key in ("include", "exclude")
-        )
-        limited = "include" in rules or isinstance(self.entry.get("includeTools"), list)
-        return (not limited or _fits(tool, include)) and not _fits(tool, exclude)
+        rules = _table(self.entry.get("toolFilter"))
+        only, never = (rules.get(key, self.entry.get(f"{key}Tools")) for key in ("include", "exclude"))
+        return (not isinstance(only, list) or _fits(tool, only)) and not _fits(tool, never)
 
 
 def configured(store: Store) -> dict[str, McpServer]:
@@ -166,24 +143,22 @@ def configured(store: Store) -> dict[str, McpServer]:
         environ = {**store.runtime.environ, **_table(settings.get("env"))}
         rules = _table(settings.get("mcp"))
         for name, typed in _table(settings.get("mcpServers")).items():
-            allowed = not isinstance(rules.get("allowed"), list) or _fits(name, _texts(rules["allowed"]))
-            entry = _resolved(typed, environ)
-            enabled = allowed and not _fits(name, _texts(rules.get("excluded")))
-            found[name] = McpServer(name, file, f"mcpServers.{name}", _table(typed), _table(entry), enabled)
+            allowed = not isinstance(rules.get("allowed"), list) or _fits(name, rules["allowed"])
+            enabled = allowed and not _fits(name, rules.get("excluded"))
+            entry = _table(_resolved(typed, environ))
+            found[name] = McpServer(name, file, f"mcpServers.{name}", _table(typed), entry, enabled)
     entries = _table(config.get(("mcp", "servers")))
     for name, typed in _table(config.raw(("mcp", "servers"))).items():
-        entry = _table(entries.get(name))
+        entry, path = _table(entries.get(name)), f"mcp.servers.{name}"
         enabled = entry.get("enabled") is not False
-        found[name] = McpServer(
-            name, store.home.config_path, f"mcp.servers.{name}", _table(typed), entry, enabled
-        )
+        found[name] = McpServer(name, store.home.config_path, path, _table(typed), entry, enabled)
     return found
 
 
 def selected(words: Sequence[str], servers: Mapping[str, McpServer]) -> dict[str, tuple[McpServer, set[str]]]:
     """Each server that the words `mcp:NAME` and `mcp:NAME/TOOL` name, and the tools; none named means all.
 
-    Raises UsageError for a server that is unknown or not enabled.
+    Raises UsageError for a server that is unknown or cannot be used.
     """
     found: dict[str, tuple[McpServer, set[str]]] = {}
     whole: set[str] = set()
@@ -191,17 +166,11 @@ def selected(words: Sequence[str], servers: Mapping[str, McpServer]) -> dict[str
         name, _slash, tool = word.removeprefix(PREFIX).partition("/")
         if (server := servers.get(name)) is None:
             near = suggest(name, list(servers))
-            raise UsageError(
-                _("there is no MCP server {name}{suggestion}", name=name, suggestion=did_you_mean(near)),
-                suggestions=near,
-                hint="%openclaw mcp list",
-            )
-        problem = server.problem() if server.enabled else _("it is switched off")
-        if problem:
-            raise UsageError(
-                _("the MCP server {name} cannot be used: {why}", name=name, why=problem),
-                hint=server.place,
-            )
+            what = _("there is no MCP server {name}", name=name) + did_you_mean(near)
+            raise UsageError(what, suggestions=near, hint="%openclaw mcp list")
+        if problem := server.problem if server.enabled else _("it is switched off"):
+            what = _("the MCP server {name} cannot be used: {why}", name=name, why=problem)
+            raise UsageError(what, hint=server.place)
         found.setdefault(name, (server, set()))[1].update([tool] if tool else [])
         whole |= set() if tool else {name}
     return {name: (server, set() if name in whole else tools) for name, (server, tools) in found.items()}
@@ -224,5 +193,6 @@ def _texts(value: Any) -> list[str]:
     return [str(each) for each in value] if isinstance(value, list) else []
 
 
-def _fits(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
+def _fits(name: str, patterns: Any) -> bool:
+    """Whether a name is in a list of names and patterns; Qwen Code also writes `tool(arguments)`."""
+    return any(fnmatchcase(name, pattern.partition("(")[0]) for pattern in _texts(patterns))

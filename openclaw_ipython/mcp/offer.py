@@ -1,7 +1,7 @@
 """The tools of MCP servers as functions that the model may call, and their results for it.
 
-Everything a server says may be written by anybody: names and descriptions are stripped of hidden characters, results
-are bounded and marked as data, and the `instructions` of a server are not used.
+Whatever a server says may be meant to steer the model: names and descriptions lose their hidden characters, results are
+bounded and marked as data, and the `instructions` of a server are not used.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from openclaw_ipython.context.blocks import as_data
 from openclaw_ipython.errors import UsageError
@@ -40,36 +42,40 @@ MOST_PICTURES = 4
 """Pictures of one result that are shown to the model."""
 
 _PICTURE_LIMIT = 20_000_000  # characters of a picture in base64
-_DESCRIPTION_LIMIT = 4_000
+_TEXT_LIMIT = 4_000  # characters of a description, and of an error
 _SCHEMA_LIMIT = 20_000
-_NAME_LIMIT = 64
-
 
 Approve = Callable[[McpServer], bool]
+"""Asks the person about a command that has not been allowed yet."""
 
 
 def listed(
-    words: Sequence[str], store: Store, consent: Consent, approve: Approve | None
-) -> Iterator[tuple[Connection, list[ListedTool]]]:
+    words: Sequence[str], store: Store, approve: Approve | None
+) -> Iterator[tuple[Connection, Consent, list[ListedTool]]]:
     """Each server that words such as `mcp:NAME/TOOL` name, started, and the tools of it that they name.
 
-    `approve` is asked about a command that has not been allowed before; without it that is a UsageError. Raises
-    UsageError, ConfigError, ServiceUnavailable, RequestRejected.
+    Without `approve` a command that has not been allowed is a UsageError. Raises UsageError, ConfigError,
+    ServiceUnavailable, RequestRejected.
     """
+    consent = Consent(store.home.own_dir)
     for server, wanted in selected(words, configured(store)).values():
         if not consent.may_start(server):
             if approve is None or not approve(server):
-                raise _not_allowed(
+                raise not_allowed(
                     _("the MCP server {name} has not been allowed to start", name=server.name), server
                 )
-            consent.allow(server)
+            consent.allow(server, {})
         connection = CONNECTIONS.to(server, store.home.own_dir)
-        tools = [tool for tool in CONNECTIONS.run(connection.tools()).values() if server.offers(tool.name)]
+        tools = [
+            tool
+            for tool in CONNECTIONS.loop_thread.run(connection.tools()).values()
+            if server.offers(tool.name)
+        ]
         if missing := sorted(wanted - {tool.name for tool in tools}):
             near = suggest(missing[0], [tool.name for tool in tools])
             what = _("{name} offers no tool {tool}", name=server.name, tool=missing[0])
             raise UsageError(what + did_you_mean(near), suggestions=near, hint="%openclaw mcp list")
-        yield connection, [tool for tool in tools if not wanted or tool.name in wanted]
+        yield connection, consent, [tool for tool in tools if not wanted or tool.name in wanted]
 
 
 def offer(
@@ -80,30 +86,25 @@ def offer(
     Without `approve`, a tool that has not been allowed as it is now is a UsageError. With `awaitable` the functions
     are coroutines. Raises as `listed`, and UsageError for too many tools.
     """
-    consent = Consent(store.home.own_dir)
     found: dict[str, Tool] = {}
     notes: list[str] = []
-    for connection, tools in listed(words, store, consent, approve):
-        server = connection.server
-        for tool in tools:
-            if approve is None and consent.tool(server, tool.name, digest_of(tool)) != "allowed":
-                what = _(
-                    "the tool {tool} of {name} is new, or has changed",
-                    tool=clean(tool.name),
-                    name=server.name,
-                )
-                raise _not_allowed(what, server)
-            made = _ServerTool(connection, consent, tool)
-            if len(json.dumps(made.schema)) > _SCHEMA_LIMIT:
-                notes.append(_("{tool} is left out: its parameters are too long", tool=clean(tool.name)))
-                continue
-            name = _model_name(server.name, tool, found)
-            found[name] = made.tool(name, awaitable=awaitable)
+    for connection, consent, tools in listed(words, store, approve):
+        server, allowed = connection.server, consent.tools(connection.server)
         notes += connection.notes
+        for tool in tools:
+            name = clean(tool.name)
+            if approve is None and allowed.get(tool.name) != digest_of(tool):
+                what = _("the tool {tool} of {name} is new, or has changed", tool=name, name=server.name)
+                raise not_allowed(what, server)
+            made = _ServerTool(connection, consent, tool).tool(found, awaitable=awaitable)
+            if len(json.dumps(made.spec)) > _SCHEMA_LIMIT:
+                notes.append(_("{tool} is left out: its parameters are too long", tool=name))
+            else:
+                found[made.name] = made
     if len(found) > MOST_TOOLS:
         raise UsageError(
             _("that is {count} tools, and a question takes {most}", count=len(found), most=MOST_TOOLS),
-            hint=_("name those that you need: --tools {prefix}NAME/TOOL,…", prefix=PREFIX),
+            hint=_("name those that you need: --tools mcp:NAME/TOOL,…"),
         )
     return found, notes
 
@@ -113,10 +114,7 @@ def functions_with_servers(tools: Functions, store: Store, *, awaitable: bool) -
     tools = [tools] if isinstance(tools, str) else list(tools)
     words = [each for each in tools if isinstance(each, str)]
     if wrong := next((word for word in words if not word.startswith(PREFIX)), None):
-        raise UsageError(
-            _("{word!r} is no function", word=wrong),
-            hint=_("tools=[function, '{prefix}NAME']", prefix=PREFIX),
-        )
+        raise UsageError(_("{word!r} is no function", word=wrong), hint="tools=[function, 'mcp:NAME']")
     found, _notes = offer(words, store, awaitable=awaitable)
     return [*(each for each in tools if not isinstance(each, str)), *found.values()]
 
@@ -132,75 +130,72 @@ def digest_of(tool: ListedTool) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _not_allowed(what: str, server: McpServer) -> UsageError:
+def not_allowed(what: str, server: McpServer) -> UsageError:
+    """The error for what the person has not allowed."""
     return UsageError(what, hint=f"%openclaw mcp allow {server.name}")
 
 
-def _model_name(server: str, tool: ListedTool, taken: dict[str, Tool]) -> str:
-    """A name that services accept, not in `taken`."""
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", clean(f"mcp__{server}__{tool.name}"))
-    if len(name) > _NAME_LIMIT or name in taken:
-        name = f"{name[: _NAME_LIMIT - 9]}_{hashlib.sha256(tool.name.encode('utf-8', 'replace')).hexdigest()[:8]}"
-    return name
-
-
-class _ServerTool:
+class _ServerTool(Struct, frozen=True):
     """One tool of a server, as it was listed for a question."""
 
-    def __init__(self, connection: Connection, consent: Consent, listed: ListedTool) -> None:
-        self._connection = connection
-        self._consent = consent
-        self._listed = listed
-        self._digest = digest_of(listed)
-        schema = {key: _cleaned(value) for key, value in listed.input_schema.items() if key != "$schema"}
-        self.schema = {"type": "object", "properties": {}, **schema}
+    connection: Connection
+    consent: Consent
+    listed: ListedTool
 
-    def tool(self, name: str, *, awaitable: bool) -> Tool:
-        """The tool under its name for the model."""
+    @property
+    def _description(self) -> str:
+        return cap(clean(self.listed.description or ""), _TEXT_LIMIT)
+
+    def tool(self, taken: Collection[str], *, awaitable: bool) -> Tool:
+        """The tool for the model, under a name that services accept, not in `taken`."""
 
         def call(**arguments: Any) -> CallOutcome:
-            return self._outcome(CONNECTIONS.run(self._call(arguments)))
+            return self._outcome(CONNECTIONS.loop_thread.run(self._call(arguments)))
 
         async def call_from_a_loop(**arguments: Any) -> CallOutcome:
-            result = await asyncio.wrap_future(CONNECTIONS.submit(self._call(arguments)))
+            result = await asyncio.wrap_future(CONNECTIONS.loop_thread.submit(self._call(arguments)))
             return await asyncio.to_thread(self._outcome, result)
 
-        description = cap(clean(self._listed.description or ""), _DESCRIPTION_LIMIT)
-        spec = {"name": name, "description": description, "parameters": self.schema}
+        name = re.sub(
+            r"[^\w-]", "_", clean(f"mcp__{self.connection.server.name}__{self.listed.name}"), flags=re.A
+        )
+        if len(name) > 64 or name in taken:
+            name = f"{name[:55]}_{digest_of(self.listed)[:8]}"
+        schema = {key: _cleaned(value) for key, value in self.listed.input_schema.items() if key != "$schema"}
+        parameters = {"type": "object", "properties": {}, **schema}
+        spec = {"name": name, "description": self._description, "parameters": parameters}
         function = call_from_a_loop if awaitable else call
         return Tool(name, function, {"type": "function", "function": spec}, None, (), warning=self._warning)
 
     def _warning(self) -> str:
-        if self._consent.tool(self._connection.server, self._listed.name, self._digest) != "changed":
+        server, digest = self.connection.server, digest_of(self.listed)
+        if self.consent.tools(server).get(self.listed.name, digest) == digest:
             return ""
         return _(
             "{tool} of {server} is not what you allowed before. It says now: {description}",
-            tool=clean(self._listed.name),
-            server=self._connection.server.name,
-            description=cap(clean(self._listed.description or ""), _DESCRIPTION_LIMIT),
+            tool=clean(self.listed.name),
+            server=server.name,
+            description=self._description,
         )
 
     async def _call(self, arguments: dict[str, Any]) -> CallToolResult | CallOutcome:
         """Call the tool, which the person has allowed, if the server still lists it as it was offered."""
         from mcp import MCPError
 
-        connection, name = self._connection, self._listed.name
+        connection, name, digest = self.connection, self.listed.name, digest_of(self.listed)
         now = (await connection.tools()).get(name)
-        if now is None or digest_of(now) != self._digest:
+        if now is None or digest_of(now) != digest:
             return _failed("The tool has changed since it was offered, and was not called.")
-        if self._consent.tool(connection.server, name, self._digest) != "allowed":
-            self._consent.allow(connection.server, {name: self._digest})
+        if self.consent.tools(connection.server).get(name) != digest:
+            self.consent.allow(connection.server, {name: digest})
         try:
             return await connection.call(name, arguments)
         except MCPError as error:
             if error.code == CLOSED:
-                log = connection.log_line()
-                return _failed(
-                    f"The server ended during the call; whether it was carried out is not known. {log}"
-                )
-            if error.code == TIMED_OUT:
-                return _failed("The server did not answer in time; the call was cancelled.")
-            return _failed(f"The server refused the call: {error}")
+                what = "The server ended during the call; whether it was carried out is not known."
+                return _failed(f"{what} {connection.log_line()}")
+            timed_out = "The server did not answer in time; the call was cancelled."
+            return _failed(timed_out if error.code == TIMED_OUT else f"The server refused the call: {error}")
         except (RuntimeError, ValueError) as error:  # the SDK checks a result against the tool's own schema
             return _failed(f"The tool was called, and its result is not valid: {error}")
 
@@ -209,52 +204,48 @@ class _ServerTool:
             return result
         texts: list[str] = []
         pictures: list[str] = []
+        left_out = 0
         for block in result.content:
             if block.type == "text":
                 texts.append(block.text)
-            elif block.type == "image" and len(pictures) < MOST_PICTURES:
-                pictures += _picture(block.data)
-            elif block.type == "resource" and "text" in block.resource.model_fields_set:
-                texts.append(getattr(block.resource, "text", ""))
-            elif block.type == "resource_link":
+            elif block.type == "resource_link":  # named, and not fetched
                 texts.append(f"({block.name}: {block.uri})")
-        left_out = sum(block.type in ("image", "audio") for block in result.content) - len(pictures)
+            elif block.type == "resource" and (text := getattr(block.resource, "text", None)) is not None:
+                texts.append(text)
+            elif block.type == "image" and len(pictures) < MOST_PICTURES and (shown := _picture(block.data)):
+                pictures.append(shown)
+            else:
+                left_out += 1
         if (
             result.structured_content is not None and len(texts) != 1
         ):  # the same value; a list is a block an element
             texts = [json.dumps(result.structured_content, ensure_ascii=False)]
         if pictures or left_out:
-            texts.append(
-                f"({len(pictures)} pictures{f'; {left_out} pictures or sounds are left out' * bool(left_out)})"
-            )
-        server = self._connection.server
+            texts.append(f"({len(pictures)} pictures; left out: {left_out})")
+        server = self.connection.server
         text = cap(redact(clean("\n".join(texts)), *server.secrets), RESULT_LIMIT)
-        text = as_data(text, f"the MCP server {server.name}")
-        return CallOutcome(text, failed=bool(result.is_error), images=tuple(pictures))
+        data = as_data(text, f"the MCP server {server.name}")
+        return CallOutcome(data, failed=bool(result.is_error), images=tuple(pictures))
 
 
 def _failed(text: str) -> CallOutcome:
-    return CallOutcome(cap(clean(text), _DESCRIPTION_LIMIT), failed=True)
+    return CallOutcome(cap(clean(text), _TEXT_LIMIT), failed=True)
 
 
-def _picture(data: str) -> list[str]:
-    """A picture in base64 as the address of its data, scaled; empty for one that cannot be read."""
+def _picture(data: str) -> str:
+    """A picture in base64 as a data URL, scaled; empty for one that cannot be read."""
     from openclaw_ipython.context.image_encoding import STANDARD
     from openclaw_ipython.context.images import images_of
 
     try:
-        return (
-            [each.url for each in images_of([base64.b64decode(data)], STANDARD)]
-            if len(data) < _PICTURE_LIMIT
-            else []
-        )
+        return images_of([base64.b64decode(data)], STANDARD)[0].url if len(data) < _PICTURE_LIMIT else ""
     except (UsageError, binascii.Error):
-        return []
+        return ""
 
 
 def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
     if isinstance(value, dict):
         return {key: _cleaned(each) for key, each in value.items()}
-    return [_cleaned(each) for each in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_cleaned(each) for each in value]
+    return clean(value) if isinstance(value, str) else value

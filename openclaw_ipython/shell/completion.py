@@ -15,7 +15,7 @@ from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.journal.limits import PERIODS
-from openclaw_ipython.shell.commands import history, longest, next_words
+from openclaw_ipython.shell.commands import history, longest, mcp_servers, next_words
 from openclaw_ipython.shell.login.flow import METHODS
 from openclaw_ipython.shell.options import CELL, LINE
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
@@ -133,16 +133,16 @@ def _bare(spec: Spec, typed: Iterable[str]) -> list[str]:
 def _values(session: Session, option: Option | None, fragment: str) -> list[str]:
     if option is not None and option.kind in _NOTEBOOK_KINDS:
         found = _notebook_names(session.notebook, option.kind, fragment)
-        return found + _server_words(session, fragment) if option.kind == "function" else found
+        return found + _named(session, "server", fragment) if option.kind == "function" else found
     return _named(session, option.kind) if option is not None else []
 
 
-def _named(session: Session, kind: str) -> list[str]:
+def _named(session: Session, kind: str, fragment: str = "") -> list[str]:  # noqa: PLR0912
     """The values of one kind. A file that cannot be read completes to nothing."""
     if kind in _FIXED:
         return list(_FIXED[kind])
-    if kind in ("chat", "server"):
-        return history.chat_names(session) if kind == "chat" else _server_words(session, "")
+    if kind == "chat":
+        return history.chat_names(session)
     client = session.client
     try:
         match kind:
@@ -165,25 +165,11 @@ def _named(session: Session, kind: str) -> list[str]:
                 return [str(ref) for ref in client.models.image_fallbacks()]
             case "setting":
                 return client.settings.paths()
+            case "server":
+                return mcp_servers.server_words(session, fragment)
     except OpenClawError:
         pass
     return []
-
-
-def _server_words(session: Session, fragment: str) -> list[str]:
-    """`mcp:NAME` for each server, and after a slash the tools that have been listed here or allowed."""
-    from openclaw_ipython.mcp.entries import PREFIX, configured
-    from openclaw_ipython.shell.server_tools import names_of_tools, store_of
-
-    done, comma, last = fragment.rpartition(",")
-    name, slash, _tool = last.removeprefix(PREFIX).partition("/")
-    try:
-        servers = configured(store_of(session))
-    except OpenClawError:
-        return []
-    tools = names_of_tools(session, servers[name]) if slash and name in servers else []
-    words = [f"{PREFIX}{each}" for each in servers] + [f"{PREFIX}{name}/{tool}" for tool in tools]
-    return [f"{done}{comma}{word}" for word in words]
 
 
 def _open_brace(before: str) -> str | None:

@@ -126,7 +126,7 @@ class CellRounds:
             if name not in (NOTEBOOK, *servers)
         }
         if servers:
-            from openclaw_ipython.shell.server_tools import server_tools
+            from openclaw_ipython.shell.commands.mcp_servers import server_tools
 
             own |= server_tools(session, servers)
         assisting = self.assistant.functions() if self.assistant is not None else {}

@@ -44,9 +44,9 @@ def test_variables_are_resolved_by_the_rules_of_each_program(servers):
     found = servers({"files": NPX}, {"web": {"httpUrl": "https://$HOST/mcp", "headers": headers}})
     files, web = found["files"], found["web"]
     assert files.arguments == ["-y", "@scope/files", "/data"]
-    assert files.table("env") == {"KEY": ENVIRON["TOKEN"], "N": "3"}
+    assert files.texts("env") == {"KEY": ENVIRON["TOKEN"], "N": "3"}
     assert web.url == "https://tools.example/mcp"
-    assert web.table("headers") == {
+    assert web.texts("headers") == {
         "Authorization": f"Bearer {ENVIRON['TOKEN']}",
         "X": "tools.example ${NONE} $none",
     }
@@ -58,9 +58,7 @@ def test_qwen_codes_own_variables_count(servers):
 
 def test_what_is_shown_has_no_secret_and_names_the_place(servers):
     files = servers({"files": {**NPX, "cwd": "/tmp"}})["files"]
-    assert files.shown == "KEY=… N=… npx -y @scope/files '${WHERE}' '(in /tmp)'" or files.shown.startswith(
-        "KEY=… N=… npx -y @scope/files '${WHERE}' (in /tmp)"
-    )
+    assert files.shown == "KEY=… N=… npx -y @scope/files '${WHERE}' (in /tmp)"
     assert "openclaw.json" in files.place
     assert "mcp.servers.files" in files.place
     assert ENVIRON["TOKEN"] not in repr(files) + files.shown
@@ -133,7 +131,7 @@ def test_servers_that_are_switched_off(servers):
 @pytest.mark.parametrize("broken", [[], "text", None, {"a": 3}, {"a": {"args": "no list", "env": []}}])
 def test_values_of_wrong_types_are_no_error(servers, broken):
     for server in servers(broken, broken).values():
-        assert server.problem()
+        assert server.problem
         assert server.arguments == []
 
 

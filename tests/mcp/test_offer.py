@@ -110,7 +110,7 @@ def test_pictures_are_bounded(good):
     outcome = good["picture"].function()
     assert len(outcome.images) == 4
     assert all(url.startswith("data:image/png;base64,") for url in outcome.images)
-    assert "2 pictures or sounds are left out" in outcome.text
+    assert "(4 pictures; left out: 2)" in outcome.text
 
 
 def test_a_result_that_does_not_fit_its_own_schema_says_that_the_tool_was_called(good):
@@ -129,7 +129,7 @@ def test_a_server_gets_few_variables_and_its_secrets_stay_out_of_results(good):
 def test_a_flood_on_stderr_and_junk_on_stdout_are_bounded_and_shown_nowhere(good, servers, capfd):
     assert not good["flood"].function().failed
     assert servers.running()
-    CONNECTIONS.run(asyncio.sleep(2.5))  # the file is looked at each second
+    CONNECTIONS.loop_thread.run(asyncio.sleep(2.5))  # the file is looked at each second
     assert (servers.own / "mcp" / "good.log").stat().st_size < 1 << 20
     assert capfd.readouterr() == ("", "")
 

@@ -1,19 +1,27 @@
-"""The subcommands about the MCP servers that OpenClaw and Qwen Code are set up with."""
+"""The subcommands about the MCP servers of OpenClaw and Qwen Code, and their tools in a cell.
+
+The person is asked before a server starts for the first time, or after its command has changed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.shell.commands.registry import JSON, command
+from openclaw_ipython.shell.front_end import YES, answer_to
 from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import MessageView, TableView, View, as_json, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.mcp.entries import McpServer
     from openclaw_ipython.shell.session import Session
+    from openclaw_ipython.structured.tools import Tool
 
-_YES = Option(("--yes",), "do not ask")
+UNASKED = Option(("--yes",), "do not ask")
 
 
 @command("mcp list", JSON)
@@ -21,48 +29,77 @@ def list_servers(session: Session, *, json: bool) -> View:
     """List the MCP servers of OpenClaw and Qwen Code; nothing is started."""
     from openclaw_ipython.mcp.consent import Consent
     from openclaw_ipython.mcp.entries import configured
-    from openclaw_ipython.shell.server_tools import store_of
 
-    store = store_of(session)
-    consent = Consent(store.home.own_dir)
+    consent = Consent(session.client.home.own_dir)
     rows = []
-    for server in configured(store).values():
+    for server in configured(_store(session)).values():
         known = _("allowed") if consent.may_start(server) else _("not used here yet")
-        state = (server.problem() or known) if server.enabled else _("switched off")
+        state = (server.problem or known) if server.enabled else _("switched off")
         rows.append((server.name, server.shown, f"{server.path} · {short(server.file)}", state))
-    headings = ("server", "command", "file", "state")
     if json:
-        return as_json([dict(zip(headings, row, strict=True)) for row in rows])
-    empty = _("OpenClaw and Qwen Code have no MCP servers here")
-    return TableView([_(h) for h in ("Server", "Command or address", "Where", "State")], rows, empty)
+        return as_json([dict(zip(("server", "command", "place", "state"), row, strict=True)) for row in rows])
+    headings = (_("Server"), _("Command or address"), _("Where"), _("State"))
+    return TableView(headings, rows, _("OpenClaw and Qwen Code have no MCP servers here"))
 
 
-@command("mcp allow", Positional("name", "the server, or SERVER/TOOL", kind="server"), _YES)
+@command("mcp allow", Positional("name", "the server, or SERVER/TOOL", kind="server"), UNASKED)
 def allow(session: Session, *, name: str, yes: bool) -> View:
     """Let Python code (oc.ask) start an MCP server and call its tools, as they are now."""
-    from openclaw_ipython.errors import UsageError
-    from openclaw_ipython.mcp.consent import Consent
-    from openclaw_ipython.mcp.entries import PREFIX
     from openclaw_ipython.mcp.offer import clean, digest_of, listed
-    from openclaw_ipython.shell.front_end import YES, answer_to
-    from openclaw_ipython.shell.server_tools import command_of, may_start, store_of
 
     def approve(server: McpServer) -> bool:
-        if yes:
-            session.show(command_of(server))
-        return yes or may_start(session, server)
+        return _may_start(session, server, yes=yes)
 
     if not yes and not session.front.can_answer():
         raise UsageError(_("no person can be asked here"), hint=f"%openclaw mcp allow {name} --yes")
-    store = store_of(session)
-    consent = Consent(store.home.own_dir)
-    ((connection, tools),) = listed([name], store, consent, approve)
+    ((connection, consent, tools),) = listed([name], _store(session), approve)
     rows = [(clean(tool.name), " ".join(clean(tool.description or "").split())[:100]) for tool in tools]
-    session.show(TableView([_("Tool"), _("What the server says of it")], rows, _("it has no tools")))
-    if not yes and answer_to(_("Let code call these without asking? y: yes, Enter: no > ")) not in YES:
+    session.show(TableView((_("Tool"), _("What the server says of it")), rows, _("it has no tools")))
+    if not yes and answer_to(_("Let Python code call these? y: yes, Enter: no > ")) not in YES:
         return MessageView(_("Nothing was allowed"))
     consent.allow(connection.server, {tool.name: digest_of(tool) for tool in tools})
-    return MessageView(
-        _("{count} tools of {name} are allowed", count=len(tools), name=name),
-        f"%%qwen --tools {PREFIX}{name.removeprefix(PREFIX)}",
-    )
+    allowed = _("{count} tools of {name} are allowed", count=len(tools), name=connection.server.name)
+    return MessageView(allowed, f"oc.ask(…, tools=['mcp:{name.removeprefix('mcp:')}'])")
+
+
+def server_tools(session: Session, words: Sequence[str]) -> Mapping[str, Tool]:
+    """The tools that words such as `mcp:NAME` name; new servers are asked about. Raises as `mcp.offer.offer`."""
+    from openclaw_ipython.mcp.offer import offer
+
+    tools, notes = offer(words, _store(session), lambda server: _may_start(session, server))
+    for note in notes:
+        session.show(MessageView(note))
+    return tools
+
+
+def server_words(session: Session, fragment: str) -> list[str]:
+    """What completes `mcp:`: the servers, and after a slash the tools that have been listed here, or allowed."""
+    from openclaw_ipython.mcp.connection import CONNECTIONS
+    from openclaw_ipython.mcp.consent import Consent
+    from openclaw_ipython.mcp.entries import PREFIX, configured
+
+    done, comma, last = fragment.rpartition(",")
+    name, slash, _tool = last.removeprefix(PREFIX).partition("/")
+    servers = configured(_store(session))
+    tools: set[str] = set()
+    if slash and name in servers:
+        tools = {*CONNECTIONS.listed(name), *Consent(session.client.home.own_dir).tools(servers[name])}
+    words = [*servers, *(f"{name}/{tool}" for tool in sorted(tools))]
+    return [f"{done}{comma}{PREFIX}{word}" for word in words]
+
+
+def _store(session: Session) -> Store:
+    return Store(session.client.home, session.runtime)
+
+
+def _may_start(session: Session, server: McpServer, *, yes: bool = False) -> bool:
+    """Show the exact command of a server, and where it is written; whether it may run."""
+    if not yes and not session.front.can_answer():
+        return False
+    details = [server.shown, f"{server.path} · {short(server.file)}"]
+    if package := server.unpinned:
+        details.append(_("{package} has no version: each start runs the newest", package=package))
+    what = _("The MCP server {name} has not been used here before, or has changed:", name=server.name)
+    session.show(MessageView(what, details=tuple(details)))
+    question = _("Start it?") if server.transport == "stdio" else _("Connect to it?")
+    return yes or answer_to(f"{question} {_('y: yes, Enter: no')} > ") in YES
