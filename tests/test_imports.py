@@ -68,7 +68,7 @@ def test_a_question_was_asked(imported):
     } <= imported
 
 
-@pytest.mark.parametrize("package", ["ipywidgets", "nest_asyncio2", "tqdm", "segno"])
+@pytest.mark.parametrize("package", ["ipywidgets", "mcp", "mcp_types", "nest_asyncio2", "tqdm", "segno"])
 def test_a_question_does_without(imported, package):
     assert package not in imported
 
@@ -82,11 +82,21 @@ def test_a_question_does_without(imported, package):
         "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands",
         "shell.render.buffered", "shell.render.formats.json", "shell.render.code_cells",
         "shell.commands.history", "shell.login.flow", "shell.dry_run",
-        "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.probe",
+        "mcp", "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.probe",
     ],
 )  # fmt: skip
 def test_a_plain_question_leaves_the_other_rooms_alone(imported, module):
     assert f"openclaw_ipython.{module}" not in imported
+
+
+def test_functions_of_the_notebook_bring_nothing_of_mcp():
+    code = """
+import sys
+import openclaw_ipython.api, openclaw_ipython.shell.tool_loop, openclaw_ipython.structured.runner
+print([name for name in sys.modules if name.startswith(("mcp", "openclaw_ipython.mcp"))])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_the_number_of_modules_stays_small(imported):

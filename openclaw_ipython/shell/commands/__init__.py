@@ -25,7 +25,7 @@ _GROUPS = (
     (N_("Sign in"), ("account",)),
     (N_("Models"), ("models",)),
     (N_("Conversations, cache and usage"), ("history", "usage", "money")),
-    (N_("Tools of other programs"), ("mcp_servers",)),
+    (N_("Tools and agents (MCP)"), ("mcp_servers", "mcp_kernel")),
     (N_("Settings"), ("home",)),
 )
 """The headings of the help, each with the modules of its commands; a module that is not named comes last."""
@@ -57,7 +57,7 @@ def overview_of_commands() -> list[tuple[str, list[tuple[str, str]]]]:
     for title, modules in (*_GROUPS, *(((N_("More"), others),) if others else ())):
         families: dict[tuple[str, ...], list[Command]] = {}
         for one in (one for one in COMMANDS.values() if _module(one) in modules):
-            shared = one.words[:-1] if one.words[:-1] not in ((), ("models",)) else one.words
+            shared = one.words[:-1] if one.words[:-1] not in ((), ("mcp",), ("models",)) else one.words
             families.setdefault(shared, []).append(one)
         sections.append((title, [_row(family) for family in families.values()]))
     return sections
