@@ -33,6 +33,7 @@ LAYERS = {
     "chat": 6,
     "providers": 7,
     "structured": 7,
+    "batch_api": 8,
     "qwen_code": 8,
     "mcp": 8,
     "models": 8,

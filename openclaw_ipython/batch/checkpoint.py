@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.chat.types import Reply, Usage
 from openclaw_ipython.dispatch.cache import cache_key, decode_reply, store
+from openclaw_ipython.errors import SchemaMismatch
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.plan import Item, Plan
@@ -34,40 +35,38 @@ class Checkpoint:
         return item.key in self._done
 
     def load(self, item: Item) -> ItemResult | None:
-        """The result of an item that an earlier run finished."""
-        reply = reply_from_json(self._done.pop(item.key, None))
-        if reply is None:
-            return None
-        if self._plan.schema is not None:
-            from openclaw_ipython.structured.schema import Mismatch
-
+        """The result of an item that an earlier run finished; else the item goes on after the replies that it has."""
+        while (reply := reply_from_json(self._done.pop(item.id, None))) is not None:
             try:
-                reply.parsed = self._plan.schema.validate(str(reply))
-            except Mismatch:
+                final = item.receive(reply)
+            except SchemaMismatch:
+                item.__init__(self._plan, item.row)  # type: ignore[misc]  # it is asked again
                 return None
-        return ItemResult.of(item.row.position, reply, remembered=True)
+            if final is not None:
+                return ItemResult.of(item.row.position, final, remembered=True)
+        return None
 
     def save(self, item: Item, reply: Reply) -> None:
         """Store the final reply of an item."""
         if self._job is not None:
             self._job.store(item.key, reply_to_json(reply))
 
+    def flush(self) -> None:
+        """Return when every stored reply is in the journal."""
+        if self._job is not None:
+            self._job.flush()
+
     @property
     def error(self) -> OpenClawError | None:
         """Why answers are in memory only; None while all of them are in the journal."""
-        if self._job is None:
-            return None
-        self._job.flush()
-        return self._job.error
+        self.flush()
+        return self._job.error if self._job is not None else None
 
     def close(self, *, complete: bool) -> None:
         """End the run. A complete batch is deleted, so the same call later sends every request again."""
-        if self._job is None:
-            return
-        if complete:
+        if complete and self._job is not None:
             self._job.delete()
-        else:
-            self._job.flush()
+        self.flush()
 
 
 class BatchCache:

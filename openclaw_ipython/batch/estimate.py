@@ -36,6 +36,7 @@ _SHORTEST_OBJECT = 5  # tokens, with a schema
 _THINKING = (50, 8_192)
 _SECONDS = 3.0  # an answer, where the journal has none
 _SPREAD = 3  # between the mean of the journal's answers and the least and the most of this batch
+_BATCH_SECONDS = 86_400.0  # the time that a service has for a batch
 _HIGHEST_RATE = 1_000.0  # answers a second of one process
 
 
@@ -131,7 +132,7 @@ def estimate(  # noqa: PLR0917 - the parts of a call
         (came_in[0], came_in[1]),
         (rows * outputs[0], rows * outputs[1]),
         (costs[0], costs[1]) if route.price is not None else None,
-        rows / rate,
+        rows / rate if route.kind == "map" else _BATCH_SECONDS,
     )
 
 

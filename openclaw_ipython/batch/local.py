@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
 from openclaw_ipython.batch.plan import Item
-from openclaw_ipython.batch.request import Throttle, affects_every_item, send_request
+from openclaw_ipython.batch.request import BATCH_CHAT_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.chat.adapt import has_cache_marks
 from openclaw_ipython.errors import BudgetExceeded, OpenClawError
@@ -87,7 +87,8 @@ class LocalRunner:
 
     def _open(self, route: ResolvedRequest) -> ChatEndpoint:
         tokens = RecentToken(self._client.tokens(route), self._runtime.monotonic)
-        return replace(self._client.endpoint(route), auth=BearerAuth(tokens))
+        endpoint = replace(self._client.endpoint(route), auth=BearerAuth(tokens))
+        return replace(endpoint, retry_policy=BATCH_CHAT_POLICY) if route.kind == "batch" else endpoint
 
     async def _work(self, put: Callable[[Finished], None]) -> None:
         try:
@@ -114,6 +115,8 @@ class LocalRunner:
             return self._batch.failed(row, error)
         finished = self._batch.succeeded(item, reply)
         if item.sent:
+            if self._batch.route.kind == "batch":  # a row may have waited an hour
+                await asyncio.to_thread(self._batch.checkpoint.flush)
             await self._route.record_success()
         return finished
 

@@ -5,7 +5,7 @@ It blocks the calling thread, which draws the progress; the network runs on an e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable
 from contextlib import ExitStack, closing, suppress
 from itertools import chain
 from numbers import Real
@@ -22,8 +22,10 @@ from openclaw_ipython.batch.progress import progress_for, say
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY
 from openclaw_ipython.batch.results import Results, interrupted, table_library
+from openclaw_ipython.batch.row_images import ImageReader
 from openclaw_ipython.batch.rows import ItemSource, PromptTemplate, Row, item_source
 from openclaw_ipython.batch.run import BatchRun, CircuitBreaker
+from openclaw_ipython.batch_api.records import BatchRecords
 from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
 from openclaw_ipython.dispatch.budget import limit_for
@@ -38,9 +40,10 @@ if TYPE_CHECKING:
 
     from openclaw_ipython.batch.executor import Executor
     from openclaw_ipython.batch.run import Finished
+    from openclaw_ipython.batch_api.services import BatchService, Form
     from openclaw_ipython.chat.types import Thinking
-    from openclaw_ipython.context.image_encoding import EncodedImage
     from openclaw_ipython.dispatch.failover import ResolvedRequest
+    from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.journal.limits import Limit
 
     class MapKeywords(TypedDict, total=False):
@@ -62,12 +65,15 @@ if TYPE_CHECKING:
         resume: bool
         executor: Executor | None
         workers: int | None
+        batch: bool | Form
         progress: bool
         client: Client | None
         budget: str | None
 
 
 OnError = Literal["value", "raise"] | Callable[[OpenClawError, Any], Any]
+
+Say = Callable[[str], None]
 
 _PROGRESS_INTERVAL = 0.1  # seconds
 _CLOSE_TIMEOUT = 2.0  # seconds
@@ -107,6 +113,7 @@ def map_items(
     resume: bool = True,
     executor: Executor | None = None,
     workers: int | None = None,
+    batch: bool | Form = False,
     progress: bool = True,
     table: bool | None = None,
     client: Client | None = None,
@@ -144,6 +151,10 @@ def map_items(
     expected to take a dollar or a million tokens shows it as a line before the first request. Rows think only with
     `thinking`. A long beginning that they share is sent with marks for the service's prompt cache, if it has one.
 
+    `batch=True` uses the service's batch interface: about half the price, answers within a day or so. Where the service
+    has several, "chat" (a request a row, answered one by one), "files" or "inline" (all rows at once) chooses one. The
+    call waits; after an interrupt the batch goes on at the service, and the same call fetches it.
+
     Returns a DataFrame if the items are a Series or a DataFrame or pandas is installed: the items, then `answer` (or
     the fields of `schema`), `error`, `model`, `tokens_in`, `tokens_out`, `seconds`. Otherwise, and with `table=False`,
     a sequence of replies and errors with `.tally`, `.errors` and `.table()`.
@@ -163,13 +174,15 @@ def map_items(
         model,
         system,
         _schema(schema),
-        _row_images(images),
+        ImageReader(images) if images is not None else None,
         images if isinstance(images, str) else "",
         {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking},
     )
+    if batch and (executor is not None or not resume):
+        raise UsageError(_("batch= takes neither executor= nor resume=False"))
     limit = limit_for(budget, "batch")
     call = _MapCall(
-        plan, source, limits, on_error, resume, client or _default_client(), cache, library, limit
+        plan, source, limits, on_error, resume, client or _default_client(), cache, library, limit, batch
     )
     return call.estimate() if dry_run else call.run(executor, workers, show_progress=progress)
 
@@ -216,41 +229,21 @@ def _schema(wanted: Any) -> Any:
     return schema_of(wanted)
 
 
-def _row_images(images: str | Callable[[Any], Any] | None) -> _ImageReader | None:
-    return None if images is None else _ImageReader(images)
-
-
-class _ImageReader:
-    """Reads the images of rows from a column, or by a function. `missing` are the positions of rows without any."""
-
-    def __init__(self, source: str | Callable[[Any], Any]) -> None:
-        self._source = source
-        self.missing: set[int] = set()
-
-    def __call__(self, row: Row) -> tuple[EncodedImage, ...]:
-        """The images of a row. Raises UsageError."""
-        from openclaw_ipython.context.image_encoding import STANDARD
-        from openclaw_ipython.context.images import images_of
-
-        found = self._find(row)
-        if found is None or (isinstance(found, float) and found != found):  # noqa: PLR0124
-            self.missing.add(row.position)
-            return ()
-        several = isinstance(found, Sequence) and not isinstance(found, (str, bytes))
-        return tuple(images_of(list(found) if several else [found], STANDARD))
-
-    def _find(self, row: Row) -> Any:
-        if callable(self._source):
-            return self._source(row.item)
-        if self._source not in row.names:
-            raise UsageError(
-                _("no column {name} for the images", name=self._source), suggestions=tuple(row.names)
-            )
-        return row.names[self._source]
+def _on_loop(
+    loop_thread: LoopThread, make: Callable[[], AsyncGenerator[Finished, None]]
+) -> Generator[list[Finished], None, None]:
+    """What a runner of this process yields, in lists."""
+    try:
+        with loop_thread.batches(make, _PROGRESS_INTERVAL) as finished:
+            yield from finished
+    except CallerExit as exit_:
+        raise exit_.exception from None
 
 
 class _MapCall(Struct, eq=False):
-    """One call of `oc.map`. `pause` returns the seconds that remain of a pause after "too many requests"."""
+    """One call of `oc.map`. `pause` returns the seconds that remain of a pause after "too many requests", `status` how
+    far a batch is.
+    """
 
     plan: Plan
     source: ItemSource
@@ -261,7 +254,10 @@ class _MapCall(Struct, eq=False):
     use_cache: bool | None
     library: str
     budget: Limit | None
+    batch: bool | Form = False
     pause: Callable[[], float] = lambda: 0.0
+    status: Callable[[], str] = lambda: ""
+    service: BatchService | None = None
     checkpoint: Checkpoint | None = None
 
     def run(self, executor: Executor | None, workers: int | None, *, show_progress: bool) -> Any:
@@ -294,6 +290,8 @@ class _MapCall(Struct, eq=False):
             stack.callback(
                 lambda: client.budget.spending.forget(scope) if complete and job is not None else None
             )
+            announce = say if show_progress else results.note
+            route = self._at_batch_price(client, route, job, first, announce)
             checkpoint = self.checkpoint = Checkpoint(self.plan, job)
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
@@ -324,16 +322,16 @@ class _MapCall(Struct, eq=False):
             )
             try:
                 finished = (
-                    self._run_locally(batch, loop_thread)
-                    if executor is None
-                    else self._run_on_executor(batch, loop_thread, executor, workers)
+                    self._run_on_executor(batch, loop_thread, executor, workers)
+                    if executor is not None
+                    else self._run_locally(batch, loop_thread, announce)
                 )
                 with closing(finished):
                     for some in finished:
                         for result, item in some:
                             results.add(result, item)
-                        progress.update(results.tally, self.pause())
-                if isinstance(self.plan.images, _ImageReader) and self.plan.images.missing:
+                        progress.update(results.tally, self.pause(), self.status())
+                if isinstance(self.plan.images, ImageReader) and self.plan.images.missing:
                     count = len(self.plan.images.missing)
                     results.notes.append(_("{count:,} rows without an image, asked without one", count=count))
                 returned = self._returned(results)
@@ -361,6 +359,7 @@ class _MapCall(Struct, eq=False):
         route, _login_error = self._resolve(self.client, first, cache)
         jobs = self.client.recorder.journal.jobs
         job = jobs.open(self.plan.key(route)) if self._resumable(self.client) else None
+        route = self._at_batch_price(self.client, route, job, first, say)
         checkpoint = Checkpoint(self.plan, job)
         return estimate(self.plan, self.source, self.client, route, self.limits, cache, checkpoint)
 
@@ -406,15 +405,34 @@ class _MapCall(Struct, eq=False):
             )
         return _("{done:,} answered; the same call resumes from there", done=done)
 
-    def _run_locally(self, batch: BatchRun, loop_thread: LoopThread) -> Generator[list[Finished], None, None]:
+    def _at_batch_price(
+        self, client: Client, route: ResolvedRequest, job: Job | None, first: Row, announce: Say
+    ) -> ResolvedRequest:
+        """The route of a call with `batch`, which sets its `service`; else `route`. Raises UsageError."""
+        if self.batch and job is None:
+            raise UsageError(_("batch= needs the journal"), hint="%config OpenClaw.journal = True")
+        forms = BatchRecords(client.recorder.journal.jobs).forms(job.key) if job is not None else set()
+        if not self.batch and not forms:
+            return route
+        from openclaw_ipython.batch.batch_runner import choose
+
+        request = Item(self.plan, first).request
+        route, self.service = choose(self.batch, route, forms, request, announce)
+        return route
+
+    def _run_locally(
+        self, batch: BatchRun, loop_thread: LoopThread, announce: Say
+    ) -> Generator[list[Finished], None, None]:
         runtime = batch.client.runtime
+        if self.service is not None and self.service.form != "chat":
+            from openclaw_ipython.batch.batch_runner import BatchRunner
+
+            runner = BatchRunner(batch, self.service, announce)
+            self.status = lambda: runner.status
+            return _on_loop(loop_thread, runner.results)
         limiter = RateLimiter(self.limits, runtime.monotonic(), runtime.random)
         self.pause = lambda: limiter.pause(runtime.monotonic())
-        try:
-            with loop_thread.batches(LocalRunner(batch, limiter).results, _PROGRESS_INTERVAL) as finished:
-                yield from finished
-        except CallerExit as exit_:
-            raise exit_.exception from None
+        return _on_loop(loop_thread, LocalRunner(batch, limiter).results)
 
     def _run_on_executor(
         self, batch: BatchRun, loop_thread: LoopThread, executor: Executor, workers: int | None

@@ -98,22 +98,29 @@ def _single_request(messages: tuple[Message, ...]) -> ToolLoop:
 class Item:
     """One item in progress. `request` is the next one to send; `sent` tells whether any was sent.
 
-    `worker_failures` counts the workers that ended while they had this item.
+    `worker_failures` counts the workers that ended while they had this item, `replies` what was received.
     """
 
-    __slots__ = ("_steps", "key", "request", "row", "sent", "worker_failures")
+    __slots__ = ("_steps", "key", "replies", "request", "row", "sent", "worker_failures")
 
     def __init__(self, plan: Plan, row: Row) -> None:
         messages = plan.messages(row)
         self.row = row
+        self.replies = 0
         self.key = item_key(row.position, messages)
         self.worker_failures = 0
         self.sent = False
         self._steps = plan.steps(messages)
         self.request = self._next(None)
 
+    @property
+    def id(self) -> str:
+        """The key of `request`: that of the item, with a number after the first one."""
+        return f"{self.key}-{self.replies + 1}" if self.replies else self.key
+
     def receive(self, reply: Reply) -> Reply | None:
         """Take a reply: returns the final one, or None when `request` is to be sent next. Raises SchemaMismatch."""
+        self.replies += 1
         try:
             self.request = self._next(reply)
         except StopIteration as end:

@@ -26,8 +26,8 @@ Show = Callable[[Mapping[str, str]], None]
 class Progress(Protocol):
     """Shows the progress of a batch. Called on the caller's thread."""
 
-    def update(self, tally: Tally, waiting: float) -> None:
-        """Show the sums so far; `waiting` is the rest of a pause, in seconds."""
+    def update(self, tally: Tally, waiting: float, status: str = "") -> None:
+        """Show the sums so far; `waiting` is the rest of a pause, in seconds, `status` how far a batch is."""
 
     def close(self, line: str) -> None:
         """The batch has ended; `line` sums it up and may be empty."""
@@ -36,7 +36,7 @@ class Progress(Protocol):
 class NoProgress:
     """Shows nothing."""
 
-    def update(self, tally: Tally, waiting: float) -> None:
+    def update(self, tally: Tally, waiting: float, status: str = "") -> None:
         """Do nothing."""
 
     def close(self, line: str) -> None:
@@ -61,9 +61,9 @@ class TerminalMeter:
         self._file = file
         self._done = 0
 
-    def update(self, tally: Tally, waiting: float) -> None:
+    def update(self, tally: Tally, waiting: float, status: str = "") -> None:
         """Draw, at most once per interval."""
-        self._bar.set_postfix_str(postfix(tally, waiting), refresh=False)
+        self._bar.set_postfix_str(postfix(tally, waiting, status), refresh=False)
         self._bar.update(tally.done - self._done)
         self._done = tally.done
 
@@ -90,7 +90,7 @@ class NotebookMeter:
         self._started = monotonic()
         self._drawn = float("-inf")
 
-    def update(self, tally: Tally, waiting: float) -> None:
+    def update(self, tally: Tally, waiting: float, status: str = "") -> None:
         """Draw, at most once per interval."""
         now = self._monotonic()
         if now - self._drawn < INTERVAL:
@@ -103,7 +103,7 @@ class NotebookMeter:
             initial=tally.remembered,
             ncols=100,
             unit="",
-            postfix=postfix(tally, waiting),
+            postfix=postfix(tally, waiting, status),
         )
         done = f"<progress value='{tally.done}' max='{self._total}'></progress> " if self._total else ""
         self._show({"text/plain": text, "text/html": f"{done}<code>{escape(_without_bar(text))}</code>"})
@@ -121,9 +121,9 @@ def _without_bar(text: str) -> str:
     return f"{before} {after.partition('|')[2]}".strip() if bar and "|" in after else text
 
 
-def postfix(tally: Tally, waiting: float) -> str:
-    """The text after the meter: tokens, cost so far and expected, errors, and a pause."""
-    parts = []
+def postfix(tally: Tally, waiting: float, status: str = "") -> str:
+    """The text after the meter: how far a batch is, tokens, cost so far and expected, errors, and a pause."""
+    parts = [status] if status else []
     if tally.input_tokens or tally.output_tokens:
         parts.append(_("{count} tokens", count=short_count(tally.input_tokens + tally.output_tokens)))
     if tally.cost is not None:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 RETRY_POLICY = RetryPolicy(idle_timeout=600.0, retry_rate_limits=False)
 """A reply that is not streamed arrives after a long silence; the rate limiter handles "too many requests"."""
 
+BATCH_CHAT_POLICY = RetryPolicy(retries=0, idle_timeout=3600.0, retry_rate_limits=False)
+"""A row on a batch host waits up to an hour, and may have been paid for when its connection breaks."""
+
 MAX_REFUSALS = 10
 """How many times a request is sent again after "too many requests"."""
 
@@ -199,6 +202,8 @@ class RequestTemplate:
             return replace(known, messages=messages)
         base = replace(self._asked, messages=messages, schema=schema)
         made = adapt(base, route.dialect, route.family).request
+        if route.kind == "batch":  # also where a model thinks only in streams otherwise
+            made = replace(made, stream=False)
         if (
             plain and made.messages == messages and not made.stream
         ):  # a streamed request depends on its length

@@ -23,6 +23,9 @@ MAX_AGE = 30 * 86400.0
 MAX_RESULTS = 200_000
 """The number of results of all jobs; the oldest are deleted first."""
 
+BATCHES = "batches"
+"""The key of the job with the batches that are under way on a service. Its results do not give way to others."""
+
 _PRUNE_INTERVAL = 2_000  # results
 
 
@@ -96,10 +99,11 @@ class Job:
         """Why results are in memory only; None while all of them are in the file."""
         return self._jobs.store.stand_in.error
 
-    def delete(self) -> None:
-        """Delete all results, so that the job starts from the beginning next time."""
+    def delete(self, item: str | None = None) -> None:
+        """Delete the result of an item; for None all results, so that the job starts from the beginning next time."""
         self.flush()
-        self._jobs.store.write(lambda c: c.execute("DELETE FROM results WHERE job = ?", (self.key,)))
+        delete = "DELETE FROM results WHERE job = ? AND item = coalesce(?, item)"
+        self._jobs.store.write(lambda c: c.execute(delete, (self.key, item)))
 
 
 def _results(connection: sqlite3.Connection, key: str) -> list[tuple[str, str]]:
@@ -121,6 +125,6 @@ def _prune(connection: sqlite3.Connection, now: float, max_results: int) -> None
         (since, since),
     )
     connection.execute(
-        "DELETE FROM results WHERE at < (SELECT at FROM results ORDER BY at DESC LIMIT 1 OFFSET ?)",
-        (max_results - 1,),
+        "DELETE FROM results WHERE at < (SELECT at FROM results ORDER BY at DESC LIMIT 1 OFFSET ?) AND job != ?",
+        (max_results - 1, BATCHES),
     )

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.practice import pages
 from openclaw_ipython.practice.answers import compose
+from openclaw_ipython.practice.batch_desk import BatchDesk
 from openclaw_ipython.practice.completion_format import (
     CompletionHeader,
     document,
@@ -71,6 +72,7 @@ class Portal(PortalScript):
         self._answered = 0
         self._caches = PromptCaches()
         self._bill = Bill()
+        self.batch_desk = BatchDesk(self._batch_settings, self._clock, self._batch_answer, self._next_id)
         self._routes: Mapping[str, Mapping[str, Callable[[HttpRequest], HttpResponse]]] = {
             "/": {"GET": self._approval_page},
             "/authorize": {"GET": self._approval_page, "POST": self._approval},
@@ -78,6 +80,7 @@ class Portal(PortalScript):
             "/api/v1/oauth2/token": {"POST": self._token},
             "/v1/models": {"GET": self._list_models},
             "/v1/chat/completions": {"POST": self._chat},
+            "/batch/v1/chat/completions": {"POST": self._batch_chat},
         }
 
     # -- endpoints -------------------------------------------------------------------------
@@ -139,9 +142,12 @@ class Portal(PortalScript):
             request = replace(request, time=self._clock())
             self._requests.append(request)
             failure = self._failure_for(request.path)
-            return failure if failure is not None else self._route(request)
+            response = self._route(request) if failure is None or failure.late else failure.response
+            return response if failure is None else failure.response
 
     def _route(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(("/v1/files", "/v1/batches")):
+            return self._batch_request(request)
         methods = self._routes.get(request.path)
         if methods is None:
             return self._error(404, "not_found", f"no such path: {request.path[:200]}")
@@ -238,12 +244,30 @@ class Portal(PortalScript):
         reply = self._replies.popleft() if self._replies else ScriptedReply()
         return replace(self._answer(prompt, reply, request.time), delay=self._delay)
 
+    def _batch_request(self, request: HttpRequest) -> HttpResponse:
+        try:
+            return self._refuse_bearer(request) or self.batch_desk.handle(request)
+        except RequestRefused as refusal:
+            return self._error(refusal.status, refusal.code, str(refusal))
+
+    def _batch_chat(self, request: HttpRequest) -> HttpResponse:
+        """The batch host: the answer comes whole, when there is time for it."""
+        return replace(self._chat(request), delay=self._batch_settings.takes)
+
+    def _batch_answer(self, body: dict[str, Any]) -> dict[str, Any]:
+        """The completion for a row of a batch, which may think without a stream."""
+        prompt = parse(body, check(body, self._models, batch=True))
+        reply = self._replies.popleft() if self._replies else ScriptedReply()
+        completion = reply.completion or truncate(compose(prompt), prompt.limit)
+        header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(self._clock()), prompt.model)
+        return document(completion, header, usage_of(completion, prompt))
+
     def _prompt(self, request: HttpRequest) -> ChatPrompt:
         try:
             body = request.json()
         except ValueError:
             raise RequestRefused("Request body format invalid") from None
-        model = check(body, self._models)
+        model = check(body, self._models, batch=request.path.startswith("/batch/"))
         if self._demands_cache_control and not _opens_with_cache_control(body):
             raise RequestRefused("bad request")
         return replace(parse(body, model), cache=self._caches.usage(body, request.time, self._delay))

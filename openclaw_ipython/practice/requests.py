@@ -68,8 +68,11 @@ class ChatPrompt(Struct, frozen=True):
     cache: Mapping[str, object] | None = None
 
 
-def check(body: object, models: Mapping[str, Model]) -> Model:
-    """The model of a request. Raises `RequestRefused` for a request that the service refuses."""
+def check(body: object, models: Mapping[str, Model], *, batch: bool = False) -> Model:
+    """The model of a request. Raises `RequestRefused` for a request that the service refuses.
+
+    In a `batch`, a model may think without a stream.
+    """
     if not isinstance(body, dict):
         raise RequestRefused("Request body format invalid")
     model = _model(body.get("model"), models)
@@ -79,7 +82,7 @@ def check(body: object, models: Mapping[str, Model]) -> Model:
         _check_content(message, model)
     _check_tools(body)
     _check_numbers(body, model)
-    _check_streaming(body)
+    _check_streaming(body, batch=batch)
     return model
 
 
@@ -215,13 +218,15 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _check_streaming(body: Mapping[str, Any]) -> None:
+def _check_streaming(body: Mapping[str, Any], *, batch: bool) -> None:
     if not isinstance(body.get("stream", False), bool):
         raise RequestRefused("'stream' must be a boolean")
     if body.get("stream_options") is not None and not body.get("stream"):
         raise RequestRefused("'stream_options' is only allowed when 'stream' is true")
     thinks = thinking(body)
-    if thinks and not body.get("stream"):
+    if batch and body.get("stream"):
+        raise RequestRefused("a batch is not streamed")
+    if thinks and not body.get("stream") and not batch:
         raise RequestRefused("parameter.enable_thinking must be set to false for non-streaming calls")
     if thinks and body.get("tool_choice", "auto") not in ("auto", "none", None):
         raise _invalid_parameter("tool_choice must be auto or none in thinking mode")

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from openclaw_ipython.practice.batch_desk import BatchSettings
 from openclaw_ipython.practice.completion_format import Call, Completion, Fault
 from openclaw_ipython.practice.http_types import NO_RESPONSE, HttpResponse
 from openclaw_ipython.practice.oauth import AuthorizationServer, DeviceAuthorization, OAuthSettings
@@ -49,11 +50,15 @@ class ScriptedReply(Struct, frozen=True):
 
 
 class _ScriptedFailure(Struct):
-    """A response to requests whose path contains `path_part`. `times` None means always."""
+    """A response to requests whose path contains `path_part`. `times` None means always.
+
+    `late`: the request takes effect all the same.
+    """
 
     path_part: str
     response: HttpResponse
     times: int | None = 1
+    late: bool = False
 
 
 class PortalScript:
@@ -78,6 +83,7 @@ class PortalScript:
         self._retired = False
         self._signs_in = True
         self._demands_cache_control = False
+        self._batch_settings = BatchSettings()
 
     # -- sign-in ---------------------------------------------------------------------------
 
@@ -250,6 +256,13 @@ class PortalScript:
             self._demands_cache_control = True
         return self
 
+    def batches(self, **settings: Any) -> Self:
+        """Set how batches go: the fields of BatchSettings."""
+        with self._lock:
+            for name, value in settings.items():
+                setattr(self._batch_settings, name, value)
+        return self
+
     # -- failures --------------------------------------------------------------------------
 
     def fails_next(
@@ -259,11 +272,16 @@ class PortalScript:
         body: str | bytes | Mapping[str, Any] = "",
         headers: Mapping[str, str] | None = None,
         times: int | None = 1,
+        *,
+        late: bool = False,
     ) -> Self:
-        """Answer the next `times` requests to matching paths like this; None means always."""
+        """Answer the next `times` requests to matching paths like this; None means always.
+
+        With `late` they take effect all the same, as when a gateway gives up on a service that does not.
+        """
         content = "application/json" if isinstance(body, Mapping) else "text/plain; charset=utf-8"
         response = HttpResponse(status, _bytes(body), {"content-type": content} | dict(headers or {}))
-        return self._failing(_ScriptedFailure(path_part, response, times))
+        return self._failing(_ScriptedFailure(path_part, response, times, late))
 
     def answers_html(self, path_part: str, times: int | None = 1) -> Self:
         """Answer matching paths with the firewall's page (status 200)."""
@@ -271,16 +289,16 @@ class PortalScript:
             path_part, 200, FIREWALL_PAGE, {"content-type": "text/html; charset=utf-8"}, times=times
         )
 
-    def drops_next(self, path_part: str, times: int | None = 1) -> Self:
-        """Close the connection of the next `times` matching requests without a response."""
-        return self._failing(_ScriptedFailure(path_part, HttpResponse(NO_RESPONSE), times))
+    def drops_next(self, path_part: str, times: int | None = 1, *, late: bool = False) -> Self:
+        """Close the connection of the next `times` matching requests without a response; `late` as above."""
+        return self._failing(_ScriptedFailure(path_part, HttpResponse(NO_RESPONSE), times, late))
 
     def _failing(self, failure: _ScriptedFailure) -> Self:
         with self._lock:
             self._failures.append(failure)
         return self
 
-    def _failure_for(self, path: str) -> HttpResponse | None:
+    def _failure_for(self, path: str) -> _ScriptedFailure | None:
         """The next scripted failure for a path, which is counted as used."""
         for failure in self._failures:
             if failure.path_part in path:
@@ -288,7 +306,7 @@ class PortalScript:
                     failure.times -= 1
                     if failure.times <= 0:
                         self._failures.remove(failure)
-                return failure.response
+                return failure
         return None
 
 

@@ -15,7 +15,7 @@ from openclaw_ipython.chat.thinking import LEVELS
 from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.journal.limits import PERIODS
-from openclaw_ipython.shell.commands import history, longest, mcp_servers, next_words
+from openclaw_ipython.shell.commands import batches, history, longest, mcp_servers, next_words
 from openclaw_ipython.shell.login.flow import METHODS
 from openclaw_ipython.shell.options import CELL, LINE
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
@@ -141,8 +141,8 @@ def _named(session: Session, kind: str, fragment: str = "") -> list[str]:  # noq
     """The values of one kind. A file that cannot be read completes to nothing."""
     if kind in _FIXED:
         return list(_FIXED[kind])
-    if kind == "chat":
-        return history.chat_names(session)
+    if kind in ("chat", "batch"):
+        return history.chat_names(session) if kind == "chat" else batches.batch_names(session)
     client = session.client
     try:
         match kind:

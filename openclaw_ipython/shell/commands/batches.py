@@ -1,0 +1,127 @@
+"""The subcommands about batches that are under way (`oc.map(…, batch=True)`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from openclaw_ipython.errors import OpenClawError, UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.commands.registry import JSON, command
+from openclaw_ipython.shell.parser import Positional
+from openclaw_ipython.shell.views import MessageView, TableView, View, as_json
+from openclaw_ipython.suggestions import did_you_mean, suggest
+
+if TYPE_CHECKING:
+    from openclaw_ipython.batch.submitted import SubmittedBatches
+    from openclaw_ipython.batch_api.records import BatchRecord, BatchRecords
+    from openclaw_ipython.shell.session import Session
+
+Act = Callable[["SubmittedBatches", "BatchRecord"], Coroutine[Any, Any, str]]
+
+
+@command("batches list", JSON)
+def batches_list(session: Session, *, json: bool) -> View:
+    """The batches of `oc.map(…, batch=True)` that are under way, with their state at the service."""
+    rows = [
+        [
+            record.name,
+            record.model,
+            f"{len(record.ids):,}",
+            datetime.fromtimestamp(record.at).strftime("%Y-%m-%d %H:%M"),
+            _acted(session, record, _state),
+        ]
+        for record in _records(session).all()
+    ]
+    if json:
+        names = ("name", "model", "rows", "begun", "state")
+        return as_json({"batches": [dict(zip(names, row, strict=True)) for row in rows]})
+    headings = [_("Name"), _("Model"), _("Rows"), _("Begun"), _("State")]
+    return TableView(headings, rows, _("no batch is under way"))
+
+
+@command("batches fetch", Positional("name", "which; all if none is named", required=False, kind="batch"))
+def batches_fetch(session: Session, *, name: str | None) -> View:
+    """Get the answers of batches that have ended; the same call of `oc.map` then returns them."""
+    records = [_named(session, name)] if name else _records(session).all()
+    lines = [f"{record.name}: {_acted(session, record, _fetched)}" for record in records]
+    return MessageView("\n".join(lines) or _("no batch is under way"))
+
+
+@command("batches cancel", Positional("name", "which", kind="batch"))
+def batches_cancel(session: Session, *, name: str) -> View:
+    """End a batch early. What is done is paid, and can be fetched."""
+    return MessageView(_acted(session, _named(session, name), _cancelled))
+
+
+def batch_names(session: Session) -> list[str]:
+    """The names of the batches that are under way."""
+    return [record.name for record in _records(session).all()]
+
+
+def _records(session: Session) -> BatchRecords:
+    from openclaw_ipython.batch_api.records import BatchRecords
+
+    return BatchRecords(session.client.recorder.journal.jobs)
+
+
+def _named(session: Session, name: str) -> BatchRecord:
+    found = {record.name: record for record in _records(session).all()}
+    if name not in found:
+        near = suggest(name, found)
+        why = _("no batch {name} is under way{suggestion}", name=name, suggestion=did_you_mean(near))
+        raise UsageError(why, suggestions=near, hint="%openclaw batches list")
+    return found[name]
+
+
+def _acted(session: Session, record: BatchRecord, act: Act) -> str:
+    """What `act` says of a batch; an error of the service in its place."""
+
+    async def run() -> str:
+        from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route
+        from openclaw_ipython.batch_api.services import batch_service
+
+        route = session.client.resolve("", model=record.model, stream=False, cache=False)
+        sent = SubmittedBatches(session.client, batch_route(route, batch_service(route.url, record.form)))
+        if sent.at.base_url != record.base_url:
+            return _("it is at {url}, which {model} no longer names", url=record.base_url, model=record.model)
+        return await act(sent, record)
+
+    try:
+        return session.loop_thread.run(run())
+    except OpenClawError as error:
+        return str(error)
+
+
+async def _state(sent: SubmittedBatches, record: BatchRecord) -> str:
+    from openclaw_ipython.batch_api.steps import look
+
+    if record.step != "created":
+        return _("{step}; the same call continues", step=record.step)
+    state = await sent.run(look(record))
+    return _("{status}, {done:,} done", status=state.status, done=state.done)
+
+
+async def _fetched(sent: SubmittedBatches, record: BatchRecord) -> str:
+    from openclaw_ipython.batch_api.steps import look
+
+    said = _("its answers are here already")
+    if record.step == "created" and (state := await sent.run(look(record))).ended:
+        rows = await sent.take(record, state)
+        failed = sum(isinstance(row, OpenClawError) for row in rows.values())
+        said = _("{done:,} answered, {failed:,} failed", done=len(rows) - failed, failed=failed)
+    elif record.step != "fetched":
+        return await _state(sent, record)
+    return " · ".join(filter(None, (said, await sent.forget(record))))
+
+
+async def _cancelled(sent: SubmittedBatches, record: BatchRecord) -> str:
+    from openclaw_ipython.batch_api.steps import cancel
+
+    if record.step == "creating":
+        return _("it is not known whether the service has it: the same call looks")
+    if record.step != "created":
+        return await sent.forget(record) or _("nothing of it is left at the service")
+    await sent.run(cancel(record))
+    return _("the service is asked to end it; %openclaw batches fetch gets what is done")
