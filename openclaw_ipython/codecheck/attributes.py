@@ -151,7 +151,10 @@ def result_of(function: Value) -> Value:
     match function:
         case Live(thing) if (cls := plain_class(thing)) is not None:
             plain = find_in_class(type(cls), "__call__") is type.__dict__["__call__"]
-            return Instance(cls) if plain and cls is not type else UNKNOWN
+            exact = (
+                type(find_in_class(cls, "__new__")) is not staticmethod
+            )  # one in Python may choose a subclass
+            return Instance(cls, exact) if plain and cls is not type else UNKNOWN
         case Live(thing) if type(thing) is FunctionType:
             return declared_result(thing, None)
         case Live(thing) if is_trusted(type(thing)):
@@ -165,6 +168,8 @@ def result_of(function: Value) -> Value:
             cls = _class_of(owner)
             if cls is not None and name in _RESULTS.get(cls, {}):
                 return Instance(_RESULTS[cls][name])
+            if cls is not None and find_in_class(cls, "_delegate_method") is not MISSING:
+                return UNKNOWN  # `Series.cat`, `Series.dt`: annotated as the array they work on
             if cls is not None and name in _RETURNS_SELF and owner is not None and _is_estimator(cls):
                 return owner
             return declared_result(thing, cls) if type(thing) is FunctionType else UNKNOWN

@@ -13,7 +13,7 @@ from openclaw_ipython.codecheck.attributes import attribute_of, keywords_of, kno
 from openclaw_ipython.codecheck.finding import CodeFinding
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Grid, Instance, Live, Method, Value
 from openclaw_ipython.codecheck.static_lookup import is_trusted, loaded, plain_class
-from openclaw_ipython.codecheck.syntax import bound, constant, is_guard, parameters, root, strings
+from openclaw_ipython.codecheck.syntax import bound, constant, is_guard, last_name, parameters, root, strings
 from openclaw_ipython.suggestions import suggest
 
 _BUILT = {
@@ -32,6 +32,7 @@ class Expressions:
         self._live: dict[int, Frame] = {}
         self._bases: dict[int, Value] = {}  # of each attribute node, what it was taken from
         self._quiet = 0
+        self._registered: set[str] = set()  # accessors of the cell: `register_dataframe_accessor("geo")`
         self.findings: list[CodeFinding] = []
 
     def value(self, node: ast.expr, *, called: bool = False) -> Value:  # noqa: PLR0912 - one case a kind
@@ -104,7 +105,7 @@ class Expressions:
             return base if node.attr == "flat" else Method(None, base, node.attr)
         if isinstance(base, Frame) and base.columns is not None and node.attr in base.columns:
             return frames.column_of(base)
-        found = attribute_of(base, node.attr)
+        found = attribute_of(base, node.attr) if node.attr not in self._registered else UNKNOWN
         if found is None:
             known = known_names(base)
             by_label = frames.is_series(base) or (isinstance(base, Frame) and base.columns is None)
@@ -119,6 +120,8 @@ class Expressions:
         for part in [*node.args, *(keyword.value for keyword in node.keywords)]:
             self._escape(self.value(part.value if isinstance(part, ast.Starred) else part), function)
         self._check_keywords(node, function)
+        if last_name(node.func).startswith("register_"):
+            self._registered |= {str(constant(part)) for part in node.args}
         if isinstance(node.func, ast.Attribute):
             result = self._of_frame(self._bases[id(node.func)], node.func.attr, node)
             if any(
@@ -193,8 +196,11 @@ class Expressions:
             ):
                 with self.silent(True):
                     located = self.value(inner)
-                if isinstance(located, Frame) and isinstance(node.ctx, ast.Load):
-                    self._check_columns(located, index.elts[1])
+                rows = located.index if isinstance(located, Frame) else None
+                if (
+                    rows is not None and len(rows) == 1 and isinstance(node.ctx, ast.Load)
+                ):  # else a row's levels
+                    self._check_columns(located, index.elts[1])  # type: ignore[arg-type]
         match base:
             case Frame():
                 self._check_columns(base, index)

@@ -164,7 +164,7 @@ def _add(frame: Frame, names: set[str] | set[str | None] | None) -> None:
 
 def _grouping(frame: Frame, method: str, node: ast.Call) -> Value:
     found = loaded(*_GROUPINGS[method])
-    if found is None:
+    if found is None or argument(node, "win_type") is not None:  # a weighted window has other arguments
         return UNKNOWN
     made = frame.derived(found, grouped=True, series=frame.series)
     if method == "groupby":

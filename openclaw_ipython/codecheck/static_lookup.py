@@ -177,8 +177,16 @@ def declared_names(cls: type) -> set[str]:
 
 
 def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
-    """Whether methods of a class (with `after_init`: others than `__init__`) set attributes by any name."""
+    """Whether methods of a class (with `after_init`: others than `__init__`) set attributes by any name.
+
+    An `__init__` compiled by Cython may, and so may a class with a `__setattr__` of its own.
+    """
     for base in mro(cls):
+        own = class_dict(base)
+        if type(own.get("__init__", object.__init__)) not in (FunctionType, WrapperDescriptorType):
+            return True
+        if type(own.get("__setattr__")) is FunctionType and not is_labelled(cls):
+            return True
         for name, value in () if is_trusted(base) else class_dict(base).items():
             functions = functions_in(value) if type(value) is not classmethod else ()
             if (after_init and name == "__init__") or base is object:

@@ -29,6 +29,20 @@ def shape() -> Shape:
     return Circle()
 
 
+class Settable:
+    def __setattr__(self, name, value):
+        object.__setattr__(self, name, value)
+
+
+class Chosen:
+    def __new__(cls, corners=0):
+        return object.__new__(Polygon if corners else cls)
+
+
+class Polygon(Chosen):
+    side = 1
+
+
 there = Circle()
 NAMES = {
     "loader": Loader(),
@@ -36,9 +50,12 @@ NAMES = {
     "Circle": Circle,
     "numbers": [1],
     "word": "a",
+    "Settable": Settable,
+    "Chosen": Chosen,
+    "pandas": pandas,
     "sys": sys,
     "proxy": weakref.proxy(there),
-    "frame": pandas.DataFrame({"a": [1]}),
+    "frame": pandas.DataFrame({"a": [1], "b": [2]}),
 }
 QUIET = {
     "an attribute that a method may set by any name": "loader.path",
@@ -56,6 +73,14 @@ QUIET = {
     "what super() passes on": "super(Circle, shape()).anything",
     "what a weak reference passes on": "proxy.anything",
     "a name that is deleted in the end": "def add(n):\n    table.append(n)\ntable = []\nadd(1)\ndel table",
+    "a row of two levels": "frame.set_index(['a', 'b']).loc[1, 'z']",
+    "what an accessor of pandas returns": "frame['a'].astype('category').cat.as_ordered().sort_values()",
+    "a weighted window": "frame.rolling(2, win_type='gaussian').sum(std=3)",
+    "an accessor that the cell registers": "@pandas.api.extensions.register_dataframe_accessor('geo')\nclass G:\n"
+    "    pass\nframe.geo",
+    "an attribute that an own __setattr__ may set": "Settable().anything",
+    "an attribute of the subclass that __new__ chooses": "Chosen(3).side",
+    "an attribute that compiled code sets": "from scipy.spatial import ConvexHull\nConvexHull([[0, 0]]).simplices",
     "a name behind a question": "if hasattr(word, 'lines'): word.lines()",
 }  # fmt: skip
 INCOMPLETE = ["%%bash\nls", "exec('a')", "%%time\nword.upper()", "eval('word')"]
