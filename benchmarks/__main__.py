@@ -130,6 +130,8 @@ def _rows(place: Workspace, options: argparse.Namespace) -> tuple[list[Row], dic
             measures.long_answer(pair, seconds)
     if mapping.available():
         _map(measures, options.runs)
+        _say("oc.map: what rows share")
+        measures.shared_prefix()
     else:
         _say("oc.map: not in this version, no row")
     return list(measures), about

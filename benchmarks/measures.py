@@ -9,7 +9,7 @@ from statistics import median
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from benchmarks import code_check, tasks
+from benchmarks import code_check, money, tasks
 from benchmarks.implementations import CERTIFIED, HAND, OURS, Implementation
 from benchmarks.install_size import added_distributions
 from benchmarks.kernels import Kernel
@@ -80,6 +80,9 @@ class Measures:
         self.map_cpu = Row("oc.map, 64 at once: CPU of an item", "ms", 2)
         self.map_more_rate = Row("oc.map, 256 at once: share of the ideal rate", "", 0.75, at_least=True)
         self.map_more_cpu = Row("oc.map, 256 at once: CPU of an item", "ms")
+        self.shared_input = Row(
+            "oc.map, 1,000 rows that share 3,150 tokens: input cost beside uncached", "", money.LIMIT
+        )
         self.check_p95 = Row("check of a cell of code, warm: CPU, 95th percentile", "ms", 10)
         self.check_median = Row("check of a cell of code, warm: CPU, median", "ms")
         self.packages = Row("install: distributions added", "", 13)
@@ -96,6 +99,10 @@ class Measures:
             middle, high = code_check.milliseconds()
             self.check_median.add(middle)
             self.check_p95.add(high)
+
+    def shared_prefix(self) -> None:
+        """The bill of the practice portal for rows with a shared beginning."""
+        self.shared_input.add(money.input_share())
 
     # -- in a fresh pair of kernels --
 

@@ -14,6 +14,7 @@ from openclaw_ipython._version import __version__
 if TYPE_CHECKING:
     from openclaw_ipython.api import ask
     from openclaw_ipython.batch import map as map  # noqa: A004 - used as oc.map
+    from openclaw_ipython.batch.estimate import BatchEstimate
     from openclaw_ipython.batch.results import Results
     from openclaw_ipython.chat.types import (
         Answered,
@@ -70,6 +71,7 @@ __all__ = [
     "AnsweredBy",
     "Answering",
     "AuthError",
+    "BatchEstimate",
     "BudgetExceeded",
     "ChatEvent",
     "CheckFailed",
@@ -124,6 +126,7 @@ _NAMES = sorted(
 )  # `map` is not in `__all__`, so that a star import does not replace the built-in
 
 _MODULES = {
+    "BatchEstimate": "batch.estimate",
     "Client": "client",
     "CodeCheck": "codecheck.finding",
     "CodeFinding": "codecheck.finding",

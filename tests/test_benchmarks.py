@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 
-from benchmarks import async_server, chart, docs_page, server, storage
+from benchmarks import async_server, chart, docs_page, money, server, storage
 from benchmarks.implementations import PEERS
 from benchmarks.rows import Row, comparison_table, table
 from openclaw_ipython.practice.http_types import Pause
@@ -154,3 +154,14 @@ def test_the_server_answers_a_chat_request_with_the_prepared_answer():
 @pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.slug)
 def test_peers_are_installed_by_name_only(peer):
     assert not re.search(r"[/@:]", " ".join(peer.requirements))
+
+
+# -- money ---------------------------------------------------------------------------------
+
+
+def test_the_table_of_the_page_about_money_is_that_of_the_portals_bill():
+    assert money.PAGE.read_text("utf-8") == money.page(money.ways()), "run: python -m benchmarks.money"
+
+
+def test_rows_that_share_their_beginning_pay_at_most_a_fifth_for_the_input():
+    assert money.input_share(50) <= money.LIMIT

@@ -32,7 +32,7 @@ SAID_FROM_DOLLARS, SAID_FROM_TOKENS = 1.0, 1_000_000
 """A batch that is expected to take this much says so before it is sent."""
 
 _ANSWER = (10, 1_000)  # tokens of an answer, where neither the journal nor the call says more
-_SHORTEST_OBJECT = 5  # tokens, with a schema
+_SHORTEST_OBJECT, _FIELD = 5, 200  # tokens, with a schema
 _THINKING = (50, 8_192)
 _SECONDS = 3.0  # an answer, where the journal has none
 _SPREAD = 3  # between the mean of the journal's answers and the least and the most of this batch
@@ -172,6 +172,8 @@ def _outputs(route: ResolvedRequest, plan: Plan, mean: float | None) -> tuple[in
     least, most = _ANSWER
     if mean is not None:
         least, most = round(mean / _SPREAD), round(mean * _SPREAD)
+    elif plan.schema is not None and plan.schema.columns:
+        most = min(most, _FIELD * (1 + len(plan.schema.columns)))
     if plan.schema is not None:
         least = min(least, _SHORTEST_OBJECT)
     options = plan.options
