@@ -102,10 +102,11 @@ def ask(
     `attach` are text files and values of any kind; a table is attached as its columns, first rows and a summary.
     `schema` is a pydantic model, dataclass, TypedDict, `list[…]` of those, or a JSON schema: the answer has to fit it
     (it is asked for once more if it does not), and `.parsed` is the object. `tools` are functions the model may call
-    without confirmation: they run on this thread, coroutines on the notebook's event loop. `extra` are further request
-    fields. With `cache=True` an equal request gets the answer it got before. `timeout` limits one answer of the model,
-    in seconds. `budget` is the most that the call may cost: `0.1 USD`, `20k` tokens. `client` is a client of your own
-    that nothing else uses at the same time.
+    without confirmation: they run on this thread, coroutines on the notebook's event loop; `mcp:NAME` among them is an
+    MCP server that `%openclaw mcp allow` has allowed. `extra` are further request fields. With `cache=True` an equal
+    request gets the answer it got before. `timeout` limits one answer of the model, in seconds. `budget` is the most
+    that the call may cost: `0.1 USD`, `20k` tokens. `client` is a client of your own that nothing else uses at the
+    same time.
 
     Raises the errors of `openclaw_ipython.errors`: UsageError, ConfigError, AuthError, BudgetExceeded,
     ServiceError and subclasses.

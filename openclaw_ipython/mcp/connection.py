@@ -142,6 +142,8 @@ class Connection:
                 raise error from None
 
     async def _start(self, transport: str) -> SdkClient:
+        import mcp.client.sse  # noqa: F401 - here, as the time that it takes is not the server's
+
         up: asyncio.Future[SdkClient] = asyncio.get_running_loop().create_future()
         self._stop = asyncio.Event()
         task = self._task = asyncio.create_task(self._own(transport, up, self._stop))

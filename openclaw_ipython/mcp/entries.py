@@ -32,7 +32,7 @@ PREFIX = "mcp:"
 """What a word begins with that names a server: `mcp:NAME`, or `mcp:NAME/TOOL`."""
 
 _QWEN_VARIABLE = r"\$(?:(\w+)|\{([^}]+)\})"
-_UNSET = r"\$\{([A-Za-z_]\w*)\}"
+_VARIABLE = r"(?<!\$)\$\{([A-Za-z_]\w*)\}"
 _RUNNERS = frozenset({"npx", "bunx", "pnpx", "uvx"})
 _NO_VERSION = r"(?![./\\])@?[^@=]+(@latest)?"
 
@@ -119,9 +119,10 @@ class McpServer(Struct, frozen=True):
     @property
     def problem(self) -> str:
         """Why the server cannot be used here, in words; empty if it can be tried."""
-        used = {key: value for key, value in self.entry.items() if key not in ("description", "toolFilter")}
-        if unset := re.search(_UNSET, json.dumps(used)):
-            return _("the variable {name} is not set", name=unset[1])
+        used = json.dumps(self.entry)
+        for variable in re.finditer(_VARIABLE, json.dumps(self.typed)):
+            if variable[0] in used:
+                return _("the variable {name} is not set", name=variable[1])
         if self.entry.get("auth") == "oauth" or self.entry.get("oauth"):
             return _("it needs a sign-in by OAuth, which is not possible here")
         return "" if self.entry.get("command") or self.url else _("it has neither a command nor an address")

@@ -91,6 +91,7 @@ def offer(
     for connection, consent, tools in listed(words, store, approve):
         server, allowed = connection.server, consent.tools(connection.server)
         notes += connection.notes
+        connection.notes.clear()  # said once
         for tool in tools:
             name = clean(tool.name)
             if approve is None and allowed.get(tool.name) != digest_of(tool):

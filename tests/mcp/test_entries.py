@@ -150,6 +150,12 @@ def test_a_server_that_cannot_be_used_is_an_error_with_its_place(servers, entry,
     assert "mcp.servers.a" in raised.value.hint
 
 
+def test_an_escaped_variable_is_text(servers):
+    found = servers({"a": {"command": "sh", "args": ["-c", "echo $${HOME}"]}})["a"]
+    assert found.arguments == ["-c", "echo ${HOME}"]
+    assert found.problem == ""
+
+
 def test_an_unknown_server_has_a_suggestion(servers):
     with pytest.raises(UsageError, match="files") as raised:
         selected(["mcp:filse"], servers({"files": NPX}))

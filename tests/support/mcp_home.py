@@ -32,7 +32,9 @@ class Servers:
     def add(self, name: str, kind: str, **entry) -> None:
         """A server of this kind; with more in its entry, or another one altogether."""
         (self.folder / name).mkdir(exist_ok=True)
-        command = {"command": sys.executable, "args": [str(PROGRAM), kind, str(self.folder / name)]}
+        arguments = [str(PROGRAM), kind, str(self.folder / name)]
+        patient = {"connectionTimeoutMs": 60_000}  # a busy machine is no failure
+        command = {"command": sys.executable, "args": arguments, **patient}
         self.entries[name] = (command if "url" not in entry and "httpUrl" not in entry else {}) | entry
         path = self.store.home.config_path
         path.parent.mkdir(parents=True, exist_ok=True)
