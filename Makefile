@@ -5,7 +5,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test quick check bench release-check clean
+.PHONY: demo test quick check bench labextension release-check clean
 
 demo: $(VENV)/.lab
 	$(BIN)/python scripts/demo.py $(if $(HEADLESS),--headless)
@@ -24,6 +24,10 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
 
+labextension: $(VENV)/.dev    # the buttons and colours of JupyterLab; needs Node.js, which nothing else here does
+	cd labextension && PATH="$(abspath $(BIN)):$$PATH" && jlpm install --immutable && jlpm build
+	$(BIN)/python scripts/labextension.py
+
 release-check: test
 	$(BIN)/python scripts/messages.py --release
 
@@ -31,15 +35,15 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.lab: pyproject.toml | $(BIN)/python
+$(VENV)/.lab: pyproject.toml labextension/built/package.json | $(BIN)/python
 	@echo "setting up $(VENV) (a minute or two, once) …"
 	$(PIP) install -e '.[lab,images,plot,pandas,schema]'
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml | $(BIN)/python
+$(VENV)/.dev: pyproject.toml labextension/built/package.json | $(BIN)/python
 	@echo "setting up $(VENV) (a minute or two, once) …"
 	$(PIP) install -e '.[dev]'
 	@touch $@ $(VENV)/.lab
 
 clean:
-	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build
+	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build labextension/lib labextension/node_modules labextension/.yarn

@@ -53,6 +53,8 @@ SLOW = (
     "tests/shell/render/test_the_examples_in_the_docs.py",
     "tests/shell/test_autoload.py",
     "tests/shell/test_interrupts.py",
+    "tests/test_labextension.py::test_the_wheel",
+    "tests/test_labextension.py::test_the_source",
 )
 
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.display_capture import DisplayCapture
     from openclaw_ipython.shell.session import Session
 
-_ATTRIBUTE = "_openclaw_ipython"
+_ATTRIBUTE = "_openclaw_ipython"  # the front-end extension looks for it
+_FAILURES = 8
 
 
 @magics_class
@@ -63,6 +64,8 @@ class OpenClaw(Magics):
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)
         self._session: Session | None = None
+        self.failures: dict[str, BaseException] = {}
+        """What ended the cells that failed last, by the id that the front end gives a cell."""
 
         @context_matcher(identifier="openclaw_ipython")
         def matcher(context: Any) -> SimpleMatcherResult:
@@ -107,6 +110,15 @@ class OpenClaw(Magics):
     def _capture(self, message: Any) -> Any:
         """Called by the kernel for each display that it sends."""
         return self.display_capture.capture(message)
+
+    def _keep_failure(self, result: Any) -> None:
+        """Called by IPython after each cell."""
+        cell = getattr(result.info, "cell_id", None) or ""
+        self.failures.pop(cell, None)
+        if cell and (error := result.error_before_exec or result.error_in_exec) is not None:
+            self.failures[cell] = error
+            for oldest in list(self.failures)[:-_FAILURES]:
+                del self.failures[oldest]
 
     # no_var_expand: IPython would otherwise evaluate the braces on the line
     @no_var_expand
@@ -184,6 +196,7 @@ class OpenClaw(Magics):
         self.shell.register_magics(self)
         self.shell.input_transformers_cleanup.extend(_TRANSFORMERS)
         self.shell.Completer.custom_matchers.append(self._matcher)
+        self.shell.events.register("post_run_cell", self._keep_failure)
         self._display_hook("register_hook")
 
     def unregister(self) -> None:
@@ -194,6 +207,7 @@ class OpenClaw(Magics):
                 if getattr(manager.magics[kind].get(name), "__self__", None) is self:
                     del manager.magics[kind][name]
         manager.registry.pop(type(self).__name__, None)
+        self.shell.events.unregister("post_run_cell", self._keep_failure)
         self._display_hook("unregister_hook")
         if self._matcher in self.shell.Completer.custom_matchers:
             self.shell.Completer.custom_matchers.remove(self._matcher)

@@ -95,8 +95,10 @@ class NotebookView(Notebook):
     def last_failure(self) -> CellFailure | None:
         """The last exception that ended a cell, with that cell. None when there was none yet."""
         error = getattr(sys, "last_value", None)
-        if not isinstance(error, BaseException):
-            return None
+        return self.failure_of(error) if isinstance(error, BaseException) else None
+
+    def failure_of(self, error: BaseException) -> CellFailure:
+        """An exception that ended a cell, with that cell."""
         frames = [
             (frame, line, self._number_of(frame.f_code.co_filename))
             for frame, line in traceback.walk_tb(error.__traceback__)

@@ -42,12 +42,16 @@ _COLOURS = {"+": "rgba(46,160,67,.22)", "-": "rgba(248,81,73,.22)"}
 _GREY = "opacity:.65"
 
 
-def failure_in(session: Session) -> CellFailure | MessageView:
-    """The last exception of the notebook, or a message where no model is needed.
+def failure_in(session: Session, cell: str | None = None) -> CellFailure | MessageView:
+    """The last exception of the notebook, or that of a cell, by its id; or a message where no model is needed.
 
     An exception of `%openclaw fix` itself (no login, an interrupt) is skipped: the one it was about is meant.
     """
     found = session.notebook.last_failure()
+    if cell:
+        if (error := session.preferences.failures.get(cell)) is None:
+            return MessageView(_("That cell has not failed in this kernel lately; run it again"))
+        found = session.notebook.failure_of(error)
     if found is not None and re.match(_FIX, found.source):
         found = session.failure
     session.failure = found

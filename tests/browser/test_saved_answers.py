@@ -26,6 +26,7 @@ pytestmark = [
 
 SHOTS = Path(os.environ.get("OPENCLAW_TEST_SHOTS") or Path(__file__).parents[2] / "artifacts")
 ACTING = "script, iframe, object, embed, form, input, svg:not(mjx-container svg), img, video, audio, link, meta, style"
+ANSWERED = {"openclaw": {"answer": True}}
 ANSWER = """# Two steps
 
 **Note:** it costs $5 (or $6) and is *36.7* degrees in `C:\\temp`.
@@ -73,9 +74,13 @@ def saved(tmp_path):
     renderer = MarkdownRenderer(surface, lambda: 0.0)
     renderer.finish(Reply(ANSWER, model="qwen-portal/coder-model", usage=Usage(12, 34), seconds=3.2))
     cells = [
-        [nbformat.v4.new_output("display_data", bundle) for bundle in surface.bundles],
+        [nbformat.v4.new_output("display_data", bundle, metadata=ANSWERED) for bundle in surface.bundles],
         [
-            nbformat.v4.new_output("display_data", {"text/markdown": safe_markdown(text), "text/plain": text})
+            nbformat.v4.new_output(
+                "display_data",
+                {"text/markdown": safe_markdown(text), "text/plain": text},
+                metadata=ANSWERED,
+            )
             for _, text in HOSTILE
             if len(text) < 2000 and text.isprintable() | ("\n" in text)
         ],

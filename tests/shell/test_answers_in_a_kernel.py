@@ -155,3 +155,17 @@ def test_rows_that_are_cut_filtered_or_empty_are_counted(signed_in):
         "empty answer": 1,
     }
     assert signed_in.value("found.notes") == ["the service gave no reason for the end"]
+
+
+def test_the_front_end_is_told_which_markdown_is_an_answer(signed_in):
+    signed_in.kernel.traffic.clear()
+    says(signed_in, t(DRAFT), t(ANSWER), c({}, "stop"), DONE)
+    signed_in.run("%%qwen\nhi")
+    signed_in.run(
+        "from IPython.display import Markdown, display; display(Markdown(`mine`))".replace("`", "'")
+    )
+    shown = [content for content in signed_in.kernel.traffic if "'text/markdown'" in content]
+    assert [("'openclaw': {'answer': True}" in content) for content in shown] == [True] * (len(shown) - 1) + [
+        False
+    ]
+    assert len(shown) > 1

@@ -176,6 +176,44 @@ def test_secrets_of_the_cell_and_of_the_values_do_not_leave(portal):
     assert below(cell) == ["price * int(count)"]
 
 
+def test_an_earlier_failure_is_named_by_its_cell(portal):
+    portal.run("first = 1 / 0", cell_id="one")
+    portal.run("second = [][1]", cell_id="two")
+    cell = portal.run("%openclaw fix --cell one")
+    assert "```python\nfirst = 1 / 0\n```" in asked(portal)[1]
+    assert "ZeroDivisionError" in asked(portal)[1]
+    assert below(cell) == ["price * int(count)"]
+    portal.run("%openclaw explain --cell two briefly")
+    assert "```python\nsecond = [][1]\n```" in asked(portal)[1]
+    assert asked(portal)[1].endswith("The person adds: briefly")
+
+
+def test_a_syntax_error_is_known_by_its_cell_too(portal):
+    portal.run("def f(:", cell_id="one")
+    portal.run("1 / 0", cell_id="two")
+    portal.run("%openclaw fix --cell one")
+    assert "def f(:" in asked(portal)[1]
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        [("1", "one")],  # it runs now
+        [("1 / 0", f"later-{n}") for n in range(8)],  # too long ago
+        [("%reload_ext openclaw_ipython", "other")],
+    ],
+    ids=["repaired", "forgotten", "reloaded"],
+)
+def test_a_cell_whose_failure_is_not_known_is_said_and_nobody_is_asked(portal, then):
+    portal.run("1 / 0", cell_id="one")
+    for source, cell_id in then:
+        portal.run(source, cell_id=cell_id)
+    cell = portal.run("%openclaw fix --cell one")
+    assert cell.ename == ""
+    assert cell.text.strip() == "That cell has not failed in this kernel lately; run it again"
+    assert portal.chats() == []
+
+
 def test_the_answer_is_asked_for_in_the_language_of_the_person(portal):
     portal.run("1 / 0")
     portal.run("%config OpenClaw.language = 'zh_CN'")
@@ -197,4 +235,4 @@ def test_the_commands_complete(signed_in):
     assert "fix" in signed_in.kernel.complete("%openclaw f")
     assert "explain" in signed_in.kernel.complete("%openclaw ")
     assert "qwen-portal/coder-model" in signed_in.kernel.complete("%openclaw fix -m ")
-    assert signed_in.kernel.complete("%openclaw fix --") == ["--model", "--no-mend"]
+    assert signed_in.kernel.complete("%openclaw fix --") == ["--model", "--cell", "--no-mend"]

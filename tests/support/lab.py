@@ -15,6 +15,7 @@ from pathlib import Path
 
 TOKEN = "browser-test-token"
 LONG = 120.0  # seconds
+BUILT = Path(__file__).parents[2] / "labextension" / "built"
 
 
 def find_chromium() -> str | None:
@@ -27,8 +28,9 @@ def find_chromium() -> str | None:
 class Lab:
     """One server. `page` is Playwright's; coordinates and markup are JupyterLab 4's."""
 
-    def __init__(self, url: str, page, shots: Path) -> None:
+    def __init__(self, url: str, page, shots: Path, app: str) -> None:
         self.url = url
+        self.app = app
         self.page = page
         self.shots = shots
 
@@ -38,7 +40,8 @@ class Lab:
             return json.load(answer)
 
     def open(self, notebook: str) -> None:
-        self.page.goto(f"{self.url}lab/tree/{notebook}?token={TOKEN}&reset", timeout=90_000)
+        place = "lab/tree" if self.app == "jupyterlab" else "notebooks"
+        self.page.goto(f"{self.url}{place}/{notebook}?token={TOKEN}&reset", timeout=90_000)
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=90_000)
         self.wait(
             lambda: any(
@@ -98,9 +101,17 @@ class Lab:
 
 @contextlib.contextmanager
 def jupyterlab(
-    work: Path, environ: dict[str, str], shots: Path, *, theme: str = "light", height: int = 1500
+    work: Path,
+    environ: dict[str, str],
+    shots: Path,
+    *,
+    theme: str = "light",
+    height: int = 1500,
+    app: str = "jupyterlab",
 ) -> Iterator[Lab]:
-    """A JupyterLab server in `work` and a page on it. Everything of it is below `work`."""
+    """A server of JupyterLab, or of Notebook (`app="notebook"`), in `work`, and a page on it. It has the front-end
+    extension as it is built here. Everything of it is below `work`.
+    """
     from playwright.sync_api import sync_playwright
 
     environ = (
@@ -110,6 +121,7 @@ def jupyterlab(
             "HOME": str(work / "home"),
             "IPYTHONDIR": str(work / "ipython"),
             "JUPYTER_CONFIG_DIR": str(work / "config"),
+            "JUPYTER_PATH": str(work / "share"),
             "JUPYTER_DATA_DIR": str(work / "data"),
             "JUPYTER_RUNTIME_DIR": str(work / "runtime"),
             "JUPYTERLAB_SETTINGS_DIR": str(work / "settings"),
@@ -117,13 +129,14 @@ def jupyterlab(
         }
     )
     (work / "home").mkdir(exist_ok=True)
+    shutil.copytree(BUILT, work / "share" / "labextensions" / "openclaw-ipython")
     folder = work / "settings" / "@jupyterlab" / "apputils-extension"
     folder.mkdir(parents=True)
     (folder / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     if theme == "dark":
         (folder / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root",
+        sys.executable, "-m", app, "--no-browser", "--allow-root",
         "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0",
         f"--ServerApp.root_dir={work}", f"--IdentityProvider.token={TOKEN}", "--LabApp.news_url=None",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
@@ -141,11 +154,11 @@ def jupyterlab(
             context = browser.new_context(viewport={"width": 1200, "height": height})
             page = context.new_page()
             page.on("dialog", lambda dialog: dialog.accept())
-            yield Lab(url, page, shots)
+            yield Lab(url, page, shots, app)
             browser.close()
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(LONG)
         log.close()
 
 

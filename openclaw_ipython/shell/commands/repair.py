@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
 MODEL = Option(("-m", "--model"), "the model to ask: provider/model or alias", "REF", kind="model")
 NO_MEND = Option(("--no-mend",), "do not send names that do not exist back to the model")
+CELL = Option(("--cell",), "a cell that failed earlier, by its id in the notebook", "ID")
 WISH = Positional("wish", "what to mind, in your words", required=False, rest=True)
 
 
-@command("fix", WISH, MODEL, NO_MEND)
-def fix(session: Session, *, wish: tuple[str, ...], model: str | None, no_mend: bool) -> View | None:
+@command("fix", WISH, MODEL, CELL, NO_MEND)
+def fix(
+    session: Session, *, wish: tuple[str, ...], model: str | None, cell: str | None, no_mend: bool
+) -> View | None:
     """Repair the cell that failed last: the repaired cell appears below, and what changes is shown. Nothing is run."""
     from openclaw_ipython.context.repairs import repair_prompt
     from openclaw_ipython.shell import repairing
 
-    failure = repairing.failure_in(session)
+    failure = repairing.failure_in(session, cell)
     if isinstance(failure, MessageView):
         return failure
     if not failure.source:
@@ -34,14 +37,14 @@ def fix(session: Session, *, wish: tuple[str, ...], model: str | None, no_mend: 
     return None
 
 
-@command("explain", WISH, MODEL)
-def explain(session: Session, *, wish: tuple[str, ...], model: str | None) -> View | None:
+@command("explain", WISH, MODEL, CELL)
+def explain(session: Session, *, wish: tuple[str, ...], model: str | None, cell: str | None) -> View | None:
     """Explain the last exception, with the cell it came from."""
     from openclaw_ipython.context.repairs import explain_prompt
     from openclaw_ipython.shell import repairing
     from openclaw_ipython.shell.reply import renderer_for
 
-    failure = repairing.failure_in(session)
+    failure = repairing.failure_in(session, cell)
     if isinstance(failure, MessageView):
         return failure
     case = explain_prompt(failure, session.notebook.variables(), " ".join(wish), language())

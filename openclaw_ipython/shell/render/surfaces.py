@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
+_ANSWER = {"openclaw": {"answer": True}}
+"""Metadata of Markdown outputs, which tell the front-end extension that the code in them is that of an answer."""
+
 
 class Handle(Protocol):
     """One output that can still change."""
@@ -30,7 +33,7 @@ class JupyterSurface:
         """A `display_data` message with an id of its own, so that it can be updated."""
         from IPython.display import display
 
-        handle = display(dict(bundle), raw=True, display_id=True)
+        handle = display(dict(bundle), raw=True, display_id=True, metadata=_metadata(bundle))
         return _JupyterHandle(handle)
 
     def write(self, text: str) -> None:
@@ -44,7 +47,11 @@ class _JupyterHandle:
 
     def update(self, bundle: Mapping[str, str]) -> None:
         if self._handle is not None:  # None: no shell is there to display anything
-            self._handle.update(dict(bundle), raw=True)
+            self._handle.update(dict(bundle), raw=True, metadata=_metadata(bundle))
+
+
+def _metadata(bundle: Mapping[str, str]) -> Mapping[str, Any]:
+    return _ANSWER if "text/markdown" in bundle else {}
 
 
 class TerminalSurface:
