@@ -113,7 +113,7 @@ class Portal(PortalScript):
 
     @property
     def bill(self) -> Bill:
-        """The tokens of all answers so far, by the kind of their price."""
+        """The tokens of all answers so far, by the kind of their price; those of batches, at half of it, are plain."""
         with self._lock:
             return copy(self._bill)
 
@@ -260,17 +260,21 @@ class Portal(PortalScript):
         reply = self._replies.popleft() if self._replies else ScriptedReply()
         completion = reply.completion or truncate(compose(prompt), prompt.limit)
         header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(self._clock()), prompt.model)
-        return document(completion, header, usage_of(completion, prompt))
+        usage = usage_of(completion, prompt)
+        self._bill.add(usage)
+        return document(completion, header, usage)
 
     def _prompt(self, request: HttpRequest) -> ChatPrompt:
         try:
             body = request.json()
         except ValueError:
             raise RequestRefused("Request body format invalid") from None
-        model = check(body, self._models, batch=request.path.startswith("/batch/"))
+        batch = request.path.startswith("/batch/")
+        model = check(body, self._models, batch=batch)
         if self._demands_cache_control and not _opens_with_cache_control(body):
             raise RequestRefused("bad request")
-        return replace(parse(body, model), cache=self._caches.usage(body, request.time, self._delay))
+        prompt = parse(body, model)
+        return prompt if batch else replace(prompt, cache=self._caches.usage(body, request.time, self._delay))
 
     def _answer(self, prompt: ChatPrompt, reply: ScriptedReply, now: float) -> HttpResponse:
         if reply.raw is not None:
