@@ -54,6 +54,16 @@ def _parser() -> argparse.ArgumentParser:
         "--approve-after", type=_count, metavar="N", help="approve every sign-in automatically after N polls"
     )
     portal.add_argument(
+        "--gateway", metavar="AGENT,…", help="stand in for an OpenClaw Gateway with these agents instead"
+    )
+    portal.add_argument(
+        "--first-turn",
+        type=_seconds,
+        default=3.0,
+        metavar="S",
+        help="silence of an agent's first turn (%(default)s)",
+    )
+    portal.add_argument(
         "--token-lifetime", type=_seconds, metavar="S", help="seconds until an access token expires"
     )
     return parser
@@ -82,15 +92,20 @@ def _count(text: str) -> int:
 
 def _portal(arguments: argparse.Namespace) -> int:
     from openclaw_ipython.practice import Portal
+    from openclaw_ipython.practice.practice_gateway import PracticeGateway
 
-    portal = Portal(pace=arguments.pace, keep=20)
+    greeting, portal = _greeting, Portal(pace=arguments.pace, keep=20)
+    if arguments.gateway:
+        agents = [name.strip() for name in arguments.gateway.split(",")]
+        portal = PracticeGateway(agents, first_turn=arguments.first_turn, pace=arguments.pace, keep=20)
+        greeting = _gateway_greeting
     if arguments.approve_after is not None:
         portal.approve_after(arguments.approve_after)
     if arguments.token_lifetime is not None:
         portal.token_lifetime(arguments.token_lifetime)
     try:
         with portal.serve(arguments.port) as url:
-            print(_greeting(url), flush=True)
+            print(greeting(url), flush=True)
             _wait()
     except OSError as error:
         reason = error.strerror or str(error)
@@ -111,6 +126,20 @@ def _greeting(url: str) -> str:
         f"  OPENCLAW_IPYTHON_OAUTH_ORIGIN={url}\n"
         "The chat address comes with the login. By hand it is this setting:\n"
         f"  models.providers.qwen-portal.baseUrl {url}/v1\n"
+        "\n"
+        "Ctrl-C stops it."
+    )
+
+
+def _gateway_greeting(url: str) -> str:
+    return (
+        f"Practice Gateway at {url}\n"
+        "Its agents are no agents and no models; no OpenClaw is needed.\n"
+        "\n"
+        "Point the extension at it, before the kernel starts:\n"
+        f"  OPENCLAW_GATEWAY_URL={url}\n"
+        "  OPENCLAW_GATEWAY_TOKEN=practice\n"
+        "In the notebook: %%openclaw, %openclaw agents, %openclaw gateway.\n"
         "\n"
         "Ctrl-C stops it."
     )

@@ -420,7 +420,7 @@ class Client:
         found = self.models.checked_provider(provider)
         to = self._sender.endpoint(self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0])
         at = ModelsEndpoint(
-            to.http, to.base_url, to.auth, found, self._providers.get(found),
+            to.http, to.base_url, to.auth, to.name, self._providers.get(found),
             to.refused_key_hint, to.unreachable_hint,
         )  # fmt: skip
         models = await fetch_models(at, self._catalogue.today())

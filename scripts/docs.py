@@ -7,7 +7,7 @@ from pathlib import Path
 
 from openclaw_ipython.shell.commands import COMMANDS
 from openclaw_ipython.shell.magics import OpenClaw
-from openclaw_ipython.shell.options import OPTIONS
+from openclaw_ipython.shell.options import AGENT_CELL, OPTIONS
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
 from openclaw_ipython.shell.render.formats import find_format
 
@@ -31,6 +31,12 @@ def generated() -> str:
         lines.append(f"| `{names}` | {cell(option.help)} |")
     lines += ["", "| format | how an answer is shown |", "|---|---|"]
     lines += [f"| `-f {name}` | {cell(find_format(name).help)} |" for name in FORMATS]
+    lines += ["", "## `%%openclaw [AGENT] [options]`", "", "| option | meaning |", "|---|---|"]
+    for option in AGENT_CELL.options[:2]:
+        name = f"{option.names[0]} {option.metavar}".strip()
+        lines.append(f"| `{name}` | {cell(option.help)} |")
+    others = ", ".join(f"`{max(option.names, key=len)}`" for option in AGENT_CELL.options[2:])
+    lines.append(f"| {others} | as in `%%qwen` |")
     lines += ["", "## `%openclaw …`", "", "| command | what it does |", "|---|---|"]
     for command in COMMANDS.values():
         lines.append(f"| `{cell(command.spec.usage)}` | {cell(command.help)} |")

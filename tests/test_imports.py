@@ -27,7 +27,7 @@ found = set(sys.modules) - before
 shell._openclaw_ipython.close()
 print("\\n" + " ".join(sorted(found)))
 """
-MOST_OF_OURS = 120
+MOST_OF_OURS = 122
 """Modules of ours that a plain question may import; each costs a file to find and to read."""
 
 

@@ -132,6 +132,11 @@ class Accounts:
         """Why a stored login or key of a provider cannot be used, in a sentence; empty if there is no unusable one."""
         return self._resolver.problem(provider_id, self._stored(provider_id, self._store.load()))
 
+    def key_command(self, provider: Provider, place: str = "") -> str:
+        """What mends the key of a service of OpenClaw's own, as ConfiguredService; empty for any other service."""
+        service = provider.configured
+        return service.key_command(self._store.load().config, place) if service is not None else ""
+
     def stored_login(self, provider_id: str) -> StoredProfile | None:
         """The first stored login of a provider, unless it has expired for good. Qwen Code's login does not count."""
         stored = self._stored(provider_id, self._store.load())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
+    from openclaw_ipython.providers.spec import ConfiguredEndpoint
     from openclaw_ipython.runtime.env import Runtime
 
 
@@ -84,6 +86,9 @@ class CredentialResolver:
         `stored` are its logins; those in `in_place` (id → source) belong to another program and come after the
         others. A live key of the environment replaces everything else.
         """
+        configured = self._configured(provider_id)
+        if configured is not None:
+            return tuple(self._from_configuration(provider_id, configured))
         keys = provider_keys(provider_id, self._runtime.environ, self._key_variables(provider_id))
         if is_live(keys):
             return tuple(self._from_keys(provider_id, keys))
@@ -121,8 +126,11 @@ class CredentialResolver:
         for profile in stored.values():
             if (problem := self._profile_problem(profile)) is not None:
                 return f"{profile.id}: {problem}"
+        configured = self._configured(provider_id)
         try:
             self._entry_key(self._entry(provider_id))
+            for _place, typed in configured.keys if configured is not None else ():
+                self._resolved(typed)
         except ConfigError as error:
             return str(error)
         return ""
@@ -147,6 +155,22 @@ class CredentialResolver:
         if key:
             yield Credential(provider_id, "openclaw.json", key=key)
         elif self._needs_no_key(provider_id, entry):
+            yield Credential(provider_id, "none needed")
+
+    def _configured(self, provider_id: str) -> ConfiguredEndpoint | None:
+        """The address and key of a service of OpenClaw's own; None where an entry gives it another address."""
+        provider = self._providers.get(provider_id)
+        if provider is None or provider.configured is None or self._entry(provider_id) is not None:
+            return None
+        return provider.configured.endpoint(self._store.load().config)
+
+    def _from_configuration(self, provider_id: str, configured: ConfiguredEndpoint) -> Iterator[Credential]:
+        """The key in the first place that can be read from here."""
+        for place, typed in configured.keys:
+            with suppress(ConfigError):
+                yield Credential(provider_id, place, key=self._resolved(typed))
+                return
+        if not configured.needs_key:
             yield Credential(provider_id, "none needed")
 
     def _needs_no_key(self, provider_id: str, entry: ProviderEntry | None) -> bool:
@@ -179,11 +203,15 @@ class CredentialResolver:
         """The key or token of a profile, references resolved. Raises ConfigError for an unresolvable reference."""
         stored = profile.token if profile.type == "token" else profile.key
         reference = profile.extra.get("tokenRef" if profile.type == "token" else "keyRef")
-        if stored and (name := variable_of(stored.reveal())):
-            reference, stored = {"source": "env", "id": name}, None
-        if stored or not isinstance(reference, Mapping):
-            return stored
-        return self._references().resolve(reference)
+        if stored:
+            return self._resolved(stored.reveal())
+        return self._references().resolve(reference) if isinstance(reference, Mapping) else None
+
+    def _resolved(self, typed: Any) -> Secret:
+        """The secret that text, `${NAME}` or a reference stands for. Raises ConfigError where there is none."""
+        if isinstance(typed, str) and (name := variable_of(typed)):
+            typed = {"source": "env", "id": name}
+        return self._references().resolve(typed) if isinstance(typed, Mapping) else Secret(str(typed).strip())
 
     def _entry_key(self, entry: ProviderEntry | None) -> Secret | None:
         if entry is None or entry.api_key or entry.key_ref is None:

@@ -18,13 +18,13 @@ from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
 from openclaw_ipython.batch.estimate import NO_ROWS, BatchEstimate, estimate
 from openclaw_ipython.batch.local import CallerExit, LocalRunner
 from openclaw_ipython.batch.plan import Item, Plan
-from openclaw_ipython.batch.progress import progress_for, say
+from openclaw_ipython.batch.progress import confirm_agent, progress_for, say
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY
 from openclaw_ipython.batch.results import Results, interrupted, table_library
 from openclaw_ipython.batch.row_images import ImageReader
 from openclaw_ipython.batch.rows import ItemSource, PromptTemplate, Row, item_source
-from openclaw_ipython.batch.run import BatchRun, CircuitBreaker
+from openclaw_ipython.batch.run import BatchRun, CircuitBreaker, terms_notes
 from openclaw_ipython.batch_api.records import BatchRecords
 from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         batch: bool | Form
         progress: bool
         client: Client | None
+        yes: bool
         budget: str | None
 
 
@@ -117,6 +118,7 @@ def map_items(
     progress: bool = True,
     table: bool | None = None,
     client: Client | None = None,
+    yes: bool = False,
     budget: str | None = None,
     dry_run: bool = False,
 ) -> Any:
@@ -154,6 +156,8 @@ def map_items(
     `batch=True` uses the service's batch interface: about half the price, answers within a day or so. Where the service
     has several, "chat" (a request a row, answered one by one), "files" or "inline" (all rows at once) chooses one. The
     call waits; after an interrupt the batch goes on at the service, and the same call fetches it.
+    An agent of OpenClaw's Gateway is asked about first: each row is a turn in a session of its own, with the prompt of
+    the agent, about 49,000 characters. `yes=True` is the answer.
 
     Returns a DataFrame if the items are a Series or a DataFrame or pandas is installed: the items, then `answer` (or
     the fields of `schema`), `error`, `model`, `tokens_in`, `tokens_out`, `seconds`. Otherwise, and with `table=False`,
@@ -182,7 +186,7 @@ def map_items(
         raise UsageError(_("batch= takes neither executor= nor resume=False"))
     limit = limit_for(budget, "batch")
     call = _MapCall(
-        plan, source, limits, on_error, resume, client or _default_client(), cache, library, limit, batch
+        plan, source, limits, on_error, resume, client or _default_client(), cache, library, limit, yes, batch
     )
     return call.estimate() if dry_run else call.run(executor, workers, show_progress=progress)
 
@@ -200,15 +204,6 @@ def _close(loop_thread: LoopThread, client: Client) -> None:
         loop_thread.submit(client.aclose()).result(_CLOSE_TIMEOUT)
     with suppress(KeyboardInterrupt):
         loop_thread.close()
-
-
-def _terms_notes(client: Client, route: ResolvedRequest) -> list[str]:
-    """The notice of a provider whose terms restrict batches."""
-    try:
-        terms = client.provider(route.ref.provider).terms
-    except UsageError:  # a provider of the user's own
-        return []
-    return [_(terms)] if terms else []
 
 
 def _limits(concurrency: int, requests: float | None, tokens: float | None) -> Limits:
@@ -254,6 +249,7 @@ class _MapCall(Struct, eq=False):
     use_cache: bool | None
     library: str
     budget: Limit | None
+    yes: bool = False
     batch: bool | Form = False
     pause: Callable[[], float] = lambda: 0.0
     status: Callable[[], str] = lambda: ""
@@ -284,6 +280,8 @@ class _MapCall(Struct, eq=False):
             stack.callback(_close, loop_thread, client)
             cache = self._cache(client)
             route, login_error = self._resolve(client, first, cache)
+            if route.dialect.agent and not self.yes:
+                confirm_agent(str(route.ref), self.source.size)
             key = self.plan.key(route)
             job = client.recorder.journal.jobs.open(key) if self._resumable(client) else None
             scope = key if job is not None else f"map-{client.runtime.random_bytes(8).hex()}"
@@ -301,7 +299,7 @@ class _MapCall(Struct, eq=False):
                 results.tally.rows, results.tally.estimated_cost = self.source.size, expected.expected_cost
                 if expected.is_large:
                     say(repr(expected))
-            results.notes += [*route.notes, *_terms_notes(client, route)]
+            results.notes += [*route.notes, *terms_notes(client, route)]
             if job is not None and (error := client.recorder.journal.check()) is not None:
                 results.notes.append(_("an interrupted batch resumes in this kernel only: {why}", why=error))
                 if show_progress:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from html import escape
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import safe_text
 
@@ -159,6 +161,24 @@ def say(line: str) -> None:
     """Show a line about the batch at once."""
     sys.stderr.write(safe_text(line) + "\n")
     sys.stderr.flush()
+
+
+def confirm_agent(ref: str, rows: int | None) -> None:
+    """Ask whether the rows of a batch may be turns of an agent. Raises UsageError for any other answer than yes."""
+    what = _(
+        "{ref} is an agent: about 49,000 characters of prompt and a new session for each of {rows} rows",
+        ref=ref,
+        rows="?" if rows is None else f"{rows:,}",
+    )
+    with suppress(EOFError, RuntimeError):  # a closed terminal; a kernel without a person
+        asks = _in_a_kernel() or sys.stdin.isatty()
+        if asks and input(f"{what}. {_('Go on? y: yes, Enter: no > ')}").strip().lower() in {
+            "y",
+            "yes",
+            "是",
+        }:
+            return
+    raise UsageError(what, hint=_("oc.map(…, yes=True) sends them; a model instead of an agent costs less"))
 
 
 def _in_a_kernel() -> bool:

@@ -13,7 +13,8 @@ from openclaw_ipython.chat.endings import is_complete
 from openclaw_ipython.dispatch.failover import Failover
 from openclaw_ipython.dispatch.pricing import priced
 from openclaw_ipython.dispatch.send import SentRequest
-from openclaw_ipython.errors import OpenClawError, RateLimited, ServiceUnavailable
+from openclaw_ipython.errors import OpenClawError, RateLimited, ServiceUnavailable, UsageError
+from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
@@ -165,3 +166,12 @@ class CircuitBreaker:
         if isinstance(error, RateLimited):  # the last item may be the only one that is refused
             return affects_every_item(error) and self._failures_in_a_row >= _RATE_LIMITED_ITEMS
         return isinstance(error, ServiceUnavailable) and self._failures_in_a_row >= 3 * self._threshold
+
+
+def terms_notes(client: Client, route: ResolvedRequest) -> list[str]:
+    """The notice of a provider whose terms restrict batches."""
+    try:
+        terms = client.provider(route.ref.provider).terms
+    except UsageError:  # a provider of the user's own
+        return []
+    return [_(terms)] if terms else []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, structs
 
+from openclaw_ipython.chat.agents import for_agent
 from openclaw_ipython.chat.dialects import MARK
 from openclaw_ipython.chat.thinking import (
     LEVELS,
@@ -44,6 +45,8 @@ def adapt(request: ChatRequest, dialect: Dialect, family: Family = "") -> Adapte
 
     Request fields that the user gave stay as they are. Raises UsageError for options that exclude each other.
     """
+    if dialect.agent:
+        request = for_agent(request)
     family = family or family_of(request.model)
     messages = _messages(request, dialect, family)
     thinking, notes = _thinking(request, dialect, family)
@@ -107,6 +110,8 @@ def _thinking(
     level, given = _level(request.thinking), request.extra
     if any(name in given for name in ("enable_thinking", "thinking_budget", "reasoning_effort")):
         return {}, ()  # given in the host's own terms
+    if dialect.agent:
+        return {}, (_("an agent thinks as it is set up: --thinking was left out"),) if level else ()
     needs_flag = dialect.thinking == "dashscope" and family in SWITCHABLE
     if level is None:
         # a model that thinks by default is refused without a stream, and with a tool that must be called

@@ -13,7 +13,7 @@ repeats the whole message (MiniMax); `[DONE]` without a finish reason (Snowflake
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,12 +80,19 @@ class AnswerDecoder:
 
     `finished`: the service has given a reason for the end. `done`: what follows is not needed. `events` counts the
     stream's events with data, and the chunks of another form. `known` are the secrets of the request, which are
-    redacted in error messages; `model` is the model that was asked, `cache` the prompt cache of the host.
+    redacted in error messages; `model` is the model that was asked, `cache` the prompt cache of the host. `error_for`
+    makes the error of what is reported.
     """
 
     def __init__(
-        self, *known: Secret, model: str = "", limit: int = ANSWER_LIMIT, cache: PromptCache = ANY_SERVICE
+        self,
+        *known: Secret,
+        model: str = "",
+        limit: int = ANSWER_LIMIT,
+        cache: PromptCache = ANY_SERVICE,
+        error_for: Callable[[int | None, ErrorDetails], OpenClawError] = error_for,
     ) -> None:
+        self._error_for = error_for
         self.finished = False
         self.done = False
         self.events = 0
@@ -199,7 +206,7 @@ class AnswerDecoder:
 
     def _rest(self) -> Iterator[ChatEvent]:
         if self._form == "page":
-            raise error_for(200, parse_error_body(bytes(self._body[:PAGE_LIMIT]), {}, *self._known))
+            raise self._error_for(200, parse_error_body(bytes(self._body[:PAGE_LIMIT]), {}, *self._known))
         if self._form == "document":
             yield from self._document(self._body.removeprefix(_BOM).decode("utf-8", "replace"))
         elif not self.done:
@@ -246,7 +253,7 @@ class AnswerDecoder:
         if event is not None and event.event == "error":
             details = details or ErrorDetails("the service reported an error without a reason")
         if details is not None:
-            failure = error_for(_status_in(event.comment if event else ""), details)
+            failure = self._error_for(_status_in(event.comment if event else ""), details)
         self._sources = parsed.get("citations") or self._sources
         usage = parsed.get("usage", object_of(parsed.get("x_groq")).get("usage"))
         for choice in choices if isinstance(choices, list) else ():
@@ -279,12 +286,12 @@ class AnswerDecoder:
             delta = message if isinstance(message, dict) and not self._said else {}
         self._begun = self._begun or isinstance(message, dict) or "delta" in choice or bool(reason)
         if reason == "error_finish":  # the text of this chunk is an error message
-            return error_for(None, error_in_text(delta.get("content"), *self._known))
+            return self._error_for(None, error_in_text(delta.get("content"), *self._known))
         for event in self._message_events(delta, choice):
             self._said = True
             yield event
         if error := error_in({"error": choice.get("error")}, *self._known):
-            return error_for(None, error)
+            return self._error_for(None, error)
         if reason:
             yield from self._end(reason)
         return None

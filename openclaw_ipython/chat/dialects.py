@@ -58,7 +58,7 @@ class Dialect(Struct, frozen=True):
     `thinking` is the syntax of its thinking options. `strict`: it knows no role `developer` and wants a single system
     message in front. `dashscope`: it has DashScope's own fields and rules. `adjustments` are
     the names of those in `chat.adjustments` that it is known to need, before it refuses anything. `cache` is its prompt
-    cache.
+    cache. `agent`: it is not a model that answers but an agent (`chat.agents`).
     """
 
     name: str
@@ -67,6 +67,7 @@ class Dialect(Struct, frozen=True):
     dashscope: bool = False
     adjustments: frozenset[str] = frozenset()
     cache: PromptCache = ANY_SERVICE
+    agent: bool = False
 
 
 _ONLY_OBJECTS = frozenset({"json_object"})  # it holds an answer to any JSON object, not to a schema
@@ -99,6 +100,7 @@ DIALECTS: Mapping[str, Dialect] = {
         Dialect("ollama", "effort"),
         Dialect("lmstudio", "effort"),
         Dialect("vllm", "template"),
+        Dialect("agent", strict=False, agent=True),
     )
 }
 

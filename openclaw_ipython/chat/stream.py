@@ -6,13 +6,14 @@ Nothing is retried once anything of the answer was yielded: it may be paid for a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
 from openclaw_ipython.chat.adjustments import REFUSAL_LENGTH, AdjustedRequest, HostMemory
+from openclaw_ipython.chat.agents import agent_error, turn_broken
 from openclaw_ipython.chat.completions import to_bytes
 from openclaw_ipython.chat.decode import AnswerDecoder, joined
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
@@ -100,6 +101,11 @@ class ChatEndpoint(Struct, frozen=True):
     host_memory: HostMemory = field(default_factory=HostMemory)
 
     @property
+    def error_for(self) -> Callable[..., OpenClawError]:
+        """Makes the error of what the host reports."""
+        return agent_error if self.dialect.agent else error_for
+
+    @property
     def base_url(self) -> str:
         """The address without the path of the endpoint."""
         return self.url.removesuffix("/chat/completions")
@@ -127,11 +133,11 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
                         begun = True
                         yield event
             except OpenClawError as error:  # an error in a response with a status of success
-                if begun or not _may_name_a_part(error) or not sent.revise(str(error)):
+                if begun or not _may_name_a_part(at, error) or not sent.revise(str(error)):
                     raise
                 continue
             return
-        if _may_name_a_part(failure.error) and sent.revise(failure.refusal):
+        if _may_name_a_part(at, failure.error) and sent.revise(failure.refusal):
             continue
         if at.may_load and _is_loading(failure.error):
             yield Notice(loading_text(at.name), seconds=0)
@@ -157,9 +163,9 @@ def _is_loading(error: OpenClawError) -> bool:
     return isinstance(error, ServiceUnavailable) and "loading model" in str(error).lower()
 
 
-def _may_name_a_part(error: OpenClawError) -> bool:
+def _may_name_a_part(at: ChatEndpoint, error: OpenClawError) -> bool:
     """Whether an error may be about a part of the request, whatever its status is."""
-    return isinstance(error, (RequestRejected, ServiceUnavailable))
+    return not at.dialect.agent and isinstance(error, (RequestRejected, ServiceUnavailable))
 
 
 async def _answer_to(
@@ -264,12 +270,12 @@ async def _failed(at: ChatEndpoint, response: Response) -> _Failure:
     except HTTPError:
         body = b""  # the status is enough
     details = parse_error_body(body, response.headers, _token_of(response))
-    if is_wrong_path(status, details):
+    if is_wrong_path(status, details) and not at.dialect.agent:
         answering = await answering_base_url(at.http, at.base_url)
         reason = details.message or _("no reason given")
         raise wrong_address(at.base_url, at.name, answering, status, reason)
     wait = retry_after(response.headers, at.runtime.clock())
-    error = error_for(status, details, retry_after=wait)
+    error = at.error_for(status, details, retry_after=wait)
     if at.refused_key_hint and isinstance(error, LoginRequired):
         error.hint = at.refused_key_hint
     refusal = body[: 2 * REFUSAL_LENGTH].decode("utf-8", "replace")
@@ -285,7 +291,9 @@ async def _answer(
     at: ChatEndpoint, response: Response, request: ChatRequest
 ) -> AsyncGenerator[ChatEvent, None]:
     """The events of a successful response, whatever its content type says."""
-    answer = AnswerDecoder(_token_of(response), model=request.model, cache=at.dialect.cache)
+    answer = AnswerDecoder(
+        _token_of(response), model=request.model, cache=at.dialect.cache, error_for=at.error_for
+    )
     started = at.runtime.monotonic()
     last_data = started
     async with aclosing(body_pieces(response)) as pieces:
@@ -364,12 +372,12 @@ def _connection_error(at: ChatEndpoint, error: HTTPError | StreamBroken) -> Open
         case DecodingError():
             return service_error(error, at.name)
         case _:
-            return _ended_early(type(error).__name__)
+            return turn_broken() if at.dialect.agent else _ended_early(type(error).__name__)
 
 
 def _unfinished(at: ChatEndpoint, *, started: bool, junk: str) -> OpenClawError:
     if started:
-        return _ended_early()
+        return turn_broken() if at.dialect.agent else _ended_early()
     hint = _("check the base URL with %openclaw models status")
     if junk:
         why = _("{name} answered something that is not an answer of a model: {text}", name=at.name, text=junk)
@@ -408,14 +416,17 @@ def _ended_early(why: str = "") -> StreamBroken:
 
 
 async def announced(
-    events: AsyncGenerator[ChatEvent, None], text: str, after: float = LOADING_SECONDS
+    events: AsyncGenerator[ChatEvent, None], *silences: tuple[float, str]
 ) -> AsyncGenerator[ChatEvent, None]:
-    """`events`, with a notice of `text` when the first of them takes longer than `after` seconds."""
+    """`events`, with a notice for each of `silences` (seconds, text) that the first of them takes longer than."""
     async with aclosing(events):
         first = asyncio.ensure_future(anext(events))
+        waited = 0.0
         try:
-            if not (await asyncio.wait({first}, timeout=after))[0]:
-                yield Notice(text, seconds=0)
+            for after, text in silences:
+                if not (await asyncio.wait({first}, timeout=after - waited))[0]:
+                    yield Notice(text, seconds=0)
+                waited = after
             await asyncio.wait({first})
         finally:
             first.cancel()

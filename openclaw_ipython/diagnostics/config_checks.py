@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers import Providers
 
 
+CHAT_SETTING = ("gateway", "http", "endpoints", "chatCompletions", "enabled")
+"""The setting that makes a Gateway answer `%%openclaw`."""
+
+_TOOL_SEARCH_MODE = ("tools", "toolSearch", "mode")
+
 _PLACE_VARIABLES = {
     "OPENCLAW_HOME": N_("it replaces the home folder"),
     "OPENCLAW_STATE_DIR": N_("it is the folder of all of OpenClaw's files"),
@@ -58,8 +63,19 @@ def check_config(facts: ConfigFacts) -> Iterator[Finding]:
     yield from _check_offered(facts)
     yield from _check_images(facts)
     yield from _check_plugins(facts)
+    yield from _check_tool_search(facts)
     for provider_id in facts.snapshot.config.provider_ids:
         yield from _check_base_url(facts, provider_id)
+
+
+def _check_tool_search(facts: ConfigFacts) -> Iterator[Finding]:
+    """A note for a Gateway that is set up for `%%openclaw` and hides functions of a notebook from its model."""
+    config = facts.snapshot.config
+    shown = config.get(("tools", "toolSearch")) is False
+    if config.get(CHAT_SETTING) is True and not shown and config.get(_TOOL_SEARCH_MODE) != "directory":
+        what = _("an agent's model finds functions of a notebook only by searching for them")
+        fix = "!openclaw config set tools.toolSearch false"
+        yield Finding("tool-search", "note", what, "tools.toolSearch", fix)
 
 
 def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:

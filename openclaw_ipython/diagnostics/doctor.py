@@ -9,6 +9,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.diagnostics.config_checks import (
+    CHAT_SETTING,
     ConfigFacts,
     check_config,
     check_environment,
@@ -16,6 +17,7 @@ from openclaw_ipython.diagnostics.config_checks import (
 )
 from openclaw_ipython.diagnostics.file_checks import check_files, check_journal, inspect_files
 from openclaw_ipython.diagnostics.findings import Finding, unreadable, worst_first
+from openclaw_ipython.diagnostics.gateway_state import GatewayState, gateway_state
 from openclaw_ipython.diagnostics.login_checks import LoginFacts, check_logins
 from openclaw_ipython.errors import DocumentError, OpenClawError
 from openclaw_ipython.i18n import _
@@ -71,6 +73,7 @@ class Doctor:
         """
         found = self._findings()
         if probe:
+            found += await self._gateway_problem()
             reached = await asyncio.gather(*(self._reach(*endpoint) for endpoint in self._endpoints()))
             found += [finding for finding in reached if finding is not None]
             silent = {finding.where for finding in found if finding.check == "endpoint"}
@@ -79,6 +82,10 @@ class Doctor:
             except DocumentError:
                 pass  # a file that cannot be read is a finding already
         return worst_first(found)
+
+    async def gateway(self) -> GatewayState:
+        """The state of OpenClaw's Gateway. Raises DocumentError."""
+        return await gateway_state(self._http(), self._store.load().config, self._accounts)
 
     def _findings(self) -> list[Finding]:
         home, environ, now = self._store.home, self._runtime.environ, self._runtime.clock()
@@ -100,6 +107,18 @@ class Doctor:
         except DocumentError as error:
             found.append(unreadable(error))
         return found
+
+    async def _gateway_problem(self) -> list[Finding]:
+        """The finding for a Gateway that is meant to answer and does not."""
+        try:
+            meant = self._store.load().config.get(CHAT_SETTING) is True
+            state = await self.gateway()
+        except OpenClawError:
+            return []  # a file that cannot be read is a finding already
+        what, fix = state.fix
+        return (
+            [Finding("gateway", "warning", what, state.url, fix)] if fix and (meant or state.version) else []
+        )
 
     def _missing_login(self, provider_id: str) -> str:
         """Why there is no usable login of a provider; empty where there is one."""

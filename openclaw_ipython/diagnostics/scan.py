@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolver import provider_keys
 from openclaw_ipython.chat.http_errors import parse_error_body
+from openclaw_ipython.diagnostics.gateway_state import GatewayState, gateway_state
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, read_capped
@@ -80,6 +81,7 @@ async def scan(
     def has_key(provider_id: str) -> bool:
         return is_usable(provider_id) and any(c.has_secret for c in accounts.credentials(provider_id))
 
+    gateway = await gateway_state(http, snapshot.config, accounts, seconds=SECONDS)
     keys = environment_keys(environ, providers, snapshot.config)
     return [
         *await local_servers(http, servers, is_usable, providers=providers, has_key=has_key),
@@ -91,8 +93,19 @@ async def scan(
             retirement,
         ),
         *_to_ask(importable(services, [key.name for key in keys]), services, snapshot.config, is_usable),
+        *([_gateway(gateway)] if gateway.version else []),
         *openclaw_home(home, snapshot),
     ]
+
+
+def _gateway(state: GatewayState) -> ScanResult:
+    """A Gateway that runs: its agents, or what is in the way of asking them."""
+    what, fix = state.fix
+    detail = what or _("agents: {names}", names=_listed(state.agents))
+    command = fix or (f"%%openclaw {state.agents[0]}" if state.agents else "%openclaw agents")
+    return ScanResult(
+        "OpenClaw", state.url, f"Gateway {state.version} · {detail}", command, "openclaw", state.agents
+    )
 
 
 def _without_ended(found: Sequence[ScanResult], retirement: Callable[[str], str]) -> list[ScanResult]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from msgspec import structs
 
@@ -202,6 +203,9 @@ class RequestResolver:
         dialect = self._accounts.dialect(ref.provider, base_url)
         family = model.thinking if model else ""
         adapted = adapt(request, dialect, family)
+        service = provider.configured if provider is not None else None
+        if service is not None and is_unencrypted(base_url):
+            raise _unencrypted_gateway(base_url)
         own_key = credential.profile is None or credential.profile.type == "api_key"
         sign_in = not own_key or (provider is not None and provider.device_login is not None)
         base_url = checked_base_url(base_url, ref.provider, sign_in=sign_in)
@@ -216,7 +220,7 @@ class RequestResolver:
             notes=(*notes, *about, *adapted.notes),
             dialect=dialect,
             refused_key_hint=self._refused_key_hint(credential, base_url),
-            unreachable_hint=_(local.start) if local is not None else "",
+            unreachable_hint=_(ours.start) if (ours := local or service) is not None else "",
             may_load=(provider is None or local is not None)
             and (is_loopback(base_url) or is_private(base_url)),
             unadapted=request,
@@ -246,6 +250,8 @@ class RequestResolver:
             )
         if provider.device_login is not None:
             return ""
+        if provider.configured is not None:
+            return self._accounts.key_command(provider, credential.source)
         return refused_key_hint(provider, base_url, self._providers.values())
 
     def _not_asked_from_here(self, ref: ModelRef) -> ConfigError:
@@ -270,6 +276,10 @@ class RequestResolver:
             return self._advice().login_required(error, provider_id)
         why = self._accounts.login_problem(provider_id)
         hint = error.hint
+        provider = self._providers.get(provider_id)
+        if provider is not None and provider.configured is not None:
+            error = LoginRequired(_("the secret of the {label} is not known here", label=provider.label))
+            hint = self._accounts.key_command(provider)
         if provider_id not in self._providers:  # the user's own entry has no sign-in
             hint = _(
                 "%openclaw models auth add --provider {provider_id}, or set {variable}",
@@ -277,6 +287,18 @@ class RequestResolver:
                 variable=key_variable(provider_id),
             )
         return LoginRequired(f"{error}: {why}" if why else str(error), hint=hint)
+
+
+def _unencrypted_gateway(base_url: str) -> ConfigError:
+    """The error for a Gateway elsewhere that is asked over http."""
+    url = base_url.removesuffix("/v1")
+    port = urlsplit(url).port or 80
+    tunnel = f"ssh -N -L {port}:127.0.0.1:{port} {urlsplit(url).hostname}"
+    command = f"!openclaw config set gateway.remote.url ws://127.0.0.1:{port}"
+    return ConfigError(
+        _("the secret of the Gateway at {url} goes over https only, or to this machine", url=url),
+        hint=_("in a terminal {tunnel}, then {command}", tunnel=tunnel, command=command),
+    )
 
 
 def has_pictures(request: ChatRequest) -> bool:

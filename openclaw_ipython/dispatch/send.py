@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,10 +11,19 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
 from openclaw_ipython.auth.tokens import StoredTokens
-from openclaw_ipython.chat.stream import ChatEndpoint, RetryPolicy, announced, loading_text, stream_chat
+from openclaw_ipython.chat.agents import SILENCES
+from openclaw_ipython.chat.stream import (
+    LOADING_SECONDS,
+    ChatEndpoint,
+    RetryPolicy,
+    announced,
+    loading_text,
+    stream_chat,
+)
 from openclaw_ipython.chat.types import ChatEvent, Notice, TextDelta, UsageReport
 from openclaw_ipython.dispatch.failover import Failover, ResolvedRequest, cooldown_reason
 from openclaw_ipython.errors import OpenClawError, StreamBroken
+from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -127,7 +137,9 @@ class Sender:
         try:
             answer = stream_chat(self.endpoint(current), current.request)
             if current.may_load:
-                answer = announced(answer, loading_text(current.ref.provider))
+                answer = announced(answer, (LOADING_SECONDS, loading_text(current.ref.provider)))
+            elif current.dialect.agent:
+                answer = announced(answer, *((seconds, _(text)) for seconds, text in SILENCES))
             async with aclosing(answer) as events:
                 async for event in events:
                     if not received.begun and not isinstance(event, Notice):
@@ -158,13 +170,18 @@ class Sender:
 
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
         """Where and how `resolved` is sent."""
-        policy = self._retry_policy
-        if resolved.timeout is not None:  # the person chose how long to wait: for silence as for the whole
+        policy, name = self._retry_policy, resolved.ref.provider
+        if (
+            resolved.dialect.agent
+        ):  # it may be silent for long, and tries again by itself: twice would be two turns
+            policy = replace(policy, retries=0, idle_timeout=math.inf)
+            name = _("the Gateway at {url}", url=resolved.url.partition("/v1/")[0])
+        elif resolved.timeout is not None:  # the person chose how long to wait: for silence as for the whole
             policy = replace(policy, idle_timeout=resolved.timeout)
         return ChatEndpoint(
             http=self._http(),
             url=resolved.url,
-            name=resolved.ref.provider,
+            name=name,
             auth=BearerAuth(self.tokens(resolved)),
             runtime=self._runtime,
             retry_policy=policy,
@@ -200,7 +217,9 @@ class Sender:
             await self._record_success(Failover(resolved))
             return
         reason, used = cooldown_reason(error), resolved.credential
-        if reason is not None and used.has_secret:
+        if (
+            reason is not None and used.has_secret and not resolved.dialect.agent
+        ):  # most are of its model's login
             await self._accounts.login_stats.record_failure(used.id, used.provider, reason)
 
     async def _record_success(self, failover: Failover) -> None:

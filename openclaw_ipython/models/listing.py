@@ -18,6 +18,8 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 from msgspec.structs import replace
 
+from openclaw_ipython.chat.agents import agent_error, agent_id
+from openclaw_ipython.chat.dialects import DIALECTS
 from openclaw_ipython.chat.http_errors import error_for, parse_error_body
 from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_path, wrong_address
 from openclaw_ipython.errors import LoginRequired, OpenClawError, ProtocolError
@@ -222,6 +224,8 @@ async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
         except OpenClawError:
             pass  # an older release has only the plain list
     specs = await _listed(at, at.base_url.rstrip("/") + "/models", date)
+    if _lists_agents(at):
+        return tuple(replace(spec, id=one, name=one) for spec in specs if (one := agent_id(spec.id)))
     if local is not None and local.detail_path:
         detailed = [await _detailed(at, local.detail_path, spec) for spec in specs[:DETAILS]]
         return (*detailed, *specs[DETAILS:])
@@ -269,15 +273,19 @@ async def _body(at: ModelsEndpoint, method: str, url: str, payload: object = Non
         )
     token = Secret(response.request.headers.get("authorization", "").partition(" ")[2])
     details = parse_error_body(body, response.headers, token)
-    if is_wrong_path(response.status_code, details):
+    if is_wrong_path(response.status_code, details) and not _lists_agents(at):
         answering = await answering_base_url(at.http, at.base_url)
         if answering:
             name, status = at.provider.id if at.provider else at.name, response.status_code
             raise wrong_address(at.base_url, name, answering, status, details.message or str(status))
-    error = error_for(response.status_code, details)
+    error = (agent_error if _lists_agents(at) else error_for)(response.status_code, details)
     if at.refused_key_hint and isinstance(error, LoginRequired):
         error.hint = at.refused_key_hint
     raise error
+
+
+def _lists_agents(at: ModelsEndpoint) -> bool:
+    return at.provider is not None and DIALECTS[at.provider.dialect].agent
 
 
 def _origin(base_url: str) -> str:

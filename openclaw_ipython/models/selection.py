@@ -18,7 +18,7 @@ from openclaw_ipython.models.stated import answer_limit, configured_spec
 from openclaw_ipython.net.urls import is_loopback
 from openclaw_ipython.openclaw.config_rules import apis, services
 from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_alias, resolve_model
-from openclaw_ipython.providers.addresses import default_address
+from openclaw_ipython.providers.addresses import configured_address
 from openclaw_ipython.providers.guesses import guessed, unlisted
 from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.suggestions import did_you_mean, suggest
@@ -361,7 +361,7 @@ class Models:
         catalog = {} if built_in else self._store.load().models_json
         entry = entry_of(self._providers, view, catalog, provider_id)
         found = entry.base_url if entry else None
-        return found or (default_address(built_in, view.environ) if built_in else None)
+        return found or (configured_address(built_in, view) if built_in else None)
 
     def _listed(self, provider_id: str, view: ConfigView) -> tuple[ModelSpec, ...]:
         """The last list of the service at the address in use."""

@@ -250,14 +250,14 @@ def thinking(body: Mapping[str, Any]) -> bool:
 def parse(body: Mapping[str, Any], model: Model) -> ChatPrompt:
     """Parse a body that passed `check`. Raises `RequestRefused` for an unreadable image or too many tokens."""
     messages: list[dict[str, Any]] = body["messages"]
-    questions = [_text(message) for message in messages if message["role"] == "user"]
+    questions = [text_of(message) for message in messages if message["role"] == "user"]
     images = tuple(_images(messages))
     schema, wants_json = _format(body, messages)
     prompt = ChatPrompt(
         model=model.id,
         text=questions[-1] if questions else "",
         earlier=tuple(questions[:-1]),
-        instructions=_text(messages[0]) if messages[0]["role"] == "system" else "",
+        instructions=text_of(messages[0]) if messages[0]["role"] == "system" else "",
         messages=len(messages),
         tokens=_tokens(messages, images),
         images=images,
@@ -282,7 +282,8 @@ def tokens_of(characters: int) -> int:
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
-def _text(message: Mapping[str, Any]) -> str:
+def text_of(message: Mapping[str, Any]) -> str:
+    """The text of a message."""
     content = message.get("content")
     if isinstance(content, str):
         return content
@@ -307,7 +308,7 @@ def _image(url: str) -> Image:
 
 
 def _tokens(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> int:
-    words = sum(tokens_of(len(_text(message))) + PER_MESSAGE for message in messages)
+    words = sum(tokens_of(len(text_of(message))) + PER_MESSAGE for message in messages)
     return words + sum(-(-image.width // _PATCH) * -(-image.height // _PATCH) for image in images)
 
 
@@ -321,7 +322,7 @@ def _tool_results(messages: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str
         if message["role"] == "user":
             results.clear()
         elif message["role"] == "tool":
-            results.append((names.get(message["tool_call_id"], "?"), _text(message)))
+            results.append((names.get(message["tool_call_id"], "?"), text_of(message)))
     return tuple(results) if messages[-1]["role"] == "tool" else ()
 
 
@@ -329,7 +330,7 @@ def _format(
     body: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]
 ) -> tuple[Mapping[str, Any] | None, bool]:
     """The JSON schema for the answer, and whether the answer is to be JSON."""
-    texts = [_text(message) for message in messages]
+    texts = [text_of(message) for message in messages]
     match body.get("response_format"):
         case {"type": "json_schema", "json_schema": {"schema": dict() as schema}}:
             return schema, True

@@ -27,6 +27,13 @@ class ServerAddress(Struct, frozen=True):
     is_default: bool = True
 
 
+def configured_address(provider: Provider, config: ConfigView) -> str:
+    """The base URL of a provider without an entry of its own in the configuration."""
+    if provider.configured is not None:
+        return provider.configured.endpoint(config).base_url
+    return default_address(provider, config.environ)
+
+
 def default_address(provider: Provider, environ: Mapping[str, str]) -> str:
     """The base URL of a provider without an entry: that of the variable of a local server, else the usual one."""
     local = provider.local

@@ -15,6 +15,7 @@ from openclaw_ipython.openclaw.model_refs import ModelRef
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.thinking import Family
+    from openclaw_ipython.openclaw.config_view import ConfigView
 
 
 class Source(Struct, frozen=True):
@@ -135,6 +136,30 @@ class LocalServer(Struct, frozen=True):
     owners: tuple[str, ...] = ()
 
 
+class ConfiguredEndpoint(Struct, frozen=True):
+    """The address of a service in OpenClaw's configuration.
+
+    `keys` are the places that may hold its key, in order: the name of each, and the value as it is typed: text,
+    `${NAME}`, or a secret reference. Without `needs_key` it lets everybody in.
+    """
+
+    base_url: str
+    keys: tuple[tuple[str, Any], ...] = ()
+    needs_key: bool = True
+
+
+class ConfiguredService(Struct, frozen=True):
+    """A service that is part of OpenClaw: `endpoint` is where it is, by OpenClaw's configuration.
+
+    `start` is what starts it. `key_command` gives what mends its key: the one of a place in `keys` that is refused, or,
+    of the empty place, one that is not found.
+    """
+
+    endpoint: Callable[[ConfigView], ConfiguredEndpoint]
+    start: str
+    key_command: Callable[[ConfigView, str], str]
+
+
 class Provider(Struct, frozen=True):
     """One service.
 
@@ -148,6 +173,7 @@ class Provider(Struct, frozen=True):
     - `terms`: a sentence about the terms of use, shown before a key is stored;
     - `base_url_from`: the base URL for the `resource_url` of a sign-in;
     - `quotas`: the limits that hold for every account;
+    - `configured`: a service of OpenClaw's own, whose address and key are in OpenClaw's configuration;
     - `sources`: the source of each group of facts (`address`, `variables`, `models`, `dialect`, …).
     """
 
@@ -170,6 +196,7 @@ class Provider(Struct, frozen=True):
     regions: tuple[Region, ...] = ()
     key_login: KeyLogin | None = None
     local: LocalServer | None = None
+    configured: ConfiguredService | None = None
     terms: str = ""
     quotas: tuple[Quota, ...] = ()
     sources: Mapping[str, Source] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.journal.limits import PERIODS
 from openclaw_ipython.shell.commands import batches, history, longest, mcp_servers, next_words
 from openclaw_ipython.shell.login.flow import METHODS
-from openclaw_ipython.shell.options import CELL, LINE
+from openclaw_ipython.shell.options import AGENT_CELL, CELL, LINE
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def candidates(session: Session, before: str) -> tuple[str, list[str]]:
     fragment = "" if not rest or rest[-1].isspace() else typed.pop()
     if magic == "%openclaw":
         words = _command_words(session, typed, fragment)
-    elif magic == "%%qwen":
-        words = _argument_words(session, CELL, typed, fragment)
+    elif magic in {"%%qwen", "%%openclaw"}:
+        words = _argument_words(session, CELL if magic == "%%qwen" else AGENT_CELL, typed, fragment)
     elif magic == "%qwen" and all(word.startswith("-") for word in typed[-1:]):
         words = _argument_words(session, LINE, typed, fragment)
     else:
@@ -84,7 +84,7 @@ def candidates(session: Session, before: str) -> tuple[str, list[str]]:
 def _command_words(session: Session, typed: Sequence[str], fragment: str) -> list[str]:
     helping = typed[:1] == ["help"]
     start = tuple(typed[1:] if helping else typed)
-    follows = [*next_words(start), *(["qwen"] if helping and not start else [])]
+    follows = [*next_words(start), *(["qwen", "openclaw"] if helping and not start else [])]
     found = longest(start)
     if found is not None and not helping:
         follows += _argument_words(session, found.spec, start[len(found.words) :], fragment)
@@ -143,6 +143,16 @@ def _named(session: Session, kind: str, fragment: str = "") -> list[str]:  # noq
         return list(_FIXED[kind])
     if kind in ("chat", "batch"):
         return history.chat_names(session) if kind == "chat" else batches.batch_names(session)
+    if kind == "agent":
+        places = {"model": "openclaw/", "setting": "agents.entries."}
+        return list(
+            dict.fromkeys(
+                re.split(r"[./]", name.removeprefix(start))[0]
+                for known, start in places.items()
+                for name in _named(session, known)
+                if name.startswith(start)
+            )
+        )
     client = session.client
     try:
         match kind:

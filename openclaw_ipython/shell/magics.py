@@ -1,4 +1,4 @@
-"""The magics `%openclaw`, `%qwen` and `%%qwen`, and loading and unloading them.
+"""The magics `%openclaw`, `%%openclaw`, `%qwen` and `%%qwen`, and loading and unloading them.
 
 `%load_ext` imports this module, so it imports little besides IPython; everything else is imported at the first use.
 """
@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleMatcherResult, context_matcher
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 from traitlets import Bool, Float, Int, TraitError, Unicode, validate
 
 from openclaw_ipython.errors import OpenClawError
@@ -70,11 +70,11 @@ class OpenClaw(Magics):
         @context_matcher(identifier="openclaw_ipython")
         def matcher(context: Any) -> SimpleMatcherResult:
             before = context.line_with_cursor[: context.cursor_position]
-            if context.cursor_line and context.full_text.lstrip().startswith("%%qwen"):
+            if context.cursor_line and context.full_text.lstrip().startswith(("%%qwen", "%%openclaw")):
                 from openclaw_ipython.shell.completion import references
 
                 return references(self.session, before)
-            if not before.lstrip().startswith(("%openclaw", "%qwen", "%%qwen")):
+            if not before.lstrip().startswith(("%openclaw", "%qwen", "%%qwen", "%%openclaw")):
                 return SimpleMatcherResult(completions=[], suppress=False)
             from openclaw_ipython.shell.completion import matches
 
@@ -122,9 +122,11 @@ class OpenClaw(Magics):
 
     # no_var_expand: IPython would otherwise evaluate the braces on the line
     @no_var_expand
-    @line_magic
-    def openclaw(self, line: str) -> None:
+    @line_cell_magic
+    def openclaw(self, line: str, cell: str | None = None) -> None:
         """OpenClaw's own commands: sign in, choose models, look at the state.
+
+        `%%openclaw [AGENT] [options]` sends the cell to an agent of your OpenClaw Gateway.
 
         %openclaw                       who is signed in, which model answers
         %openclaw login                 sign in
@@ -133,6 +135,11 @@ class OpenClaw(Magics):
         """
 
         def run() -> None:
+            if cell is not None:
+                from openclaw_ipython.shell.agent_cell import ask_agent
+
+                ask_agent(self.session, line, cell)
+                return
             from openclaw_ipython.shell.commands import dispatch
             from openclaw_ipython.shell.parser import words
 
@@ -219,7 +226,7 @@ class OpenClaw(Magics):
 
 
 _QUESTION = r"^(\s*)%qwen[ \t]+(\S.*\?)\s*$"
-_CELL_WITHOUT_BODY = r"%%qwen([ \t].*)?"
+_CELL_WITHOUT_BODY = r"%%(qwen|openclaw)([ \t].*)?"
 
 
 def allow_question_marks(lines: list[str]) -> list[str]:
@@ -233,9 +240,11 @@ def allow_question_marks(lines: list[str]) -> list[str]:
 
 
 def allow_empty_cell(lines: list[str]) -> list[str]:
-    """Let a `%%qwen` without a body be a bare `%qwen`, which explains itself."""
-    empty = lines and re.fullmatch(_CELL_WITHOUT_BODY, lines[0].rstrip()) and not "".join(lines[1:]).strip()
-    return ["%qwen\n"] if empty else lines
+    """Let a `%%qwen` or `%%openclaw` without a body explain itself."""
+    found = re.fullmatch(_CELL_WITHOUT_BODY, lines[0].rstrip()) if lines else None
+    if found is None or "".join(lines[1:]).strip():
+        return lines
+    return ["%qwen\n" if found[1] == "qwen" else "%openclaw help openclaw\n"]
 
 
 # IPython leaves such a transformer out when it decides whether Enter runs the input or goes on to the next line:

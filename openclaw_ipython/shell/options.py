@@ -215,6 +215,21 @@ CELL = Spec(
     manual=MANUAL,
 )
 
+_FOR_AGENTS = {
+    "system", "temperature", "max_tokens", "param", "image", "attach", "cells", "raw", "format", "out", "schema",
+    "tools", "yes", "no_stream", "timeout", "dry_run",
+}  # fmt: skip
+AGENT_CELL = Spec(
+    "%%openclaw",
+    (
+        Option(("--session",), "a session of this name, the same from all notebooks", "NAME"),
+        Option(("--new",), "begin a new session, in which the agent remembers nothing of this notebook"),
+        *(option for option in OPTIONS if option.key in _FOR_AGENTS),
+    ),
+    (Positional("agent", "the id of an agent; the only one if not given", required=False, kind="agent"),),
+    manual="%openclaw help openclaw",
+)
+
 
 def parse_cell_line(line: str) -> AskOptions:
     """The options of `%%qwen LINE`. Raises UsageError."""

@@ -18,6 +18,7 @@ from openclaw_ipython.shell.front_end import FrontEnd, detect
 if TYPE_CHECKING:
     from openclaw_ipython.codecheck.finding import CodeCheck
     from openclaw_ipython.context.names import CellFailure
+    from openclaw_ipython.shell.agent_sessions import AgentSessions
     from openclaw_ipython.shell.login.state import PendingSignIn
     from openclaw_ipython.shell.mcp_serving import Serving
     from openclaw_ipython.shell.notebook import NotebookView
@@ -41,6 +42,7 @@ class Session:
         """What `%openclaw mcp serve` started."""
         self._next_cells: NextCells | None = None
         self._recent_questions: RecentQuestions | None = None
+        self._agent_sessions: AgentSessions | None = None
         self._client: Client | None = None
         self._pid = os.getpid()
 
@@ -61,6 +63,16 @@ class Session:
 
             self._recent_questions = RecentQuestions()
         return self._recent_questions
+
+    @property
+    def agent_sessions(self) -> AgentSessions:
+        """The sessions with agents of a Gateway."""
+        if self._agent_sessions is None:
+            from openclaw_ipython.shell.agent_sessions import AgentSessions
+
+            path = self.client.home.own_dir / "agent-sessions.json"
+            self._agent_sessions = AgentSessions(path, self.runtime, writes=self.preferences.journal)
+        return self._agent_sessions
 
     @property
     def notebook(self) -> NotebookView:

@@ -278,7 +278,7 @@ def test_the_silence_of_a_local_server_is_said_and_ends_with_its_answer():
         yield TextDelta("!")
 
     async def collect(after):
-        return [event async for event in announced(late(), "it may be loading", after)]
+        return [event async for event in announced(late(), (after, "it may be loading"))]
 
     slow, quick = asyncio.run(collect(0.01)), asyncio.run(collect(5))
     assert slow == [Notice("it may be loading", 0), TextDelta("Paris."), TextDelta("!")]
@@ -301,7 +301,7 @@ def test_an_announced_answer_ends_as_it_would_have(kind):
             yield
 
     async def run():
-        stream = announced(events(), "loading", 0.01)
+        stream = announced(events(), (0.01, "loading"))
         if kind == "closed":
             assert await anext(stream) == Notice("loading", 0)
             await stream.aclose()

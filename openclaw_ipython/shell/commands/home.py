@@ -146,9 +146,17 @@ def help_(session: Session, *, command: tuple[str, ...]) -> View:
         from openclaw_ipython.shell.commands import overview_of_commands
 
         cells = [("%%qwen [MODEL] [options]", ask), ("%qwen [options] PROMPT", _("ask in one line"))]
+        cells.append(
+            ("%%openclaw [AGENT] [options]", _("the cell goes to an agent of your OpenClaw Gateway"))
+        )
         sections = [(_(title), rows) for title, rows in overview_of_commands()]
         sections[0] = (sections[0][0], [*cells, *sections[0][1]])
         return SectionsView(sections, _("%openclaw help COMMAND explains one of them"))
+    if command[0].lstrip("%") == "openclaw":
+        from openclaw_ipython.shell.options import AGENT_CELL
+
+        what = _("the cell goes to an agent of your OpenClaw Gateway")
+        return FactsView("%%openclaw [AGENT] [options]", [("", what)], _arguments(AGENT_CELL))
     if command[0].lstrip("%") == "qwen":
         from openclaw_ipython.shell.options import CELL
         from openclaw_ipython.shell.render.formats import NAMES, find_format

@@ -132,13 +132,24 @@ def auth_logout(session: Session, *, login: str) -> View:
 @command(
     "agent",
     Option(("--message", "-m"), "the question", "TEXT"),
-    Option(("--model",), "the model that answers; the default one if not given", "REF", kind="model"),
-    Option(("--local",), "accepted: the question is always sent from this kernel"),
+    Option(("--agent",), "the agent of your Gateway that answers, as %%openclaw", "ID", kind="agent"),
+    Option(("--model",), "the model that answers, from this kernel, without an agent", "REF", kind="model"),
+    Option(("--local",), "ask the default model from this kernel, also where a Gateway is set up"),
 )
-def agent(session: Session, *, message: str | None, model: str | None, local: bool) -> View | None:
-    """Ask a model one question, as `%qwen`; the agent of a Gateway has tools and a memory, a model has neither."""
+def agent(
+    session: Session, *, message: str | None, agent: str | None, model: str | None, local: bool
+) -> View | None:
+    """One message to an agent of your Gateway, as `%%openclaw`; without a Gateway, to a model, as `%qwen`."""
     if not message:
         raise UsageError(_("agent needs --message"), hint='%openclaw agent --message "…"')
+    if agent and (model or local):
+        raise UsageError(_("an agent asks its own model: leave out --model and --local, or --agent"))
+    if agent or not (model or local or session.client.accounts.credential("openclaw") is None):
+        from openclaw_ipython.shell.agent_cell import send
+        from openclaw_ipython.shell.options import AskOptions
+
+        send(session, agent, message, AskOptions())
+        return None
     from openclaw_ipython.shell.ask import ask
 
     ask(session, f"-m {model}" if model else "", message)

@@ -53,8 +53,8 @@ class Command(Struct, frozen=True):
 
 # Commands of OpenClaw 2026.9.6 that have no counterpart here.
 _OPENCLAWS = frozenset({
-    "acp", "agents", "backup", "browser", "channels", "configure", "cron", "daemon", "dashboard", "devices",
-    "directory", "dns", "gateway", "health", "hooks", "infer", "memory", "migrate", "node", "nodes", "pairing",
+    "acp", "backup", "browser", "channels", "configure", "cron", "daemon", "dashboard", "devices",
+    "directory", "dns", "health", "hooks", "infer", "memory", "migrate", "node", "nodes", "pairing",
     "proxy", "sandbox", "secrets", "security", "sessions", "skills", "tasks", "tui", "update", "webhooks",
 })  # fmt: skip
 

@@ -322,6 +322,6 @@ def findings_view(found: Sequence[Finding]) -> View:
 
 
 def _note(row: Finding) -> str:
-    if not row.fix.startswith("%"):
+    if not row.fix.startswith(("%", "!")):
         return f"{row.where}: {row.what}"
     return _("{where}: {what}; to use it: {command}", where=row.where, what=row.what, command=row.fix)

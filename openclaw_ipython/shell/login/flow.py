@@ -89,6 +89,10 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
             session, options.provider_id, set_default=options.set_default, yes=options.yes
         )
     provider = client.provider(options.provider_id or "qwen-portal")
+    if provider.configured is not None:
+        return MessageView(
+            _("Nothing to sign in to: its secret is read where OpenClaw keeps it"), "%openclaw gateway"
+        )
     profile = checked_profile_name(options.name)
     by_device = _is_by_device(provider, options.kind)
     if not by_device and provider.local is not None:

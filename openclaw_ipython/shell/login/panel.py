@@ -285,6 +285,7 @@ class SignInPanel:
         self._toggle.on_click(lambda _: self._show_other(shown=self._other.layout.display == "none"))
         commands = (
             (_("On this machine, no key"), "%openclaw login --provider ollama"),
+            (_("Your own OpenClaw agent"), "%openclaw gateway"),
             (_("Qwen Code, or keys in the environment"), "%openclaw login --method import"),
         )
         lines = "".join(f"{html.escape(what)}: <code>{command}</code><br>" for what, command in commands)

@@ -63,6 +63,10 @@ class StatusLine:
             return ""
         return f"{self._pause} · {_whole_seconds(left + 0.999)}"
 
+    def waited(self) -> str:
+        """The time since the request was sent."""
+        return _whole_seconds(self._monotonic() - self._since)
+
     def status(self) -> str:
         """The status line, or empty."""
         if pause := self.pause():

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext
 
 
+WAIT_WRITTEN_EVERY = 5.0
+"""Seconds between two words about a wait of unknown length."""
+
+
 class PlainRenderer:
     """The answer as text, as it arrives: without control characters, and never rewritten.
 
@@ -55,7 +59,8 @@ class PlainRenderer:
         self._show_reasoning = show_reasoning
         self._filter = TerminalFilter()
         self._at_line_start = True
-        self._has_text = self._has_reasoning = self._called = False
+        self._has_text = self._has_reasoning = self._called = self._waits = False
+        self._said_waiting = 0.0
 
     def start(self, label: str) -> None:
         """Start the clock."""
@@ -63,7 +68,7 @@ class PlainRenderer:
 
     def update(self, events: Sequence[ChatEvent]) -> None:
         """Write the new text with one call."""
-        pieces: list[str] = []
+        pieces: list[str] = list(self._waited(ended=bool(events)))
         for event in events:
             if isinstance(event, ToolCall | ToolResult):
                 self._write("".join([*pieces, *self._end_thinking(), self._filter.close()]))
@@ -75,7 +80,7 @@ class PlainRenderer:
 
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Write the rest, and the footer in parentheses."""
-        pieces: list[str] = []
+        pieces = list(self._waited(ended=True))
         if not self._has_text and not self._has_reasoning and reply.reasoning:
             shown = reply.reasoning if self._show_reasoning else ""
             pieces += ["thinking…\n", self._filter.feed(shown), self._filter.close(), "\n"]
@@ -91,6 +96,7 @@ class PlainRenderer:
 
     def cancel(self) -> None:
         """End an unfinished line; printed text stays."""
+        self._write("".join(self._waited(ended=True)))
         if not self._at_line_start:
             self._write("\n")
 
@@ -111,9 +117,21 @@ class PlainRenderer:
             yield f"{self._filter.close()}\n({_('the text above was the thinking of the model')})\n\n"
         elif isinstance(event, Notice):
             self._status_line.notice(event)
-            if event.seconds is not None:
-                length = f", {duration(event.seconds)}" if event.seconds else ""
-                yield f"({safe_text(event.text)}{length})\n"
+            if event.seconds:
+                yield f"({safe_text(event.text)}, {duration(event.seconds)})\n"
+            elif event.seconds is not None:
+                self._waits, self._said_waiting = True, self._monotonic()
+                yield f"({safe_text(event.text)}"
+
+    def _waited(self, *, ended: bool) -> Iterator[str]:
+        """The seconds of a wait of unknown length, added to its line now and then, and the end of that line."""
+        now = self._monotonic()
+        if self._waits and ended:
+            self._waits = False
+            yield ")\n"
+        elif self._waits and now - self._said_waiting >= WAIT_WRITTEN_EVERY:
+            self._said_waiting = now
+            yield f" {self._status_line.waited()}"
 
     def _write_call(self, event: ToolCall | ToolResult) -> None:
         self._called = True

@@ -1,0 +1,55 @@
+"""The subcommands about the person's own OpenClaw Gateway. It is asked, never started, set up or restarted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import to_builtins
+
+from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.shell.agent_cell import agents as listed_agents
+from openclaw_ipython.shell.commands.registry import JSON, PLAIN, command
+from openclaw_ipython.shell.views import FactsView, RawView, TableView, View, as_json
+
+if TYPE_CHECKING:
+    from openclaw_ipython.shell.session import Session
+
+_ELSEWHERE = N_(
+    "a Gateway and its agents are set up, started and stopped by the OpenClaw program: !openclaw …"
+)
+
+
+@command("agents", JSON, PLAIN, leftover=_ELSEWHERE)
+def agents(session: Session, *, json: bool, plain: bool) -> View:
+    """The agents of your OpenClaw Gateway, for `%%openclaw AGENT`."""
+    ids = listed_agents(session)
+    if json:
+        return as_json({"agents": [{"id": one, "ref": f"openclaw/{one}"} for one in ids]})
+    if plain:
+        return RawView("\n".join(ids))
+    rows = [(one, f"openclaw/{one}", f"%%openclaw {one}") for one in ids]
+    return TableView((_("Agent"), _("Model"), _("To ask it")), rows, _("none"), "!openclaw agents list")
+
+
+@command("gateway", JSON, leftover=_ELSEWHERE)
+def gateway(session: Session, *, json: bool) -> View:
+    """Whether your OpenClaw Gateway runs, what of it is on, and whether its secret is right."""
+    state = session.loop_thread.run(session.client.doctor.gateway())
+    if json:
+        return as_json(to_builtins(state) | {"fix": state.fix[1] or None})
+    words = {True: _("yes"), False: _("no"), None: _("not known")}
+    facts = [(_("runs"), state.version or _("no"))]
+    if state.version:
+        secret = _("right") if state.accepted else _("wrong") if state.secret else state.why or _("not known")
+        facts += [
+            (_("ready"), ", ".join([words[state.ready], *state.failing])),
+            (_("chat endpoint on"), words[state.chat]),
+            (_("responses endpoint on"), _("{state} (not needed here)", state=words[state.responses])),
+            (_("secret"), f"{secret} ({state.secret})" if state.secret else secret),
+            (_("agents"), ", ".join(state.agents) or _("not known")),
+        ]
+    what, fix = state.fix
+    commands = (
+        [(fix, what)] if fix else [(f"%%openclaw {state.agents[0]}", _("ask it"))] if state.agents else []
+    )
+    return FactsView(f"OpenClaw Gateway {state.url}", facts, commands)
