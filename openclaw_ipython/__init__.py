@@ -65,6 +65,8 @@ if TYPE_CHECKING:
         UnknownProvider,
         UsageError,
     )
+    from openclaw_ipython.evaluation import Comparison, Filtered, Judge, Score, compare
+    from openclaw_ipython.evaluation import filter as filter  # noqa: A004 - used as oc.filter
 
 __all__ = [
     "Answered",
@@ -78,9 +80,12 @@ __all__ = [
     "Client",
     "CodeCheck",
     "CodeFinding",
+    "Comparison",
     "ConfigError",
     "DocumentError",
+    "Filtered",
     "Finished",
+    "Judge",
     "LoginCancelled",
     "LoginDenied",
     "LoginExpired",
@@ -98,6 +103,7 @@ __all__ = [
     "RequestRejected",
     "Results",
     "SchemaMismatch",
+    "Score",
     "ServiceError",
     "ServiceUnavailable",
     "StoreBusy",
@@ -117,13 +123,13 @@ __all__ = [
     "__version__",
     "ask",
     "check",
+    "compare",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
 
-_NAMES = sorted(
-    [*__all__, "map"]
-)  # `map` is not in `__all__`, so that a star import does not replace the built-in
+_NAMES = sorted([*__all__, "filter", "map"])
+"""With the two that are not in `__all__`, so that a star import does not replace the built-in functions."""
 
 _MODULES = {
     "BatchEstimate": "batch.estimate",
@@ -133,6 +139,7 @@ _MODULES = {
     "Results": "batch.results",
     "ask": "api",
     "check": "codecheck.checker",
+    **dict.fromkeys(("Comparison", "Filtered", "Judge", "Score", "compare", "filter"), "evaluation"),
     "map": "batch",
 }
 

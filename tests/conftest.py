@@ -39,6 +39,7 @@ SLOW = (
     "tests/chat/test_stream.py::test_answers_that_end_in_an_error_disturb_no_other",
     "tests/codecheck/test_corpus",
     "tests/context/test_image_encoding.py",
+    "tests/evaluation/test_cascade.py",
     "tests/dispatch/test_refused_parts.py",
     "tests/net/test_connections.py",
     "tests/openclaw/test_json5.py::test_hostile",

@@ -46,6 +46,12 @@ def test_the_first_cells_of_the_readme_work_as_they_are_typed():
     assert "-a " not in text
 
 
+def test_the_test_in_the_docs_is_the_file_that_is_run():
+    assert (ROOT / "notebooks" / "test_prompt.py").read_text("utf-8") in (
+        ROOT / "docs" / "compare.md"
+    ).read_text("utf-8")
+
+
 def test_pictures_are_small():
     for picture in (ROOT / "docs" / "images").glob("*.png"):
         assert picture.stat().st_size < 150_000, picture

@@ -44,9 +44,10 @@ LAYERS = {
     "api": 13,
     "batch": 14,
     "shell": 15,
-    "cli": 16,
-    "__main__": 17,
-    "__init__": 17,
+    "evaluation": 16,
+    "cli": 17,
+    "__main__": 18,
+    "__init__": 18,
 }
 HTTP_LIBRARIES = {"httpx", "httpcore", "h11", "anyio"}
 PRACTICE_USERS = {"practice", "cli"}

@@ -17,8 +17,8 @@ from openclaw_ipython.practice import Portal
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-REPLAY = ROOT / "notebooks" / "replay.ipynb"
-"""The one that is kept with its outputs: they come out of the cache beside it, the same every time."""
+REPLAYED = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("replay", "compare")]
+"""Those that are kept with their outputs: they come out of the cache beside each, the same every time."""
 
 pytestmark = pytest.mark.kernel
 
@@ -57,34 +57,64 @@ def test_a_notebook_runs(notebook, tmp_path):
     assert done.returncode == 0, done.stdout[-4000:]
 
 
-def test_the_replay_gives_the_same_outputs_without_login_or_network_and_leaves_its_cache_as_it_is(tmp_path):
-    work = tmp_path / "notebooks"
-    work.mkdir()
-    for name in (REPLAY.name, "replay-cache.sqlite"):
-        shutil.copy(REPLAY.with_name(name), work)
-    before = (work / "replay-cache.sqlite").read_bytes()
-    environ = os.environ | {
-        "OPENCLAW_HOME": str(tmp_path / "nobody"),
-        "OPENCLAW_IPYTHON_OAUTH_ORIGIN": "http://127.0.0.1:9",  # nobody listens there
-        "IPYTHONDIR": str(tmp_path / "ip"),
-    }
+@pytest.mark.parametrize("notebook", REPLAYED, ids=lambda p: p.stem)
+def test_a_replay_gives_the_same_outputs_without_login_or_network_and_leaves_its_cache_as_it_is(
+    notebook, tmp_path
+):
+    work, cache = tmp_path / "notebooks", f"{notebook.stem}-cache.sqlite"
+    shutil.copytree(ROOT / "notebooks" / "data", work / "data")
+    for name in (notebook.name, cache):
+        shutil.copy(notebook.with_name(name), work)
+    before = (work / cache).read_bytes()
     command = [
         sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-kernel-name=python3",
-        "-c", os.devnull, f"--rootdir={work}", str(work / REPLAY.name),
+        "-c", os.devnull, f"--rootdir={work}", str(work / notebook.name),
     ]  # fmt: skip
-    done = subprocess.run(command, env=environ, cwd=work, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        command, env=nobody(tmp_path), cwd=work, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout[-4000:]
-    assert (work / "replay-cache.sqlite").read_bytes() == before
-    assert {file.name for file in work.iterdir()} == {REPLAY.name, "replay-cache.sqlite"}
+    assert (work / cache).read_bytes() == before
+    assert {file.name for file in work.iterdir()} == {notebook.name, cache, "data"}
+
+
+def nobody(folder: Path) -> dict[str, str]:
+    """The environment of somebody who has no login and no network."""
+    return os.environ | {
+        "OPENCLAW_HOME": str(folder / "nobody"),
+        "OPENCLAW_IPYTHON_OAUTH_ORIGIN": "http://127.0.0.1:9",  # nobody listens there
+        "IPYTHONDIR": str(folder / "ip"),
+    }
+
+
+def test_the_test_of_a_prompt_passes_without_login_or_network_and_fails_with_another_prompt(tmp_path):
+    work = tmp_path / "notebooks"
+    shutil.copytree(ROOT / "notebooks", work)
+    test = work / "test_prompt.py"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, str(test)]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, env=nobody(tmp_path), cwd=work, capture_output=True, text=True, timeout=120
+        )
+
+    done = run()
+    assert done.returncode == 0, done.stdout[-4000:]
+    test.write_text(test.read_text("utf-8").replace("Good or bad?", "Bad or good?"), "utf-8")
+    done = run()
+    assert done.returncode == 1
+    assert "UnknownProvider" in done.stdout or "LoginRequired" in done.stdout
 
 
 def test_the_replay_is_kept_with_outputs_that_say_where_they_are_from():
-    text = REPLAY.read_text("utf-8")
+    text = REPLAYED[0].read_text("utf-8")
     assert text.count('"text/markdown"') == 3
     assert text.count("from the cache)") == 3
 
 
-@pytest.mark.parametrize("notebook", [path for path in NOTEBOOKS if path != REPLAY], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "notebook", [path for path in NOTEBOOKS if path not in REPLAYED], ids=lambda p: p.stem
+)
 def test_a_notebook_is_kept_without_outputs(notebook):
     import nbformat
 

@@ -12,9 +12,9 @@ def test_every_promised_name_is_there():
         assert getattr(openclaw_ipython, name) is not None
 
 
-def test_all_is_sorted_and_with_map_is_what_dir_shows():
+def test_all_is_sorted_and_with_filter_and_map_is_what_dir_shows():
     assert openclaw_ipython.__all__ == sorted(openclaw_ipython.__all__)
-    assert dir(openclaw_ipython) == sorted([*openclaw_ipython.__all__, "map"])
+    assert dir(openclaw_ipython) == sorted([*openclaw_ipython.__all__, "filter", "map"])
 
 
 def test_a_star_import_leaves_pythons_own_names_alone():
@@ -22,6 +22,7 @@ def test_a_star_import_leaves_pythons_own_names_alone():
     exec("from openclaw_ipython import *", namespace)
     assert not set(namespace) - {"__builtins__"} & set(dir(builtins)) - {"__doc__"}
     assert callable(openclaw_ipython.map)
+    assert callable(openclaw_ipython.filter)
 
 
 def test_an_unknown_name_is_an_attribute_error():

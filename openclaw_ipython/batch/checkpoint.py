@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.chat.types import Reply, Usage
-from openclaw_ipython.dispatch.cache import cache_key, decode_reply, store
+from openclaw_ipython.dispatch.cache import STORED_COUNTS, cache_key, decode_reply, store
 from openclaw_ipython.errors import SchemaMismatch
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.journal.answer_cache import AnswerCache
     from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.structured.loop import ModelRequest
-
-_COUNTS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
 
 class Checkpoint:
@@ -100,7 +98,7 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
     return {
         "text": str(reply),
         "model": reply.model,
-        "usage": [getattr(usage, name) for name in _COUNTS] if usage is not None else None,
+        "usage": [getattr(usage, name) for name in STORED_COUNTS] if usage is not None else None,
         "finish": reply.finish_reason,
         "reasoning": reply.reasoning,
         "seconds": reply.seconds,
@@ -124,6 +122,10 @@ def reply_from_json(value: Any) -> Reply | None:
                 finish_reason=finish,
                 reasoning=reasoning,
                 seconds=float(seconds),
-                usage=Usage(*(c if isinstance(c, int) else None for c in counts[:4])) if counts else None,
+                usage=Usage(*map(_number, counts[: len(STORED_COUNTS)])) if counts else None,
             )
     return None
+
+
+def _number(value: Any) -> Any:
+    return value if isinstance(value, int | float) else None

@@ -12,7 +12,6 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
 from openclaw_ipython.batch.estimate import NO_ROWS, BatchEstimate, estimate
@@ -28,7 +27,7 @@ from openclaw_ipython.batch.run import BatchRun, CircuitBreaker, terms_notes
 from openclaw_ipython.batch_api.records import BatchRecords
 from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.client import Client
-from openclaw_ipython.dispatch.budget import limit_for
+from openclaw_ipython.dispatch.budget import in_batch, limit_for
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -316,7 +315,7 @@ class _MapCall(Struct, eq=False):
                 login_error=login_error,
                 breaker=CircuitBreaker(self.limits.concurrency),
                 scope=scope,
-                limit=replace(self.budget, scope=scope) if self.budget is not None else None,
+                limit=in_batch(self.budget, scope),
             )
             try:
                 finished = (

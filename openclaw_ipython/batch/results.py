@@ -290,7 +290,7 @@ class Results(Sequence[Any]):
         names = self._schema.columns if self._schema is not None else None
         if not names:
             return None
-        rows = [_fields(answer) or dict.fromkeys(names, answer) for answer in answers]
+        rows = [fields_of(answer) or dict.fromkeys(names, answer) for answer in answers]
         return {name: [row.get(name) for row in rows] for name in names}
 
     def _items_table(self, library: str, module: Any) -> Any:
@@ -347,7 +347,7 @@ def _error_text(result: ItemResult | None) -> str | None:
     return f"{type(result.error).__name__}: {result.error}"
 
 
-def _fields(value: Any) -> Mapping[str, Any] | None:
+def fields_of(value: Any) -> Mapping[str, Any] | None:
     """The fields of a dictionary, dataclass, pydantic model, msgspec struct or named tuple; None for other values."""
     if isinstance(value, dict):
         return value

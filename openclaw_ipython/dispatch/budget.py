@@ -252,6 +252,11 @@ def limit_for(amount: str | Limit | None, per: Per, scope: str = "") -> Limit | 
         raise UsageError(_("budget must be {what}", what=error)) from None
 
 
+def in_batch(limit: Limit | None, scope: str) -> Limit | None:
+    """The limit of a batch, shared with its earlier, unfinished runs; that of a call with several batches unchanged."""
+    return replace(limit, scope=scope) if limit is not None and limit.per == "batch" else limit
+
+
 def current_cell() -> str:
     """The scope of the running cell; in a program, of the whole program."""
     return f"cell-{_PROCESS}-{os.getpid()}-{getattr(running_shell(), 'execution_count', '')}"

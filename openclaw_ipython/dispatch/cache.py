@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from openclaw_ipython.openclaw.model_refs import ModelRef
 
 _NOT_IN_KEY = frozenset({"model", "stream", "headers", "optional", "shared"})
+STORED_COUNTS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost")
+"""The fields of Usage in their order; answers stored earlier have no cost."""
+
 _EMPTY: tuple[Any, ...] = (None, "", (), [], {}, frozenset())
 
 
@@ -85,7 +89,7 @@ async def replay(resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
     for index, call in enumerate(reply.tool_calls):
         yield ToolCallDelta(index, call.id, call.name, call.arguments)
     if reply.usage is not None:
-        yield UsageReport(reply.usage)
+        yield UsageReport(replace_fields(reply.usage, cost=None))
     yield Finished(reply.finish_reason)
 
 
@@ -122,8 +126,7 @@ def encode_reply(reply: Reply) -> dict[str, Any]:
         "model": reply.model,
         "finish_reason": reply.finish_reason,
         "tool_calls": [[call.id, call.name, call.arguments] for call in reply.tool_calls],
-        "usage": usage
-        and [usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens],
+        "usage": usage and [getattr(usage, name) for name in STORED_COUNTS],
         "seconds": seconds,
         "first_text": first_text,
     }
@@ -158,8 +161,8 @@ def _text(value: Any) -> str:
     return value
 
 
-def _count(value: Any) -> int | None:
-    if value is not None and not isinstance(value, int):
+def _count(value: Any) -> Any:
+    if value is not None and not isinstance(value, int | float):
         raise TypeError
     return value
 

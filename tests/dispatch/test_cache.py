@@ -91,12 +91,17 @@ REPLY = Reply(
 )
 
 
-def test_a_reply_is_stored_with_everything_but_its_cost():
+def test_a_reply_is_stored_whole():
     found = decode_reply(encode_reply(REPLY))
     assert str(found) == str(REPLY)
     names = ("reasoning", "model", "finish_reason", "tool_calls", "seconds", "first_text")
     assert [getattr(found, name) for name in names] == [getattr(REPLY, name) for name in names]
-    assert found.usage == Usage(1, 2, 3, 4)
+    assert found.usage == Usage(1, 2, 3, 4, cost=0.5)
+
+
+def test_an_answer_that_was_stored_without_its_cost_is_read():
+    stored = encode_reply(REPLY)
+    assert decode_reply(stored | {"usage": stored["usage"][:4]}).usage == Usage(1, 2, 3, 4)
 
 
 @pytest.mark.parametrize(

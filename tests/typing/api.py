@@ -76,6 +76,24 @@ def ask_about_many() -> None:
         oc.map(["a"], system="Be brief.", executor=pool, workers=2, resume=False, progress=False)
 
 
+def ask_better_questions() -> None:
+    rows = [{"text": "a", "label": "good"}]
+    result = oc.compare(rows, prompts="{text}", models=["a/b"], expected="label", schema=Label, concurrency=4)
+    assert_type(result, oc.Comparison)
+    assert_type(result.best, oc.Score)
+    assert_type(result.best.accuracy, float)
+    assert_type(result.best.cost, float | None)
+    assert_type(result.verdict, str)
+    oc.compare(rows, prompts={"short": "{text}"}, expected=lambda answer, row: row["label"] in answer)
+    judged = oc.compare(
+        rows, prompts=["{text}", "{text}?"], models="a/b", expected=oc.Judge("a/c", "It is {label}.")
+    )
+    print(judged.table, judged.disagreements, judged.plot())
+    print(oc.filter(rows, "{text}?", model="a/b", progress=False))
+    found: oc.Filtered = oc.filter(rows, "{text}?", cascade=("a/b", "a/c"), recall=0.9, details=True)
+    print(found.rows, found.undecided, found.summary)
+
+
 async def ask_in_rounds() -> None:
     async with oc.Client() as client:
         async for event in client.stream("hi", tools=[look_up, search], schema=Label):

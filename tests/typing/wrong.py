@@ -29,6 +29,10 @@ def keywords() -> None:
     oc.map(["a"], conncurrency=3)  # type: ignore[call-overload]
     oc.map(["a"], on_error="raize")  # type: ignore[call-overload]
     oc.map(3)  # type: ignore[call-overload]
+    oc.compare(["a"], prompts="{item}")  # type: ignore[call-arg]
+    oc.compare(["a"], prompts="{item}", expected=3)  # type: ignore[arg-type]
+    oc.compare(["a"], prompts="{item}", expected="x", conncurrency=3)  # type: ignore[call-arg]
+    oc.filter(["a"], "{item}", cascade="cheap")  # type: ignore[arg-type]
 
 
 def values() -> None:

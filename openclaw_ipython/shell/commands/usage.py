@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
@@ -14,11 +12,11 @@ from msgspec.structs import asdict
 
 from openclaw_ipython.dispatch.budget import NEAR
 from openclaw_ipython.dispatch.recorder import DAY, period_text
-from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.limits import amount_text
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.parser import Option, choice, count
+from openclaw_ipython.shell.plots import draw, literal
 from openclaw_ipython.shell.render.status import duration, money
 from openclaw_ipython.shell.views import TableView, View, as_json
 
@@ -182,28 +180,6 @@ def _used(session: Session, provider: str, quota: Quota) -> int:
 # -- the plot ------------------------------------------------------------------------------
 
 _FEWEST_DAYS = 7
-_GREY = "#808080"  # readable on white and on the dark of a front end; the background is that of the page
-_STYLE: dict[Any, Any] = dict.fromkeys(
-    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _GREY
-) | (dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"))
-
-
-class PlotView(View, frozen=True):
-    """A plot, with the table of the same figures as its text."""
-
-    png: bytes
-    table: View
-
-    def text(self) -> str:
-        """The table."""
-        return self.table.text()
-
-    def html(self) -> str:
-        """The table."""
-        return self.table.html()
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.text()}
 
 
 def plotted(session: Session, usage: UsageSummary) -> View:
@@ -211,11 +187,6 @@ def plotted(session: Session, usage: UsageSummary) -> View:
 
     Raises UsageError without matplotlib.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise UsageError(_("a plot needs matplotlib"), hint="%pip install 'openclaw-ipython[plot]'") from None
     now = session.client.runtime.clock()
     daily = session.client.recorder.journal.usage.daily(midnight(now, usage.days - 1))
     if not daily:
@@ -230,9 +201,8 @@ def plotted(session: Session, usage: UsageSummary) -> View:
     days = every[
         max(0, min(first, len(every) - _FEWEST_DAYS)) :
     ]  # days before the first request are left out
-    file = io.BytesIO()
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(9, 5.5 + 0.4 * len(usage.budgets)), layout="constrained")
+
+    def paint(figure: Any) -> None:
         above, below, *last = figure.subplots(
             2 + bool(usage.budgets),
             1,
@@ -255,9 +225,9 @@ def plotted(session: Session, usage: UsageSummary) -> View:
         title = _("Requests and tokens from {first} to {last}", first=days[0], last=days[-1])
         if usage.total.cost is not None:
             title += f" · {_cost(usage.total)}"
-        figure.suptitle(_literal(title), fontsize="medium")
-        figure.savefig(file, format="png", dpi=100)
-    return PlotView(file.getvalue(), as_table(usage))
+        figure.suptitle(literal(title), fontsize="medium")
+
+    return draw(as_table(usage), paint, (9, 5.5 + 0.4 * len(usage.budgets)))
 
 
 def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
@@ -271,7 +241,7 @@ def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
         name = _(
             "limit of {provider}: {count} a day", provider=", ".join(providers), count=f"{requests:,.0f}"
         )
-        name = _literal(name)
+        name = literal(name)
         if requests <= 3 * top:
             axes.axhline(requests, color="firebrick", linestyle="--", linewidth=1, label=name)
         else:
@@ -298,12 +268,7 @@ def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, UsageSum]], hei
             if named == name:
                 of_day[one.name] += height(one)
         heights = [of_day[day] for day in days]
-        axes.bar(range(len(days)), heights, bottom=floor, label=_literal(name), width=0.8)
+        axes.bar(range(len(days)), heights, bottom=floor, label=literal(name), width=0.8)
         floor = [a + b for a, b in zip(floor, heights, strict=True)]
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
-
-
-def _literal(text: str) -> str:
-    """`text` for a label, in which a dollar opens no formula."""
-    return text.replace("$", r"\$")

@@ -1,0 +1,55 @@
+"""Plots by matplotlib, which suit light and dark front ends, with a table of the same figures as their text."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+from typing import Any
+
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.views import View
+
+_GREY = "#808080"  # readable on white and on the dark of a front end; the background is that of the page
+_STYLE: dict[Any, Any] = dict.fromkeys(
+    ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), _GREY
+) | (dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"))
+
+
+class PlotView(View, frozen=True):
+    """A plot, with the table of the same figures as its text."""
+
+    png: bytes
+    table: View
+
+    def text(self) -> str:
+        """The table."""
+        return self.table.text()
+
+    def html(self) -> str:
+        """The table."""
+        return self.table.html()
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.text()}
+
+
+def draw(table: View, paint: Callable[[Any], None], size: tuple[float, float]) -> PlotView:
+    """The plot that `paint` draws on a figure of this size, in inches. Raises UsageError without matplotlib."""
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UsageError(_("a plot needs matplotlib"), hint="%pip install 'openclaw-ipython[plot]'") from None
+    file = io.BytesIO()
+    with rc_context(_STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        paint(figure)
+        figure.savefig(file, format="png", dpi=100)
+    return PlotView(file.getvalue(), table)
+
+
+def literal(text: str) -> str:
+    """`text` for a label, in which a dollar opens no formula."""
+    return text.replace("$", r"\$")
