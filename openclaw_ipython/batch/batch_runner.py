@@ -11,19 +11,23 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from openclaw_ipython.batch.local import CallerExit
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import RequestTemplate
 from openclaw_ipython.batch.results import ItemResult
-from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route
+from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route, total
 from openclaw_ipython.batch_api.records import BatchRecord
 from openclaw_ipython.batch_api.services import BatchService, batch_service
 from openclaw_ipython.batch_api.steps import look, submit
 from openclaw_ipython.batch_api.wire import BatchState, row_line
 from openclaw_ipython.chat.adjustments import AdjustedRequest
 from openclaw_ipython.chat.token_estimate import of_messages, of_text
+from openclaw_ipython.dispatch.budget import most
 from openclaw_ipython.dispatch.pricing import cheaper_in_real_time
 from openclaw_ipython.errors import (
+    BudgetExceeded,
     ConfigError,
     OpenClawError,
     ProtocolError,
@@ -37,6 +41,7 @@ from openclaw_ipython.i18n import _
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
+    from openclaw_ipython.chat.types import ChatRequest
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
 
@@ -135,8 +140,11 @@ class BatchRunner:
         self._waiting[item.id] = item
         return None
 
+    def _request(self, item: Item) -> ChatRequest:
+        return self._template.request(item.request.messages, item.request.schema)
+
     def _line(self, item: Item) -> bytes:
-        request, at = self._template.request(item.request.messages, item.request.schema), self._sent.at
+        request, at = self._request(item), self._sent.at
         known = at.dialect.adjustments | at.host_memory.known(at.url, request.model)
         body = AdjustedRequest(request, known, at.dialect.name).body
         return row_line(item.id, body, self._service.form, at.base_url)
@@ -162,6 +170,7 @@ class BatchRunner:
         taken = {row for record in records for row in record.ids}
         planned = self._planned([item for row, item in self._waiting.items() if row not in taken])
         if planned:
+            planned = await asyncio.to_thread(self._reserved, planned)
             await asyncio.to_thread(self._sent.records.save, *planned)
             text = _(
                 "{rows:,} rows go to {host} as a batch: their prompts are stored in your account there until the"
@@ -175,7 +184,7 @@ class BatchRunner:
             await self._client.record_login_outcome(self._route, error)
             for record in await asyncio.to_thread(self._sent.records.all, self._batch.scope):
                 if record.step == "planned":
-                    self._sent.records.delete(record)
+                    await self._forget(record)
             raise
 
     def _planned(self, items: list[Item]) -> list[BatchRecord]:
@@ -188,6 +197,24 @@ class BatchRunner:
             made.append(
                 BatchRecord(name, self._batch.scope, str(self._route.ref), at, self._service.form, ids, now)
             )
+        return made
+
+    def _reserved(self, records: list[BatchRecord]) -> list[BatchRecord]:
+        """The records with what they may cost at most reserved of the budgets. Raises BudgetExceeded."""
+        budget, batch, route = self._client.budget, self._batch, self._route
+        if not budget.limits(route.ref.provider, batch.limit, batch.scope):
+            return records
+        made: list[BatchRecord] = []
+        try:
+            for record in records:
+                rows = (self._request(self._waiting[row]) for row in record.ids)
+                worst = total(route, (most(route, request) for request in rows))
+                held = budget.reserve(worst, batch.limit, batch=batch.scope, lasting=True)
+                made.append(replace(record, reserved=held.number if held is not None else 0))
+        except BudgetExceeded:
+            for record in made:
+                budget.settle(record.reserved, total(route, ()))
+            raise
         return made
 
     async def _created(self, record: BatchRecord) -> BatchRecord:

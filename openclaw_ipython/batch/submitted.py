@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -15,10 +15,12 @@ from openclaw_ipython.batch_api.steps import clean_up, fetch
 from openclaw_ipython.batch_api.wire import read_row
 from openclaw_ipython.chat.endings import is_complete
 from openclaw_ipython.chat.types import Reply
+from openclaw_ipython.dispatch.budget import charged
 from openclaw_ipython.dispatch.pricing import priced
 from openclaw_ipython.dispatch.send import SentRequest
 from openclaw_ipython.errors import OpenClawError, StreamBroken
 from openclaw_ipython.i18n import _
+from openclaw_ipython.journal.spending import Charge
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch_api.services import BatchService
@@ -33,6 +35,18 @@ def batch_route(route: ResolvedRequest, service: BatchService) -> ResolvedReques
     asked = replace(route.unadapted or route.request, shared=None)
     price = service.price(route.price)
     return replace(route, kind="batch", url=url, unadapted=asked, price=price, alternatives=())
+
+
+def total(route: ResolvedRequest, charges: Iterable[Charge]) -> Charge:
+    """The sum of charges; its amount is None if one of theirs is."""
+    tokens, amount, currency = 0, 0.0, "USD"
+    for charge in charges:
+        tokens += charge.tokens
+        if charge.amount is None:
+            currency = ""
+        else:
+            amount += charge.amount
+    return Charge(route.ref.provider, tokens, amount if currency else None, currency)
 
 
 class SubmittedBatches:
@@ -57,6 +71,7 @@ class SubmittedBatches:
         job = client.recorder.journal.jobs.open(record.job)
         known = await asyncio.to_thread(job.results)  # of a fetch that was killed, or of another program
         rows: dict[str, Reply | OpenClawError] = {}
+        charges: list[Charge | None] = []
         for line in await self.run(fetch(state)):
             row = str(line.get("custom_id"))
             if not isinstance(rows.get(row), Reply):
@@ -72,11 +87,15 @@ class SubmittedBatches:
                 found.usage = usage
                 if is_complete(found):
                     job.store(row, reply_to_json(found))
+                charges.append(charged(self._route, usage, None))
             if row not in known:
                 client.recorder.record(SentRequest(self._route, client.runtime.clock(), 0.0, outcome, usage))
         await asyncio.to_thread(job.flush)
         if job.error is not None:
             raise job.error
+        if record.reserved:
+            charge = None if None in charges else total(self._route, filter(None, charges))
+            await asyncio.to_thread(client.budget.settle, record.reserved, charge)
         files = (*record.files, *state.files)
         await asyncio.to_thread(self.records.save, replace(record, step="fetched", files=files))
         return rows
@@ -84,6 +103,9 @@ class SubmittedBatches:
     async def forget(self, record: BatchRecord) -> str:
         """Delete what a batch has left at the service, and its record; a note about what could not be deleted."""
         stored = {each.name: each for each in await asyncio.to_thread(self.records.all)}
-        left = await self.run(clean_up(stored.get(record.name, record)))
+        record = stored.get(record.name, record)
+        left = await self.run(clean_up(record))
+        if record.reserved and record.step != "fetched":  # it was never created
+            await asyncio.to_thread(self._client.budget.settle, record.reserved, total(self._route, ()))
         await asyncio.to_thread(self.records.delete, record)
         return _("not deleted at the service: {files}", files=", ".join(left)) if left else ""

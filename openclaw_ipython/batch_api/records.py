@@ -21,7 +21,7 @@ class BatchRecord(Struct, frozen=True, omit_defaults=True):
 
     `ids` are the rows. `step` is what was begun; `created` and `fetched` are done: the service has the batch, and the
     answers are in the journal. `files` are to be deleted on the service; with `unsure` others of the same name, too.
-    `at` is in epoch seconds.
+    `at` is in epoch seconds, `reserved` the number of what is reserved of budgets, 0 for nothing.
     """
 
     name: str
@@ -35,6 +35,7 @@ class BatchRecord(Struct, frozen=True, omit_defaults=True):
     files: tuple[str, ...] = ()
     batch: str = ""
     unsure: bool = False
+    reserved: int = 0
 
     @property
     def model_name(self) -> str:

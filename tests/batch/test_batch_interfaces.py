@@ -12,7 +12,15 @@ import openclaw_ipython as oc
 from openclaw_ipython.batch.batch_runner import split
 from openclaw_ipython.batch_api.records import BatchRecords
 from openclaw_ipython.batch_api.services import BatchService
-from openclaw_ipython.errors import ConfigError, OpenClawError, RequestRejected, SchemaMismatch, UsageError
+from openclaw_ipython.errors import (
+    BudgetExceeded,
+    ConfigError,
+    OpenClawError,
+    RequestRejected,
+    SchemaMismatch,
+    UsageError,
+)
+from openclaw_ipython.journal.limits import Limit, parse_amount
 from openclaw_ipython.net.http import ReadTimeout, Response, Transport
 
 pytestmark = pytest.mark.slow
@@ -409,3 +417,55 @@ def test_a_batch_costs_half_and_a_fallback_at_full_price_does_not_take_its_place
 def test_it_is_said_where_real_time_is_cheaper(beijing, words, said):
     replies = plus(beijing, ["a", "b", "c"], system="rubric " * words, max_tokens=5)
     assert any("without batch= these rows cost less" in note for note in replies.notes) is said
+
+
+# -- budgets --
+
+
+def used(house):
+    """What counts against the limit of the home: settled, unknown, under way, and reserved by batches."""
+    client = house.another()
+    try:
+        ((_limit, parts),) = client.budget.used()
+        return [part > 0 for part in parts]
+    finally:
+        client.budget.close()
+        client.recorder.close()
+
+
+@pytest.fixture
+def limited(signed):
+    """A home with a limit a day."""
+
+    def limit(amount):
+        client = signed.another()
+        client.budget.set(Limit(*parse_amount(amount), "day"), client.recorder.journal.usage)
+        client.budget.close()
+        client.recorder.close()
+
+    return limit
+
+
+def test_a_batch_that_would_pass_a_budget_is_not_sent(signed):
+    with pytest.raises(BudgetExceeded):
+        ask(signed, budget="1k")
+    assert calls(signed) == []
+    assert nothing_left(signed)
+
+
+def test_a_batch_holds_what_it_may_cost_until_its_answers_are_here(signed, limited):
+    limited("10M")
+    signed.portal.fails_next("/v1/batches", 500)
+    with pytest.raises(OpenClawError):
+        ask(signed, max_tokens=100)
+    assert used(signed) == [False, False, False, True]  # the outcome is not known
+    ask(signed, max_tokens=100)
+    assert used(signed) == [True, False, False, False]
+
+
+def test_a_batch_that_was_refused_holds_nothing(signed, limited):
+    limited("10M")
+    signed.portal.fails_next("/v1/batches", 400)
+    with pytest.raises(RequestRejected):
+        ask(signed, max_tokens=100)
+    assert used(signed) == [False, False, False, False]
