@@ -71,10 +71,11 @@ class SubmittedBatches:
         job = client.recorder.journal.jobs.open(record.job)
         known = await asyncio.to_thread(job.results)  # of a fetch that was killed, or of another program
         rows: dict[str, Reply | OpenClawError] = {}
+        wanted = set(record.ids)
         charges: list[Charge | None] = []
         for line in await self.run(fetch(state)):
             row = str(line.get("custom_id"))
-            if not isinstance(rows.get(row), Reply):
+            if row in wanted and not isinstance(rows.get(row), Reply):
                 rows[row] = read_row(line, record.model)
         why = _(
             "the batch ended without an answer for this row: {reason}", reason=state.reason or state.status
