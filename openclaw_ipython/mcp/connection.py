@@ -15,7 +15,6 @@ import os
 import re
 import socket
 from contextlib import AsyncExitStack, nullcontext, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -24,9 +23,9 @@ from openclaw_ipython.errors import (
     OpenClawError,
     RequestRejected,
     ServiceUnavailable,
-    UsageError,
 )
 from openclaw_ipython.i18n import _
+from openclaw_ipython.mcp import require_sdk
 from openclaw_ipython.net.urls import is_loopback, is_private, is_unencrypted
 from openclaw_ipython.openclaw.files import make_folder
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -256,12 +255,7 @@ class Connections:
     def to(self, server: McpServer, own_dir: Path) -> Connection:
         """The connection to a server, which starts at its first use. Raises UsageError without the SDK."""
         folder = own_dir / "mcp"
-        if any(
-            find_spec(name) is None for name in ("mcp_types", "psutil")
-        ):  # mcp_types: of the SDK since version 2
-            raise UsageError(
-                _("MCP servers need the package mcp"), hint="%pip install 'openclaw-ipython[mcp]'"
-            )
+        require_sdk()
         if not self._open:
             atexit.register(self.close)
             # what a server writes beside the protocol, however much, is no output of a cell

@@ -125,10 +125,10 @@ class KernelThread:
 
 
 class PromptThread:
-    """The main thread of IPython in a terminal, while it waits at the prompt of `app`."""
+    """The main thread of IPython in a terminal, while it waits at its prompt: `prompt` is a PromptSession."""
 
-    def __init__(self, app: Any) -> None:
-        self._app = app
+    def __init__(self, prompt: Any) -> None:
+        self._prompt = prompt
 
     def put(self, call: KernelCall) -> None:
         """Run `call` as soon as the prompt is there. Called in an event loop of another thread."""
@@ -136,7 +136,7 @@ class PromptThread:
 
     async def _offer(self, call: KernelCall) -> None:
         while not (call.done.done() or call.done.running()):  # each prompt has a loop of its own
-            loop = self._app.loop
+            loop = self._prompt.app.loop
             if loop is not None:
                 with suppress(RuntimeError):  # it has just ended
                     loop.call_soon_threadsafe(lambda on=loop: on.create_task(call.run()))

@@ -16,7 +16,7 @@ import socket
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import mcp_types as types
@@ -35,7 +35,7 @@ from openclaw_ipython.structured.runner import start_call
 from openclaw_ipython.structured.tools import cap
 
 if TYPE_CHECKING:
-    from openclaw_ipython.mcp.kernel_calls import Captured, KernelThread, PromptThread
+    from openclaw_ipython.mcp.kernel_calls import KernelThread, PromptThread
     from openclaw_ipython.runtime.env import Runtime
     from openclaw_ipython.runtime.event_loop import LoopThread
     from openclaw_ipython.structured.tools import Tool
@@ -90,36 +90,28 @@ class _TooLong(Exception):
 class KernelServer:
     """Serves `offered`; functions that are not in `allowed` are asked about. All of it may change while it runs.
 
-    `changed` is called, on any thread, when the log or the questions have changed. A client that takes no progress is
-    told to call again after `untold` seconds, before the 60 that clients usually wait are over.
+    A client that takes no progress is told to call again after `untold` seconds; clients usually wait for 60.
     """
 
-    def __init__(
-        self,
-        thread: KernelThread | PromptThread,
-        captured: Captured,
-        runtime: Runtime,
-        changed: Callable[[], None],
-        untold: float = 45.0,
-    ) -> None:
+    untold = 45.0
+
+    def __init__(self, thread: KernelThread | PromptThread, runtime: Runtime) -> None:
         self.offered: Sequence[Offered] = ()
         self.allowed: set[str] = set()
         self.call_seconds = 60.0
         self.log: deque[LoggedCall] = deque(maxlen=MOST_CALLS)
         self.token = Secret(base64.urlsafe_b64encode(runtime.random_bytes(32)).decode())
-        self.port = 0
         self._thread = thread
-        self._captured = captured
         self._runtime = runtime
-        self._changed = changed
-        self._untold = untold
         self._calls: set[KernelCall] = set()
         self._left: dict[tuple[str, str], Future[bool]] = {}
 
-    @property
-    def url(self) -> str:
-        """The address, for agents."""
-        return f"http://127.0.0.1:{self.port}/mcp"
+    def captured(self) -> AbstractContextManager[Callable[[CallOutcome], CallOutcome]]:
+        """A block whose output is kept; what it yields adds that to an outcome."""
+        return nullcontext(lambda outcome: outcome)
+
+    def changed(self) -> None:
+        """Called, on any thread, when the log or the questions have changed."""
 
     def asked(self) -> Mapping[Future[bool], LoggedCall]:
         """The open questions, each with its call."""
@@ -131,6 +123,7 @@ class KernelServer:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/mcp"
         server: Server[Any] = Server(
             "notebook", version=__version__, on_list_tools=self._list_tools, on_call_tool=self._call_tool
         )
@@ -180,7 +173,7 @@ class KernelServer:
         )
         began = self._runtime.monotonic()
         self.log.append(entry)
-        self._changed()
+        self.changed()
         outcome, end = CallOutcome("The notebook could not make this call.", failed=True), "given up"
         try:
             outcome = await self._outcome(context, params.name, arguments, entry)
@@ -192,7 +185,7 @@ class KernelServer:
         finally:
             entry.end, entry.size = end, len(outcome.text)
             entry.seconds = self._runtime.monotonic() - began
-            self._changed()
+            self.changed()
         content: list[Any] = [types.TextContent(type="text", text=outcome.text)]
         for url in outcome.images:
             kind, _base64, data = url.removeprefix("data:").partition(";base64,")
@@ -207,7 +200,7 @@ class KernelServer:
             return CallOutcome("Too many calls are waiting.", failed=True)
         if not (offered.reads or name in self.allowed or await self._ask(context, (name, arguments), entry)):
             return CallOutcome("The person did not allow this call.", failed=True)
-        call = KernelCall(lambda: start_call(offered.tool(), arguments), self.call_seconds, self._captured)
+        call = KernelCall(lambda: start_call(offered.tool(), arguments), self.call_seconds, self.captured)
         self._calls.add(call)
         try:
             self._thread.put(call)
@@ -221,7 +214,7 @@ class KernelServer:
     async def _ask(self, context: Any, key: tuple[str, str], entry: LoggedCall) -> bool:
         """Ask the person. A question whose caller was told to call again is answered to its next call."""
         entry.question = question = self._left.pop(key, None) or Future()
-        self._changed()
+        self.changed()
         try:
             await self._until(context, question, "The person is asked in the notebook whether this may run.")
             return question.result()
@@ -238,14 +231,14 @@ class KernelServer:
         told = (context.meta or {}).get("progress_token") is not None
         ended, gone = asyncio.wrap_future(done), context.request.scope[_GONE]
         for count in itertools.count(1):
-            pause = min(self._untold, _FIRST if count == 1 else _EVERY)
+            pause = min(self.untold, _FIRST if count == 1 else _EVERY)
             await asyncio.wait({ended, gone}, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
             if ended.done():
                 return
             if gone.done():
                 raise asyncio.CancelledError
             running = done.running()
-            if self._runtime.monotonic() - began > (_LONGEST if told or running else self._untold):
+            if self._runtime.monotonic() - began > (_LONGEST if told or running else self.untold):
                 raise _TooLong(
                     "The call does not end." if running else f"{waiting} Nothing has run: call again later."
                 )

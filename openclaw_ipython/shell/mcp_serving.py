@@ -25,7 +25,8 @@ from openclaw_ipython.openclaw.files import write_atomically
 from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.shell.notebook import final_text
 from openclaw_ipython.shell.notebook_tools import LIMIT
-from openclaw_ipython.shell.output_capture import captured, encoded
+from openclaw_ipython.shell.output_capture import captured as output_captured
+from openclaw_ipython.shell.output_capture import encoded
 from openclaw_ipython.shell.views import TableView
 from openclaw_ipython.structured.loop import CallOutcome
 from openclaw_ipython.structured.tools import cap
@@ -39,7 +40,7 @@ _SHOWN_CALLS = 10
 _SHOWN_ARGUMENTS = 100
 
 
-class Serving:
+class Serving(KernelServer):
     """A running server, with its token in a file in `folder`. In a notebook `widget` asks and shows the latest calls.
 
     Between cells no prompt can ask, and an output would appear below the cell that ran last: hence a widget.
@@ -47,33 +48,30 @@ class Serving:
 
     def __init__(self, shell: Any, folder: Path, runtime: Runtime, loop_thread: LoopThread) -> None:
         kernel, prompt = getattr(shell, "kernel", None), getattr(shell, "pt_app", None)
-        self.widget: Any = None
-        self._shell = shell
-        if kernel is not None:
-            self._thread: KernelThread | PromptThread = KernelThread(kernel)
-            self._rows: dict[Future[bool], Any] = {}
-            self._questions, self._log = w.VBox(), w.HTML()
-            self.widget = w.VBox([self._questions, self._log])
-        elif prompt is not None:
-            self._thread = PromptThread(prompt.app)
-        else:
+        if kernel is None and prompt is None:
             raise UsageError(_("agents can call a Jupyter kernel, or IPython at its prompt"))
-        self.server = KernelServer(self._thread, self._captured, runtime, self._changed)
-        self.server.start(loop_thread)
-        self._token_file = folder / f"{self.server.port}.token"
-        write_atomically(self._token_file, self.server.token.reveal())
+        super().__init__(KernelThread(kernel) if kernel is not None else PromptThread(prompt), runtime)
+        self._shell = shell
+        self._rows: dict[Future[bool], Any] = {}
+        self._questions, self._table = w.VBox(), w.HTML()
+        self._table.add_class("jp-RenderedHTMLCommon")
+        self.widget = w.VBox([self._questions, self._table])
+        self.start(loop_thread)
+        self._token_file = folder / f"{self.port}.token"
+        write_atomically(self._token_file, self.token.reveal())
         atexit.register(self._token_file.unlink, missing_ok=True)
-        self._changed()
+        self.changed()
 
     def stop(self) -> None:
         """Stop serving, and remove the token."""
-        self.server.stop()
+        super().stop()
         self._token_file.unlink(missing_ok=True)
         atexit.unregister(self._token_file.unlink)
 
     @contextmanager
-    def _captured(self) -> Iterator[Callable[[CallOutcome], CallOutcome]]:
-        with captured(self._shell, shown=False) as (text, images):
+    def captured(self) -> Iterator[Callable[[CallOutcome], CallOutcome]]:
+        """See KernelServer."""
+        with output_captured(self._shell, shown=False) as (text, images):
 
             def with_output(outcome: CallOutcome) -> CallOutcome:
                 printed = cap(redact(final_text(text.getvalue())), LIMIT)
@@ -87,12 +85,12 @@ class Serving:
     @property
     def title(self) -> str:
         """What is offered."""
-        names = ", ".join(one.name for one in self.server.offered)
+        names = ", ".join(one.name for one in self.offered)
         return _("Offered to agents on this computer: {names}", names=names)
 
     def lines(self) -> str:
         """The lines to paste, as Markdown; the token itself is not in them."""
-        path, url = str(self._token_file), self.server.url
+        path, url = str(self._token_file), self.url
         export = f'export {_VARIABLE}="$(cat {shlex.quote(path)})"'
         if os.name == "nt":
             export = f"$env:{_VARIABLE} = Get-Content '{path}'"
@@ -110,7 +108,7 @@ class Serving:
         )
         return "\n\n".join([self.title, *(f"{heading}\n{fenced(line, '')}" for heading, line in blocks)])
 
-    def log(self) -> TableView:
+    def log_view(self) -> TableView:
         """The latest calls, the last one first."""
         rows = [
             (
@@ -122,19 +120,27 @@ class Serving:
                 f"{one.size:,}" if one.end else "",
                 f"{one.seconds:.1f} s" if one.end else "",
             )
-            for one in [*self.server.log][: -_SHOWN_CALLS - 1 : -1]
+            for one in [*self.log][: -_SHOWN_CALLS - 1 : -1]
         ]
-        headings = _("time"), _("client"), _("tool"), _("arguments"), _("end"), _("characters"), _("duration")
+        headings = (
+            _("Time"),
+            _("Client"),
+            _("Tool"),
+            _("Arguments"),
+            _("Result"),
+            _("Characters"),
+            _("Duration"),
+        )
         return TableView(headings, rows, empty=_("No calls yet"))
 
-    def _changed(self) -> None:
-        """Called on any thread; widgets are changed on that of the kernel."""
+    def changed(self) -> None:
+        """Show the change, on the kernel's thread."""
         if isinstance(self._thread, KernelThread):
             with suppress(RuntimeError):  # the kernel is ending
                 self._thread.call_soon(self._refresh)
 
     def _refresh(self) -> None:
-        asked = self.server.asked()
+        asked = self.asked()
         for question in self._rows.keys() - asked.keys():
             row = self._rows.pop(question)
             for widget in (*row.children, row):
@@ -142,13 +148,13 @@ class Serving:
         for question in asked.keys() - self._rows.keys():
             self._rows[question] = self._row(question, asked[question])
         self._questions.children = tuple(self._rows.values())
-        self._log.value = self.log().html()
+        self._table.value = self.log_view().html()
 
     def _row(self, question: Future[bool], call: LoggedCall) -> Any:
         def button(label: str, *, allowed: bool, always: bool = False) -> Any:
             def clicked(_button: Any) -> None:
                 if always:
-                    self.server.allowed.add(call.name)
+                    self.allowed.add(call.name)
                 if not question.done():
                     question.set_result(allowed)
                 self._refresh()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from contextlib import contextmanager
 
 import httpx2
 import pytest
@@ -35,21 +34,15 @@ class Thread:
             call.done.set_result(call._start())
 
 
-@contextmanager
-def nothing_captured():
-    yield lambda outcome: outcome
-
-
 @pytest.fixture
 def serve():
     """`serve(*functions, …)`: a server that offers them, running."""
     loop_thread = LoopThread()
     servers = []
 
-    def start(*functions, thread=None, asks=False, **options) -> KernelServer:
-        server = KernelServer(
-            thread or Thread(), nothing_captured, Runtime(os.environ), lambda: None, **options
-        )
+    def start(*functions, thread=None, asks=False, untold=45.0) -> KernelServer:
+        server = KernelServer(thread or Thread(), Runtime(os.environ))
+        server.untold = untold
         server.offered = [
             Offered(each.__name__, lambda each=each: tool_of(each, each.__name__), reads=False)
             for each in functions

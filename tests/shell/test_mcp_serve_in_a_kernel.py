@@ -242,7 +242,7 @@ def test_a_call_that_its_agent_gave_up_does_not_run(serve, notebook, mode):
 
     outside = threading.Thread(target=lambda: asyncio.run(talk()))
     notebook.run(
-        "log = get_ipython()._openclaw_ipython.session.serving.server.log\n"
+        "log = get_ipython()._openclaw_ipython.session.serving.log\n"
         "print('begun')\nwhile not (log and log[0].end): time.sleep(0.01)",
         during=lambda cell: outside.start() if "begun" in cell.stdout and not outside.ident else None,
     )

@@ -57,7 +57,7 @@ def test_calls_are_made_while_the_prompt_waits_and_print_nothing(child, tmp_path
     assert "number (int):\n41" in number
     assert added == "42\n\nPrinted:\nadding"
     assert after.startswith("5")
-    shown = typed(child, "%openclaw mcp status", r"(?s)Offered to agents.*duration.*done")
+    shown = typed(child, "%openclaw mcp status", r"(?s)Offered to agents.*Duration.*done")
     assert len(re.findall(r"\badd\b.*\bdone\b", shown)) >= 1
     typed(child, "%openclaw mcp stop", "can no longer reach this kernel")
     assert list(tmp_path.rglob("*.token")) == []

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.context.names import is_reference
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.mcp import require_sdk
 from openclaw_ipython.shell.commands.registry import command
 from openclaw_ipython.shell.parser import Option, Positional, seconds
 from openclaw_ipython.shell.views import MessageView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.mcp.kernel_server import Offered
-    from openclaw_ipython.shell.mcp_serving import Serving
     from openclaw_ipython.shell.session import Session
     from openclaw_ipython.structured.tools import Tool
 
@@ -29,28 +29,21 @@ SERVE = "%openclaw mcp serve NAME …"
 @command("mcp serve", NAMES, YES, TIMEOUT)
 def serve(session: Session, *, name: tuple[str, ...], yes: bool, timeout: float | None) -> View | None:
     """Offer variables and functions of this kernel to agents on this computer, by MCP."""
-    try:
-        from openclaw_ipython.shell.mcp_serving import Serving
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("openclaw_ipython"):
-            raise
-        raise UsageError(
-            _("MCP needs the package mcp"), hint="%pip install 'openclaw-ipython[mcp]'"
-        ) from None
+    require_sdk()
+    from openclaw_ipython.shell.mcp_serving import Serving
     from openclaw_ipython.shell.reply import render_context
 
     names = [one for word in name for one in re.split(r",\s*", word) if one]
     offers = {one.name: one for one in (_offered(session, each, yes=yes) for each in names)}
-    if session.serving is None:
+    if (serving := session.serving) is None:
         folder = session.client.home.own_dir / "mcp"
-        session.serving = Serving(session.shell, folder, session.runtime, session.loop_thread)
-    server = session.serving.server
-    server.offered = list(offers.values())
-    server.allowed = set(offers) if yes else set()
-    server.call_seconds = timeout or 60.0
-    text = session.serving.lines()
+        serving = session.serving = Serving(session.shell, folder, session.runtime, session.loop_thread)
+    serving.offered = list(offers.values())
+    serving.allowed = set(offers) if yes else set()
+    serving.call_seconds = timeout or 60.0
+    text = serving.lines()
     render_context(session).surface.show({"text/plain": text, "text/markdown": text})
-    _show_widget(session.serving)
+    _show_widget(session)
     return None
 
 
@@ -60,9 +53,8 @@ def status(session: Session) -> View | None:
     serving = session.serving
     if serving is None:
         return MessageView(_("Nothing is offered to agents"), SERVE)
-    session.show(MessageView(serving.title, "%openclaw mcp stop", (serving.server.url,)))
-    _show_widget(serving)
-    return serving.log() if serving.widget is None else None
+    session.show(MessageView(serving.title, "%openclaw mcp stop", (serving.url,)))
+    return None if _show_widget(session) else serving.log_view()
 
 
 @command("mcp stop")
@@ -75,12 +67,15 @@ def stop(session: Session) -> View:
     return MessageView(_("Agents can no longer reach this kernel"))
 
 
-def _show_widget(serving: Serving) -> None:
-    if serving.widget is not None:
-        from openclaw_ipython.shell.login.keys import show_widget
-        from openclaw_ipython.shell.render.surfaces import JupyterSurface
+def _show_widget(session: Session) -> bool:
+    """Show questions and calls, where there are widgets."""
+    if session.serving is None or session.front.kind == "terminal":
+        return False
+    from openclaw_ipython.shell.login.keys import show_widget
+    from openclaw_ipython.shell.render.surfaces import JupyterSurface
 
-        show_widget(JupyterSurface(), serving.widget, _("[calls of agents: %openclaw mcp status]"))
+    show_widget(JupyterSurface(), session.serving.widget, _("[calls of agents: %openclaw mcp status]"))
+    return True
 
 
 def _offered(session: Session, name: str, *, yes: bool) -> Offered:
