@@ -204,7 +204,7 @@ class KernelServer:
         self._calls.add(call)
         try:
             self._thread.put(call)
-            await self._until(context, call.done, "The kernel is running a cell; the call comes after it.")
+            await self._until(context, call.done, "The kernel is running a cell.")
             return call.done.result()
         finally:
             self._calls.discard(call)
@@ -239,12 +239,10 @@ class KernelServer:
                 raise asyncio.CancelledError
             running = done.running()
             if self._runtime.monotonic() - began > (_LONGEST if told or running else self.untold):
-                raise _TooLong(
-                    "The call does not end." if running else f"{waiting} Nothing has run: call again later."
-                )
-            await context.session.report_progress(
-                count, message="The call is running." if running else waiting
-            )
+                end = "The call does not end." if running else f"{waiting} Nothing has run: call again later."
+                raise _TooLong(end)
+            now = "The call is running." if running else f"{waiting} The call comes after that."
+            await context.session.report_progress(count, message=now)
 
 
 def _with_token(app: AsgiApp, token: Secret) -> AsgiApp:

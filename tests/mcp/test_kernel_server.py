@@ -187,7 +187,7 @@ def test_a_client_that_takes_progress_is_told_at_once_and_answered_after(serve, 
             return message, await call
 
     message, result = asyncio.run(talk())
-    assert message == "The kernel is running a cell; the call comes after it."
+    assert message == "The kernel is running a cell. The call comes after that."
     assert text_of(result) == "8"
 
 

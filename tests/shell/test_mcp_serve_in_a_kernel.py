@@ -147,7 +147,7 @@ def test_a_busy_kernel_says_so_at_once_and_answers_after(serve, notebook, sleepi
     )
     outside.join(20)
     assert cell.stdout == "begun\n[]\n"
-    assert told[0][0] == "The kernel is running a cell; the call comes after it."
+    assert told[0][0] == "The kernel is running a cell. The call comes after that."
     assert text_of(results[0]).startswith("5")
 
 
