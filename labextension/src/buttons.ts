@@ -63,7 +63,7 @@ export const buttons: JupyterFrontEndPlugin<void> = {
   requires: [INotebookTracker, IRenderMimeRegistry],
   optional: [ITranslator],
   activate: (_, tracker: INotebookTracker, rendermime: IRenderMimeRegistry, translator: ITranslator | null) => {
-    const say = (words: Words) => (translator?.languageCode.startsWith('zh') ? zh[words] : words);
+    const say = (words: Words) => (translator?.languageCode?.startsWith('zh') ? zh[words] : words);
     function placeOf(node: Node): Place | undefined {
       const panel = tracker.find(one => one.node.contains(node));
       const cell = panel?.content.widgets.find(one => one.node.contains(node));
