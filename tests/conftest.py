@@ -41,6 +41,7 @@ SLOW = (
     "tests/context/test_image_encoding.py",
     "tests/evaluation/test_cascade.py",
     "tests/dispatch/test_refused_parts.py",
+    "tests/mcp/test_kernel_server.py",
     "tests/net/test_connections.py",
     "tests/openclaw/test_json5.py::test_hostile",
     "tests/providers/test_the_example_in_the_docs.py",

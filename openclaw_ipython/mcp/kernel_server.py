@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from openclaw_ipython._version import __version__
 from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import N_
 from openclaw_ipython.mcp.kernel_calls import KernelCall
 from openclaw_ipython.sanitize.secrets import Secret, redact
 from openclaw_ipython.sanitize.text import safe_text
@@ -144,6 +145,8 @@ class KernelServer:
         """Drop the calls that wait, end the one that runs, and close the connections."""
         for call in list(self._calls):
             call.stop("The notebook stopped serving.")
+        for question in self.asked():
+            question.cancel()
         self._web.should_exit = True
         with suppress(Exception):
             self._ended.result(3)
@@ -174,12 +177,12 @@ class KernelServer:
         began = self._runtime.monotonic()
         self.log.append(entry)
         self.changed()
-        outcome, end = CallOutcome("The notebook could not make this call.", failed=True), "given up"
+        outcome, end = CallOutcome("The notebook could not make this call.", failed=True), N_("given up")
         try:
             outcome = await self._outcome(context, params.name, arguments, entry)
-            end = "failed" if outcome.failed else "done"
+            end = N_("failed") if outcome.failed else N_("done")
         except _TooLong as error:
-            outcome, end = CallOutcome(str(error), failed=True), "told to call again"
+            outcome, end = CallOutcome(str(error), failed=True), N_("told to call again")
         except Exception:  # its text may be anything, and an older client would be sent it
             end = "failed"
         finally:

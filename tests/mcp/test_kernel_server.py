@@ -293,18 +293,24 @@ def test_an_answer_that_comes_too_late_is_for_the_next_call_of_its_kind(serve):
     assert second == "8"
 
 
-def test_stopping_ends_calls_that_wait_and_open_connections(serve):
+def test_stopping_ends_calls_and_questions_that_wait_and_open_connections(serve):
+    def half(n: int) -> float:
+        return n / 2
+
     thread = Thread()
     thread.busy = True
-    server = serve(double, thread=thread)
+    server = serve(double, half, thread=thread)
+    server.allowed = {"double"}
 
     async def talk():
         async with client_of(server, "legacy") as client:
             call = asyncio.ensure_future(client.call_tool("double", {"n": 4}))
             await until(lambda: thread.kept)
+            asked = asyncio.ensure_future(client.call_tool("half", {"n": 4}))
+            await until(server.asked)
             await asyncio.to_thread(server.stop)
-            await asyncio.wait([call], timeout=20)
-            return call.done()
+            await asyncio.wait([call, asked], timeout=20)
+            return call.done() and asked.done() and not server.asked()
 
     assert asyncio.run(talk())
     with pytest.raises(httpx2.ConnectError):
