@@ -50,14 +50,12 @@ MOST_CALLS = 200
 _FIRST, _EVERY = 0.3, 10.0  # seconds after which a client that takes progress is told what it waits for
 _LONGEST = 540.0  # seconds until it gets an answer
 _SHOWN_ARGUMENTS = 1_000
-_GONE = (
-    "openclaw_ipython.gone"  # in the scope of a request: a future that is done when its connection is closed
-)
+_GONE = "openclaw_ipython.gone"  # in the scope of a request: a future, done when its connection is closed
 
 AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
 
-for _name in ("mcp", "uvicorn", "sse_starlette"):  # or their warnings are printed into the cell that runs
-    logging.getLogger(_name).addHandler(logging.NullHandler())
+for _name in ("mcp.server", "mcp.shared"):  # what they report would be printed into the cell that runs
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class Offered(Struct, frozen=True):
@@ -135,7 +133,7 @@ class KernelServer:
             transport_security=TransportSecuritySettings(allowed_hosts=hosts),
         )
         config = uvicorn.Config(
-            _with_token(app, self.token), http="h11", ws="none", log_config=None, access_log=False
+            _with_token(app, self.token), http="h11", ws="none", log_config=None, log_level="critical"
         )
         config.timeout_graceful_shutdown = 1
         self._web = uvicorn.Server(config)

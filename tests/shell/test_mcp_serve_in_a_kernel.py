@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kernel
 
 SETUP = """
 import asyncio, logging, threading, time
-logging.basicConfig()
+logging.basicConfig(level=logging.INFO)
 df = __import__("pandas").DataFrame({"word": ["one", "two"], "n": [1, 2]})
 ran = []
 
