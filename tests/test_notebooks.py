@@ -71,7 +71,7 @@ def test_a_replay_gives_the_same_outputs_without_login_or_network_and_leaves_its
         "-c", os.devnull, f"--rootdir={work}", str(work / notebook.name),
     ]  # fmt: skip
     done = subprocess.run(
-        command, env=nobody(tmp_path), cwd=work, capture_output=True, text=True, timeout=120
+        command, env=nobody(tmp_path), cwd=work, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout[-4000:]
     assert (work / cache).read_bytes() == before
@@ -95,7 +95,7 @@ def test_the_test_of_a_prompt_passes_without_login_or_network_and_fails_with_ano
 
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, env=nobody(tmp_path), cwd=work, capture_output=True, text=True, timeout=120
+            command, env=nobody(tmp_path), cwd=work, capture_output=True, text=True, timeout=300
         )
 
     done = run()
