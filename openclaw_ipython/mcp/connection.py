@@ -49,6 +49,7 @@ CALL_LIMIT = 60.0
 """Seconds until a call has to be answered, if the entry of the server names none."""
 
 _MARK = "OPENCLAW_IPYTHON_MCP"  # in the environment of a server: which one it is
+_PASSED_ON = r"(?i)(https?|all|no)_proxy|ssl_cert_(file|dir)|node_extra_ca_certs|requests_ca_bundle"
 _MOST_LISTED = 2_000  # tools of one server
 _LOG_LIMIT = 1 << 20  # bytes
 _LOG_CHECK = 1.0  # seconds
@@ -113,10 +114,11 @@ class Connection:
             await asyncio.wait([task])
 
     def log_line(self) -> str:
-        """The last line that the server wrote to stderr since its start."""
+        """The last line with an error that the server wrote to stderr since its start, or the last one."""
         with suppress(OSError, IndexError), self._log_path.open("rb") as log:
             log.seek(max(self._log_start, log.seek(0, os.SEEK_END) - 4_000))
-            return self._safe(log.read().decode("utf-8", "replace").strip().splitlines()[-1])
+            lines = log.read().decode("utf-8", "replace").strip().splitlines()
+            return self._safe(next((line for line in reversed(lines) if "error" in line.lower()), lines[-1]))
         return ""
 
     def _safe(self, text: str) -> str:
@@ -209,7 +211,8 @@ class Connection:
         from mcp.client.stdio import stdio_client
 
         mark = f"{os.getpid()}-{id(stack)}"
-        env = {**self.server.texts("env"), _MARK: mark}
+        network = {name: value for name, value in os.environ.items() if re.fullmatch(_PASSED_ON, name)}
+        env = {**network, **self.server.texts("env"), _MARK: mark}
         command, folder = self.server.entry["command"], self.server.entry.get("cwd")
         program = StdioServerParameters(command=command, args=self.server.arguments, env=env, cwd=folder)
         path = self.folder / f"{mark}.pid"
@@ -309,7 +312,8 @@ def end_left_over(folder: Path, *, mine: bool = False) -> None:
     def running(pid: int, start: float) -> psutil.Process | None:
         with suppress(psutil.Error):
             process = psutil.Process(pid)
-            return process if abs(process.create_time() - start) < 1 else None
+            same = abs(process.create_time() - start) < 1 and process.status() != psutil.STATUS_ZOMBIE
+            return process if same else None
         return None
 
     for path in folder.glob("*.pid"):

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -119,10 +118,14 @@ def test_a_result_that_does_not_fit_its_own_schema_says_that_the_tool_was_called
     assert outcome.text.startswith("The tool was called, and its result is not valid")
 
 
-def test_a_server_gets_few_variables_and_its_secrets_stay_out_of_results(good):
-    text = good["environment"].function().text
+def test_a_server_gets_few_variables_and_its_secrets_stay_out_of_results(servers, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "s3cret")
+    servers.add("env", "good", env={"TOKEN": "${TOKEN}"})
+    text = servers.offer("env/environment")["mcp__env__environment"].function().text
     assert "TOKEN" in text
-    assert "IPYTHONDIR" not in text
+    assert "HTTPS_PROXY" in text
+    assert "DASHSCOPE_API_KEY" not in text
     assert "s3cret" not in text
 
 
@@ -233,6 +236,13 @@ def test_a_server_that_ends_at_once_says_why(servers):
         servers.offer("dead")
 
 
+def test_of_what_a_server_wrote_the_error_is_shown(servers):
+    code = "import sys; sys.exit('Error: Cannot find package zod\\n    at resolve (x:1)\\n\\nNode.js v20')"
+    servers.add("node", "", args=["-c", code])
+    with pytest.raises(ServiceUnavailable, match="it has ended: Error: Cannot find package zod"):
+        servers.offer("node")
+
+
 def test_a_server_that_says_nothing_is_ended_though_it_ignores_signals(servers):
     servers.add("deaf", "deaf", connectionTimeoutMs=1000)
     with pytest.raises(ServiceUnavailable, match="it did not answer in time"):
@@ -299,8 +309,10 @@ def test_servers_end_with_the_program_or_at_the_start_of_the_next(tmp_path, kind
     )
     assert owner.stdout.readline() == b"ready\n"
     if killed:
-        owner.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-    owner.communicate()
+        owner.kill()
+    else:
+        owner.stdin.close()
+        owner.wait()
     from mcp_home import Servers
 
     servers = Servers(tmp_path, {})
@@ -309,9 +321,12 @@ def test_servers_end_with_the_program_or_at_the_start_of_the_next(tmp_path, kind
     assert len(list(folder.glob("*.pid"))) == killed
     if killed and kind == "stubborn":
         assert servers.running()
+    owner.stdout.read()  # it has ended; killed, it is not waited for yet, as by a Jupyter server
     end_left_over(folder)
     assert list(folder.glob("*.pid")) == []
     assert servers.are_gone()
+    owner.stdin.close()
+    owner.wait()
 
 
 def test_without_the_sdk_the_error_says_what_to_install(tmp_path):
