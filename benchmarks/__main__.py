@@ -107,6 +107,7 @@ def _rows(place: Workspace, options: argparse.Namespace) -> tuple[list[Row], dic
     measures.install_size()
     for _ in range(options.runs):
         measures.code_check()
+        measures.agent_turns()
     _say("a pair that is not counted, to fill caches")
     with place.pair() as pair:
         warm_up(pair)

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from benchmarks import code_check, money, tasks
+from benchmarks import agent_turn, code_check, money, tasks
 from benchmarks.implementations import CERTIFIED, HAND, OURS, Implementation
 from benchmarks.install_size import added_distributions
 from benchmarks.kernels import Kernel
@@ -83,6 +83,7 @@ class Measures:
         self.shared_input = Row(
             "oc.map, 1,000 rows that share 3,150 tokens: input cost beside uncached", "", money.LIMIT
         )
+        self.agent = Row("%%openclaw, a turn over the Gateway's own time", "ms", 10, "difference")
         self.check_p95 = Row("check of a cell of code, warm: CPU, 95th percentile", "ms", 10)
         self.check_median = Row("check of a cell of code, warm: CPU, median", "ms")
         self.packages = Row("install: distributions added", "", 13)
@@ -99,6 +100,10 @@ class Measures:
             middle, high = code_check.milliseconds()
             self.check_median.add(middle)
             self.check_p95.add(high)
+
+    def agent_turns(self) -> None:
+        """Turns with the practice Gateway, by `%%openclaw` and by hand."""
+        self.agent.add(*agent_turn.milliseconds())
 
     def shared_prefix(self) -> None:
         """The bill of the practice portal for rows with a shared beginning."""

@@ -112,6 +112,8 @@ class Doctor:
         """The finding for a Gateway that is meant to answer and does not."""
         try:
             meant = self._store.load().config.get(CHAT_SETTING) is True
+            if not meant and self._accounts.credential("openclaw") is None:
+                return []
             state = await self.gateway()
         except OpenClawError:
             return []  # a file that cannot be read is a finding already

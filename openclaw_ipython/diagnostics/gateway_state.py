@@ -59,9 +59,17 @@ class GatewayState(Struct, frozen=True):
 
 
 async def gateway_state(
-    http: HttpClient, config: ConfigView, accounts: Accounts, *, seconds: float = SECONDS
+    http: HttpClient,
+    config: ConfigView,
+    accounts: Accounts,
+    *,
+    seconds: float = SECONDS,
+    with_secret: bool = True,
 ) -> GatewayState:
-    """The state of the configured Gateway. Each request takes at most `seconds`. Raises DocumentError."""
+    """The state of the configured Gateway; without its secret neither that is tried nor the agents are asked for.
+
+    Each request takes at most `seconds`. Raises DocumentError.
+    """
     entry = config.provider(PROVIDER.id)
     base_url = (entry.base_url if entry else None) or configured_address(PROVIDER, config)
     credential = accounts.credential(PROVIDER.id)
@@ -102,7 +110,7 @@ async def gateway_state(
         chat=chat != 404 if chat else None,
         responses=responses != 404 if responses else None,
     )
-    if is_unencrypted(base_url):
+    if is_unencrypted(base_url) or not with_secret:
         return state
     key = credential.key if credential is not None else None
     auth = BearerAuth(FixedToken(key) if key is not None else NoToken())

@@ -81,7 +81,7 @@ async def scan(
     def has_key(provider_id: str) -> bool:
         return is_usable(provider_id) and any(c.has_secret for c in accounts.credentials(provider_id))
 
-    gateway = await gateway_state(http, snapshot.config, accounts, seconds=SECONDS)
+    gateway = await gateway_state(http, snapshot.config, accounts, seconds=SECONDS, with_secret=False)
     keys = environment_keys(environ, providers, snapshot.config)
     return [
         *await local_servers(http, servers, is_usable, providers=providers, has_key=has_key),
@@ -99,13 +99,10 @@ async def scan(
 
 
 def _gateway(state: GatewayState) -> ScanResult:
-    """A Gateway that runs: its agents, or what is in the way of asking them."""
+    """A Gateway that runs, with what is in the way of asking its agents."""
     what, fix = state.fix
-    detail = what or _("agents: {names}", names=_listed(state.agents))
-    command = fix or (f"%%openclaw {state.agents[0]}" if state.agents else "%openclaw agents")
-    return ScanResult(
-        "OpenClaw", state.url, f"Gateway {state.version} · {detail}", command, "openclaw", state.agents
-    )
+    detail = f"Gateway {state.version} · {what}" if what else f"Gateway {state.version}"
+    return ScanResult("OpenClaw", state.url, detail, fix or "%openclaw agents", "openclaw")
 
 
 def _without_ended(found: Sequence[ScanResult], retirement: Callable[[str], str]) -> list[ScanResult]:

@@ -22,6 +22,7 @@ from openclaw_ipython.diagnostics.scan import (
 from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.openclaw.store import Store
+from openclaw_ipython.practice.practice_gateway import PracticeGateway
 from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.qwen_code.source import QwenCode
 
@@ -332,6 +333,26 @@ def test_scanning_sends_no_login(house):
     asyncio.run(house.login())
     before = len(house.portal.requests)
     scan(house, [ServerAddress("ollama", "http://127.0.0.1:8642/v1")])
-    (request,) = house.portal.requests[before:]
-    assert request.path == "/v1/models"
-    assert "authorization" not in {name.lower() for name in request.headers}
+    requests = house.portal.requests[before:]
+    assert {request.path for request in requests} == {"/v1/models", "/startupz"}
+    assert all("authorization" not in {name.lower() for name in request.headers} for request in requests)
+
+
+@pytest.mark.parametrize(
+    ("on", "detail", "command"),
+    [
+        (True, "Gateway 2026.9.6", "%openclaw agents"),
+        (
+            False,
+            "endpoint for chat is off",
+            "!openclaw config set gateway.http.endpoints.chatCompletions.enabled true",
+        ),
+    ],
+)
+def test_a_gateway_that_runs_is_found_without_its_secret(house, clock, on, detail, command):
+    gateway = house.portal = PracticeGateway(endpoint_on=on, clock=clock)
+    house.environ["OPENCLAW_GATEWAY_TOKEN"] = "practice"
+    (found,) = [row for row in scan(house, []) if row.provider == "openclaw"]
+    assert detail in found.detail
+    assert found.command == command
+    assert not any("authorization" in request.headers for request in gateway.requests)

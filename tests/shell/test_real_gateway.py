@@ -77,7 +77,7 @@ def test_the_gateway_is_found_by_its_own_configuration(desk):
     text = desk.run("%openclaw gateway").text
     for said in ("2026.9.6", "right (gateway.auth.token)", "main"):
         assert said in text
-    assert "%%openclaw main" in desk.run("%openclaw models scan").text
+    assert "Gateway 2026.9.6" in desk.run("%openclaw models scan").text
     assert "openclaw/main" in desk.run("%openclaw agents").text
     assert "tools.toolSearch" in desk.run("%openclaw doctor").text
 
