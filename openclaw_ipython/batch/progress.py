@@ -113,8 +113,12 @@ class NotebookMeter:
     def close(self, line: str) -> None:
         """Replace the meter by the line."""
         if line or self._drawn != float("-inf"):
-            line = safe_text(line)
-            self._show({"text/plain": line, "text/html": f"<small>{escape(line)}</small>"})
+            self._show(_small(line))
+
+
+def _small(line: str) -> dict[str, str]:
+    line = safe_text(line)
+    return {"text/plain": line, "text/html": f"<small>{escape(line)}</small>"}
 
 
 def _without_bar(text: str) -> str:
@@ -159,6 +163,9 @@ def progress_for(total: int | None, *, wanted: bool) -> Progress:
 
 def say(line: str) -> None:
     """Show a line about the batch at once."""
+    if _in_a_kernel():
+        _display_updates()(_small(line))
+        return
     sys.stderr.write(safe_text(line) + "\n")
     sys.stderr.flush()
 

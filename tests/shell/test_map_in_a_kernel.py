@@ -50,3 +50,13 @@ def test_a_notebook_that_keeps_no_journal_keeps_nothing_of_a_batch_either(signed
     signed_in.run(START + "oc.map(['very private', 'b'], concurrency=1)")
     signed_in.run("%config OpenClaw.journal = True")
     assert not any(b"very private" in content for content in signed_in.files().values())
+
+
+def test_a_large_batch_says_its_price_first_in_an_output_of_its_own(signed_in):
+    cell = signed_in.run(
+        START + "results = oc.map([f'{i} ' + 'word ' * 16_000 for i in range(60)], max_tokens=9, table=False)"
+    )
+    assert not cell.ename, cell.traceback
+    said, line = (shown["text/plain"] for shown in cell.displays.values())
+    assert re.match(r"60 rows to \S+ · about [\d.]+k–[\d.]+M tokens in, .* · price unknown · about \d+ s", said)
+    assert line.startswith("0 of 60 answered · 60 cut at the token limit")
