@@ -34,7 +34,9 @@ def pytest_configure() -> None:
 
 # Tests of more than about a second: left out of `make quick`, besides those marked where they stand.
 SLOW = (
+    "tests/batch/test_estimate.py",
     "tests/batch/test_mapping.py",
+    "tests/batch/test_shared_prefix.py",
     "tests/chat/test_generated_streams.py",
     "tests/chat/test_stream.py::test_answers_that_end_in_an_error_disturb_no_other",
     "tests/codecheck/test_corpus",
