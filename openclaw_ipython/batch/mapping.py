@@ -400,6 +400,8 @@ class _MapCall(Struct, eq=False):
                 done=done,
                 why=error,
             )
+        if self.status():
+            return _("{done:,} answered; the batch goes on, and the same call fetches it", done=done)
         return _("{done:,} answered; the same call resumes from there", done=done)
 
     def _at_batch_price(

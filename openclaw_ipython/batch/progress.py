@@ -162,11 +162,13 @@ def progress_for(total: int | None, *, wanted: bool) -> Progress:
 
 
 def say(line: str) -> None:
-    """Show a line about the batch at once."""
+    """Show a line about the batch at once, above its meter."""
     if _in_a_kernel():
         _display_updates()(_small(line))
         return
-    sys.stderr.write(safe_text(line) + "\n")
+    from tqdm import tqdm
+
+    tqdm.write(safe_text(line), file=sys.stderr)
     sys.stderr.flush()
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
@@ -80,6 +81,13 @@ Its connection pool looks at all of its connections for every request and every 
 
 _LAST_PORT = 65535
 _LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=IDLE_SECONDS)
+_KEEP_ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
+    (socket.IPPROTO_TCP, getattr(socket, name), 60)
+    for name in ("TCP_KEEPIDLE", "TCP_KEEPALIVE", "TCP_KEEPINTVL")
+    if hasattr(socket, name)
+]
+"""A batch host is silent for up to an hour, and routers forget a silent connection after some minutes."""
+
 _HEADERS = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "gzip"}
 
 
@@ -213,14 +221,14 @@ class HttpClient:
         through = None
         if proxy is not None:
             through = httpx.Proxy(proxy, ssl_context=self._tls() if proxy.startswith("https:") else None)
-        return _Client(
+        transport = self._transport or httpx.AsyncHTTPTransport(
             verify=self._tls() if secure else trusting_nobody(),
-            transport=self._transport,
             proxy=through,
             trust_env=False,
             limits=_LIMITS,
-            follow_redirects=False,
+            socket_options=_KEEP_ALIVE,
         )
+        return _Client(transport=transport, trust_env=False, follow_redirects=False)
 
     def _tls(self) -> ssl.SSLContext:
         """The context of all clients: reading the CA files takes long."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import socket
 import ssl
 from contextlib import aclosing
 from functools import partial
@@ -52,6 +53,19 @@ def test_one_connection_serves_one_request_after_another(run):
         async with served(always(OK)) as server, HttpClient() as http:
             assert [await text(http, server.url) for _ in range(20)] == ["ok"] * 20
             assert server.opened == 1
+
+    run(scenario)
+
+
+def test_a_connection_that_is_silent_for_long_is_kept_alive(run):
+    async def scenario():
+        async with (
+            served(always(OK)) as server,
+            HttpClient() as http,
+            aclosing(await http.send("GET", server.url)) as response,
+        ):
+            used = response.extensions["network_stream"].get_extra_info("socket")
+            assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
 
     run(scenario)
 
