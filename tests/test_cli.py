@@ -43,6 +43,18 @@ def test_the_portal_prints_its_address_answers_and_stops_on_ctrl_c():
         program.wait()
 
 
+def test_a_practice_gateway_says_how_the_extension_finds_it():
+    with start("--gateway", "main,helper") as program:
+        url = program.stdout.readline().split()[-1]
+        said = "".join(program.stdout.readline() for _ in range(6))
+        answer = httpx.get(f"{url}/v1/models", headers={"Authorization": "Bearer practice"})
+        program.terminate()
+    assert f"OPENCLAW_GATEWAY_URL={url}" in said
+    assert "OPENCLAW_GATEWAY_TOKEN=practice" in said
+    listed = [row["id"] for row in answer.json()["data"]]
+    assert listed == ["openclaw", "openclaw/default", "openclaw/main", "openclaw/helper"]
+
+
 def test_a_port_in_use_is_reported_in_one_line(capsys):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["portal", "--port", str(taken.getsockname()[1])]) == 1

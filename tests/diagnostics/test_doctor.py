@@ -45,6 +45,24 @@ def test_after_a_login_there_is_no_finding(signed_in):
     assert faults(signed_in) == []
 
 
+CHAT = {"chatCompletions": {"enabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "hidden"),
+    [
+        ({"gateway__http__endpoints": CHAT}, True),
+        ({"gateway__http__endpoints": CHAT, "tools__toolSearch": False}, False),
+        ({"gateway__http__endpoints": CHAT, "tools__toolSearch": {"mode": "directory"}}, False),
+        ({}, False),
+    ],
+)
+def test_functions_that_a_gateway_hides_from_its_agents_are_noted(signed_in, settings, hidden):
+    config_of(signed_in, **settings)
+    notes = [f for f in asyncio.run(signed_in.client.doctor.examine()) if f.check == "tool-search"]
+    assert [(f.severity, f.where) for f in notes] == [("note", "tools.toolSearch")] * hidden
+
+
 def test_it_never_writes(signed_in):
     config_of(
         signed_in, models__providers={"x": {"baseUrl": "http://far.example/"}}, auth__order={"a": ["b"]}

@@ -135,7 +135,7 @@ def test_an_interrupt_cancels_the_run_and_the_next_turn_says_so(desk):
 
 def test_several_agents_are_listed_where_none_is_named(desk):
     config = desk.gateway.config()
-    config["agents"]["entries"]["helper"] = {"name": "Helper"}
+    config["agents"] |= {"ownership": "explicit", "entries": {"main": {}, "helper": {"name": "Helper"}}}
     desk.gateway.write(config)
     desk.gateway.wait_for(lambda: "openclaw/helper" in desk.run("%openclaw agents").text)
     desk.begin()

@@ -61,7 +61,7 @@ class ScriptedModel(Portal):
             calls = (Call(f"call_{len(body['messages'])}", "tool_call", json.dumps(arguments)),)
         elif "Queued user message" in last:
             words = "I was interrupted before. You asked."
-        slow = "SLOWLY" in last and not calls
+        slow = "SLOWLY" in last and not calls and "Queued user message" not in last
         completion = Completion(
             pieces(words * (60 if slow else 1)), (), calls, "tool_calls" if calls else "stop"
         )

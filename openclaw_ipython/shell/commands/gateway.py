@@ -40,7 +40,9 @@ def gateway(session: Session, *, json: bool) -> View:
     words = {True: _("yes"), False: _("no"), None: _("not known")}
     facts = [(_("runs"), state.version or _("no"))]
     if state.version:
-        secret = _("right") if state.accepted else _("wrong") if state.secret else state.why or _("not known")
+        secret = {True: _("right"), False: _("wrong"), None: _("not known")}[state.accepted]
+        if not state.secret and not state.accepted:
+            secret = state.why or _("not known")
         facts += [
             (_("ready"), ", ".join([words[state.ready], *state.failing])),
             (_("chat endpoint on"), words[state.chat]),

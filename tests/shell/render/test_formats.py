@@ -408,3 +408,16 @@ def test_any_answer_is_shown_in_any_format(text):
         assert not re.search(r"<(script|img)\b", "".join(map(str, screen.outputs)))
     cells_in(text)
     flagged([text])
+
+
+def test_the_seconds_of_a_wait_of_unknown_length_are_added_to_its_line():
+    screen, clock = Screen(), Ticks()
+    renderer = PlainRenderer(screen, clock)
+    renderer.start("openclaw/main")
+    clock.now += 1
+    renderer.update([Notice("the agent is preparing…", seconds=0)])
+    for _ in range(11):
+        clock.now += 1
+        renderer.update([])
+    renderer.update([TextDelta("Hello")])
+    assert "(the agent is preparing… 6 s 11 s)\nHello" in screen.text()
