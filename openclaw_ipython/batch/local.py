@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.structured.loop import ModelRequest
 
 
-BUDGET_INTERVAL = 0.1
+BUDGET_INTERVAL = 0.2
 """Seconds until a request that waits for its budget looks again."""
 
 
@@ -58,7 +58,6 @@ class LocalRunner:
         self._endpoint: ChatEndpoint  # made on the event loop
         self._changing_route = asyncio.Lock()
         self._exhausted = False
-        self._waiting_for_budget = asyncio.Lock()
         self._over_budget: BudgetExceeded | None = None
         self._writing_cache = asyncio.Lock()
         self._cache_used = float("-inf")  # monotonic; the last use of the shared prefix in the prompt cache
@@ -172,19 +171,13 @@ class LocalRunner:
 
     async def _hold(self, route: ResolvedRequest, request: ChatRequest) -> Reservation | None:
         """Reserve what a request may cost; waits while requests under way hold what it needs. Raises BudgetExceeded."""
-        try:
-            return self._batch.hold(route, request)
-        except BudgetExceeded as error:
-            if not error.under_way:
-                raise
-        async with self._waiting_for_budget:
-            while True:
-                await self._runtime.sleep(BUDGET_INTERVAL)
-                try:
-                    return self._batch.hold(route, request)
-                except BudgetExceeded as error:
-                    if not error.under_way:
-                        raise
+        while True:
+            try:
+                return self._batch.hold(route, request)
+            except BudgetExceeded as error:
+                if not error.under_way:
+                    raise
+            await self._runtime.sleep(BUDGET_INTERVAL)
 
     @asynccontextmanager
     async def _cache_turn(self, sent: ResolvedRequest) -> AsyncGenerator[None, None]:

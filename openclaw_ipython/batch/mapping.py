@@ -284,9 +284,7 @@ class _MapCall(Struct, eq=False):
             key = self.plan.key(route)
             job = client.recorder.journal.jobs.open(key) if self._resumable(client) else None
             scope = key if job is not None else f"map-{client.runtime.random_bytes(8).hex()}"
-            stack.callback(
-                lambda: client.budget.spending.forget(scope) if complete and job is not None else None
-            )
+            stack.callback(lambda: client.budget.forget(scope) if complete else None)
             announce = say if show_progress else results.note
             route = self._at_batch_price(client, route, job, first, announce)
             checkpoint = self.checkpoint = Checkpoint(self.plan, job)

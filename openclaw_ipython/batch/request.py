@@ -107,17 +107,13 @@ OnRequestEnd = Callable[[str, float, "Reply | None", "OpenClawError | None"], No
 """Called after every request with its outcome in a word, when it began (monotonic seconds), its reply and its error."""
 
 
-async def _nothing() -> None:
-    return None
-
-
 async def send_request(
     endpoint: ChatEndpoint,
     request: ChatRequest,
     throttle: Throttle,
     model: str,
     *,
-    before: Callable[[], Awaitable[None]] = _nothing,
+    before: Callable[[], Awaitable[None]] | None = None,
     on_end: OnRequestEnd = lambda *_: None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Reply:
@@ -133,7 +129,8 @@ async def send_request(
         outcome, reply = "interrupted", None
         failure: OpenClawError | None = None
         try:
-            await before()
+            if before is not None:
+                await before()
         except BaseException:
             throttle.failed(permit)
             raise

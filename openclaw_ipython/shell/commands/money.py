@@ -33,7 +33,9 @@ def budget_show(session: Session, *, json: bool) -> View:
         return as_json({"limits": [{**asdict(limit), **used._asdict()} for limit, used in rows]})
     headings = [_("Limit"), _("Used"), _("Under way"), _("Batches"), _("Outcome unknown")]
     table = [[str(limit), *_used_cells(limit, used)] for limit, used in rows]
-    return TableView(headings, table, _("no limit is set"), _SET)
+    columns = [column for column in zip(headings, *table, strict=True) if any(column[1:])]
+    first, *others = zip(*columns, strict=True) if rows else [headings]
+    return TableView(first, others, _("no limit is set"), _SET)
 
 
 @command(
