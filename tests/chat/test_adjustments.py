@@ -524,3 +524,24 @@ def test_any_adjustments_leave_a_request_with_its_text_and_end(request, known, r
         assert json.dumps(message.content, ensure_ascii=False)[1:-1] in text
     with suppress(KeyError):
         assert sent.notes() is not None
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "messages.0.content.0.cache_control: Extra inputs are not permitted",
+        "Input should be a valid string: messages[0].content must be a string",
+    ],
+)
+def test_marks_for_the_prompt_cache_are_taken_back(refusal):
+    tools = [{"type": "function", "function": {"name": "add"}}]
+    long = Message("system", "long " * 1_000)
+    asked = ChatRequest("qwen3.7-plus", (long, *HI), extra={"tools": tools})
+    marked = adapt(asked, DIALECTS["dashscope"]).request
+    sent = AdjustedRequest(marked, (), "dashscope")
+    assert json.dumps(sent.body).count("cache_control") == 2
+    assert sent.revise(refusal)
+    assert "cache_control" not in json.dumps(sent.body)
+    assert sent.body["messages"][0] == {"role": "system", "content": long.content}
+    assert "cache_control" in marked.extra["tools"][0]  # the request stays as it is
+    assert sent.learned == ["cache_control"]
