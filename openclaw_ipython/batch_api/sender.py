@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from openclaw_ipython.batch_api.records import BatchRecord, BatchRecords
 from openclaw_ipython.batch_api.wire import BatchAnswer, BatchCall
-from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after
+from openclaw_ipython.chat.http_errors import error_for, parse_error_body
 from openclaw_ipython.errors import LoginRequired, OpenClawError
 from openclaw_ipython.net.http import BODY_LIMIT, read_capped, translated
 from openclaw_ipython.sanitize.secrets import Secret
@@ -68,9 +68,7 @@ class BatchSender:
         if response.is_success:
             return BatchAnswer(body)
         token = Secret(response.request.headers.get("authorization", "").partition(" ")[2])
-        details = parse_error_body(body, response.headers, token)
-        wait = retry_after(response.headers, at.runtime.clock())
-        error = error_for(response.status_code, details, retry_after=wait)
+        error = error_for(response.status_code, parse_error_body(body, response.headers, token))
         if at.refused_key_hint and isinstance(error, LoginRequired):
             error.hint = at.refused_key_hint
         return BatchAnswer(error=error)

@@ -60,10 +60,7 @@ class BatchService(Struct, frozen=True):
 
 _DASHSCOPE = BatchService(label="ds_name", max_row_bytes=6_000_000, poll=60.0, lists_by_file=True)
 _SERVICES = (
-    (
-        r"dashscope\.aliyuncs\.com",
-        replace(_DASHSCOPE, form="chat", host="batch.dashscope.aliyuncs.com"),
-    ),
+    (r"dashscope\.aliyuncs\.com", replace(_DASHSCOPE, form="chat", host="batch.dashscope.aliyuncs.com")),
     (r"dashscope-intl\.aliyuncs\.com", _DASHSCOPE),
     (r"(?!token-plan)[\w-]+\.(cn-beijing|ap-southeast-1)\.maas\.aliyuncs\.com", _DASHSCOPE),
     (r"(\w+\.)?openrouter\.ai", BatchService("inline", poll=60.0)),

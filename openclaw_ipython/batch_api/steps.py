@@ -49,8 +49,7 @@ def submit(
         found = (yield from _found_batch(record, service, others)) if answer.unclear else answer.id
         if not found and answer.failure is not None:
             if not answer.unclear:
-                yield from clean_up(record)
-                yield replace(record, step="planned", files=())
+                yield replace(record, step="planned", files=tuple((yield from clean_up(record))))
             raise answer.failure
     record = replace(record, step="created", batch=found)
     yield record

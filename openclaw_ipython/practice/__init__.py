@@ -1,9 +1,9 @@
 """The practice portal: a stand-in for the Qwen portal on this computer, for demos, docs and tests.
 
 It speaks the wire formats of the portal and refuses what the portal refuses. It is not a model, and every answer says
-so. `oauth` and `pages` are the sign-in; `requests`, `answers` and `completion_format` the chat; `script` the methods
-that control it; `portal` joins them; `server` and `transport` are its two endpoints. Of the package it imports only the
-version and the HTTP client's types.
+so. `oauth` and `pages` are the sign-in; `requests`, `answers` and `completion_format` the chat; `batch_desk` files and
+batches; `script` the methods that control it; `portal` joins them; `server` and `transport` are its two endpoints. Of
+the package it imports only the version and the HTTP client's types.
 """
 
 from openclaw_ipython.practice.http_types import Disconnect, HttpRequest

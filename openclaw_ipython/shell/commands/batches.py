@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route
+from openclaw_ipython.batch_api import steps
+from openclaw_ipython.batch_api.records import BatchRecord, BatchRecords
+from openclaw_ipython.batch_api.services import batch_service
 from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.commands.registry import JSON, command
@@ -14,11 +19,9 @@ from openclaw_ipython.shell.views import MessageView, TableView, View, as_json
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.submitted import SubmittedBatches
-    from openclaw_ipython.batch_api.records import BatchRecord, BatchRecords
     from openclaw_ipython.shell.session import Session
 
-Act = Callable[["SubmittedBatches", "BatchRecord"], Coroutine[Any, Any, str]]
+Act = Callable[[SubmittedBatches, BatchRecord], Coroutine[Any, Any, str]]
 
 
 @command("batches list", JSON)
@@ -45,7 +48,7 @@ def batches_list(session: Session, *, json: bool) -> View:
 def batches_fetch(session: Session, *, name: str | None) -> View:
     """Get the answers of batches that have ended; the same call of `oc.map` then returns them."""
     records = [_named(session, name)] if name else _records(session).all()
-    lines = [f"{record.name}: {_acted(session, record, _fetched)}" for record in records]
+    lines = [f"{record.name}: {_acted(session, record, partial(_state, fetch=True))}" for record in records]
     return MessageView("\n".join(lines) or _("no batch is under way"))
 
 
@@ -61,8 +64,6 @@ def batch_names(session: Session) -> list[str]:
 
 
 def _records(session: Session) -> BatchRecords:
-    from openclaw_ipython.batch_api.records import BatchRecords
-
     return BatchRecords(session.client.recorder.journal.jobs)
 
 
@@ -79,9 +80,6 @@ def _acted(session: Session, record: BatchRecord, act: Act) -> str:
     """What `act` says of a batch; an error of the service in its place."""
 
     async def run() -> str:
-        from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route
-        from openclaw_ipython.batch_api.services import batch_service
-
         route = session.client.resolve("", model=record.model, stream=False, cache=False)
         sent = SubmittedBatches(session.client, batch_route(route, batch_service(route.url, record.form)))
         if sent.at.base_url != record.base_url:
@@ -94,34 +92,25 @@ def _acted(session: Session, record: BatchRecord, act: Act) -> str:
         return str(error)
 
 
-async def _state(sent: SubmittedBatches, record: BatchRecord) -> str:
-    from openclaw_ipython.batch_api.steps import look
-
-    if record.step != "created":
+async def _state(sent: SubmittedBatches, record: BatchRecord, *, fetch: bool = False) -> str:
+    """The state; with `fetch`, what is got of a batch that has ended."""
+    if record.step not in ("created", "fetched"):
         return _("{step}; the same call continues", step=record.step)
-    state = await sent.run(look(record))
-    return _("{status}, {done:,} done", status=state.status, done=state.done)
-
-
-async def _fetched(sent: SubmittedBatches, record: BatchRecord) -> str:
-    from openclaw_ipython.batch_api.steps import look
-
     said = _("its answers are here already")
-    if record.step == "created" and (state := await sent.run(look(record))).ended:
+    if record.step == "created":
+        state = await sent.run(steps.look(record))
+        if not fetch or not state.ended:
+            return _("{status}, {done:,} done", status=state.status, done=state.done)
         rows = await sent.take(record, state)
         failed = sum(isinstance(row, OpenClawError) for row in rows.values())
         said = _("{done:,} answered, {failed:,} failed", done=len(rows) - failed, failed=failed)
-    elif record.step != "fetched":
-        return await _state(sent, record)
-    return " · ".join(filter(None, (said, await sent.forget(record))))
+    return " · ".join(filter(None, (said, await sent.forget(record) if fetch else "")))
 
 
 async def _cancelled(sent: SubmittedBatches, record: BatchRecord) -> str:
-    from openclaw_ipython.batch_api.steps import cancel
-
     if record.step == "creating":
         return _("it is not known whether the service has it: the same call looks")
     if record.step != "created":
         return await sent.forget(record) or _("nothing of it is left at the service")
-    await sent.run(cancel(record))
+    await sent.run(steps.cancel(record))
     return _("the service is asked to end it; %openclaw batches fetch gets what is done")
