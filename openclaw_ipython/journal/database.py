@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeVar
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, migrate
+from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, migrate, version_of
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
@@ -113,8 +113,8 @@ class Database:
 
     All threads share one connection, under a lock; a forked child opens its own. A file that was deleted or replaced
     is reopened. A damaged file is renamed and `on_notice` is called with a sentence about it. A `portable` file is for
-    sharing: it stays a single file with the default mode and is never renamed. `patience` is how long operations may
-    wait for other processes that write; their transactions are short.
+    sharing: it stays a single file with the default mode, is never renamed, and keeps the version with which it was
+    made. `patience` is how long operations may wait for other processes that write; their transactions are short.
     """
 
     def __init__(
@@ -251,7 +251,10 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA secure_delete = FAST").fetchall()
-        migrate(connection, self._migrations)  # first: a file of another program must not be changed at all
+        # first: a file of another program must not be changed at all
+        if self._portable and version_of(connection, len(self._migrations)):
+            return  # of its tables only `answers` is used, which the first version has
+        migrate(connection, self._migrations)
         if self._portable:
             return
         wanted = "DELETE" if is_remote(self.path.resolve(), self._mounts()) else "WAL"

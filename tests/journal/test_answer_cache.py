@@ -1,5 +1,9 @@
 """The answer cache in the journal and in a portable file."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from openclaw_ipython.journal.answer_cache import AnswerCache
 from openclaw_ipython.journal.journal import Journal, portable_cache
 from openclaw_ipython.journal.writer import BestEffortStore
@@ -27,6 +31,18 @@ def test_reading_does_not_change_a_portable_file(tmp_path):
     assert portable_cache(path).get("other") is None
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir() if "sqlite" in entry.name] == ["cache.sqlite"]
+
+
+def test_a_portable_file_of_an_older_release_is_used_as_it_is(tmp_path):
+    path = tmp_path / "cache.sqlite"
+    path.write_bytes((Path(__file__).parent / "version-1.sqlite").read_bytes())
+    before = path.read_bytes()
+    assert portable_cache(path).get("other") is None
+    assert path.read_bytes() == before
+    portable_cache(path).put("k", "p/m", {"text": "a"})
+    assert portable_cache(path).get("k") == {"text": "a"}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
 
 
 def test_invalid_json_is_not_an_answer(journal):
