@@ -21,7 +21,7 @@ from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.locks import Lock
+    from openclaw_ipython.openclaw.locks import LockFile
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.runtime.env import Runtime
 
@@ -277,7 +277,7 @@ class LoginStats:
             return False
         return True
 
-    async def _acquired(self, lock: Lock) -> bool:
+    async def _acquired(self, lock: LockFile) -> bool:
         if lock.try_acquire():
             return True
         for delay in islice(lock.delays(), _LOCK_ATTEMPTS):

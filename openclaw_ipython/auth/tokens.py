@@ -31,7 +31,7 @@ from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
     from openclaw_ipython.net.http import HttpClient
-    from openclaw_ipython.openclaw.locks import Lock
+    from openclaw_ipython.openclaw.locks import LockFile
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.token_stores import TokenStore
     from openclaw_ipython.runtime.env import Runtime
@@ -206,7 +206,7 @@ class StoredTokens:
             lock.release()
 
     @staticmethod
-    def _acquired(lock: Lock, urgent: bool) -> bool:
+    def _acquired(lock: LockFile, urgent: bool) -> bool:
         try:
             return lock.try_acquire()
         except DocumentError:

@@ -13,7 +13,7 @@ import secrets
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -28,13 +28,7 @@ _UNREADABLE = N_("{path} could not be read: {reason}")
 _UNWRITABLE = N_("{path} could not be written: {reason}")
 
 _LEFTOVER_AGE = 3600.0  # seconds; no write takes that long
-_REPLACE_PAUSES = (
-    0.01,
-    0.02,
-    0.05,
-    0.1,
-    0.2,
-)  # seconds; on Windows a file cannot be replaced while it is read
+_REPLACE_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds; on Windows no file is replaced while it is read
 
 
 class Stamp(NamedTuple):
@@ -58,10 +52,25 @@ class FileChanged(Exception):
 
 
 class FileSystem:
-    """The calls of the operating system that this package makes, one method each."""
+    """The calls of the operating system that this package makes, so that a test can replace each of them."""
 
     replace_is_busy_while_read = os.name == "nt"
     """Whether replacing fails while another process has the file open."""
+
+    read = staticmethod(os.read)
+    write = staticmethod(os.write)
+    fsync = staticmethod(os.fsync)
+    close = staticmethod(os.close)
+    fstat = staticmethod(os.fstat)
+    stat = staticmethod(os.stat)
+    lstat = staticmethod(os.lstat)
+    realpath = staticmethod(Path.resolve)
+    replace = staticmethod(os.replace)
+    rename = staticmethod(os.rename)
+    unlink = staticmethod(os.unlink)
+    rmdir = staticmethod(os.rmdir)
+    listdir = staticmethod(os.listdir)
+    pause = staticmethod(time.sleep)
 
     def open_to_read(self, path: Path) -> int:
         """A descriptor; does not wait for the other end of a pipe."""
@@ -71,57 +80,9 @@ class FileSystem:
         """A descriptor of a file that did not exist, readable by its owner alone."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
 
-    def read(self, descriptor: int, size: int) -> bytes:
-        """At most `size` bytes."""
-        return os.read(descriptor, size)
-
-    def write(self, descriptor: int, data: memoryview) -> int:
-        """The number of bytes written."""
-        return os.write(descriptor, data)
-
-    def fsync(self, descriptor: int) -> None:
-        """Wait until the data is on the disk."""
-        os.fsync(descriptor)
-
-    def close(self, descriptor: int) -> None:
-        """Close a descriptor."""
-        os.close(descriptor)
-
-    def fstat(self, descriptor: int) -> os.stat_result:
-        """The status of an open file."""
-        return os.fstat(descriptor)
-
-    def stat(self, path: Path) -> os.stat_result:
-        """The status of the file at a path, links followed."""
-        return path.stat()
-
-    def lstat(self, path: Path) -> os.stat_result:
-        """The status of the path itself, which may be a link."""
-        return path.lstat()
-
-    def realpath(self, path: Path) -> Path:
-        """The path without links."""
-        return path.resolve()
-
-    def replace(self, source: Path, target: Path) -> None:
-        """Rename over an existing file, atomically."""
-        source.replace(target)
-
-    def rename(self, source: Path, target: Path) -> None:
-        """Rename to a name that is free."""
-        source.rename(target)
-
     def link(self, source: Path, target: Path) -> None:
         """A second name for a file; fails if that exists."""
         target.hardlink_to(source)
-
-    def unlink(self, path: Path) -> None:
-        """Remove a file."""
-        path.unlink()
-
-    def rmdir(self, path: Path) -> None:
-        """Remove an empty folder."""
-        path.rmdir()
 
     def set_mtime(self, path: Path, mtime_ns: int) -> None:
         """Set the modification time of a file."""
@@ -130,10 +91,6 @@ class FileSystem:
     def mkdir(self, path: Path) -> None:
         """A folder for its owner alone."""
         path.mkdir(mode=0o700)
-
-    def listdir(self, path: Path) -> list[str]:
-        """The names in a folder."""
-        return [entry.name for entry in path.iterdir()]
 
     def sync_folder(self, path: Path) -> None:
         """Make a rename survive a power cut, where folders can be opened (not on Windows)."""
@@ -144,10 +101,6 @@ class FileSystem:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-    def pause(self, seconds: float) -> None:
-        """Wait for another program to finish."""
-        time.sleep(seconds)
 
 
 OS: Final = FileSystem()
@@ -168,12 +121,21 @@ def read_text(path: Path, *, fs: FileSystem = OS) -> tuple[str, Stamp] | None:
             return None
         try:
             status = fs.fstat(descriptor)
-            _check_readable(path, status)
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "is a folder")
+            if not stat.S_ISREG(status.st_mode):
+                raise DocumentError(
+                    _("{path} is not an ordinary file", path=path), path=path, hint=_("move it away")
+                )
             data = read_at_most(descriptor, MAX_BYTES, fs)
         finally:
             fs.close(descriptor)
     if len(data) > MAX_BYTES:
-        raise _too_large(path)
+        raise DocumentError(
+            _("{path} is larger than {size} MiB", path=path, size=MAX_BYTES >> 20),
+            path=path,
+            hint=_("this is not a configuration file"),
+        )
     # The stamp is from before the reading: a file that changed meanwhile looks changed afterwards.
     return _decode(path, data), _stamp(status)
 
@@ -189,15 +151,6 @@ def stamp_of(path: Path, *, fs: FileSystem = OS) -> Stamp | None:
 
 def _stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_mtime_ns, status.st_size, status.st_ino)
-
-
-def _check_readable(path: Path, status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "is a folder")
-    if not stat.S_ISREG(status.st_mode):
-        raise DocumentError(_("{path} is not an ordinary file", path=path), path=path, hint=_("move it away"))
-    if status.st_size > MAX_BYTES:
-        raise _too_large(path)
 
 
 def read_at_most(descriptor: int, limit: int, fs: FileSystem) -> bytes:
@@ -220,14 +173,6 @@ def _decode(path: Path, data: bytes) -> str:
         path=path,
         line=line,
         hint=_("save {name} as UTF-8", name=path.name),
-    )
-
-
-def _too_large(path: Path) -> DocumentError:
-    return DocumentError(
-        _("{path} is larger than {size} MiB", path=path, size=MAX_BYTES >> 20),
-        path=path,
-        hint=_("this is not a configuration file"),
     )
 
 
@@ -265,10 +210,8 @@ def make_folder(path: Path, *, fs: FileSystem = OS) -> None:
         missing.append(path)
         path = path.parent
     for folder in reversed(missing):
-        try:
+        with suppress(FileExistsError):  # another process was faster
             fs.mkdir(folder)
-        except FileExistsError:  # another process was faster
-            pass
 
 
 def _replace(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSystem) -> Stamp:
@@ -285,9 +228,12 @@ def _replace(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSys
             raise FileChanged
         _rename_over(temporary, target, fs)
     except BaseException:
-        _discard(temporary, fs)
+        with suppress(OSError):
+            fs.unlink(temporary)
         raise
-    _finish(target, new, fs)
+    with suppress(OSError):  # the new content is there: what fails from here on is not reported as a failure
+        fs.sync_folder(target.parent)
+        _remove_leftovers(target, new, fs)
     return new
 
 
@@ -307,15 +253,6 @@ def _rename_over(source: Path, target: Path, fs: FileSystem) -> None:
     return fs.replace(source, target)
 
 
-def _finish(target: Path, new: Stamp, fs: FileSystem) -> None:
-    """After the rename the new content is there: what fails here is not reported as a failure."""
-    try:
-        fs.sync_folder(target.parent)
-        _remove_leftovers(target, new, fs)
-    except OSError:
-        pass
-
-
 def _remove_leftovers(target: Path, new: Stamp, fs: FileSystem) -> None:
     """Remove the temporary files of writers that were killed. Both times are of the file system's clock."""
     pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.tmp")
@@ -324,13 +261,6 @@ def _remove_leftovers(target: Path, new: Stamp, fs: FileSystem) -> None:
             leftover = target.with_name(name)
             if new.mtime_ns - fs.lstat(leftover).st_mtime_ns > _LEFTOVER_AGE * 1e9:
                 fs.unlink(leftover)
-
-
-def _discard(temporary: Path, fs: FileSystem) -> None:
-    try:
-        fs.unlink(temporary)
-    except OSError:
-        pass
 
 
 def _link_target(path: Path, fs: FileSystem) -> Path:
@@ -344,17 +274,13 @@ def _link_target(path: Path, fs: FileSystem) -> Path:
     owners = {status.st_uid}
     if _is_there(target, fs):
         owners.add(fs.stat(target).st_uid)
-    if owners != {_user_id(status.st_uid)}:
+    if owners != {os.getuid() if hasattr(os, "getuid") else status.st_uid}:
         raise DocumentError(
             _("{path} is a link of another user", path=path),
             path=path,
             hint=_("replace the link by a file"),
         )
     return target
-
-
-def _user_id(otherwise: int) -> int:
-    return os.getuid() if hasattr(os, "getuid") else otherwise
 
 
 def _is_there(path: Path, fs: FileSystem) -> bool:

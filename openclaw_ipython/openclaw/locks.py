@@ -18,10 +18,10 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -37,19 +37,6 @@ STALE_SECONDS = 30.0
 
 ATTEMPTS = 11
 _MAX_BYTES = 65536
-
-
-class Lock(Protocol):
-    """A lock without the waiting between attempts: a thread sleeps, a task awaits."""
-
-    def try_acquire(self) -> bool:
-        """Take the lock if that is possible now."""
-
-    def release(self) -> None:
-        """Release the lock."""
-
-    def delays(self) -> Iterator[float]:
-        """The seconds to wait after each failed attempt; when they are used up, give up."""
 
 
 if sys.platform == "win32":
@@ -132,7 +119,10 @@ class LockFile(ABC):
             return False
         try:
             make_folder(self._lock.parent, fs=self._fs)
-            return self._create() or (self._may_take_over() and self._take_over())
+            if self._create():
+                return True
+            found = self._read()
+            return found is not None and self.is_stale(found) and self._take_over()
         except OSError as error:
             if error.errno == errno.EACCES and os.name == "nt":
                 return False  # a lock that is being deleted right now
@@ -151,12 +141,10 @@ class LockFile(ABC):
         if self._mine is None:
             return
         mine, self._mine = self._mine, None
-        try:
+        with suppress(OSError):  # it becomes stale
             found = self._read()
             if found is not None and (found.inode, found.content) == mine:
                 self._fs.unlink(self._lock)
-        except OSError:
-            pass  # it becomes stale
         self._drop_old_guard()
 
     @contextmanager
@@ -196,10 +184,6 @@ class LockFile(ABC):
         self._mine = inode, content
         return True
 
-    def _may_take_over(self) -> bool:
-        found = self._read()
-        return found is not None and self.is_stale(found)
-
     def _take_over(self) -> bool:
         """Replace a stale lock by ours.
 
@@ -213,9 +197,7 @@ class LockFile(ABC):
             return False
         try:
             found = self._read()
-            if found is not None and not self.is_stale(found):
-                return False
-            if found is not None and not self._set_aside(found):
+            if found is not None and not (self.is_stale(found) and self._set_aside(found)):
                 return False
             return self._create()
         finally:
@@ -223,8 +205,12 @@ class LockFile(ABC):
 
     def _set_aside(self, stale: ExistingLock) -> bool:
         """Rename the stale lock away; put back what turns out to be another one (of a program without guard)."""
-        if stale.is_folder:
-            return self._drop_folder()
+        if stale.is_folder:  # removed as by the programs that make such locks; one with content is no lock
+            try:
+                self._fs.rmdir(self._lock)
+            except OSError as error:
+                return isinstance(error, FileNotFoundError)
+            return True
         # Named as a temporary file of `files`: what a killed process leaves here is removed with those.
         aside = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}.tmp")
         try:
@@ -241,37 +227,24 @@ class LockFile(ABC):
         finally:
             self._unlink(aside)
 
-    def _drop_folder(self) -> bool:
-        """Remove a folder, as the programs that make such locks do; one with something in it is no lock."""
-        try:
-            self._fs.rmdir(self._lock)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        return True
-
     def _drop_old_guard(self) -> None:
-        try:
+        with suppress(OSError):
             if self._runtime.clock() - self._fs.lstat(self._guard).st_mtime > STALE_SECONDS:
                 self._fs.unlink(self._guard)
-        except OSError:
-            pass
 
     def _unlink(self, path: Path) -> None:
-        try:
+        with suppress(OSError):
             self._fs.unlink(path)
-        except OSError:
-            pass
 
     def _read(self) -> ExistingLock | None:
         """The lock that is there, None for none and for what cannot be a lock (a pipe, a device)."""
         try:
             descriptor = self._fs.open_to_read(self._lock)
-        except PermissionError:  # of another user, or a folder on Windows: judged by its age alone
-            return self._unreadable()
-        except IsADirectoryError:
-            return self._unreadable()
+        except (PermissionError, IsADirectoryError):  # of another user, or a folder: judged by its age alone
+            try:
+                return _existing(b"", self._fs.lstat(self._lock))
+            except FileNotFoundError:
+                return None
         except FileNotFoundError:
             return None
         try:
@@ -280,13 +253,6 @@ class LockFile(ABC):
         finally:
             self._fs.close(descriptor)
         return _existing(content, status)
-
-    def _unreadable(self) -> ExistingLock | None:
-        try:
-            status = self._fs.lstat(self._lock)
-        except FileNotFoundError:
-            return None
-        return _existing(b"", status)
 
 
 class SidecarLock(LockFile):

@@ -13,7 +13,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from openclaw_ipython.openclaw.locks import Lock
+    from openclaw_ipython.openclaw.locks import LockFile
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Store
 
@@ -54,7 +54,7 @@ class TokenStore(Protocol):
     def read(self) -> StoredProfile | None:
         """The login as it is stored now, None if there is none. Raises DocumentError for an unusable file."""
 
-    def lock(self) -> Lock:
+    def lock(self) -> LockFile:
         """The lock to hold around reading, refreshing and writing."""
 
     def write(self, profile: StoredProfile) -> None:
@@ -82,7 +82,7 @@ class ProfileTokenStore:
         """The profile, None if there is none."""
         return self._store.load().profiles.get(self._profile_id)
 
-    def lock(self) -> Lock:
+    def lock(self) -> LockFile:
         """OpenClaw's lock of the credentials file."""
         return self._store.profiles_lock()
 

@@ -160,22 +160,22 @@ def dying(at: int):
     Only calls that change something are counted: a death at a reading one in between leaves the same files.
     With EVERY_FILE_OPERATION in the environment all are, which takes minutes.
     """
-    from openclaw_ipython.openclaw.files import FileSystem
+    from openclaw_ipython.openclaw.files import OS, FileSystem
 
     class Dying(FileSystem):
         calls = 0
 
     def counted(name: str):
-        real = getattr(FileSystem, name)
+        real = getattr(OS, name)
 
         def call(self, *args):
             self.calls += 1
             if self.calls == at:
                 if name == "write":
                     descriptor, data = args
-                    real(self, descriptor, data[: len(data) // 2])
+                    real(descriptor, data[: len(data) // 2])
                 os._exit(9)
-            return real(self, *args)
+            return real(*args)
 
         return call
 
