@@ -177,12 +177,12 @@ async def _serve_concurrent() -> None:
 
 
 def main() -> None:
-    from openclaw_ipython.practice.server import PortalServer
+    from openclaw_ipython.practice.server import listening
 
     if "--concurrent" in sys.argv:
         asyncio.run(_serve_concurrent())
         return
-    with PortalServer(BenchHandler(), 0) as url:
+    with listening(BenchHandler(), 0) as url:
         print(url, flush=True)
         sys.stdin.read()
 

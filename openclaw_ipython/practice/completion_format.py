@@ -94,7 +94,8 @@ def usage_of(completion: Completion, prompt: ChatPrompt) -> Mapping[str, Any]:
 
 def document(completion: Completion, header: CompletionHeader, usage: Mapping[str, Any]) -> dict[str, Any]:
     """The completion as one `chat.completion`."""
-    message: dict[str, Any] = {"role": "assistant", "content": "".join(completion.text) or None}
+    text = "".join(completion.text)
+    message: dict[str, Any] = {"role": "assistant", "content": text or (None if completion.calls else "")}
     if completion.reasoning:
         message["reasoning_content"] = "".join(completion.reasoning)
     if completion.calls:
@@ -102,8 +103,6 @@ def document(completion: Completion, header: CompletionHeader, usage: Mapping[st
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in completion.calls
         ]
-    else:
-        message["content"] = "".join(completion.text)
     return {
         "id": header.id,
         "object": "chat.completion",
@@ -117,40 +116,33 @@ def document(completion: Completion, header: CompletionHeader, usage: Mapping[st
 # -- a stream ------------------------------------------------------------------------------
 
 
-class EventStream(Struct, frozen=True):
-    """A streamed completion in three parts; pace and faults apply to the deltas."""
-
-    opening: tuple[bytes, ...]
-    deltas: Iterable[bytes]
-    closing: tuple[bytes, ...]
-
-    def steps(self, *, pace: float = 0.0, fault: Fault | None = None) -> Iterator[Step]:
-        """The steps of the endpoint, with `pace` seconds before each delta."""
-        yield from self.opening
-        for count, delta in enumerate(self.deltas):
-            if fault is not None and count == fault.after:
-                break
-            if pace > 0:
-                yield Pause(pace)
-            yield delta
-        if fault is not None:
-            yield fault.step()
-        else:
-            yield from self.closing
-
-
 def event_stream(
-    completion: Completion, header: CompletionHeader, usage: Mapping[str, Any] | None
-) -> EventStream:
-    """The completion as server-sent events; with `usage` None there is no usage chunk."""
+    completion: Completion,
+    header: CompletionHeader,
+    usage: Mapping[str, Any] | None,
+    *,
+    pace: float = 0.0,
+    fault: Fault | None = None,
+) -> Iterator[Step]:
+    """The completion as server-sent events, with `pace` seconds before each delta.
+
+    With `usage` None there is no usage chunk.
+    """
     chunks = _ChunkEncoder(header)
-    closing: list[bytes] = []
-    if completion.finish is not None:
-        closing.append(chunks.finish(completion.finish))
+    yield chunks.role()
+    for count, delta in enumerate(chunks.deltas(completion)):
+        if fault is not None and count == fault.after:
+            break
+        if pace > 0:
+            yield Pause(pace)
+        yield delta
+    if fault is not None:
+        yield fault.step()
+    elif completion.finish is not None:
+        yield chunks.finish(completion.finish)
         if usage is not None:
-            closing.append(chunks.usage(usage))
-        closing.append(b"data: [DONE]\n\n")
-    return EventStream((chunks.role(),), chunks.deltas(completion), tuple(closing))
+            yield chunks.usage(usage)
+        yield b"data: [DONE]\n\n"
 
 
 class _ChunkEncoder:

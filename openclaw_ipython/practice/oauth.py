@@ -12,9 +12,9 @@ import math
 import random
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 
 from openclaw_ipython.practice.http_types import HttpResponse, json_response, oauth_error
 
@@ -31,25 +31,18 @@ _TOLERANCE = 0.8  # the part of the interval after which a poll is allowed: time
 AuthorizationStatus = Literal["pending", "approved", "denied", "used", "expired"]
 
 
-class OwnOrigin:
-    """As `resource_url`: the origin that the client used, plus /v1."""
-
-
-OWN_ORIGIN: Final = OwnOrigin()
-
-
 class OAuthSettings(Struct):
     """The behaviour of the server, which scripts change at any time. Times are in seconds.
 
     `interval`, `expires_in` and `token_lifetime` are sent unchanged and can be any JSON value; None omits the field.
-    For an absurd value a default is enforced.
+    For an absurd value a default is enforced. An unset `resource_url` is the origin that the client used, plus /v1.
     """
 
     interval: object = 1
     enforced_interval: float | None = None
     expires_in: object = 900
     token_lifetime: object = 21_600
-    resource_url: str | OwnOrigin | None = OWN_ORIGIN
+    resource_url: str | UnsetType | None = UNSET
     approve_after: int | None = None
     denies: bool = False
     slow_downs: int = 0
@@ -87,16 +80,16 @@ class DeviceAuthorization(Struct):
 
 
 class AuthorizationServer:
-    """The device authorizations and tokens of the portal."""
+    """The device authorizations of the portal, the valid `access` and `refresh` tokens, and the API `keys`."""
 
     def __init__(self, settings: OAuthSettings, clock: Callable[[], float], rng: random.Random) -> None:
         self._settings = settings
         self._clock = clock
         self._rng = rng
         self._by_device_code: dict[str, DeviceAuthorization] = {}
-        self._access: dict[str, float] = {}  # token -> time of expiry
-        self._refresh: set[str] = set()
-        self._keys: set[str] = set()
+        self.access: dict[str, float] = {}  # token -> time of expiry
+        self.refresh: set[str] = set()
+        self.keys: set[str] = set()
 
     # -- the device authorization request (RFC 8628 §3.1) ----------------------------------
 
@@ -219,9 +212,9 @@ class AuthorizationServer:
 
     def _refresh_token(self, form: Mapping[str, str], origin: str) -> HttpResponse:
         token = form.get("refresh_token", "")
-        if form.get("client_id") != CLIENT_ID or token not in self._refresh:
+        if form.get("client_id") != CLIENT_ID or token not in self.refresh:
             return oauth_error(400, "invalid_request", "Invalid refresh token or client_id")
-        self._refresh.remove(token)  # single use: the response has the next one
+        self.refresh.remove(token)  # single use: the response has the next one
         return json_response(200, self.issue(origin))
 
     # -- tokens ----------------------------------------------------------------------------
@@ -231,28 +224,16 @@ class AuthorizationServer:
         settings = self._settings
         lifetime = _number_or(settings.token_lifetime, least=0.0, most=365 * _DAY, otherwise=21_600.0)
         access, refresh = self._random("practice-access"), self._random("practice-refresh")
-        self._access[access] = self._clock() + lifetime
-        self._refresh.add(refresh)
+        self.access[access] = self._clock() + lifetime
+        self.refresh.add(refresh)
         reply = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer"}
-        url = f"{origin}/v1" if isinstance(settings.resource_url, OwnOrigin) else settings.resource_url
+        url = f"{origin}/v1" if settings.resource_url is UNSET else settings.resource_url
         optional = {"expires_in": settings.token_lifetime, "resource_url": url}
         return reply | {name: value for name, value in optional.items() if value is not None}
 
-    def accept_key(self, key: str) -> None:
-        """Accept `key` as an API key from now on."""
-        self._keys.add(key)
-
     def accepts(self, bearer: str) -> bool:
         """Whether `bearer` is a valid access token or API key."""
-        return bearer in self._keys or self._access.get(bearer, -math.inf) > self._clock()
-
-    def expire_access_tokens(self) -> None:
-        """Expire every access token issued so far."""
-        self._access.clear()
-
-    def revoke_refresh_tokens(self) -> None:
-        """Revoke every refresh token issued so far."""
-        self._refresh.clear()
+        return bearer in self.keys or self.access.get(bearer, -math.inf) > self._clock()
 
     # -- details ---------------------------------------------------------------------------
 
@@ -269,8 +250,8 @@ class AuthorizationServer:
         now = self._clock()
         for code in [code for code, each in self._by_device_code.items() if each.expires_at < now - _DAY]:
             del self._by_device_code[code]
-        for token in [token for token, expiry in self._access.items() if expiry < now - _DAY]:
-            del self._access[token]
+        for token in [token for token, expiry in self.access.items() if expiry < now - _DAY]:
+            del self.access[token]
 
 
 def _refusal(form: Mapping[str, str]) -> HttpResponse | None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,6 @@ from openclaw_ipython.practice.script import EVENT_STREAM, GATEWAY_PAGE, PortalS
 
 if TYPE_CHECKING:
     from openclaw_ipython.net.http import Transport
-    from openclaw_ipython.practice.server import PortalServer
 
 _UNCACHED = {"cache-control": "no-cache"}
 
@@ -85,14 +85,14 @@ class Portal(PortalScript):
 
     # -- endpoints -------------------------------------------------------------------------
 
-    def serve(self, port: int = 0) -> PortalServer:
+    def serve(self, port: int = 0) -> AbstractContextManager[str]:
         """A context manager that listens on 127.0.0.1 and returns the origin, without a slash.
 
         Port 0 is a free one. Raises `OSError` when the port is in use.
         """
-        from openclaw_ipython.practice.server import PortalServer
+        from openclaw_ipython.practice.server import listening
 
-        return PortalServer(self, port)
+        return listening(self, port)
 
     def transport(self, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep) -> Transport:
         """The same portal for `httpx.AsyncClient(transport=…)`, without a socket, for any host.
@@ -146,27 +146,27 @@ class Portal(PortalScript):
             return response if failure is None else failure.response
 
     def _route(self, request: HttpRequest) -> HttpResponse:
-        if request.path.startswith(("/v1/files", "/v1/batches")):
-            return self._batch_request(request)
-        methods = self._routes.get(request.path)
+        of_batches = request.path.startswith(("/v1/files", "/v1/batches"))
+        methods = {request.method: self._batches} if of_batches else self._routes.get(request.path)
         if methods is None:
             return self._error(404, "not_found", f"no such path: {request.path[:200]}")
         if request.method not in methods:
             allowed = {"allow": ", ".join(methods)}
-            return self._error(405, "method_not_allowed", "not with this method", headers=allowed)
-        return methods[request.method](request)
+            return self._error(405, "method_not_allowed", "not with this method", allowed)
+        try:
+            return methods[request.method](request)
+        except RequestRefused as refusal:
+            return self._error(refusal.status, refusal.code, str(refusal))
 
     def _error(
         self,
         status: int,
         code: str,
         message: str,
-        *,
-        kind: str = "invalid_request_error",
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """An error response in the form of the service."""
-        error = {"code": code, "message": message, "param": None, "type": kind}
+        error = {"code": code, "message": message, "param": None, "type": "invalid_request_error"}
         return json_response(status, {"error": error, "request_id": self._next_id()}, headers)
 
     def _next_id(self) -> str:
@@ -223,32 +223,26 @@ class Portal(PortalScript):
 
     # -- models and chat -------------------------------------------------------------------
 
-    def _refuse_bearer(self, request: HttpRequest) -> HttpResponse | None:
-        if not self._retired and self._oauth.accepts(request.bearer()):
-            return None
-        return self._error(401, "invalid_api_key", "invalid access token or token expired")
+    def _check_bearer(self, request: HttpRequest) -> None:
+        if self._retired or not self._oauth.accepts(request.bearer()):
+            text = "invalid access token or token expired"
+            raise RequestRefused(text, status=401, code="invalid_api_key")
 
     def _list_models(self, request: HttpRequest) -> HttpResponse:
+        self._check_bearer(request)
         fixed = {"object": "model", "created": 1_735_689_600, "owned_by": "practice-portal"}
         models = [{"id": name} | fixed for name in self._models]
-        return self._refuse_bearer(request) or json_response(200, {"object": "list", "data": models})
+        return json_response(200, {"object": "list", "data": models})
 
     def _chat(self, request: HttpRequest) -> HttpResponse:
-        refused = self._refuse_bearer(request)
-        if refused is not None:
-            return refused
-        try:
-            prompt = self._prompt(request)
-        except RequestRefused as refusal:
-            return self._error(refusal.status, refusal.code, str(refusal))
+        self._check_bearer(request)
+        prompt = self._prompt(request)
         reply = self._replies.popleft() if self._replies else ScriptedReply()
         return replace(self._answer(prompt, reply, request.time), delay=self._delay)
 
-    def _batch_request(self, request: HttpRequest) -> HttpResponse:
-        try:
-            return self._refuse_bearer(request) or self.batch_desk.handle(request)
-        except RequestRefused as refusal:
-            return self._error(refusal.status, refusal.code, str(refusal))
+    def _batches(self, request: HttpRequest) -> HttpResponse:
+        self._check_bearer(request)
+        return self.batch_desk.handle(request)
 
     def _batch_chat(self, request: HttpRequest) -> HttpResponse:
         """The batch host: the answer comes whole, when there is time for it."""
@@ -286,9 +280,9 @@ class Portal(PortalScript):
             self._bill.add(usage)
         if not prompt.streams:
             return _json_completion(document(completion, header, usage), reply)
-        stream = event_stream(completion, header, usage if prompt.reports_usage else None)
+        reported = usage if prompt.reports_usage else None
         pace = self._pace if reply.pace is None else reply.pace
-        steps = stream.steps(pace=pace, fault=reply.fault)
+        steps = event_stream(completion, header, reported, pace=pace, fault=reply.fault)
         return HttpResponse(200, steps, _UNCACHED | {"content-type": EVENT_STREAM})
 
 

@@ -71,9 +71,7 @@ class PracticeGateway(Portal):
             "/healthz": {"GET": lambda _: json_response(200, {"ok": True, "status": "live"})},
             "/startupz": {"GET": lambda _: json_response(200, started)},
             "/readyz": {"GET": lambda _: json_response(200, ready)},
-            "/tools/invoke": {
-                "POST": lambda r: self._refuse_bearer(r) or json_response(200, {"ok": True, "result": {}})
-            },
+            "/tools/invoke": {"POST": self._invoke},
             "/v1/models": {"GET": self._list_models},
             "/v1/chat/completions": {"POST": self._chat},
         }
@@ -98,21 +96,24 @@ class PracticeGateway(Portal):
         status: int,
         code: str,
         message: str,
-        *,
-        kind: str = "invalid_request_error",
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
+        kind = "unauthorized" if status == 401 else "invalid_request_error"
         return json_response(status, {"error": {"message": message, "type": kind}}, headers)
 
-    def _refuse_bearer(self, request: HttpRequest) -> HttpResponse | None:
-        if request.bearer() == self._secret:
-            return None
-        return self._error(401, "", "Unauthorized", kind="unauthorized")
+    def _check_bearer(self, request: HttpRequest) -> None:
+        if request.bearer() != self._secret:
+            raise RequestRefused("Unauthorized", status=401)
+
+    def _invoke(self, request: HttpRequest) -> HttpResponse:
+        self._check_bearer(request)
+        return json_response(200, {"ok": True, "result": {}})
 
     def _list_models(self, request: HttpRequest) -> HttpResponse:
+        self._check_bearer(request)
         ids = ["openclaw", "openclaw/default", *(f"openclaw/{agent}" for agent in self.agents)]
         rows = [{"id": one, "object": "model", "created": 0, "owned_by": "openclaw"} for one in ids]
-        return self._refuse_bearer(request) or json_response(200, {"object": "list", "data": rows})
+        return json_response(200, {"object": "list", "data": rows})
 
     def _prompt(self, request: HttpRequest) -> ChatPrompt:
         try:

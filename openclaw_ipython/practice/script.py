@@ -135,9 +135,12 @@ class PortalScript:
         return self._configured(resource_url=value)
 
     def _configured(self, **changes: object) -> Self:
+        return self._changed(self._settings, changes)
+
+    def _changed(self, settings: object, changes: Mapping[str, object]) -> Self:
         with self._lock:
             for name, value in changes.items():
-                setattr(self._settings, name, value)
+                setattr(settings, name, value)
         return self
 
     def issue(self, origin: str = "http://127.0.0.1") -> dict[str, Any]:
@@ -148,19 +151,19 @@ class PortalScript:
     def accepts_key(self, key: str) -> Self:
         """Accept `key` as an API key, as the pay-as-you-go endpoints do."""
         with self._lock:
-            self._oauth.accept_key(key)
+            self._oauth.keys.add(key)
         return self
 
     def expires_tokens(self) -> Self:
         """Expire every access token issued so far."""
         with self._lock:
-            self._oauth.expire_access_tokens()
+            self._oauth.access.clear()
         return self
 
     def revokes_refresh(self) -> Self:
         """Revoke every refresh token issued so far."""
         with self._lock:
-            self._oauth.revoke_refresh_tokens()
+            self._oauth.refresh.clear()
         return self
 
     def retired(self, *, signs_in: bool = True) -> Self:
@@ -168,10 +171,7 @@ class PortalScript:
 
         With `signs_in=False`, as since that summer: the token endpoint answers 504 with an HTML page.
         """
-        with self._lock:
-            self._retired = True
-            self._signs_in = signs_in
-        return self
+        return self._changed(self, {"_retired": True, "_signs_in": signs_in})
 
     # -- chat ------------------------------------------------------------------------------
 
@@ -231,15 +231,11 @@ class PortalScript:
 
     def paces(self, seconds: float) -> Self:
         """Set the default wait before each delta."""
-        with self._lock:
-            self._pace = seconds
-        return self
+        return self._changed(self, {"_pace": seconds})
 
     def takes(self, seconds: float) -> Self:
         """Set the wait before the first byte of every chat response."""
-        with self._lock:
-            self._delay = seconds
-        return self
+        return self._changed(self, {"_delay": seconds})
 
     def offers(self, model: str, *, images: bool = False) -> Self:
         """Offer one more model."""
@@ -252,16 +248,11 @@ class PortalScript:
 
         The real portal did so in its last weeks.
         """
-        with self._lock:
-            self._demands_cache_control = True
-        return self
+        return self._changed(self, {"_demands_cache_control": True})
 
     def batches(self, **settings: Any) -> Self:
         """Set how batches go: the fields of BatchSettings."""
-        with self._lock:
-            for name, value in settings.items():
-                setattr(self._batch_settings, name, value)
-        return self
+        return self._changed(self._batch_settings, settings)
 
     # -- failures --------------------------------------------------------------------------
 
@@ -280,7 +271,9 @@ class PortalScript:
         With `late` they take effect all the same, as when a gateway gives up on a service that does not.
         """
         content = "application/json" if isinstance(body, Mapping) else "text/plain; charset=utf-8"
-        response = HttpResponse(status, _bytes(body), {"content-type": content} | dict(headers or {}))
+        text = json.dumps(body) if isinstance(body, Mapping) else body
+        raw = text.encode() if isinstance(text, str) else text
+        response = HttpResponse(status, raw, {"content-type": content} | dict(headers or {}))
         return self._failing(_ScriptedFailure(path_part, response, times, late))
 
     def answers_html(self, path_part: str, times: int | None = 1) -> Self:
@@ -308,13 +301,3 @@ class PortalScript:
                         self._failures.remove(failure)
                 return failure
         return None
-
-
-def _bytes(body: str | bytes | Mapping[str, Any]) -> bytes:
-    match body:
-        case bytes():
-            return body
-        case str():
-            return body.encode()
-        case _:
-            return json.dumps(body).encode()

@@ -5,17 +5,16 @@ It listens on 127.0.0.1 and requires a Host header that names the loopback inter
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import socket
 import sys
 import threading
-from collections.abc import Iterable
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
-from types import TracebackType
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from http.client import responses
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import Any
 
 from openclaw_ipython._version import __version__
@@ -28,6 +27,7 @@ from openclaw_ipython.practice.http_types import (
     RequestHandler,
     Stall,
     Step,
+    json_response,
 )
 
 HOST = "127.0.0.1"
@@ -41,10 +41,6 @@ def is_loopback_host(host: str) -> bool:
     return _LOOPBACK_NAME.match(host) is not None
 
 
-class _Disconnected(OSError):
-    """The client closed the connection."""
-
-
 class _ConnectionHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # every delta leaves at once
@@ -54,13 +50,13 @@ class _ConnectionHandler(BaseHTTPRequestHandler):
         request = self._read()
         if request is None:
             return
-        count = _ChunkCount()
+        self._sent = 0  # chunks
         try:
-            self._send(self.server.handler.handle(request), count)
+            self._send(self.server.handler.handle(request))
         except OSError:
             self.close_connection = True
             if not self.server.stopping.is_set():
-                self.server.handler.client_disconnected(request, count.sent)
+                self.server.handler.client_disconnected(request, self._sent)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - http.server's names
 
@@ -93,13 +89,12 @@ class _ConnectionHandler(BaseHTTPRequestHandler):
 
     def _refuse(self, status: int, reason: str) -> None:
         self.close_connection = True  # the body may still follow
-        body = json.dumps({"error": {"code": "refused", "message": reason}}).encode()
-        headers = {"content-type": "application/json", "connection": "close"}
-        self.connection.sendall(_head(status, headers | {"content-length": str(len(body))}) + body)
+        error = {"code": "refused", "message": reason}
+        self._send(json_response(status, {"error": error}, {"connection": "close"}))
 
     # -- sending ---------------------------------------------------------------------------
 
-    def _send(self, response: HttpResponse, count: _ChunkCount) -> None:
+    def _send(self, response: HttpResponse) -> None:
         self._pause(response.delay)
         if response.status == NO_RESPONSE:
             self.close_connection = True
@@ -109,16 +104,16 @@ class _ConnectionHandler(BaseHTTPRequestHandler):
         else:
             headers = dict(response.headers) | {"transfer-encoding": "chunked"}
             self.connection.sendall(_head(response.status, headers))
-            self._send_steps(response.body, count)
+            self._send_steps(response.body)
 
-    def _send_steps(self, steps: Iterable[Step], count: _ChunkCount) -> None:
+    def _send_steps(self, steps: Iterable[Step]) -> None:
         send = self.connection.sendall
         for step in steps:
             match step:
                 case bytes():
                     if step:  # an empty chunk would end the body
                         send(b"%x\r\n%b\r\n" % (len(step), step))
-                        count.sent += 1
+                        self._sent += 1
                 case Pause():
                     self._pause(step.seconds)
                 case Stall():
@@ -127,14 +122,8 @@ class _ConnectionHandler(BaseHTTPRequestHandler):
                 case Cut():
                     self.close_connection = True
                     return
-        self._send_last_chunk()
-
-    def _send_last_chunk(self) -> None:
-        """Send the last chunk. A client that disconnects from here on has the complete response."""
-        try:
-            self.connection.sendall(b"0\r\n\r\n")
-        except OSError:
-            self.close_connection = True
+        with suppress(OSError):  # a client that disconnects from here on has the complete response
+            send(b"0\r\n\r\n")
 
     def _pause(self, seconds: float) -> None:
         """Wait, watching the connection. Raises `OSError` as soon as the client closes it."""
@@ -147,40 +136,30 @@ class _ConnectionHandler(BaseHTTPRequestHandler):
             return
         finally:
             self.connection.settimeout(None)
-        if ended:
-            raise _Disconnected
-        # The next request has arrived, so a read does not tell whether the client disconnects.
-        if self.server.stopping.wait(seconds):
-            raise _Disconnected
+        # If the next request has arrived, a read does not tell whether the client disconnects.
+        if ended or self.server.stopping.wait(seconds):
+            raise ConnectionAbortedError
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Log nothing: the terminal belongs to the caller."""
 
 
-class _ChunkCount:
-    """The number of chunks sent."""
-
-    sent = 0
-
-
 def _head(status: int, headers: dict[str, str]) -> bytes:
-    try:
-        phrase = HTTPStatus(status).phrase
-    except ValueError:
-        phrase = "Unknown"
-    lines = [f"HTTP/1.1 {status} {phrase}", f"server: practice-portal/{__version__}"]
+    lines = [
+        f"HTTP/1.1 {status} {responses.get(status, 'Unknown')}",
+        f"server: practice-portal/{__version__}",
+    ]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(ThreadingTCPServer):
     """Tracks its connections, so that `stop` closes them and ends their threads."""
 
     daemon_threads = True
     request_queue_size = 128
     # On Windows the option lets two programs use the same port.
     allow_reuse_address = os.name == "posix"
-    allow_reuse_port = False
 
     def __init__(self, handler: RequestHandler, port: int) -> None:
         self.handler = handler
@@ -189,11 +168,6 @@ class _Server(ThreadingHTTPServer):
         self._workers: list[threading.Thread] = []
         self._lock = threading.Lock()
         super().__init__((HOST, port), _ConnectionHandler)
-
-    def server_bind(self) -> None:
-        """Bind without the DNS lookup of the base class."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = HOST, int(self.server_address[1])
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for a new connection."""
@@ -226,45 +200,20 @@ class _Server(ThreadingHTTPServer):
         self.server_close()
         with self._lock:  # a closed socket's file descriptor could be reused meanwhile
             for connection in self._open:
-                _shut_down(connection)
+                with suppress(OSError):  # closed by the client
+                    connection.shutdown(socket.SHUT_RDWR)
         for thread in self._workers:
             thread.join(timeout=5)
 
 
-def _shut_down(connection: socket.socket) -> None:
+@contextmanager
+def listening(handler: RequestHandler, port: int) -> Iterator[str]:
+    """Listen while a `with` block runs: `with listening(portal, 0) as origin`."""
+    server = _Server(handler, port)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), name="practice-portal", daemon=True)
+    thread.start()
     try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # closed by the client
-
-
-class PortalServer:
-    """Listens while a `with` block runs: `with PortalServer(portal, 0) as origin`."""
-
-    def __init__(self, handler: RequestHandler, port: int) -> None:
-        self._handler = handler
-        self._port = port
-        self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
-
-    def __enter__(self) -> str:
-        self._server = _Server(self._handler, self._port)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.05},
-            name="practice-portal",
-            daemon=True,
-        )
-        self._thread.start()
-        return f"http://{HOST}:{self._server.server_port}"
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._server is not None and self._thread is not None:
-            self._server.stop()
-            self._thread.join(timeout=5)
-            self._server = self._thread = None
+        yield f"http://{HOST}:{server.server_address[1]}"
+    finally:
+        server.stop()
+        thread.join(timeout=5)

@@ -18,7 +18,7 @@ from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.practice.server import PortalServer
+from openclaw_ipython.practice.server import listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")]
 
@@ -59,7 +59,7 @@ class KilledCall:
     def kill(self, pattern, *, late, nth=1):
         """Run the program until it is killed, and the call again."""
         killing = KillingPortal(self.portal, pattern, late=late, nth=nth)
-        with PortalServer(killing, 0) as origin:
+        with listening(killing, 0) as origin:
             entry = {
                 "baseUrl": f"{origin}/v1",
                 "api": "openai-completions",

@@ -12,7 +12,7 @@ from openclaw_ipython.client import Client
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.practice.server import PortalServer
+from openclaw_ipython.practice.server import listening
 from openclaw_ipython.runtime.env import Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.kernel]
@@ -86,7 +86,7 @@ def day(tmp_path_factory):
     (folder / "home").mkdir()
     portal = Portal(keep=10)
     desk = Counting(portal)
-    with PortalServer(desk, 0) as origin:
+    with listening(desk, 0) as origin:
         asyncio.run(sign_in(folder / "home", portal, origin))
         environ = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
         environ |= {

@@ -67,7 +67,7 @@ class ScriptedModel(Portal):
         )
         header = CompletionHeader("c-1", int(request.time), body["model"])
         usage = {"prompt_tokens": 700, "completion_tokens": 40, "total_tokens": 740}
-        steps = event_stream(completion, header, usage).steps(pace=0.5 if slow else 0.0, fault=None)
+        steps = event_stream(completion, header, usage, pace=0.5 if slow else 0.0)
         return HttpResponse(200, steps, {"content-type": "text/event-stream; charset=utf-8"})
 
 
