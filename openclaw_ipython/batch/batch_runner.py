@@ -152,7 +152,7 @@ class BatchRunner:
     def _failed(self, row: Row, error: OpenClawError) -> Finished:
         if self._batch.fail_fast:
             raise error
-        return ItemResult(row.position, error=self._client.explained(error, self._route)), row.item
+        return ItemResult(row.position, self._client.explained(error, self._route)), row.item
 
     # -- submitting ------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 from msgspec import Struct
 
 from openclaw_ipython.chat.endings import mark_of
-from openclaw_ipython.chat.types import Reply, Usage
+from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.interrupts import one_line
 
@@ -30,57 +30,14 @@ ErrorHandler = Callable[["OpenClawError", Any], Any]
 
 
 class ItemResult(Struct, frozen=True):
-    """The result of the item at `position`: the parts of a reply, or an `error`.
+    """The result of the item at `position`: a reply or an error.
 
     `remembered` is true when no request was sent, because the answer existed already.
     """
 
     position: int
-    text: str = ""
-    parsed: Any = None
-    model: str = ""
-    usage: Usage | None = None
-    requested_model: str = ""
-    finish_reason: str = ""
-    reasoning: str = ""
-    seconds: float = 0.0
-    error: OpenClawError | None = None
+    value: Reply | OpenClawError
     remembered: bool = False
-
-    @classmethod
-    def of(cls, position: int, reply: Reply, *, remembered: bool = False) -> ItemResult:
-        """The result with the parts of a reply."""
-        return cls(
-            position,
-            str(reply),
-            reply.parsed,
-            reply.model,
-            reply.usage,
-            reply.requested_model,
-            reply.finish_reason,
-            reply.reasoning,
-            reply.seconds,
-            remembered=remembered,
-        )
-
-    @property
-    def mark(self) -> str:
-        """Why the answer is not a complete one, for people; an empty string for a complete one."""
-        return mark_of(self.finish_reason, empty=not self.text.strip())
-
-    @property
-    def reply(self) -> Reply:
-        """The reply, as `ask` returns it."""
-        return Reply(
-            self.text,
-            reasoning=self.reasoning,
-            usage=self.usage,
-            model=self.model,
-            requested_model=self.requested_model,
-            finish_reason=self.finish_reason,
-            parsed=self.parsed,
-            seconds=self.seconds,
-        )
 
 
 @dataclass(slots=True)
@@ -107,15 +64,16 @@ class Tally:
     def add(self, result: ItemResult) -> None:
         """Add the result of an item."""
         self.done += 1
-        if result.error is not None:
+        reply = result.value
+        if not isinstance(reply, Reply):
             self.errors += 1
             return
-        if mark := result.mark:
+        if mark := mark_of(reply.finish_reason, empty=not reply.strip()):
             self.incomplete[mark] = self.incomplete.get(mark, 0) + 1
         if result.remembered:
             self.remembered += 1
             return
-        usage = result.usage
+        usage = reply.usage
         if usage is not None:
             self.input_tokens += usage.input_tokens or 0
             self.output_tokens += usage.output_tokens or 0
@@ -218,7 +176,8 @@ class Results(Sequence[Any]):
     @property
     def errors(self) -> dict[int, OpenClawError]:
         """The errors by position."""
-        return {o.position: o.error for o in self._results if o is not None and o.error is not None}
+        failed = (o for o in self._results if o is not None)
+        return {o.position: o.value for o in failed if not isinstance(o.value, Reply)}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.tally.summary(self._source.size or len(self))}>"
@@ -240,16 +199,12 @@ class Results(Sequence[Any]):
         return module.concat([items, module.DataFrame(named, index=items.index)], axis=1)
 
     def _value(self, result: ItemResult | None) -> Reply | OpenClawError | Any:
-        if result is None:
-            return None
-        if result.error is not None:
-            if self._on_error is None:
-                return result.error
-            at = result.position
-            if at not in self._replacements:
-                self._replacements[at] = self._on_error(result.error, self._item(at))
-            return self._replacements[at]
-        return result.reply
+        if result is None or isinstance(result.value, Reply) or self._on_error is None:
+            return result and result.value
+        at = result.position
+        if at not in self._replacements:
+            self._replacements[at] = self._on_error(result.value, self._item(at))
+        return self._replacements[at]
 
     def _item(self, position: int) -> Any:
         if self._source.columns is None:
@@ -260,15 +215,16 @@ class Results(Sequence[Any]):
         results = self._results
         answers = [self._answer(o) for o in results]
         columns = self._field_columns(answers) or {"answer": answers}
-        done = [o if o is not None and o.error is None else None for o in results]
+        done = [o.value if o is not None and isinstance(o.value, Reply) else None for o in results]
+        usages = [r.usage if r is not None else None for r in done]
         ours: dict[str, list[Any]] = {
             "error": [_error_text(o) for o in results],
-            "finish_reason": [o.finish_reason if o else None for o in done],
-            "model": [o.model if o else None for o in done],
-            "tokens_in": [o.usage.input_tokens if o and o.usage else None for o in done],
-            "tokens_out": [o.usage.output_tokens if o and o.usage else None for o in done],
-            "cost": [o.usage.cost if o and o.usage else None for o in done],
-            "seconds": [round(o.seconds, 3) if o else None for o in done],
+            "finish_reason": [r.finish_reason if r is not None else None for r in done],
+            "model": [r.model if r is not None else None for r in done],
+            "tokens_in": [usage.input_tokens if usage else None for usage in usages],
+            "tokens_out": [usage.output_tokens if usage else None for usage in usages],
+            "cost": [usage.cost if usage else None for usage in usages],
+            "seconds": [round(r.seconds, 3) if r is not None else None for r in done],
         }
         if all(cost is None for cost in ours["cost"]):
             del ours["cost"]
@@ -276,11 +232,9 @@ class Results(Sequence[Any]):
         return columns | {_unique(name, taken): values for name, values in ours.items()}
 
     def _answer(self, result: ItemResult | None) -> Any:
-        if result is None:
-            return None
-        if result.error is not None:
-            return self._value(result) if self._on_error is not None else None
-        return result.parsed if self._schema is not None else result.text
+        if result is not None and isinstance(result.value, Reply):
+            return result.value.parsed if self._schema is not None else str(result.value)
+        return self._value(result) if self._on_error is not None else None
 
     def _field_columns(self, answers: list[Any]) -> dict[str, list[Any]] | None:
         """A column for each field of the schema; None if it has none.
@@ -342,9 +296,8 @@ def _unique(name: str, taken: set[str]) -> str:
 def _error_text(result: ItemResult | None) -> str | None:
     if result is None:
         return _("not asked")
-    if result.error is None:
-        return None
-    return f"{type(result.error).__name__}: {result.error}"
+    value = result.value
+    return None if isinstance(value, Reply) else f"{type(value).__name__}: {value}"
 
 
 def fields_of(value: Any) -> Mapping[str, Any] | None:

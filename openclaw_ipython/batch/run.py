@@ -99,13 +99,13 @@ class BatchRun(Struct, frozen=True, eq=False):
         self.breaker.opens(None)
         if is_complete(reply):  # another run asks again for the others
             self.checkpoint.save(item, reply)
-        return ItemResult.of(item.row.position, reply, remembered=not item.sent), item.row.item
+        return ItemResult(item.row.position, reply, remembered=not item.sent), item.row.item
 
     def failed(self, row: Row, error: OpenClawError) -> Finished:
         """Record an error of an item, with what repairs it. Raises the error when it ends the batch."""
         if self.fail_fast or self.breaker.opens(error):
             raise error
-        return ItemResult(row.position, error=self.client.explained(error, self.route)), row.item
+        return ItemResult(row.position, self.client.explained(error, self.route)), row.item
 
 
 class ActiveRoute:

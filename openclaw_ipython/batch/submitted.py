@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from openclaw_ipython.batch.checkpoint import reply_from_json, reply_to_json
 from openclaw_ipython.batch_api.records import BatchRecord, BatchRecords
 from openclaw_ipython.batch_api.sender import BatchSender
 from openclaw_ipython.batch_api.steps import clean_up, fetch
@@ -16,6 +15,7 @@ from openclaw_ipython.batch_api.wire import read_row
 from openclaw_ipython.chat.endings import is_complete
 from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.dispatch.budget import charged
+from openclaw_ipython.dispatch.cache import decode_reply, encode_reply
 from openclaw_ipython.dispatch.pricing import priced
 from openclaw_ipython.dispatch.send import SentRequest
 from openclaw_ipython.errors import OpenClawError, StreamBroken
@@ -81,13 +81,13 @@ class SubmittedBatches:
             "the batch ended without an answer for this row: {reason}", reason=state.reason or state.status
         )
         for row in record.ids:
-            found = rows.setdefault(row, reply_from_json(known.get(row)) or StreamBroken(why))
+            found = rows.setdefault(row, decode_reply(known.get(row)) or StreamBroken(why))
             outcome, usage = type(found).__name__, None
             if isinstance(found, Reply):
                 outcome, usage = "ok", found.usage and priced(found.usage, self._route)
                 found.usage = usage
                 if is_complete(found):
-                    job.store(row, reply_to_json(found))
+                    job.store(row, encode_reply(found))
                 charges.append(charged(self._route, usage, None))
             if row not in known:
                 client.recorder.record(SentRequest(self._route, client.runtime.clock(), 0.0, outcome, usage))

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -18,7 +17,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.cell_errors import running_shell
 from openclaw_ipython.errors import AuthError, BudgetExceeded, ConfigError, ServiceError, UsageError
-from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import stamp_of
 
 if TYPE_CHECKING:
@@ -95,11 +94,10 @@ class Budget:
 
     def limits(self, provider: str, given: Limit | None = None, batch: str = "") -> tuple[ScopedLimit, ...]:
         """The limits for a request to `provider`. `given` is that of its call, `batch` the scope of its batch."""
-        stored = self._stored()
-        if not (stored or given or self.own):
+        every = [limit for limit in (given, self.own, *self._stored()) if limit is not None]
+        if not every:
             return ()
         scopes = {**self.periods(), "cell": current_cell(), "batch": batch}
-        every = [limit for limit in (given, self.own, *stored) if limit is not None]
         return tuple(
             (limit, scope)
             for limit in every
@@ -113,9 +111,8 @@ class Budget:
         if given is None and self.own is None and not self._stored():
             return None
 
-        def shorter(tokens: int, *, thinks: bool) -> Charge:
-            extra = request.extra if thinks else {**request.extra, "enable_thinking": False}
-            return most(route, replace(request, max_tokens=tokens, extra=extra))
+        def shorter(tokens: int) -> Charge:
+            return most(route, replace(request, max_tokens=tokens))
 
         return self.reserve(most(route, request), given, batch=batch, shorter=shorter)
 
@@ -148,12 +145,12 @@ class Budget:
         *,
         batch: str = "",
         lasting: bool = False,
-        shorter: Callable[..., Charge] | None = None,
+        shorter: Callable[[int], Charge] | None = None,
     ) -> Reservation | None:
         """Reserve `charge`, the most that a request may cost, for `settle`. None where no limit applies.
 
         A `lasting` reservation is kept when this process ends: `settle` takes its number too, in any process. `shorter`
-        returns the charge with an answer of so many tokens, with or without thinking. Raises BudgetExceeded.
+        returns the charge with an answer of so many tokens. Raises BudgetExceeded.
         """
         limits = self.limits(charge.provider, given, batch)
         if not limits:
@@ -299,7 +296,7 @@ def _unchecked(error: ConfigError) -> BudgetExceeded:
     )
 
 
-def _exceeded(refusal: PassedLimit, shorter: Callable[..., Charge] | None) -> BudgetExceeded:
+def _exceeded(refusal: PassedLimit, shorter: Callable[[int], Charge] | None) -> BudgetExceeded:
     from openclaw_ipython.journal.limits import amount_text
 
     limit, used, wanted = refusal
@@ -321,17 +318,8 @@ def _exceeded(refusal: PassedLimit, shorter: Callable[..., Charge] | None) -> Bu
     hint = f"--budget {given}" if limit.per == "cell" else f'budget="{given}"'
     if not limit.scope:
         hint = limit.command(needed)
-    texts = (
-        N_("max_tokens {count} fits, or {raise_it}"),
-        N_("thinking off and max_tokens {count} fit, or {raise_it}"),
-    )
-    for text, thinks in zip(texts, (True, False), strict=True):
-        if (
-            shorter is not None
-            and (tokens := _fitting(limit, left, partial(shorter, thinks=thinks))) >= _SHORTEST
-        ):
-            hint = _(text, count=tokens, raise_it=hint)
-            break
+    if shorter is not None and (tokens := _fitting(limit, left, shorter)) >= _SHORTEST:
+        hint = _("max_tokens {count} fits, or {raise_it}", count=tokens, raise_it=hint)
     if sum(used) - used.unknown + wanted <= limit.amount:
         hint = _("{raise_it}, or {forget}", raise_it=hint, forget="%openclaw budget clear --unknown")
     return BudgetExceeded(why, hint=hint)

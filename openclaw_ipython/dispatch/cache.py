@@ -58,7 +58,7 @@ def resolve_from_cache(
     """`request` to `ref` with its cached answer; without one, what `resolve` returns, to be cached."""
     key = cache_key(ref, request)
     found = answers.get(key)
-    if found is not None and decode_reply(found) is not None:
+    if decode_reply(found) is not None:
         no_login = Credential(ref.provider, "the cache")
         return ResolvedRequest(
             ref, "", request, no_login, unadapted=request, cache_key=key, cached_reply=found
@@ -74,7 +74,7 @@ def cache_key(ref: ModelRef, request: ChatRequest) -> str:
 
 async def replay(resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
     """The events of a cached answer. They report its tokens, which cost nothing now."""
-    reply = decode_reply(resolved.cached_reply or {})
+    reply = decode_reply(resolved.cached_reply)
     if reply is None:
         return
     yield Timed(reply.seconds, reply.first_text)
@@ -137,17 +137,20 @@ def _times(reply: Reply) -> tuple[float, float | None]:
     return round(reply.seconds, 3), None if reply.first_text is None else round(reply.first_text, 3)
 
 
-def decode_reply(stored: Mapping[str, Any]) -> Reply | None:
-    """The stored reply; None for anything else: the file may come from anywhere."""
+def decode_reply(stored: Any) -> Reply | None:
+    """The stored reply; None for anything else: the file may come from anywhere.
+
+    Rows of a batch had no tools and no first text in release 0.1, and their finish reason was called `finish`.
+    """
     try:
-        usage, first_text = stored["usage"], stored["first_text"]
+        usage, first_text = stored["usage"], stored.get("first_text")
         return Reply(
             _text(stored["text"]),
             reasoning=_text(stored["reasoning"]),
             usage=None if usage is None else Usage(*map(_count, usage)),
             model=_text(stored["model"]),
-            finish_reason=_text(stored["finish_reason"]),
-            tool_calls=tuple(ToolCall(*map(_text, call)) for call in stored["tool_calls"]),
+            finish_reason=_text(stored.get("finish_reason", stored.get("finish"))),
+            tool_calls=tuple(ToolCall(*map(_text, call)) for call in stored.get("tool_calls", ())),
             seconds=float(stored["seconds"]),
             first_text=None if first_text is None else float(first_text),
         )

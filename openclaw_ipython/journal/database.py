@@ -177,11 +177,6 @@ class Database:
         if self.path.exists():
             self._run(vacuum)
 
-    def fault(self) -> str:
-        """The first problem that SQLite finds in the file; empty if there is none. Reads the whole file."""
-        found = self.read(lambda c: c.execute("PRAGMA quick_check(1)").fetchone(), ("ok",))
-        return "" if found[0] == "ok" else str(found[0])
-
     def __del__(self) -> None:
         if self._pid == os.getpid():
             self._disconnect()  # Python 3.13 warns of a connection that is only collected

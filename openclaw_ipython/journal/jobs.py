@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.journal.writer import WriteBehindQueue
 
@@ -29,14 +29,6 @@ BATCHES = "batches"
 _PRUNE_INTERVAL = 2_000  # results
 
 
-class _ItemResult(NamedTuple):
-    """A result in the queue."""
-
-    job: str
-    item: str
-    result: str
-
-
 class Jobs:
     """The jobs of one journal, at most `max_results` of all of them. `clock` returns epoch seconds."""
 
@@ -44,7 +36,7 @@ class Jobs:
         self, store: BestEffortStore, clock: Callable[[], float], max_results: int = MAX_RESULTS
     ) -> None:
         self.store = store
-        self.queue: WriteBehindQueue[_ItemResult] = WriteBehindQueue(self._write)
+        self.queue: WriteBehindQueue[tuple[str, str, str]] = WriteBehindQueue(self._write)
         self._max_results = max_results
         self._clock = clock
         self._until_pruned = 0
@@ -53,11 +45,7 @@ class Jobs:
         """The job with that key, which may be new. Reads and writes nothing yet."""
         return Job(self, key)
 
-    def flush(self) -> None:
-        """Return when every stored result is in the file, or in memory where that cannot be written."""
-        self.queue.flush()
-
-    def _write(self, results: list[_ItemResult]) -> None:
+    def _write(self, results: list[tuple[str, str, str]]) -> None:
         now = self._clock()
         if not self.store.write(lambda c: _insert(c, results, now)):
             return
@@ -78,8 +66,9 @@ class Job:
         """Item → result, of this process and of earlier ones; nothing if the journal cannot be read."""
         self.flush()
         none: list[tuple[str, str]] = []
+        query = "SELECT item, result FROM results WHERE job = ?"
         rows = self._jobs.store.read(
-            lambda c: _results(c, self.key), none, lambda file, memory: [*file, *memory]
+            lambda c: c.execute(query, (self.key,)).fetchall(), none, lambda file, memory: [*file, *memory]
         )
         return {item: json.loads(result) for item, result in rows}
 
@@ -88,11 +77,11 @@ class Job:
 
         Raises TypeError or ValueError if the value has no JSON form.
         """
-        self._jobs.queue.add(_ItemResult(self.key, item, json.dumps(result, ensure_ascii=False)))
+        self._jobs.queue.add((self.key, item, json.dumps(result, ensure_ascii=False)))
 
     def flush(self) -> None:
         """Return when every stored result is in the file, where it survives a killed process, or else in memory."""
-        self._jobs.flush()
+        self._jobs.queue.flush()
 
     @property
     def error(self) -> OpenClawError | None:
@@ -106,11 +95,7 @@ class Job:
         self._jobs.store.write(lambda c: c.execute(delete, (self.key, item)))
 
 
-def _results(connection: sqlite3.Connection, key: str) -> list[tuple[str, str]]:
-    return connection.execute("SELECT item, result FROM results WHERE job = ?", (key,)).fetchall()
-
-
-def _insert(connection: sqlite3.Connection, results: Iterable[_ItemResult], now: float) -> None:
+def _insert(connection: sqlite3.Connection, results: Iterable[tuple[str, str, str]], now: float) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO results (job, item, at, result) VALUES (?, ?, ?, ?)",
         [(job, item, now, result) for job, item, result in results],

@@ -70,7 +70,7 @@ class Journal:
     def close(self) -> None:
         """Write queued results, and what is in memory only, and close the file."""
         if "jobs" in vars(self):
-            self.jobs.flush()
+            self.jobs.queue.flush()
         if self._store.stand_in.pending:
             self.check()
         self.database.close()

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,32 +46,24 @@ class StandIn:
         self.memory: MemoryDatabase | None = None
         self.error: OpenClawError | None = None
 
-    def begin(self, database: Database, error: OpenClawError) -> MemoryDatabase:
+    def begin(self, database: Database, error: OpenClawError) -> None:
         """Use the memory from now on, because of `error`."""
         self.error = error
         self._failed = self._monotonic()
         if self.memory is None:
             self.memory = MemoryDatabase()
             turns: list[tuple[Any, ...]] = []
-            try:
+            with suppress(OpenClawError):
                 turns = database.read(lambda c: c.execute("SELECT * FROM turns").fetchall(), [])
-            except OpenClawError:
-                pass
             if turns:
                 places = ", ".join("?" * len(turns[0]))
                 insert = f"INSERT INTO turns VALUES ({places})"  # noqa: S608 - of this file only
                 self.memory.write(lambda c: c.executemany(insert, turns))
-        return self.memory
 
     @property
     def recent_error(self) -> OpenClawError | None:
         """The error of a write that failed a moment ago: to try all pending transactions each time would take long."""
         return self.error if self._monotonic() - self._failed < RETRY_INTERVAL else None
-
-    def replay(self, connection: sqlite3.Connection) -> None:
-        """Run the pending transactions."""
-        for work in self.pending:
-            work(connection)
 
     def end(self) -> None:
         """The file has everything: the memory is not needed any more."""

@@ -131,15 +131,10 @@ class UsageLog:
 
     def count(self, provider: str, since: float) -> int:
         """The number of requests sent to a provider since then."""
-
-        def work(connection: sqlite3.Connection) -> int:
-            (count,) = connection.execute(
-                "SELECT count(*) FROM usage WHERE at >= ? AND provider = ? AND outcome <> ?",
-                (since, provider, CACHE),
-            ).fetchone()
-            return int(count)
-
-        return self._store.read(work, 0)
+        query = "SELECT count(*) FROM usage WHERE at >= ? AND provider = ? AND outcome <> ?"
+        values = (since, provider, CACHE)
+        (count,) = self._store.read(lambda c: c.execute(query, values).fetchone(), (0,))
+        return int(count)
 
 
 def _insert(connection: sqlite3.Connection, records: Sequence[UsageRecord]) -> None:

@@ -88,14 +88,6 @@ class WriteBehindQueue(Generic[T]):
                 log.warning("%d items could not be written: %s", len(items), type(error).__name__)
 
 
-def _always() -> bool:
-    return True
-
-
-def _ignore(error: OpenClawError) -> None:
-    return None
-
-
 class BestEffortStore:
     """A database whose errors fail nothing. `database` raises them, for commands about it.
 
@@ -107,8 +99,8 @@ class BestEffortStore:
         self,
         database: Database,
         *,
-        enabled: Callable[[], bool] = _always,
-        on_error: Callable[[OpenClawError], None] = _ignore,
+        enabled: Callable[[], bool] = lambda: True,
+        on_error: Callable[[OpenClawError], None] = lambda error: None,
     ) -> None:
         self.database = database
         self._enabled = enabled
@@ -153,8 +145,8 @@ class BestEffortStore:
         stand_in = self.stand_in
 
         def everything(connection: sqlite3.Connection) -> None:
-            stand_in.replay(connection)
-            work(connection)
+            for each in (*stand_in.pending, work):
+                each(connection)
 
         try:
             self.database.write(everything)

@@ -7,38 +7,15 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import openclaw_ipython as oc
-from openclaw_ipython.batch.checkpoint import reply_from_json, reply_to_json
 from openclaw_ipython.batch.plan import item_key, job_key
-from openclaw_ipython.batch.results import ItemResult
-from openclaw_ipython.chat.types import Message, Reply, Usage
+from openclaw_ipython.chat.types import Message
 
 SCRIPT = """
 import openclaw_ipython as oc
 oc.map([f"item {i}" for i in range(300)], concurrency=4, progress=False, table=False)
 """
-
-
-@given(
-    st.text(),
-    st.text(),
-    st.none() | st.tuples(*[st.none() | st.integers(0, 10**9)] * 4),
-    st.floats(0, 1e6),
-)
-def test_a_reply_survives_the_journal(text, reasoning, counts, seconds):
-    usage = Usage(*counts) if counts is not None else None
-    reply = Reply(text, reasoning=reasoning, usage=usage, model="a/b", finish_reason="stop", seconds=seconds)
-    back = reply_from_json(reply_to_json(reply))
-    assert back == reply
-    assert ItemResult.of(0, back) == ItemResult.of(0, reply)
-
-
-@pytest.mark.parametrize("value", [None, 5, {}, {"text": 1}, {"text": "x"}, [], "text"])
-def test_what_is_no_kept_reply_is_not_reply_from_json(value):
-    assert reply_from_json(value) is None
 
 
 def test_the_job_key_depends_on_prompt_model_and_options():

@@ -192,7 +192,7 @@ def test_the_progress_line_has_the_cost_so_far_and_the_expected_one():
     tally = Tally(rows=100, estimated_cost=0.25)
     for position in range(11):
         reply = Reply("x", usage=Usage(10, 5, cost=0.01))
-        tally.add(ItemResult.of(position, reply, remembered=position == 0))
+        tally.add(ItemResult(position, reply, remembered=position == 0))
         if position == 5:
             assert "$0.05 / $0.25" in postfix(tally, 0)
     assert "$0.1 / $0.99" in postfix(tally, 0)  # 99 rows at a cent

@@ -31,11 +31,14 @@ def results(given, *outcomes, replaced=None, schema=None):
 
 
 def answer(position, text="yes", **more):
-    return ItemResult(position, text, model="a/b", usage=Usage(10, 2), seconds=0.5, **more)
+    reply = Reply(
+        text, **{"model": "a/b", "usage": Usage(10, 2), "seconds": 0.5, "finish_reason": "", **more}
+    )
+    return ItemResult(position, reply)
 
 
 def failure(position):
-    return ItemResult(position, error=ServiceUnavailable("gone"))
+    return ItemResult(position, ServiceUnavailable("gone"))
 
 
 def test_results_are_in_the_order_of_the_items():
@@ -79,7 +82,7 @@ def test_the_table_of_a_series_keeps_its_index_and_name():
 
 
 def test_the_table_has_a_cost_column_if_a_price_is_known():
-    priced = ItemResult(0, "yes", usage=Usage(10, 2, cost=0.25))
+    priced = ItemResult(0, Reply("yes", usage=Usage(10, 2, cost=0.25)))
     found = results(["a", "b"], priced, answer(1))
     assert found.table()["cost"].tolist()[0] == 0.25
     assert found.tally.cost == 0.25

@@ -91,13 +91,6 @@ def test_the_hint_names_an_answer_that_fits(house, client):
     ask(house, max_tokens=count)
 
 
-def test_the_hint_names_thinking_where_it_is_what_does_not_fit(house, client):
-    with pytest.raises(BudgetExceeded) as caught:
-        ask(house, max_tokens=5000, thinking=None, budget="0.02 USD")
-    assert caught.value.hint.startswith("thinking off and max_tokens 1")
-    assert 'budget="0.16USD"' in caught.value.hint
-
-
 # -- outcomes ------------------------------------------------------------------------------
 
 

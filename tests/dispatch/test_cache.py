@@ -99,6 +99,30 @@ def test_a_reply_is_stored_whole():
     assert found.usage == Usage(1, 2, 3, 4, cost=0.5)
 
 
+@given(
+    st.text(),
+    st.text(),
+    st.none() | st.tuples(*[st.none() | st.integers(0, 10**9)] * 4),
+    st.integers(0, 10**6),
+)
+def test_any_reply_survives_the_journal(text, reasoning, counts, seconds):
+    usage = Usage(*counts) if counts is not None else None
+    reply = Reply(text, reasoning=reasoning, usage=usage, model="a/b", seconds=seconds)
+    back = decode_reply(encode_reply(reply))
+    assert back == reply
+    assert vars(back) == vars(reply)
+
+
+def test_a_row_of_a_batch_that_release_0_1_stored_is_read():
+    row = {"text": "x", "model": "a/b", "usage": [1, 2], "finish": "stop", "reasoning": "", "seconds": 1.5}
+    assert decode_reply(row).finish_reason == "stop"
+
+
+@pytest.mark.parametrize("value", [None, 5, {}, {"text": 1}, {"text": "x"}, [], "text"])
+def test_what_is_no_stored_reply_is_none(value):
+    assert decode_reply(value) is None
+
+
 def test_an_answer_that_was_stored_without_its_cost_is_read():
     stored = encode_reply(REPLY)
     assert decode_reply(stored | {"usage": stored["usage"][:4]}).usage == Usage(1, 2, 3, 4)
@@ -113,7 +137,7 @@ def test_an_answer_that_was_stored_without_its_cost_is_read():
         {"tool_calls": [["only one"]]},
         {"tool_calls": None},
         {"usage": ["many"]},
-        {"usage": [1, 2, 3, 4, 5, 6]},
+        {"usage": [1, 2, 3, 4, 5, 6, 7]},
         {"seconds": "long"},
         {"first_text": {}},
     ],

@@ -67,13 +67,13 @@ def test_old_jobs_are_deleted_except_those_with_a_recent_result(journal, clock):
     old, long = journal.jobs.open("old"), journal.jobs.open("long")
     old.store("0", 1)
     long.store("0", 1)
-    journal.jobs.flush()
+    journal.jobs.queue.flush()
     clock.now += MAX_AGE + 1
     long.store("1", 1)
-    journal.jobs.flush()
+    journal.jobs.queue.flush()
     later = Jobs(BestEffortStore(journal.database), clock)
     later.open("new").store("0", 1)
-    later.flush()
+    later.queue.flush()
     assert old.results() == {}
     assert long.results() == {"0": 1, "1": 1}
 
@@ -82,6 +82,6 @@ def test_of_too_many_results_the_oldest_are_deleted(journal, clock):
     for number in range(8):
         small = Jobs(BestEffortStore(journal.database), clock, max_results=3)
         small.open("label").store(f"{number}", number)
-        small.flush()
+        small.queue.flush()
         clock.now += 1
     assert set(small.open("label").results()) == {"5", "6", "7"}
