@@ -1,6 +1,7 @@
 """Many rows cost the memory of their answers. Their replies are dropped."""
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize("call", ["compare", "filter"])
 def test_a_row_costs_a_kilobyte_or_two(house, oracle, call):
     def resident():
-        with open("/proc/self/statm") as file:
+        with Path("/proc/self/statm").open() as file:
             return int(file.read().split()[1]) * 4096 / 2**20
 
     oracle(lambda model, prompt: '{"answer": "yes"}' if call == "filter" else "even")
