@@ -5,7 +5,7 @@ BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
 
-.PHONY: demo test quick check bench labextension release-check clean
+.PHONY: demo test quick check bench docs labextension release-check clean
 
 demo: $(VENV)/.lab
 	$(BIN)/python scripts/demo.py $(if $(HEADLESS),--headless)
@@ -23,6 +23,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.docs    # the documentation site, in build/site/html; its checks are in tests/site
+	$(BIN)/python scripts/site.py
 
 labextension: $(VENV)/.dev    # the buttons and colours of JupyterLab; needs Node.js, which nothing else here does
 	cd labextension && PATH="$(abspath $(BIN)):$$PATH" && jlpm install --immutable && jlpm build
@@ -43,6 +46,11 @@ $(VENV)/.lab: pyproject.toml labextension/built/package.json | $(BIN)/python
 $(VENV)/.dev: pyproject.toml labextension/built/package.json | $(BIN)/python
 	@echo "setting up $(VENV) (a minute or two, once) …"
 	$(PIP) install -e '.[dev]'
+	@touch $@ $(VENV)/.lab
+
+$(VENV)/.docs: pyproject.toml labextension/built/package.json | $(BIN)/python
+	@echo "setting up $(VENV) (a minute or two, once) …"
+	$(PIP) install -e '.[docs]'
 	@touch $@ $(VENV)/.lab
 
 clean:

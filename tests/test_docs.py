@@ -11,7 +11,7 @@ PAGES = [
     ROOT / "README.md",
     ROOT / "README.zh-CN.md",
     ROOT / "CHANGELOG.md",
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
 ]
 
 
@@ -22,7 +22,7 @@ def test_the_tables_of_commands_and_options_are_fresh():
     assert script.PAGE.read_text("utf-8") == script.page(), "run: python scripts/docs.py"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_links_to_files_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#]+)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
@@ -57,7 +57,7 @@ def test_pictures_are_small():
         assert picture.stat().st_size < 150_000, picture
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())
 def test_every_openclaw_command_in_the_docs_exists(page):
     from openclaw_ipython.shell.commands import find
 

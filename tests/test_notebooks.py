@@ -1,6 +1,5 @@
 """Every notebook runs from top to bottom against the practice portal, and its checked outputs hold (nbval)."""
 
-import asyncio
 import os
 import re
 import shutil
@@ -9,11 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from openclaw_ipython.client import Client, Runtime
-from openclaw_ipython.openclaw.paths import locate
-from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
+from signed_in import signed_in
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -21,17 +16,6 @@ REPLAYED = [ROOT / "notebooks" / f"{name}.ipynb" for name in ("replay", "compare
 """Those that are kept with their outputs: they come out of the cache beside each, the same every time."""
 
 pytestmark = pytest.mark.kernel
-
-
-async def sign_in(environ: dict[str, str], portal: Portal) -> None:
-    async def at_once(_: float) -> None:
-        await asyncio.sleep(0)
-
-    store = Store(locate(environ, None, Path.exists), Runtime(environ))
-    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
-        async for event in client.login():
-            if hasattr(event, "prompt"):
-                portal.approve(event.prompt.user_code)
 
 
 def test_there_are_notebooks():
@@ -42,12 +26,7 @@ def test_there_are_notebooks():
 def test_a_notebook_runs(notebook, tmp_path):
     work = tmp_path / "notebooks"
     shutil.copytree(ROOT / "notebooks", work)
-    portal = Portal()
-    with portal.serve() as origin:
-        # nbval runs without a person, so the sign-in has happened before, as on any second run
-        ours = {"OPENCLAW_HOME": str(tmp_path), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
-        asyncio.run(sign_in(ours, portal))
-        environ = os.environ | ours | {"IPYTHONDIR": str(tmp_path / "ip")}
+    with signed_in(tmp_path) as environ:  # nbval runs without a person, so the sign-in has happened before
         command = [
             sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax",
             "--nbval-kernel-name=python3",
