@@ -367,7 +367,7 @@ class Client:
     def login(
         self, provider: str = "qwen-portal", *, set_default: bool = False, profile: str = "default"
     ) -> AsyncGenerator[LoginEvent, None]:
-        """Sign in by device code: yields Prompted once, Waiting before each poll, LoggedIn at the end.
+        """Sign in by device code: yields Show once, Wait before each poll, LoggedIn at the end.
 
         Nothing is written before the service has confirmed it. Raises LoginDenied, LoginExpired, LoginUnavailable,
         ServiceUnavailable, ProtocolError, DocumentError.

@@ -49,7 +49,6 @@ class LoginOutcome(Struct, frozen=True):
     provider: str
     profile_id: str
     default: ModelRef | None
-    default_changed: bool
     base_url: str
     written: tuple[Path, ...]
     notes: tuple[str, ...] = ()
@@ -158,16 +157,9 @@ class Accounts:
             remaining = profile.expires - now if profile.expires is not None else None
             file = snapshot.sources.get(profile.id, self._store.home.auth_profiles)
             source = self.qwen_code.source if profile is in_place else file.name
+            status, expires = self._status(profile), profile.expires
             rows.append(
-                ProfileRow(
-                    profile.provider,
-                    profile.id,
-                    profile.type,
-                    self._status(profile),
-                    profile.expires,
-                    remaining,
-                    source,
-                )
+                ProfileRow(profile.provider, profile.id, profile.type, status, expires, remaining, source)
             )
         return rows
 
@@ -245,7 +237,7 @@ class Accounts:
         login = provider.device_login
         if login is None:
             raise UsageError(_("{provider} has no sign-in by device code", provider=provider.id))
-        origin = self._runtime.environ.get(ORIGIN_VARIABLE, "").strip().rstrip("/") or login.origin
+        origin = self._origin() or login.origin
         host = https_host(origin)
         loopback = is_loopback(origin)
         if host is None and not loopback:
@@ -254,20 +246,16 @@ class Accounts:
             )
         hosts = (*login.hosts, host) if host and origin != login.origin else login.hosts
 
-        return DeviceEndpoints(
-            origin + login.device_path,
-            origin + login.token_path,
-            login.client_id,
-            login.scope,
-            hosts,
-            loopback,
-        )
+        device_url, token_url = origin + login.device_path, origin + login.token_path
+        return DeviceEndpoints(device_url, token_url, login.client_id, login.scope, hosts, loopback)
 
     def signs_in_at_the_vendor(self, provider: Provider) -> bool:
         """Whether a sign-in by device code goes to the vendor's own address."""
         login = provider.device_login
-        origin = self._runtime.environ.get(ORIGIN_VARIABLE, "").strip().rstrip("/")
-        return login is not None and (not origin or origin == login.origin)
+        return login is not None and self._origin() in {"", login.origin}
+
+    def _origin(self) -> str:
+        return self._runtime.environ.get(ORIGIN_VARIABLE, "").strip().rstrip("/")
 
     def record_login(
         self, provider: Provider, grant: TokenGrant, *, set_default: bool, profile_name: str = "default"
@@ -291,14 +279,9 @@ class Accounts:
         )
 
         def plan(view: ConfigView) -> list[Edit]:
+            default, entry = provider.default_model if choose else "", provider.entry(base_url)
             return login_edits(
-                view,
-                provider,
-                provider.entry(base_url),
-                profile_id,
-                "oauth",
-                default=provider.default_model if choose else "",
-                overwrite={"baseUrl"},
+                view, provider, entry, profile_id, "oauth", default=default, overwrite={"baseUrl"}
             )
 
         written = self._store.save_login(profile_id, profile, plan)
@@ -306,9 +289,7 @@ class Accounts:
         now = ModelRef.parse(self._store.load().config.default_model or "")
         notes = [*replaced_default(before.default_model, now), *chosen.notes]
         model = provider.ref(provider.default_model)
-        return LoginOutcome(
-            provider.id, profile_id, now, choose, base_url, tuple(written), tuple(notes), model
-        )
+        return LoginOutcome(provider.id, profile_id, now, base_url, tuple(written), tuple(notes), model)
 
     # -- plugins --
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.auth.cooldown import is_refused
 from openclaw_ipython.errors import LoginRequired, OpenClawError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.urls import https_host
+from openclaw_ipython.net.urls import https_host, is_below
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.providers.lookup import entry_of
 
@@ -67,8 +67,7 @@ class SignInAdvice:
         snapshot = self._store.load()
         entry = entry_of(self._providers, snapshot.config, snapshot.models_json, provider.id)
         host = https_host((entry.base_url if entry else None) or provider.base_url) or ""
-        hosts = login.hosts if login else ()
-        own_address = any(host == known or host.endswith("." + known) for known in hosts)
+        own_address = login is not None and is_below(host, login.hosts)
         return own_address and self._accounts.signs_in_at_the_vendor(provider)
 
     def usable(self, provider_id: str) -> bool:

@@ -23,25 +23,13 @@ class TokenSource(Protocol):
 
 
 class FixedToken(Struct, frozen=True):
-    """An API key, or another token that cannot be renewed."""
+    """An API key, or another token that cannot be renewed; an empty one for a server without a login."""
 
-    value: Secret
+    value: Secret = Secret("")
 
     async def current(self) -> Secret:
         """The token."""
         return self.value
-
-    async def renewed(self, rejected: Secret) -> Secret | None:
-        """None."""
-        return None
-
-
-class NoToken(Struct, frozen=True):
-    """No token, for a server without a login."""
-
-    async def current(self) -> Secret:
-        """An empty token."""
-        return Secret("")
 
     async def renewed(self, rejected: Secret) -> Secret | None:
         """None."""

@@ -19,9 +19,9 @@ from msgspec import Struct
 
 from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
+from openclaw_ipython.openclaw.profiles import version_edits
 
 if TYPE_CHECKING:
-    from openclaw_ipython.openclaw.locks import LockFile
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.runtime.env import Runtime
 
@@ -182,17 +182,20 @@ def _count(record: Record, key: str) -> int:
 
 def _time(record: Record, key: str) -> int:
     """Epoch milliseconds, 0 for anything else."""
-    value = record.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 2**53:
-        return 0
-    return int(value)
+    return int(_number(record.get(key), 2**53))
 
 
 def _hours(value: Any) -> int:
     """A number of hours in milliseconds, 0 for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e6:
+    number = _number(value, 1e6)
+    return max(1, int(number * _HOUR)) if number else 0
+
+
+def _number(value: Any, limit: float) -> float:
+    """A positive number below `limit`, 0 for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < limit:
         return 0
-    return max(1, int(value * _HOUR))
+    return value
 
 
 # -- storage --
@@ -266,8 +269,13 @@ class LoginStats:
     async def _written(self, login_id: str, change: Change) -> bool:
         try:
             lock = self._store.profiles_lock()
-            if not await self._acquired(lock):
-                return False
+            for delay in islice(lock.delays(), _LOCK_ATTEMPTS):
+                if lock.try_acquire():
+                    break
+                await self._runtime.sleep(delay)
+            else:
+                if not lock.try_acquire():
+                    return False
             try:
                 self._write(login_id, change)
             finally:
@@ -277,22 +285,13 @@ class LoginStats:
             return False
         return True
 
-    async def _acquired(self, lock: LockFile) -> bool:
-        if lock.try_acquire():
-            return True
-        for delay in islice(lock.delays(), _LOCK_ATTEMPTS):
-            await self._runtime.sleep(delay)
-            if lock.try_acquire():
-                return True
-        return False
-
     def _write(self, login_id: str, change: Change) -> None:
         self._store.edit_profiles(lambda document: record_edits(document, login_id, change))
 
 
 def record_edits(document: Any, login_id: str, change: Change) -> list[Edit]:
     """The edits of a credentials document that change one record of `usageStats`, and nothing else."""
-    version = [] if isinstance(document, Mapping) and "version" in document else [Edit(("version",), 1)]
+    version = version_edits(document)
     stats = document.get("usageStats") if isinstance(document, Mapping) else None
     if not isinstance(stats, Mapping):
         return [*version, Edit(("usageStats",), {login_id: change({})})]

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
-from openclaw_ipython.auth.token_grant import DeviceEndpoints, TokenGrant, read_grant
+from openclaw_ipython.auth.token_grant import DeviceEndpoints, TokenGrant, read_grant, seconds_of
 from openclaw_ipython.chat.http_errors import parse_error_body
 from openclaw_ipython.errors import (
     LoginDenied,
@@ -32,6 +32,7 @@ from openclaw_ipython.errors import (
     hidden_fields,
 )
 from openclaw_ipython.i18n import _
+from openclaw_ipython.net.urls import is_below
 from openclaw_ipython.sanitize.secrets import Secret
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -44,12 +45,8 @@ REQUESTS_FOR_A_CODE = 3  # a service that asks to wait is asked for a code so of
 REFRESH_WAIT = 5.0  # the longest wait for another try of a refresh, during which its lock is held
 
 _WAIT_STATUSES = frozenset({408, 429})
-_WAIT_CODES = frozenset(
-    {"temporarily_unavailable", "server_error", "rate_limit_exceeded", "too_many_requests"}
-)
-_ENDED_STATUSES = frozenset(
-    {404, 405, 410, 501, 504}
-)  # 504: what the Qwen portal has answered since it ended
+_WAIT_CODES = {"temporarily_unavailable", "server_error", "rate_limit_exceeded", "too_many_requests"}
+_ENDED_STATUSES = {404, 405, 410, 501, 504}  # 504: what the Qwen portal has answered since it ended
 _ENDED_CODES = frozenset({"invalid_client", "unauthorized_client", "unsupported_grant_type"})
 _ENDED_WORDS = (
     r"(?i)discontinued|deprecated|no longer (offered|available|supported)|not (offered|available|supported) any ?more|"
@@ -68,7 +65,7 @@ class Post(Struct, frozen=True):
 
 
 class Show(Struct, frozen=True):
-    """Show the prompt. No result."""
+    """Show the prompt to the user. No result."""
 
     prompt: DevicePrompt
 
@@ -146,14 +143,26 @@ def device_flow(endpoints: DeviceEndpoints, pkce: Pkce, monotonic: Callable[[], 
 
     Raises LoginDenied, LoginExpired, LoginUnavailable, RateLimited, RequestRejected, ServiceUnavailable, ProtocolError.
     """
+    asking = {
+        "client_id": endpoints.client_id,
+        "scope": endpoints.scope,
+        "code_challenge": pkce.challenge,
+        "code_challenge_method": "S256",
+    }
     for attempt in range(1, REQUESTS_FOR_A_CODE + 1):
-        first: FormReply | NoReply = yield Post(endpoints.device_url, _device_form(endpoints, pkce))
+        first: FormReply | NoReply = yield Post(endpoints.device_url, asking)
         asked = _asked_to_wait(first, otherwise=DEFAULT_INTERVAL * attempt)
         if asked is None or asked > LONGEST_INTERVAL or attempt == REQUESTS_FOR_A_CODE:
             break
         yield Wait(asked, _trying_on(first))
     device_code, prompt, interval = _read_device(endpoints, first)
     yield Show(prompt)
+    form: dict[str, str | Secret] = {
+        "grant_type": DEVICE_GRANT,
+        "client_id": endpoints.client_id,
+        "device_code": device_code,
+        "code_verifier": pkce.verifier,
+    }
     deadline = monotonic() + prompt.expires_in
     backoff = 0.0
     bad = 0
@@ -165,9 +174,7 @@ def device_flow(endpoints: DeviceEndpoints, pkce: Pkce, monotonic: Callable[[], 
         yield Wait(min(wait.seconds, left), wait.why)
         if monotonic() >= deadline:
             raise _expired()
-        reply: FormReply | NoReply = yield Post(
-            endpoints.token_url, _token_form(endpoints, pkce, device_code)
-        )
+        reply: FormReply | NoReply = yield Post(endpoints.token_url, form)
         match read_poll(reply):
             case TokenGrant() as grant:
                 return grant
@@ -178,9 +185,8 @@ def device_flow(endpoints: DeviceEndpoints, pkce: Pkce, monotonic: Callable[[], 
                 bad = bad + 1 if not_oauth else 0
                 if bad >= BAD_REPLIES:
                     raise error if isinstance(reply, NoReply) else _final(reply, error)
-                backoff = min(
-                    max(backoff * 2, interval), LONGEST_INTERVAL
-                )  # RFC 8628 §3.5: exponential, until the deadline
+                # RFC 8628 §3.5: exponential, until the deadline
+                backoff = min(max(backoff * 2, interval), LONGEST_INTERVAL)
                 wait = Wait(max(backoff, retry_after or 0.0), _("{error}; trying on", error=error))
 
 
@@ -276,10 +282,10 @@ def _read_device(
         user_code,
         checked_link(uri, endpoints, "verification_uri"),
         checked_link(complete, endpoints, "verification_uri_complete") if complete else None,
-        min(_seconds(parsed.get("expires_in"), LONGEST_LIFETIME), LONGEST_LIFETIME),
+        min(seconds_of(parsed.get("expires_in"), LONGEST_LIFETIME), LONGEST_LIFETIME),
     )
     interval = min(
-        max(_seconds(parsed.get("interval"), DEFAULT_INTERVAL), SHORTEST_INTERVAL), LONGEST_INTERVAL
+        max(seconds_of(parsed.get("interval"), DEFAULT_INTERVAL), SHORTEST_INTERVAL), LONGEST_INTERVAL
     )
     return Secret(device_code), prompt, interval
 
@@ -306,19 +312,11 @@ def checked_link(value: Any, endpoints: DeviceEndpoints, field: str) -> str:
         raise refusal from None
     if parts.username is not None or parts.password is not None:
         raise refusal
-    if parts.scheme == "https" and any(host == h or host.endswith("." + h) for h in endpoints.hosts):
+    if parts.scheme == "https" and is_below(host, endpoints.hosts):
         return value
     if parts.scheme in {"http", "https"} and endpoints.loopback and host in {"127.0.0.1", "localhost", "::1"}:
         return value
     raise refusal
-
-
-def _seconds(value: Any, default: float) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return default
-    return default if isinstance(value, bool) or not math.isfinite(seconds) or seconds <= 0 else seconds
 
 
 def _json(body: bytes) -> dict[str, Any] | None:
@@ -395,11 +393,9 @@ def _code(parsed: dict[str, Any] | None) -> str:
 def _words(parsed: dict[str, Any] | None) -> str:
     """The description of an OAuth error (RFC 6749 §5.2), made harmless."""
     text = (parsed or {}).get("error_description")
-    return (
-        parse_error_body(json.dumps({"error": text}).encode(), {}).message[:200]
-        if isinstance(text, str)
-        else ""
-    )
+    if not isinstance(text, str):
+        return ""
+    return parse_error_body(json.dumps({"error": text}).encode(), {}).message[:200]
 
 
 def _final(reply: FormReply, error: OpenClawError) -> OpenClawError:
@@ -416,24 +412,6 @@ def _final(reply: FormReply, error: OpenClawError) -> OpenClawError:
 
 def _expired() -> LoginExpired:
     return LoginExpired(_("the code was not confirmed in time"), hint=_("%openclaw login starts a new one"))
-
-
-def _device_form(endpoints: DeviceEndpoints, pkce: Pkce) -> dict[str, str | Secret]:
-    return {
-        "client_id": endpoints.client_id,
-        "scope": endpoints.scope,
-        "code_challenge": pkce.challenge,
-        "code_challenge_method": "S256",
-    }
-
-
-def _token_form(endpoints: DeviceEndpoints, pkce: Pkce, device_code: Secret) -> dict[str, str | Secret]:
-    return {
-        "grant_type": DEVICE_GRANT,
-        "client_id": endpoints.client_id,
-        "device_code": device_code,
-        "code_verifier": pkce.verifier,
-    }
 
 
 def _base64url(data: bytes) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from openclaw_ipython.auth.device_flow import DevicePrompt, Flow, FormReply, NoReply, Post, Show, Wait
+from openclaw_ipython.auth.device_flow import Flow, FormReply, NoReply, Post, Show, Wait
 from openclaw_ipython.chat.http_errors import retry_after
 from openclaw_ipython.errors import ServiceUnavailable
 from openclaw_ipython.i18n import _
@@ -26,26 +26,13 @@ POST_SECONDS = 15.0  # the longest silence
 EXCHANGE_SECONDS = 30.0  # the longest time for a request and all of its answer
 
 
-class Prompted(Struct, frozen=True):
-    """The code and the link to show to the user."""
-
-    prompt: DevicePrompt
-
-
-class Waiting(Struct, frozen=True):
-    """The next poll is in `seconds`; `why` is the failure of the last one, empty if it had none."""
-
-    seconds: float
-    why: str
-
-
 class Granted(Struct, frozen=True):
     """The service issued tokens."""
 
     grant: TokenGrant
 
 
-FlowEvent = Prompted | Waiting | Granted
+FlowEvent = Show | Wait | Granted
 
 
 async def run_flow(
@@ -63,10 +50,10 @@ async def run_flow(
             match step:
                 case Post():
                     result = await post(step, http, name)
-                case Show(prompt):
-                    yield Prompted(prompt)
-                case Wait(seconds, why):
-                    yield Waiting(seconds, why)
+                case Show():
+                    yield step
+                case Wait(seconds):
+                    yield step
                     await sleep(seconds)
     except StopIteration as done:
         yield Granted(done.value)

@@ -144,7 +144,7 @@ class KeyLogins:
                 raise UsageError(
                     _(
                         "this looks like a key of {owners}, not of {label}; nothing was sent",
-                        owners=_listed(others),
+                        owners=" or ".join(other.label for other in others),
                         label=provider.label,
                     ),
                     hint=" or ".join(f"%openclaw login --provider {other.id}" for other in others),
@@ -185,7 +185,7 @@ class KeyLogins:
         if setup.needs_reference and not is_marker(setup.variable):
             notes += (_("OpenClaw does not start where {name} is not set", name=setup.variable),)
         model = provider.ref(_default_of(setup)) if _default_of(setup) else None
-        return LoginOutcome(provider.id, profile_id, now, choose, setup.base_url, written, notes, model)
+        return LoginOutcome(provider.id, profile_id, now, setup.base_url, written, notes, model)
 
 
 def chosen_address(provider: Provider, region: str) -> str:
@@ -224,22 +224,17 @@ def owners(key: Secret, providers: Iterable[Provider]) -> tuple[Provider, ...]:
 def _plan(view: ConfigView, setup: KeySetup, *, choose: bool) -> list[Edit]:
     provider, models = setup.provider, setup.models or setup.provider.models
     entry = replace(provider, models=models).entry(setup.base_url)
+    typed = ("models", "providers", view.provider_key(provider.id) or "")
     overwrite = {"baseUrl"}
     if setup.needs_reference:
         entry["apiKey"] = setup.reference
-        overwrite |= set() if _has_own_key(view, provider.id) else {"apiKey"}
+        overwrite |= set() if _is_own_key(view.raw((*typed, "apiKey"))) else {"apiKey"}
     if setup.models:
-        entry["models"] = _merged(_configured_models(view, provider.id), entry["models"])
+        entry["models"] = _merged(view.raw((*typed, "models")), entry["models"])
         overwrite.add("models")
+    default, profile_id = _default_of(setup) if choose else "", setup.profile_id
     return login_edits(
-        view,
-        provider,
-        entry,
-        setup.profile_id,
-        "api_key",
-        models=models,
-        default=_default_of(setup) if choose else "",
-        overwrite=overwrite,
+        view, provider, entry, profile_id, "api_key", models=models, default=default, overwrite=overwrite
     )
 
 
@@ -257,24 +252,13 @@ def best_of(provider: Provider, models: Sequence[ModelSpec]) -> str:
     return next((model for model in ids if "qwen" in model.lower()), ids[0])
 
 
-def _has_own_key(view: ConfigView, provider_id: str) -> bool:
-    """Whether the entry holds a key in plain text: the user put it there, and no other place has it."""
-    typed = view.raw(("models", "providers", view.provider_key(provider_id) or "", "apiKey"))
+def _is_own_key(typed: Any) -> bool:
+    """Whether an entry holds a key in plain text: the user put it there, and no other place has it."""
     return isinstance(typed, str) and bool(typed) and "$" not in typed and not is_marker(typed)
 
 
-def _configured_models(view: ConfigView, provider_id: str) -> Sequence[Any]:
-    models = view.raw(("models", "providers", view.provider_key(provider_id) or "", "models"))
-    return models if isinstance(models, list) else []
-
-
-def _merged(configured: Sequence[Any], found: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _merged(configured: Any, found: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The models that a server has now, each as the user configured it, if at all."""
-    kept = {
-        row["id"]: row for row in configured if isinstance(row, Mapping) and isinstance(row.get("id"), str)
-    }
+    rows = configured if isinstance(configured, list) else []
+    kept = {row["id"]: row for row in rows if isinstance(row, Mapping) and isinstance(row.get("id"), str)}
     return [kept.get(row["id"], row) for row in found]
-
-
-def _listed(providers: Sequence[Provider]) -> str:
-    return " or ".join(provider.label for provider in providers)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
-from openclaw_ipython.auth.device_flow import Pkce, device_flow
-from openclaw_ipython.auth.flow_runner import Granted, Prompted, Waiting, run_flow
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
+from openclaw_ipython.auth.device_flow import Pkce, Show, Wait, device_flow
+from openclaw_ipython.auth.flow_runner import Granted, run_flow
 from openclaw_ipython.auth.key_login import KeyLogins, KeySetup, best_of
 from openclaw_ipython.chat.wrong_address import answering_base_url
 from openclaw_ipython.errors import (
@@ -57,7 +57,7 @@ class LoggedIn(Struct, frozen=True):
     outcome: LoginOutcome
 
 
-LoginEvent = Prompted | Waiting | LoggedIn
+LoginEvent = Show | Wait | LoggedIn
 
 
 class LoginService:
@@ -92,7 +92,7 @@ class LoginService:
     async def by_device(
         self, provider: Provider, *, set_default: bool, profile: str
     ) -> AsyncGenerator[LoginEvent, None]:
-        """Yield Prompted once, Waiting before each poll, LoggedIn at the end. Errors as for `Client.login`."""
+        """Yield Show once, Wait before each poll, LoggedIn at the end. Errors as for `Client.login`."""
         # An unreadable file is reported now, not after the user has confirmed the code.
         self._store.load()
         endpoints = self._accounts.device_endpoints(provider)
@@ -177,7 +177,7 @@ class LoginService:
         stored = self._accounts.credential(provider.id) if region is None or is_loopback(address) else None
         key = named[1] if named else stored.key if stored else None
         advice = f"%openclaw models auth add --provider {provider.id}"
-        login = BearerAuth(NoToken() if key is None else FixedToken(key))
+        login = BearerAuth(FixedToken() if key is None else FixedToken(key))
         at = ModelsEndpoint(self._http(), address, login, provider.label, provider, advice)
         try:
             models = await fetch_models(at, self._today())

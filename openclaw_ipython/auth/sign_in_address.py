@@ -6,14 +6,13 @@ answer names, if it is of the same origin, else the origin itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from msgspec import Struct
 
 from openclaw_ipython.i18n import _
-from openclaw_ipython.net.urls import https_host, same_origin
+from openclaw_ipython.net.urls import https_host, is_below, same_origin
 from openclaw_ipython.openclaw.config_view import has_reference
 
 if TYPE_CHECKING:
@@ -56,17 +55,13 @@ def is_of_service(url: str, provider: Provider, at: DeviceEndpoints) -> bool:
 def is_allowed(url: str, at: DeviceEndpoints) -> bool:
     """Whether a token of the service may be sent to `url`: to its hosts, and to this machine if it signs in there."""
     host = https_host(url)
-    return _is_below(host, at.hosts) if host is not None else at.loopback and same_origin(url, at.token_url)
+    return is_below(host, at.hosts) if host is not None else at.loopback and same_origin(url, at.token_url)
 
 
 def is_vendors_address(url: str, provider: Provider) -> bool:
     """Whether `url` is one of the vendor's own hosts."""
     host, login = https_host(url), provider.device_login
-    return host is not None and login is not None and _is_below(host, login.hosts)
-
-
-def _is_below(host: str, hosts: Iterable[str]) -> bool:
-    return any(host == h or host.endswith("." + h) for h in hosts)
+    return host is not None and login is not None and is_below(host, login.hosts)
 
 
 def _default(provider: Provider, at: DeviceEndpoints) -> str:

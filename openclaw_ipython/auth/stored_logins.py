@@ -19,7 +19,8 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_edit import login_patch, logout_patch
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
-from openclaw_ipython.openclaw.profiles import StoredProfile
+from openclaw_ipython.openclaw.profiles import StoredProfile, version_edits
+from openclaw_ipython.sanitize.secrets import is_token
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -72,18 +73,16 @@ class StoredLogins:
         """The logins of `Accounts.profiles`, sorted by provider and name."""
         snapshot = self._store.load()
         ordered = sorted(profiles, key=lambda row: (row.provider, row.profile_id))
-        return [
-            self._row(row, snapshot.profiles.get(row.profile_id), snapshot.stats.get(row.profile_id, {}))
-            for row in ordered
-        ]
-
-    def _row(self, row: ProfileRow, stored: StoredProfile | None, stats: Mapping[str, Any]) -> LoginRow:
-        status = _cooldown_status(stats, int(self._runtime.clock() * 1000)) or (
-            "ok" if row.status == "static" else row.status
-        )
-        account = stored.email if stored else None
-        credential = _credential(stored) if stored else row.type
-        return LoginRow(row.profile_id, row.provider, row.type, account, credential, status, row.expires_at)
+        now = int(self._runtime.clock() * 1000)
+        rows = []
+        for row in ordered:
+            stored, stats = snapshot.profiles.get(row.profile_id), snapshot.stats.get(row.profile_id, {})
+            status = _cooldown_status(stats, now) or ("ok" if row.status == "static" else row.status)
+            account, credential = (stored.email, _credential(stored)) if stored else (None, row.type)
+            rows.append(
+                LoginRow(row.profile_id, row.provider, row.type, account, credential, status, row.expires_at)
+            )
+        return rows
 
     # -- adding a key --
 
@@ -111,9 +110,6 @@ class StoredLogins:
             key=key if kind == "api_key" else None,
             token=key if kind == "token" else None,
         )
-        return tuple(self._store.save_login(profile_id, profile, self._plan(provider_id, profile_id, kind)))
-
-    def _plan(self, provider_id: str, profile_id: str, kind: KeyKind) -> Callable[[ConfigView], list[Edit]]:
         provider = self._providers.get(provider_id)
 
         def plan(view: ConfigView) -> list[Edit]:
@@ -126,7 +122,7 @@ class StoredLogins:
             entry = provider.entry(provider.base_url)
             return login_edits(view, provider, entry, profile_id, kind, default=default)
 
-        return plan
+        return tuple(self._store.save_login(profile_id, profile, plan))
 
     # -- removing a login --
 
@@ -232,11 +228,7 @@ class StoredLogins:
         profiles = self._store.load().profiles
         ids = list(dict.fromkeys(self._profile_id(provider_id, name, profiles) for name in names))
 
-        def plan(document: Any) -> list[Edit]:
-            known = isinstance(document, Mapping) and "version" in document
-            return [*([] if known else [Edit(("version",), 1)]), Edit(("order", provider_id), ids)]
-
-        return self._edit(plan)
+        return self._edit(lambda document: [*version_edits(document), Edit(("order", provider_id), ids)])
 
     def clear_order(self, provider_id: str) -> Path | None:
         """Remove the user's order; returns None if none was set."""
@@ -307,7 +299,7 @@ def _fault(key: Secret) -> str:
     text = key.reveal()
     if not text:
         return _("nothing was entered")
-    if not (text.isascii() and text.isprintable()) or " " in text:
+    if not is_token(text):
         return _("a key has no blanks and only ASCII characters")
     if is_marker(text):
         return _("this is a placeholder or the name of a variable, not a key")

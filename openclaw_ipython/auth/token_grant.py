@@ -10,7 +10,7 @@ from msgspec import Struct
 from openclaw_ipython.errors import ProtocolError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.token_stores import REFRESH_MARGIN
-from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret, is_token
 
 UNKNOWN_LIFETIME = 900  # seconds assumed when the service does not say
 LONGEST_LIFETIME = 366 * 86400
@@ -61,13 +61,16 @@ def read_grant(answer: dict[str, Any]) -> TokenGrant:
 
 def lifetime(value: Any) -> int:
     """`expires_in` as whole seconds, from a number or a numeric string; UNKNOWN_LIFETIME for anything else."""
+    return max(1, int(min(seconds_of(value, UNKNOWN_LIFETIME), LONGEST_LIFETIME)))
+
+
+def seconds_of(value: Any, default: float) -> float:
+    """A positive number of seconds, from a number or a numeric string; `default` for anything else."""
     try:
         seconds = float(value)
     except (TypeError, ValueError, OverflowError):
-        return UNKNOWN_LIFETIME
-    if isinstance(value, bool) or not math.isfinite(seconds) or seconds <= 0:
-        return UNKNOWN_LIFETIME
-    return max(1, int(min(seconds, LONGEST_LIFETIME)))
+        return default
+    return default if isinstance(value, bool) or not math.isfinite(seconds) or seconds <= 0 else seconds
 
 
 def expires_soon(expires_ms: int | None, now: float, margin: float = REFRESH_MARGIN) -> bool:
@@ -76,13 +79,6 @@ def expires_soon(expires_ms: int | None, now: float, margin: float = REFRESH_MAR
 
 
 def _token(value: Any, field: str) -> Secret:
-    # A line break would end the header that holds the token.
-    if (
-        not isinstance(value, str)
-        or not value
-        or not value.isascii()
-        or not value.isprintable()
-        or " " in value
-    ):
+    if not is_token(value):
         raise ProtocolError(_("the sign-in service's answer has no usable {field}", field=field))
     return Secret(value)

@@ -27,7 +27,6 @@ from openclaw_ipython.errors import (
     StoreBusy,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
     from openclaw_ipython.net.http import HttpClient
@@ -35,12 +34,11 @@ if TYPE_CHECKING:
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.token_stores import TokenStore
     from openclaw_ipython.runtime.env import Runtime
+    from openclaw_ipython.sanitize.secrets import Secret
 
 log = logging.getLogger(__name__)
 
-REPEAT_SECONDS = (
-    60.0  # the shortest time between two refreshes, also for a new token whose expiry is in the past
-)
+REPEAT_SECONDS = 60.0  # the shortest time between two refreshes, also for a token whose expiry is in the past
 _REREAD_SECONDS = 0.25  # the interval at which a file is re-read that another program may be writing
 
 
@@ -69,7 +67,7 @@ class StoredTokens:
         self._running: asyncio.Task[Secret] | None = None
         self._exchanging = False  # a refresh was sent, and its result is not stored yet
         self._unstored: _Unstored | None = None
-        self._renewal: tuple[_TokenExpiry, float] | None = None  # the last renewed token, and when it came
+        self._renewal: tuple[Secret | None, int | None, float] | None = None  # token, expiry, when it came
         self._refused: tuple[Secret, float] | None = None
 
     @property
@@ -122,8 +120,10 @@ class StoredTokens:
             return False
         if self._renewal is None:
             return True
-        renewed, since = self._renewal
-        return renewed != _token_expiry(profile) or self._runtime.monotonic() - since > REPEAT_SECONDS
+        *renewed, since = self._renewal
+        return (
+            renewed != [profile.access, profile.expires] or self._runtime.monotonic() - since > REPEAT_SECONDS
+        )
 
     def _stored_elsewhere(self, old: Secret | None) -> Secret | None:
         """A valid stored token other than `old`: another process has renewed the login."""
@@ -133,7 +133,7 @@ class StoredTokens:
         if expires_soon(profile.expires, self._runtime.clock(), 0):
             return None
         log.debug("another program renewed %s", self._store.name)
-        self._renewal = _token_expiry(profile), self._runtime.monotonic()
+        self._renewal = profile.access, profile.expires, self._runtime.monotonic()
         return profile.access
 
     # -- the refresh --------------------------------------------------------------------------
@@ -180,7 +180,7 @@ class StoredTokens:
                     refresh=grant.refresh or profile.refresh,
                     expires=int((self._runtime.clock() + grant.expires_in) * 1000),
                 )
-                self._renewal = _token_expiry(fresh), self._runtime.monotonic()
+                self._renewal = fresh.access, fresh.expires, self._runtime.monotonic()
                 return self._save(fresh, profile.refresh) or grant.access
             finally:
                 self._exchanging = False
@@ -198,7 +198,11 @@ class StoredTokens:
             while other is None and not self._acquired(lock, urgent):
                 delay = next(delays, None)
                 if delay is None:
-                    raise self._busy()
+                    raise StoreBusy(
+                        _("another program holds the lock of {name}", name=self._store.name),
+                        path=self._store.path,
+                        hint=_("close it, or run the cell again"),
+                    )
                 await self._runtime.sleep(delay)
                 other = self._stored_elsewhere(old)
             yield other or self._stored_elsewhere(old)
@@ -213,13 +217,6 @@ class StoredTokens:
             if not urgent:
                 raise
             return True  # no other process can make a lock there either
-
-    def _busy(self) -> StoreBusy:
-        return StoreBusy(
-            _("another program holds the lock of {name}", name=self._store.name),
-            path=self._store.path,
-            hint=_("close it, or run the cell again"),
-        )
 
     async def _exchange(self, refresh: Secret) -> TokenGrant:
         """Ask the service for new tokens. Raises _RefreshRefused, at once for a token that it refused a moment ago."""
@@ -298,14 +295,6 @@ class StoredTokens:
             pass  # the user was warned, and the token is still in memory
         finally:
             lock.release()
-
-
-_TokenExpiry = tuple[Secret | None, int | None]
-
-
-def _token_expiry(profile: StoredProfile) -> _TokenExpiry:
-    """A token and its expiry."""
-    return profile.access, profile.expires
 
 
 class _Unstored(Struct, frozen=True):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.chat.adjustments import HostMemory
@@ -163,7 +163,7 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
 
 
 def _exchange(chunk: Chunk, http: HttpClient) -> ChatEndpoint:
-    source = FixedToken(chunk.login.secret()) if chunk.login is not None else NoToken()
+    source = FixedToken(chunk.login.secret()) if chunk.login is not None else FixedToken()
     memory = HostMemory()
     if chunk.requests:
         memory.learn(chunk.url, chunk.requests[0].model, chunk.adjustments)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.chat.agents import ENDPOINT_COMMAND, agent_id
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, read_capped
@@ -113,7 +113,7 @@ async def gateway_state(
     if is_unencrypted(base_url) or not with_secret:
         return state
     key = credential.key if credential is not None else None
-    auth = BearerAuth(FixedToken(key) if key is not None else NoToken())
+    auth = BearerAuth(FixedToken(key) if key is not None else FixedToken())
     status, listed = await ask("GET", "/v1/models", auth)
     if status == 404:
         status, _nothing = await ask("POST", "/tools/invoke", auth, {"tool": "agents_list", "args": {}})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, TokenSource
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, TokenSource
 from openclaw_ipython.auth.tokens import StoredTokens
 from openclaw_ipython.chat.agents import SILENCES
 from openclaw_ipython.chat.stream import (
@@ -198,7 +198,7 @@ class Sender:
         if credential.key is not None:
             return FixedToken(credential.key)
         if credential.profile is None:
-            return NoToken()
+            return FixedToken()
         home = self._accounts.token_store(credential)
         if home.name not in self._sources:
             self._sources[home.name] = StoredTokens(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -71,6 +72,11 @@ def https_host(url: str) -> str | None:
     if parts is None or host is None or not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", host):
         return None
     return host if parts.username is None and parts.password is None else None
+
+
+def is_below(host: str, hosts: Iterable[str]) -> bool:
+    """Whether `host` is one of `hosts` or below one of them."""
+    return any(host == one or host.endswith("." + one) for one in hosts)
 
 
 def same_origin(url: str, other: str) -> bool:

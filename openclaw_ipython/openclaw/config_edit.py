@@ -21,8 +21,8 @@ def set_default_model(view: ConfigView, ref: str, *, images: bool = False) -> li
 
     Fallbacks stay, and a default that is a string stays a string.
     """
-    listed = [] if ref in view.listed_models else _model_entry(view, ref, {})
-    return [_primary_edit(view, "imageModel" if images else "model", ref), *listed]
+    listed = [] if ref in view.listed_models else _set_in(view, (*_MODELS, ref), {})
+    return [*_primary_edit(view, "imageModel" if images else "model", ref), *listed]
 
 
 def set_fallbacks(view: ConfigView, refs: Sequence[str], *, images: bool = False) -> list[Edit]:
@@ -33,12 +33,10 @@ def set_fallbacks(view: ConfigView, refs: Sequence[str], *, images: bool = False
     path = (*_DEFAULTS, "imageModel" if images else "model")
     current = view.raw(path)
     present = {*view.listed_models, *(view.image_fallbacks if images else view.fallbacks)}
-    listed = [edit for ref in refs if ref not in present for edit in _model_entry(view, ref, {})]
+    listed = [edit for ref in refs if ref not in present for edit in _set_in(view, (*_MODELS, ref), {})]
     if isinstance(current, str):  # a string cannot hold fallbacks
         return [Edit(path, {"primary": current, "fallbacks": list(refs)}), *listed]
-    if isinstance(current, Mapping):
-        return [Edit((*path, "fallbacks"), list(refs)), *listed]
-    return [Edit(path, {"fallbacks": list(refs)}), *listed]
+    return [*_set_in(view, path, {"fallbacks": list(refs)}), *listed]
 
 
 def add_alias(view: ConfigView, name: str, ref: str) -> list[Edit]:
@@ -46,7 +44,7 @@ def add_alias(view: ConfigView, name: str, ref: str) -> list[Edit]:
     edits = [
         Edit((*_MODELS, other, "alias"), REMOVE) for other in _models_with_alias(view, name) if other != ref
     ]
-    return [*edits, *_model_entry(view, ref, {"alias": name})]
+    return [*edits, *_set_in(view, (*_MODELS, ref), {"alias": name})]
 
 
 def remove_alias(view: ConfigView, name: str) -> list[Edit]:
@@ -56,10 +54,7 @@ def remove_alias(view: ConfigView, name: str) -> list[Edit]:
 
 def set_plugin(view: ConfigView, plugin_id: str, enabled: bool) -> list[Edit]:
     """Switch a plugin on or off."""
-    entry = ("plugins", "entries", plugin_id)
-    if isinstance(view.raw(entry), Mapping):
-        return [Edit((*entry, "enabled"), enabled)]
-    return [Edit(entry, {"enabled": enabled})]
+    return _set_in(view, ("plugins", "entries", plugin_id), {"enabled": enabled})
 
 
 def login_patch(
@@ -82,18 +77,18 @@ def login_patch(
     neither the name nor the model is taken. With `default` None the default stays. An empty `profile_id` means that no
     login is stored: the entry alone is enough.
     """
-    edits = [
-        *(_auth_profile(view, profile_id, provider_id, mode) if profile_id else []),
-        *_provider_entry(view, provider_id, entry, overwrite),
-    ]
+    edits = _provider_entry(view, provider_id, entry, overwrite)
+    if profile_id:
+        listed = {"provider": provider_id, "mode": mode}
+        edits = [*_set_in(view, ("auth", "profiles", profile_id), listed), *edits]
     wanted = _free_aliases(view, aliases)
     for ref in dict.fromkeys([*wanted, *model_refs, *([default] if default else [])]):
         if ref in wanted:
-            edits += _model_entry(view, ref, {"alias": wanted[ref]})
+            edits += _set_in(view, (*_MODELS, ref), {"alias": wanted[ref]})
         elif ref not in view.listed_models:
-            edits += _model_entry(view, ref, {})
+            edits += _set_in(view, (*_MODELS, ref), {})
     if default is not None:
-        edits.append(_primary_edit(view, "model", default))
+        edits += _primary_edit(view, "model", default)
     if plugin_id is not None and view.plugin_enabled(plugin_id) is not True:
         edits += set_plugin(view, plugin_id, enabled=True)
     return edits
@@ -146,19 +141,15 @@ def catalog_entry(catalog: ConfigView, config: ConfigView, provider_id: str) -> 
 # -- parts ---------------------------------------------------------------------------------
 
 
-def _primary_edit(view: ConfigView, name: str, ref: str) -> Edit:
+def _primary_edit(view: ConfigView, name: str, ref: str) -> list[Edit]:
     path = (*_DEFAULTS, name)
-    current = view.raw(path)
-    if isinstance(current, str):
-        return Edit(path, ref)
-    if isinstance(current, Mapping):
-        return Edit((*path, "primary"), ref)
-    return Edit(path, {"primary": ref})
+    if isinstance(view.raw(path), str):
+        return [Edit(path, ref)]
+    return _set_in(view, path, {"primary": ref})
 
 
-def _model_entry(view: ConfigView, ref: str, content: Mapping[str, Any]) -> list[Edit]:
-    """Set `content` in the entry of a model, which is created where it is missing or no object."""
-    path = (*_MODELS, ref)
+def _set_in(view: ConfigView, path: tuple[str, ...], content: Mapping[str, Any]) -> list[Edit]:
+    """Set `content` in the object at `path`, which is created where it is missing or no object."""
     if isinstance(view.raw(path), Mapping):
         return [Edit((*path, key), value) for key, value in content.items()]
     return [Edit(path, dict(content))]
@@ -178,14 +169,6 @@ def _free_aliases(view: ConfigView, aliases: Mapping[str, str]) -> dict[str, str
     names = {name.lower() for name in view.aliases}
     taken = set(view.aliases.values())
     return {ref: name for name, ref in aliases.items() if name.lower() not in names and ref not in taken}
-
-
-def _auth_profile(view: ConfigView, profile_id: str, provider_id: str, mode: str) -> list[Edit]:
-    path = ("auth", "profiles", profile_id)
-    wanted = {"provider": provider_id, "mode": mode}
-    if not isinstance(view.raw(path), Mapping):
-        return [Edit(path, wanted)]
-    return [Edit((*path, key), value) for key, value in wanted.items()]
 
 
 def _provider_entry(

@@ -73,11 +73,6 @@ def refusals(config: Any) -> tuple[Refusal, ...]:
     return tuple(Refusal(keys, what, tuple(by)) for keys, (what, by) in found.items())
 
 
-def refused_by(config: Any, release: str) -> tuple[Refusal, ...]:
-    """The places of a configuration that one release refuses."""
-    return tuple(Refusal(keys, what, (release,)) for keys, what in _found_by(release, config))
-
-
 def added(before: Any, after: Any) -> tuple[Refusal, ...]:
     """The refusals of `after` that `before` does not have."""
     known = {(refusal.keys, release) for refusal in refusals(before) for release in refusal.releases}
@@ -182,10 +177,10 @@ def _found_by(release: str, config: Any) -> Iterator[_Found]:
         return
     config = _as_read(config) if release == _DATABASE else config
     yield from _check({"keys": about["sections"]}, config, ())
-    for check in (
-        (_providers, _servers, _markers, _agent_ids, _policies, _secrets) if release == _DATABASE else ()
-    ):
-        yield from check(config, about)
+    if release == _DATABASE:
+        yield from _providers(config, about["overlay_providers"])
+        for check in (_servers, _markers, _agent_ids, _policies, _secrets):
+            yield from check(config)
     yield from _agent_folders(config)
     if release != RELEASES[0]:
         yield from _tailscale(config, release)
@@ -198,7 +193,11 @@ def _as_read(config: Mapping[str, Any]) -> Mapping[str, Any]:
         entries = _entries_of(agents.get("list"))
         if entries is not None and "entries" not in agents:
             agents = {k: v for k, v in agents.items() if k != "list"} | {"entries": entries}
-        agents = _without_budgets(agents, "defaults")
+        if "defaults" in agents:
+            agents = {**agents, "defaults": _without(agents["defaults"], "contextTokens")}
+        if isinstance(entries := agents.get("entries"), Mapping):
+            read = {key: _without(entry, "contextTokens") for key, entry in entries.items()}
+            agents = {**agents, "entries": read}
         config = {**config, "agents": agents}
     models = config.get("models")
     if isinstance(models, Mapping) and isinstance(models.get("providers"), Mapping):
@@ -206,15 +205,6 @@ def _as_read(config: Mapping[str, Any]) -> Mapping[str, Any]:
         read = {name: _without(entry, "contextTokens", "contextWindow") for name, entry in ids.items()}
         config = {**config, "models": {**models, "providers": read}}
     return config
-
-
-def _without_budgets(agents: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    read = dict(agents)
-    if name in agents:
-        read[name] = _without(agents[name], "contextTokens")
-    if isinstance(entries := agents.get("entries"), Mapping):
-        read["entries"] = {key: _without(entry, "contextTokens") for key, entry in entries.items()}
-    return read
 
 
 def _without(value: Any, *names: str) -> Any:
@@ -348,10 +338,10 @@ def _mapping(config: Any, *keys: str) -> Mapping[str, Any]:
     return config if isinstance(config, Mapping) else {}
 
 
-def _providers(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+def _providers(config: Mapping[str, Any], brought_along: Sequence[str]) -> Iterator[_Found]:
     """2026.9.6 wants an address and a list of models of each provider that it does not bring along."""
     for name, entry in _mapping(config, "models", "providers").items():
-        if not isinstance(entry, Mapping) or name.lower() in about["overlay_providers"]:
+        if not isinstance(entry, Mapping) or name.lower() in brought_along:
             continue
         at = ("models", "providers", name)
         if "baseUrl" not in entry or entry["baseUrl"] == "":
@@ -360,7 +350,7 @@ def _providers(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[
             yield (*at, "models"), _("missing")
 
 
-def _servers(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+def _servers(config: Mapping[str, Any]) -> Iterator[_Found]:
     for name, entry in _mapping(config, "mcp", "servers").items():
         at = ("mcp", "servers", name)
         if not isinstance(entry, Mapping):
@@ -370,7 +360,7 @@ def _servers(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_F
             yield (*at, "command"), _("missing")
 
 
-def _markers(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+def _markers(config: Mapping[str, Any]) -> Iterator[_Found]:
     """Of several agents 2026.9.6 wants one to be the default, or `ownership: "explicit"`."""
     at, agents = ("agents", "entries"), _mapping(config, "agents")
     entries = _mapping(agents, "entries")
@@ -382,7 +372,7 @@ def _markers(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_F
         yield at, _("two agents with one name")
 
 
-def _agent_ids(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+def _agent_ids(config: Mapping[str, Any]) -> Iterator[_Found]:
     """2026.9.6 wants an agent that is named elsewhere to be one of `agents.entries`, in any case of letters."""
     known = {name.lower() for name in _mapping(config, "agents", "entries")} or {"main"}
     at: list[Keys] = [("agents", "defaults", "heartbeat"), ("agents", "defaults", "systemAgent"), ("talk",)]
@@ -394,7 +384,7 @@ def _agent_ids(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[
             yield (*keys, "agentId"), _("no agent has this name")
 
 
-def _policies(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+def _policies(config: Mapping[str, Any]) -> Iterator[_Found]:
     """2026.9.6 wants an alias, `provider/model` or `provider/*` in `modelPolicy.allow`."""
     agents = _mapping(config, "agents")
     at: dict[Keys, Mapping[str, Any]] = {("agents", "defaults"): _mapping(agents, "defaults")}
@@ -411,7 +401,7 @@ def _policies(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_
                 yield (*keys, "modelPolicy", "allow", str(number)), expected
 
 
-def _secrets(config: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[_Found]:
+def _secrets(config: Mapping[str, Any]) -> Iterator[_Found]:
     """2026.9.6 wants a reference to have the source of the entry in `secrets.providers` that it names."""
     providers = _mapping(config, "secrets", "providers")
     below: list[tuple[Keys, Any]] = [

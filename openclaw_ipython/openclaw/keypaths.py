@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import Any, Final
 
 from msgspec import Struct
@@ -73,24 +74,17 @@ def value_at(document: Any, keys: Sequence[str]) -> Any:
 
 def path_text(keys: Sequence[str]) -> str:
     """The path as it is typed; keys with dots, blanks or brackets in quotes."""
-    return ".".join(key if re.fullmatch(_PLAIN, key) else _quoted(key) for key in keys)
+    return ".".join(
+        key if re.fullmatch(_PLAIN, key) else '"' + re.sub(r'(["\\])', r"\\\1", key) + '"' for key in keys
+    )
 
 
 def paths_in(document: Any, limit: int = 2000) -> list[str]:
     """The paths of every setting and group, in the order of the document; lists count as one setting."""
-    found: list[str] = []
-    for keys in _walk(document, ()):
-        found.append(path_text(keys))
-        if len(found) == limit:
-            break
-    return found
+    return [path_text(keys) for keys in islice(_walk(document, ()), limit)]
 
 
 # -- inside --------------------------------------------------------------------------------
-
-
-def _quoted(key: str) -> str:
-    return '"' + re.sub(r'(["\\])', r"\\\1", key) + '"'
 
 
 def _segment(match: re.Match[str]) -> Segment:
@@ -107,7 +101,8 @@ def _best_match(value: Any, segments: tuple[Segment, ...]) -> tuple[int, Keys]:
     if not segments:
         return 0, ()
     best = len(segments), tuple(segment.text for segment in segments)
-    for size in range(1, _leading_bare(segments) + 1):
+    bare = sum(1 for _segment in takewhile(lambda segment: segment.bare, segments))
+    for size in range(1, max(1, bare) + 1):  # as many of the leading segments may be one key
         key = ".".join(segment.text for segment in segments[:size])
         child = _child(value, key)
         if child is not MISSING:
@@ -115,14 +110,6 @@ def _best_match(value: Any, segments: tuple[Segment, ...]) -> tuple[int, Keys]:
             if left < best[0]:
                 best = left, (key, *keys)
     return best
-
-
-def _leading_bare(segments: tuple[Segment, ...]) -> int:
-    """How many leading segments may be one key, at least one."""
-    size = 0
-    while size < len(segments) and segments[size].bare:
-        size += 1
-    return max(1, size)
 
 
 def _child(value: Any, key: str) -> Any:

@@ -16,7 +16,7 @@ from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, member_at
 from openclaw_ipython.sanitize.secrets import Secret
 
 TYPES = ("oauth", "api_key", "token")
-_SECRETS = {"access": "access", "refresh": "refresh", "key": "key", "token": "token"}
+_SECRETS = ("access", "refresh", "key", "token")
 _REFERENCES = {"api_key": "keyRef", "token": "tokenRef"}
 _KNOWN = frozenset({"type", "provider", "expires", "email", *_SECRETS})
 _OLD_NAMES = {"mode": "type", "apiKey": "key"}
@@ -92,9 +92,14 @@ def read_profiles(document: Any) -> Profiles:
     return Profiles(found, _order(document.get("order")), _stats(document.get("usageStats")), tuple(problems))
 
 
+def version_edits(document: Any) -> list[Edit]:
+    """The edit that gives a credentials document a version, if it has none."""
+    return [] if isinstance(document, Mapping) and "version" in document else [Edit(("version",), 1)]
+
+
 def profile_edits(document: Any, profile_id: str, profile: StoredProfile) -> list[Edit]:
     """The edits that store a profile: its keys are set, credentials it no longer has are removed, other keys stay."""
-    version = [] if isinstance(document, Mapping) and "version" in document else [Edit(("version",), 1)]
+    version = version_edits(document)
     path = ("profiles", profile_id)
     record = _record(profile)
     old = member_at(document, path)
@@ -112,13 +117,9 @@ def removal_edits(document: Any, profile_id: str) -> list[Edit]:
     """The edits that remove a profile and its statistics; the order chosen by the user stays."""
     if member_at(document, ("profiles", profile_id)) is None:
         return []
-    last_good = member_at(document, ("lastGood",))
-    pointing = (
-        [key for key, value in last_good.items() if value == profile_id]
-        if isinstance(last_good, Mapping)
-        else []
-    )
-    edits = [Edit(("profiles", profile_id), REMOVE), *(Edit(("lastGood", key), REMOVE) for key in pointing)]
+    edits = [Edit(("profiles", profile_id), REMOVE)]
+    if isinstance(last_good := member_at(document, ("lastGood",)), Mapping):
+        edits += [Edit(("lastGood", key), REMOVE) for key, value in last_good.items() if value == profile_id]
     if member_at(document, ("usageStats", profile_id)) is not None:
         edits.append(Edit(("usageStats", profile_id), REMOVE))
     return edits
@@ -150,7 +151,7 @@ def _profile(profile_id: str, record: Any) -> StoredProfile | str:
         id=profile_id,
         type=values["type"],
         provider=values["provider"],
-        **{name: Secret(values[key]) if values.get(key) else None for key, name in _SECRETS.items()},
+        **{name: Secret(values[name]) if values.get(name) else None for name in _SECRETS},
         expires=int(values["expires"]) if "expires" in values else None,
         email=values.get("email"),
         extra={k: v for k, v in values.items() if k not in _KNOWN},
@@ -173,10 +174,10 @@ def is_time(value: Any) -> bool:
 
 def _record(profile: StoredProfile) -> dict[str, Any]:
     record: dict[str, Any] = {"type": profile.type, "provider": profile.provider}
-    for key, name in _SECRETS.items():
+    for name in _SECRETS:
         secret: Secret | None = getattr(profile, name)
         if secret is not None:
-            record[key] = secret.reveal()
+            record[name] = secret.reveal()
     if profile.expires is not None:
         record["expires"] = profile.expires
     if profile.email is not None:

@@ -109,7 +109,12 @@ class SecretRefs:
             descriptor = self._fs.open_to_read(path)
             try:
                 _check(path, self._fs.fstat(descriptor), settings)
-                return Secret(_read(self._fs, descriptor, _limit(settings), path).decode("utf-8-sig"))
+                limit = settings.get("maxBytes")
+                limit = min(limit, MAX_BYTES) if type(limit) is int and limit > 0 else MAX_BYTES
+                data = read_at_most(descriptor, limit, self._fs)
+                if len(data) > limit:
+                    raise ConfigError(_("the secret file {path} is too large", path=path))
+                return Secret(data.decode("utf-8-sig"))
             finally:
                 self._fs.close(descriptor)
         except OSError as error:
@@ -126,18 +131,6 @@ def _check(path: Path, status: os.stat_result, settings: Mapping[str, Any]) -> N
         return
     if status.st_uid not in (os.geteuid(), 0) or status.st_mode & 0o077:
         raise ConfigError(_("the secret file {path} is open to others", path=path), hint=f"chmod 600 {path}")
-
-
-def _limit(settings: Mapping[str, Any]) -> int:
-    limit = settings.get("maxBytes")
-    return min(limit, MAX_BYTES) if type(limit) is int and limit > 0 else MAX_BYTES
-
-
-def _read(fs: FileSystem, descriptor: int, limit: int, path: Path) -> bytes:
-    data = read_at_most(descriptor, limit, fs)
-    if len(data) > limit:
-        raise ConfigError(_("the secret file {path} is too large", path=path))
-    return data
 
 
 def _parsed(text: str, path: Path) -> Any:

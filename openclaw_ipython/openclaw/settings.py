@@ -35,7 +35,7 @@ from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.config_view import ConfigView
-    from openclaw_ipython.openclaw.store import ConfigPlan, Store
+    from openclaw_ipython.openclaw.store import Store
 
 HIDDEN = "…"
 
@@ -45,26 +45,15 @@ _ENDINGS = (
 )  # fmt: skip
 _EXACT = frozenset({"pass", "bearer"})
 _HARMLESS = ("sessionkey", "publickey", "statekey", "appliedkeys", "allowedkeys")
-_NEVER_SHOWN = (
-    "password",
-    "passwd",
-    "passphrase",
-    "pass",
-)  # often short, so a part of it gives too much away
+_NEVER_SHOWN = ("password", "passwd", "passphrase", "pass")  # often short: a part of it gives too much away
 _REFERENCE = r"\$\{[A-Z_][A-Z0-9_]*\}|\$[A-Z][A-Z0-9_]*"
 
 
-class Setting(Struct, frozen=True):
-    """One setting. `path` as it is typed, `value` as in the file, secrets masked."""
+class Written(Struct, frozen=True):
+    """A change: the path of the setting, its value, the file it was written to, and notes for the user."""
 
     path: str
     value: Any
-
-
-class Written(Struct, frozen=True):
-    """A change, the file it was written to, and notes for the user."""
-
-    setting: Setting
     file: Path
     notes: tuple[str, ...] = ()
 
@@ -75,11 +64,11 @@ class Settings:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def get(self, path: str) -> Setting:
-        """The setting at `path`. Raises UsageError where there is none."""
+    def get(self, path: str) -> Any:
+        """The value at `path` as in the file, secrets masked. Raises UsageError where there is none."""
         document = self._document()
         keys = self._existing(document, path)
-        return Setting(path_text(keys), masked(value_at(document, keys), _name(keys)))
+        return masked(value_at(document, keys), _name(keys))
 
     def set(self, path: str, text: str, *, as_text: bool = False) -> Written:
         """Write a setting. `text` is read as JSON5 (`true`, `8192`, `{a: 1}`), and as a string where it is not.
@@ -90,25 +79,18 @@ class Settings:
         segments = parse_path(path)
         keys = keys_of(self._document(), segments)
         if holds_secret(value, _name(keys)):
-            raise _secret_in_a_cell(keys)
+            raise _secret_in_a_cell(path_text(keys))
+        return self._written(keys, value)
 
+    def unset(self, path: str) -> Written:
+        """Remove a setting from the file. Raises UsageError where there is none."""
+        return self._written(self._existing(self._document(), path), REMOVE)
+
+    def _written(self, keys: Keys, value: Any) -> Written:
         def plan(view: ConfigView) -> list[Edit]:
             _check_place(view.config, keys)
             return [Edit(keys, value)]
 
-        return self._written(keys, value, plan)
-
-    def unset(self, path: str) -> Written:
-        """Remove a setting from the file. Raises UsageError where there is none."""
-        keys = self._existing(self._document(), path)
-
-        def plan(view: ConfigView) -> list[Edit]:
-            _check_place(view.config, keys)
-            return [Edit(keys, REMOVE)]
-
-        return self._written(keys, None, plan)
-
-    def _written(self, keys: Keys, value: Any, plan: ConfigPlan) -> Written:
         before = self._store.load().config.get(())
         file = self._store.edit_config(plan)
         notes = [
@@ -117,7 +99,7 @@ class Settings:
         ]
         if keys[0] not in CHECKED and keys[0] != INCLUDE:
             notes.append(_("what stands under {section} is not checked here", section=keys[0]))
-        return Written(Setting(path_text(keys), value), file, tuple(notes))
+        return Written(path_text(keys), value, file, tuple(notes))
 
     def paths(self) -> list[str]:
         """The paths in the file and the top-level names OpenClaw knows: for completion."""
@@ -218,14 +200,14 @@ def _check_place(document: Mapping[str, Any], keys: Keys) -> None:
             )
 
 
-def _secret_in_a_cell(keys: Keys) -> UsageError:
+def _secret_in_a_cell(path: str) -> UsageError:
     return UsageError(
         _(
             "{path}: a key or password typed on the line stays in the history of the notebook, so it is not written",
-            path=path_text(keys),
+            path=path,
         ),
         hint=_(
             "put it into an environment variable NAME, then: %openclaw config set {path} '${{NAME}}'",
-            path=path_text(keys),
+            path=path,
         ),
     )

@@ -15,7 +15,7 @@ import re
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from msgspec import Struct, field
@@ -60,13 +60,6 @@ class DatabaseLogins(Struct, frozen=True):
     problems: tuple[DocumentError, ...] = ()
 
 
-class _Cell(NamedTuple):
-    """One row that may hold logins: its key, and JSON."""
-
-    key: str
-    text: str
-
-
 def databases(home: Home) -> tuple[Path, Path]:
     """The state database, and the agent's own, which wins."""
     return home.sqlite_path, home.agent_sqlite_path
@@ -101,25 +94,25 @@ def _sections(path: Path, fs: FileSystem) -> dict[str, dict[str, Any]]:
     """The credentials document of one database. Raises DocumentError."""
     joined: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
     for cell in _cells(path, fs):
-        for name, section in _document(cell, path).items():
+        for name, section in _document(*cell, path).items():
             joined[name].update(section)
     return joined
 
 
-def _document(cell: _Cell, path: Path) -> dict[str, dict[str, Any]]:
+def _document(key: str, text: str, path: Path) -> dict[str, dict[str, Any]]:
     """The sections in one row, which is a credentials document or a single login named by its key."""
     try:
-        value = parse(cell.text).value
+        value = parse(text).value
     except Json5Error:
         value = None
     if not isinstance(value, Mapping):
         raise DocumentError(_("{path} holds logins that are no JSON object", path=path), path=path)
     if "type" in value and "provider" in value:
-        value = {"profiles": {cell.key: value}}
+        value = {"profiles": {key: value}}
     sections = {name: dict(value[name]) for name in _SECTIONS if isinstance(value.get(name), Mapping)}
     if "profiles" in sections:
         sections["profiles"] = {
-            key: record for key, record in sections["profiles"].items() if not _is_placeholder(record)
+            id_: record for id_, record in sections["profiles"].items() if not _is_placeholder(record)
         }
     return sections
 
@@ -135,7 +128,7 @@ def _is_placeholder(record: Any) -> bool:
 # -- one database --------------------------------------------------------------------------
 
 
-def _cells(path: Path, fs: FileSystem) -> list[_Cell]:
+def _cells(path: Path, fs: FileSystem) -> list[tuple[str, str]]:
     """The rows of one database; none where there is no database. Raises DocumentError."""
     if not _is_there(path, fs):
         return []
@@ -174,7 +167,7 @@ def _stamps(path: Path, fs: FileSystem) -> list[Stamp | None]:
     return [stamp_of(file, fs=fs) for file in (path, *_beside(path))]
 
 
-def _read(path: Path, how: str) -> list[_Cell]:
+def _read(path: Path, how: str) -> list[tuple[str, str]]:
     import sqlite3  # here: most homes have no database
 
     place = path.absolute().as_posix()
@@ -183,7 +176,10 @@ def _read(path: Path, how: str) -> list[_Cell]:
         connection = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS)
         try:
             _restrain(connection)
-            return [cell for table in _tables(connection) for cell in _rows(connection, table, path)]
+            found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            names = {name.decode() for (name,) in found}
+            tables = [table for table in _TABLES if table in names]
+            return [cell for table in tables for cell in _rows(connection, table, path)]
         finally:
             connection.close()
     except sqlite3.Error as error:
@@ -204,13 +200,7 @@ def _restrain(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
 
 
-def _tables(connection: sqlite3.Connection) -> list[str]:
-    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    names = {name.decode() for (name,) in found}
-    return [table for table in _TABLES if table in names]
-
-
-def _rows(connection: sqlite3.Connection, table: str, path: Path) -> list[_Cell]:
+def _rows(connection: sqlite3.Connection, table: str, path: Path) -> list[tuple[str, str]]:
     """The rows of a table that hold logins, whatever its columns are called."""
     found = connection.execute("SELECT name FROM pragma_table_info(?)", [table])
     columns = [name.decode() for (name,) in found]
@@ -218,20 +208,17 @@ def _rows(connection: sqlite3.Connection, table: str, path: Path) -> list[_Cell]
     value = _first((name for name in columns if name != key), _JSON_COLUMN)
     if key is None or value is None:
         raise _unreadable(path, _("its table {table} is not as any known release makes it", table=table))
-    query = f"SELECT {_quoted(key)}, {_quoted(value)} FROM {table} LIMIT {_MAX_ROWS}"  # noqa: S608 - names
+    quoted = ['"' + name.replace('"', '""') + '"' for name in (key, value)]
+    query = f"SELECT {', '.join(quoted)} FROM {table} LIMIT {_MAX_ROWS}"  # noqa: S608 - names
     rows = {_text(name): content for name, content in connection.execute(query)}
     wanted = [name for name in _TABLES[table] if name in rows]
     if not wanted and table not in _EXACT:
         wanted = list(rows)
-    return [_Cell(name, _text(rows[name])) for name in wanted]
+    return [(name, _text(rows[name])) for name in wanted]
 
 
 def _first(names: Iterable[str], pattern: str) -> str | None:
     return next((name for name in names if re.fullmatch(pattern, name)), None)
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(value: Any) -> str:

@@ -21,7 +21,6 @@ from msgspec import Struct
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_file import (
-    ConfigFile,
     CredentialStorage,
     PendingWrite,
     edited,
@@ -270,7 +269,15 @@ class Store:
         after = ConfigView(config.value_after(write, reader), environ)
         for edit in edits:
             if not takes_effect(edit.value, after.raw(edit.path)):
-                raise _set_elsewhere(config, edit)
+                raise DocumentError(
+                    _(
+                        "`{path}` comes from a file that {name} includes; nothing was written",
+                        path=dotted(edit.path),
+                        name=config.path.name,
+                    ),
+                    path=config.path,
+                    hint=_("change it in the included file"),
+                )
         from openclaw_ipython.openclaw.config_rules import check_change  # loaded when something is changed
 
         check_change(before.get(()), after.get(()))
@@ -305,18 +312,6 @@ class Store:
         if write.new != write.old:
             self._last = None
             write_atomically(write.path, write.new, expect=write.expect, fs=self.fs)
-
-
-def _set_elsewhere(config: ConfigFile, edit: Edit) -> DocumentError:
-    return DocumentError(
-        _(
-            "`{path}` comes from a file that {name} includes; nothing was written",
-            path=dotted(edit.path),
-            name=config.path.name,
-        ),
-        path=config.path,
-        hint=_("change it in the included file"),
-    )
 
 
 def _contended(path: Path) -> StoreBusy:

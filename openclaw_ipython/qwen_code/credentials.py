@@ -22,7 +22,7 @@ from openclaw_ipython.openclaw.locks import ExistingLock, LockFile
 from openclaw_ipython.openclaw.profiles import StoredProfile, is_time
 from openclaw_ipython.openclaw.reading import FileReader, syntax_error
 from openclaw_ipython.openclaw.token_stores import RefreshPolicy
-from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.sanitize.secrets import Secret, is_token
 
 if TYPE_CHECKING:
     from openclaw_ipython.runtime.env import Runtime
@@ -74,7 +74,10 @@ class QwenCodeFile:
 
         `extra` has `resource_url` and everything else in the file. Raises DocumentError for a file that is no login.
         """
-        found = self._read()
+        found = self._read_once()
+        if isinstance(found, DocumentError):
+            self._fs.pause(_TORN_PAUSE)
+            found = self._read_once()
         if isinstance(found, DocumentError):
             raise found.with_traceback(None)  # whose frames held the file's text
         return found
@@ -101,13 +104,6 @@ class QwenCodeFile:
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _read(self) -> StoredProfile | DocumentError | None:
-        found = self._read_once()
-        if isinstance(found, DocumentError):
-            self._fs.pause(_TORN_PAUSE)
-            found = self._read_once()
-        return found
-
     def _read_once(self) -> StoredProfile | DocumentError | None:
         try:
             document = FileReader(self._fs).document(self.path)
@@ -116,7 +112,13 @@ class QwenCodeFile:
         if document is None:
             return None
         profile = _profile(document.value)
-        return profile if isinstance(profile, StoredProfile) else _no_login(self.path, profile)
+        if isinstance(profile, StoredProfile):
+            return profile
+        return DocumentError(
+            _("{path} holds no login: {why}", path=self.path, why=profile),
+            path=self.path,
+            hint=_(self.policy.hint),
+        )
 
     def _write(self, profile: StoredProfile) -> DocumentError | None:
         from openclaw_ipython.openclaw.json5.edit import edit  # loaded when something is changed
@@ -183,7 +185,7 @@ def _profile(record: Any) -> StoredProfile | str:
     if kind is not None and (not isinstance(kind, str) or kind.lower() != "bearer"):
         return "token_type is not Bearer"
     for key in ("access_token", "refresh_token"):
-        if not _is_token(record.get(key)):
+        if not is_token(record.get(key)):
             return f"{key} is missing or is no token"
     if not is_time(record.get("expiry_date")):
         return "expiry_date is missing or is not a time"
@@ -208,22 +210,3 @@ def _record(profile: StoredProfile, *, with_extra: bool) -> dict[str, Any]:
     if with_extra:
         record |= profile.extra
     return record | {"expiry_date": profile.expires}
-
-
-def _is_token(value: Any) -> bool:
-    """Whether `value` can be sent in a header, which a line break would end."""
-    return (
-        isinstance(value, str)
-        and value.isascii()
-        and value.isprintable()
-        and bool(value)
-        and " " not in value
-    )
-
-
-def _no_login(path: Path, why: str) -> DocumentError:
-    return DocumentError(
-        _("{path} holds no login: {why}", path=path, why=why),
-        path=path,
-        hint=_("sign in with Qwen Code again, or %openclaw login"),
-    )

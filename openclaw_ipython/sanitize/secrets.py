@@ -49,6 +49,11 @@ class Secret:
         return self
 
 
+def is_token(value: Any) -> bool:
+    """Whether `value` is text that can be sent in a header: not empty, printable ASCII without blanks."""
+    return isinstance(value, str) and re.fullmatch(r"[!-~]+", value) is not None
+
+
 _BEARER = r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}"
 _NAMED = (
     r"(?i)([\"']?(?:access_token|refresh_token|id_token|device_code|code_verifier|api[_-]?key|authorization|"

@@ -87,11 +87,10 @@ def test_an_existing_alias_or_default_is_not_replaced(home):
     desk = Desk(home, studio().transport(), {"OPENROUTER_API_KEY": "sk-or-v1-somebody-can-use-it"})
     desk.client.models.set_default("openrouter/qwen/qwen3-coder")
     desk.client.models.add_alias("qwen", "openrouter/qwen/qwen3-coder")
-    outcome = desk.login("modelstudio", KEY)
-    assert not outcome.default_changed
+    desk.login("modelstudio", KEY)
     assert desk.client.models.aliases() == {"qwen": "openrouter/qwen/qwen3-coder"}
     assert str(desk.client.models.default()) == "openrouter/qwen/qwen3-coder"
-    assert desk.login("modelstudio", KEY, set_default=True).default_changed
+    desk.login("modelstudio", KEY, set_default=True)
     assert str(desk.client.models.default()) == "modelstudio/qwen3.7-plus"
 
 

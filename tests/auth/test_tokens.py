@@ -7,7 +7,7 @@ import httpx
 import pytest
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, NoToken, RecentToken
+from openclaw_ipython.auth.bearer import BearerAuth, FixedToken, RecentToken
 from openclaw_ipython.auth.tokens import REPEAT_SECONDS, StoredTokens
 from openclaw_ipython.errors import (
     DocumentError,
@@ -388,7 +388,7 @@ def test_a_401_whose_renewal_fails_for_now_is_reported_as_the_401(at):
 
 
 @pytest.mark.parametrize(
-    ("source", "header"), [(FixedToken(Secret("sk-1")), "Bearer sk-1"), (NoToken(), None)]
+    ("source", "header"), [(FixedToken(Secret("sk-1")), "Bearer sk-1"), (FixedToken(), None)]
 )
 def test_a_key_is_sent_once_and_an_empty_one_not_at_all(source, header):
     other = Counting(401)

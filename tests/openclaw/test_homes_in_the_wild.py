@@ -6,7 +6,7 @@ import pytest
 from checkup import write
 from homes import HEAD, HOMES
 
-from openclaw_ipython.openclaw.config_rules import RELEASES, added, refusals, refused_by
+from openclaw_ipython.openclaw.config_rules import RELEASES, added, refusals
 from openclaw_ipython.openclaw.json5.parse import parse
 
 REFUSED = {"an unknown key": set(RELEASES), "meta of march": {RELEASES[2]}, "servers": {RELEASES[0]}}
@@ -33,7 +33,7 @@ def test_there_are_forty_of_them():
 def test_it_is_read_and_judged_as_the_releases_judge_it(house, name):
     write(house, HEAD + "{ %s }\n" % HOMES[name])
     value = house.store.load().config.get(())
-    assert {release for release in RELEASES if refused_by(value, release)} == REFUSED.get(name, set())
+    assert {release for one in refusals(value) for release in one.releases} == REFUSED.get(name, set())
     house.client.models.rows(everything=True)
     house.client.models.default()
 

@@ -137,7 +137,7 @@ def replace_value(text: str, place: Place, member: Member, value: Any) -> str:
     if isinstance(node.value, str):
         style = replace(style, quote=written[0])
     if isinstance(node.value, dict | list) and node.value and not _breaks(written):
-        style = style.flattened()
+        style = replace(style, flat=True)
     return text[: node.start] + render(value, style, _indent(text, member.start)) + text[node.end :]
 
 
@@ -338,10 +338,6 @@ class Style(Struct, frozen=True):
     colon: str = ": "
     gap: str = " "
     flat: bool = False
-
-    def flattened(self) -> Style:
-        """The same style on one line."""
-        return replace(self, flat=True)
 
 
 def render(value: Any, style: Style, indent: str = "") -> str:

@@ -34,7 +34,7 @@ PLUGIN = Positional("plugin", "its id", kind="plugin")
 @command("config get", PATH, JSON)
 def config_get(session: Session, *, path: str, json: bool) -> View:
     """One setting of openclaw.json as it is typed there, secrets masked."""
-    value = session.client.settings.get(path).value
+    value = session.client.settings.get(path)
     if json or not isinstance(value, str):
         return as_json(value)
     return RawView(safe_text(value))
@@ -53,7 +53,7 @@ def config_get(session: Session, *, path: str, json: bool) -> View:
 def config_set(session: Session, *, path: str, value: str, string: bool) -> View:
     """Write one setting into openclaw.json; everything else in it stays as it is."""
     written = session.client.settings.set(path, value, as_text=string)
-    return _written(session, written, f" = {dumps(written.setting.value, ensure_ascii=False)}")
+    return _written(session, written, f" = {dumps(written.value, ensure_ascii=False)}")
 
 
 @command("config unset", PATH)
@@ -64,7 +64,7 @@ def config_unset(session: Session, *, path: str) -> View:
 
 def _written(session: Session, written: Written, what: str) -> View:
     details = (*written_to(written.file), *written.notes, *_restart(session))
-    return MessageView(f"{written.setting.path}{what}", details=details)
+    return MessageView(f"{written.path}{what}", details=details)
 
 
 # -- plugins -------------------------------------------------------------------------------

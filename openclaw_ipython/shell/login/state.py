@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.flow_runner import Prompted, Waiting
+from openclaw_ipython.auth.device_flow import Show, Wait
 from openclaw_ipython.auth.sign_in import LoggedIn
 from openclaw_ipython.errors import (
     LoginCancelled,
@@ -166,11 +166,11 @@ class PendingSignIn:
             ) as events:
                 async for event in events:
                     match event:
-                        case Prompted(prompt):
+                        case Show(prompt):
                             self._deadline = self._monotonic() + prompt.expires_in
                             self._update(phase="waiting", prompt=prompt, left=prompt.expires_in)
                             self._answered.set()
-                        case Waiting(_, trouble):
+                        case Wait(_, trouble):
                             self._update(trouble=trouble, left=self._left())
                         case LoggedIn(outcome):
                             self._update(phase="signed in", outcome=outcome, prompt=None)
