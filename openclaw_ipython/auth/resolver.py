@@ -89,13 +89,16 @@ class CredentialResolver:
         configured = self._configured(provider_id)
         if configured is not None:
             return tuple(self._from_configuration(provider_id, configured))
-        keys = provider_keys(provider_id, self._runtime.environ, self._key_variables(provider_id))
+        provider = self._providers.get(provider_id)
+        variables = provider.key_variables if provider is not None else ()
+        keys = provider_keys(provider_id, self._runtime.environ, variables)
+        by_key = tuple(Credential(provider_id, f"env: {key.name}", key=key.value) for key in keys)
         if is_live(keys):
-            return tuple(self._from_keys(provider_id, keys))
+            return by_key
         profiles = self.profiles(provider_id, stored, next(iter(in_place), ""))
         found = [
             *(self._from_profile(p, in_place.get(p.id, "profile")) for p in profiles),
-            *self._from_keys(provider_id, keys),
+            *by_key,
             *self._from_entry(provider_id),
         ]
         checked = [
@@ -141,10 +144,6 @@ class CredentialResolver:
         # The token source renews OAuth tokens; other secrets are sent as they are.
         key = None if profile.type == "oauth" else self._profile_secret(profile)
         return Credential(profile.provider.lower(), source, profile, key)
-
-    def _from_keys(self, provider_id: str, keys: tuple[EnvironmentKey, ...]) -> Iterator[Credential]:
-        for key in keys:
-            yield Credential(provider_id, f"env: {key.name}", key=key.value)
 
     def _from_entry(self, provider_id: str) -> Iterator[Credential]:
         entry = self._entry(provider_id)
@@ -224,10 +223,6 @@ class CredentialResolver:
     def _entry(self, provider_id: str) -> ProviderEntry | None:
         snapshot = self._store.load()
         return entry_of(self._providers, snapshot.config, snapshot.models_json, provider_id)
-
-    def _key_variables(self, provider_id: str) -> tuple[str, ...]:
-        provider = self._providers.get(provider_id)
-        return tuple(provider.key_variables) if provider is not None else ()
 
 
 def _without_repeated_keys(credentials: Iterable[Credential]) -> Iterator[Credential]:
@@ -344,9 +339,16 @@ def ordered_profiles(
     pool = named or list(own.values())
     if backup in own and own[backup] not in pool:
         pool.append(own[backup])
-    found = [p for p in pool if usable(p) and _mode_matches(modes.get(p.id), p.type)]
+    found = [p for p in pool if usable(p) and mode_matches(modes.get(p.id), p.type)]
     if not wanted or not named:
-        found.sort(key=lambda p: (p.id == backup, _type_rank(p), p.id != last_login, last_used(record(p.id))))
+        found.sort(
+            key=lambda p: (
+                p.id == backup,
+                _TYPE_ORDER[p.type],
+                p.id != last_login,
+                last_used(record(p.id)),
+            )
+        )
 
     def seconds_left(profile: StoredProfile) -> float:
         cooldown = cooldown_of(record(profile.id), now)
@@ -355,10 +357,6 @@ def ordered_profiles(
     return sorted(found, key=seconds_left)
 
 
-def _type_rank(profile: StoredProfile) -> int:
-    return _TYPE_ORDER.get(profile.type, len(_TYPE_ORDER))
-
-
-def _mode_matches(mode: str | None, type_: str) -> bool:
+def mode_matches(mode: object, type_: str) -> bool:
     """Whether a login has the type that the configuration states; a missing mode matches any."""
     return not mode or mode == type_ or (mode == "oauth" and type_ == "token")

@@ -60,32 +60,22 @@ class LoggedIn(Struct, frozen=True):
 LoginEvent = Show | Wait | LoggedIn
 
 
-class LoginService:
-    """Carries out the logins of one home. `timeout` is the longest wait for an answer, in seconds."""
+class LoginService(Struct, frozen=True, eq=False):
+    """Carries out the logins of one home. `timeout` is the longest wait for an answer, in seconds.
 
-    def __init__(
-        self,
-        store: Store,
-        providers: Providers,
-        accounts: Accounts,
-        advice: SignInAdvice,
-        keys: KeyLogins,
-        *,
-        http: Callable[[], HttpClient],
-        runtime: Runtime,
-        today: Callable[[], str],
-        timeout: float,
-    ) -> None:
-        self._store = store
-        self._providers = providers
-        self._accounts = accounts
-        self._advice = advice
-        self._keys = keys
-        self._http = http
-        self._runtime = runtime
-        self._today = today
-        self._timeout = timeout
-        self._signed_in_at: dict[str, float] = {}  # provider → monotonic seconds
+    `signed_in_at` is the time of each service's last sign-in, in monotonic seconds.
+    """
+
+    store: Store
+    providers: Providers
+    accounts: Accounts
+    advice: SignInAdvice
+    keys: KeyLogins
+    http: Callable[[], HttpClient]
+    runtime: Runtime
+    today: Callable[[], str]
+    timeout: float
+    signed_in_at: dict[str, float] = {}
 
     # -- by device code --
 
@@ -94,25 +84,29 @@ class LoginService:
     ) -> AsyncGenerator[LoginEvent, None]:
         """Yield Show once, Wait before each poll, LoggedIn at the end. Errors as for `Client.login`."""
         # An unreadable file is reported now, not after the user has confirmed the code.
-        self._store.load()
-        endpoints = self._accounts.device_endpoints(provider)
-        flow = device_flow(endpoints, Pkce.make(self._runtime.random_bytes), self._runtime.monotonic)
+        self.store.load()
+        endpoints = self.accounts.device_endpoints(provider)
+        flow = device_flow(endpoints, Pkce.make(self.runtime.random_bytes), self.runtime.monotonic)
         name = f"the sign-in service of {provider.label}"
         try:
-            async with aclosing(run_flow(flow, self._http(), self._runtime.sleep, name)) as events:
+            async with aclosing(run_flow(flow, self.http(), self.runtime.sleep, name)) as events:
                 async for event in events:
                     if not isinstance(event, Granted):
                         yield event
                         continue
-                    choose = set_default or not self._advice.keeps_default(self._store.load().config)
-                    outcome = self._accounts.record_login(
+                    choose = set_default or not self.advice.keeps_default(self.store.load().config)
+                    outcome = self.accounts.record_login(
                         provider, event.grant, set_default=choose, profile_name=profile
                     )
-                    self._advice.renewed(outcome.profile_id)
-                    self._signed_in_at[provider.id] = self._runtime.monotonic()
+                    self.advice.renewed(outcome.profile_id)
+                    self.signed_in_at[provider.id] = self.runtime.monotonic()
                     yield LoggedIn(outcome)
         except LoginUnavailable as error:
-            raise self._retired(provider, error) from error
+            retirement = provider.device_login.retired if provider.device_login else ""
+            if not retirement:
+                raise
+            self.advice.seen_ended(provider.id)
+            raise LoginUnavailable(_(retirement), hint=self.advice.hint(provider.id)) from error
 
     def explained(self, error: OpenClawError, used: Credential) -> OpenClawError:
         """`error`, or LoginRequired with the text that the service has ended its sign-in.
@@ -120,13 +114,15 @@ class LoginService:
         That is the case if the service states it, if it refuses a login that is a few minutes old or cannot answer it,
         and for the vendor's own service, which is known to have ended it.
         """
-        provider = self._providers.get(used.provider)
+        provider = self.providers.get(used.provider)
         retired = provider.device_login.retired if provider and provider.device_login else ""
-        advice = self._advice
+        advice = self.advice
         if not retired or used.profile is None:
-            return self._with_hint(error, used)
-        since = self._signed_in_at.get(used.provider)
-        recent = since is not None and self._runtime.monotonic() - since < RECENT_SECONDS
+            if error.hint == "%openclaw login --force" and used.provider in self.providers:
+                error.hint = f"%openclaw login --provider {used.provider} --force"
+            return error
+        since = self.signed_in_at.get(used.provider)
+        recent = since is not None and self.runtime.monotonic() - since < RECENT_SECONDS
         if isinstance(error, RefreshRejected):
             advice.seen_refused(used.id)
         refused = isinstance(error, LoginRequired)
@@ -142,28 +138,14 @@ class LoginService:
         status = getattr(error, "status", None)
         return LoginRequired(what, hint=advice.hint(used.provider), status=status)
 
-    def _with_hint(self, error: OpenClawError, used: Credential) -> OpenClawError:
-        """`error`; the hint of a refused login names its service."""
-        if error.hint == "%openclaw login --force" and used.provider in self._providers:
-            error.hint = f"%openclaw login --provider {used.provider} --force"
-        return error
-
-    def _retired(self, provider: Provider, error: LoginUnavailable) -> LoginUnavailable:
-        """`error`, or a known sentence about the end of the sign-in."""
-        retirement = provider.device_login.retired if provider.device_login else ""
-        if not retirement:
-            return error
-        self._advice.seen_ended(provider.id)
-        return LoginUnavailable(_(retirement), hint=self._advice.hint(provider.id))
-
     # -- by key, or without one --
 
     async def by_key(self, setup: KeySetup) -> LoginOutcome:
         """Check a key and store its login. Errors as for `Client.login_with_key`."""
         default, notes = await self._check(setup)
-        outcome = self._keys.record(replace(setup, default=default, notes=(*setup.notes, *notes)))
+        outcome = self.keys.record(replace(setup, default=default, notes=(*setup.notes, *notes)))
         if outcome.profile_id:
-            self._accounts.login_stats.reset(outcome.profile_id)
+            self.accounts.login_stats.reset(outcome.profile_id)
         return outcome
 
     async def locally(self, provider: Provider, region: str | None, *, set_default: bool) -> LoginOutcome:
@@ -172,21 +154,21 @@ class LoginService:
         if local is None:
             hint = f"%openclaw login --provider {provider.id}"
             raise UsageError(_("{provider} is no server of this machine", provider=provider.id), hint=hint)
-        address = checked_base_url(self._keys.address(provider, region), provider.id)
-        named = variable_key(provider, address, self._runtime.environ)
-        stored = self._accounts.credential(provider.id) if region is None or is_loopback(address) else None
+        address = checked_base_url(self.keys.address(provider, region), provider.id)
+        named = variable_key(provider, address, self.runtime.environ)
+        stored = self.accounts.credential(provider.id) if region is None or is_loopback(address) else None
         key = named[1] if named else stored.key if stored else None
         advice = f"%openclaw models auth add --provider {provider.id}"
         login = BearerAuth(FixedToken() if key is None else FixedToken(key))
-        at = ModelsEndpoint(self._http(), address, login, provider.label, provider, advice)
+        at = ModelsEndpoint(self.http(), address, login, provider.label, provider, advice)
         try:
-            models = await fetch_models(at, self._today())
+            models = await fetch_models(at, self.today())
         except RequestRejected:
             # typed without /v1, or with more than the base URL
-            address = await answering_base_url(self._http(), address)
+            address = await answering_base_url(self.http(), address)
             if not address:
                 raise
-            models = await fetch_models(replace(at, base_url=address), self._today())
+            models = await fetch_models(replace(at, base_url=address), self.today())
         except ServiceUnavailable:
             raise ServiceUnavailable(
                 _("no {label} answers at {address}", label=provider.label, address=address),
@@ -199,7 +181,7 @@ class LoginService:
         setup = KeySetup(provider, address, models=models, set_default=set_default)
         if named:
             setup = replace(setup, key=named[1], in_place=True, variable=named[0])
-        return self._keys.record(setup)
+        return self.keys.record(setup)
 
     async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
         """As `list_models`; for a service without a list of models, the provider's own list."""
@@ -213,12 +195,12 @@ class LoginService:
     async def list_models(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
         """The models that the service lists for a key. The hint of a refusal names the provider's other addresses."""
         checked_base_url(base_url, provider.id)
-        advice = refused_key_hint(provider, base_url, self._providers.values())
+        advice = refused_key_hint(provider, base_url, self.providers.values())
         at = ModelsEndpoint(
-            self._http(), base_url, BearerAuth(FixedToken(key)), provider.label, provider, advice
+            self.http(), base_url, BearerAuth(FixedToken(key)), provider.label, provider, advice
         )
         try:
-            return await fetch_models(at, self._today())
+            return await fetch_models(at, self.today())
         except RequestRejected as error:
             if error.status == 403:
                 error.hint = advice
@@ -231,7 +213,7 @@ class LoginService:
         """
         provider = setup.provider
         try:
-            async with asyncio.timeout(min(CHECK_SECONDS, self._timeout)):
+            async with asyncio.timeout(min(CHECK_SECONDS, self.timeout)):
                 models = await self.list_models(provider, setup.base_url, setup.secret)
         except TimeoutError:
             return "", (
@@ -240,7 +222,7 @@ class LoginService:
         except RequestRejected as error:
             if error.status not in NO_LIST_STATUSES:
                 raise
-            if answering := await answering_base_url(self._http(), setup.base_url):
+            if answering := await answering_base_url(self.http(), setup.base_url):
                 raise UsageError(
                     _("{url} is no base URL; {answering} is", url=setup.base_url, answering=answering),
                     hint=f"%openclaw login --provider {provider.id} --region {answering}",

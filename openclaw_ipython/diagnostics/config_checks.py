@@ -119,35 +119,22 @@ def _check_default(facts: ConfigFacts) -> Iterator[Finding]:
         return
     if facts.models.is_openclaws(default.provider):
         what = _("OpenClaw alone can ask {model}; it stays the default there", model=default)
-        yield Finding("model", "note", what, where, _ask_another(facts))
+        model = _usable_model(facts)
+        fix = f'%config OpenClaw.default_model = "{model}"' if model else facts.advice.by_key()
+        yield Finding("model", "note", what, where, fix)  # for this notebook only
         return
     try:
         facts.models.resolve(str(default))
         facts.models.target(default)
     except OpenClawError as error:
-        if default.provider in _misplaced(facts) or _api_is_refused(facts, default.provider):
-            return  # the rules of OpenClaw have a finding that repairs it
+        config = facts.snapshot.config
+        misplaced, entry = config.get(("providers",)), config.provider(default.provider)
+        if isinstance(misplaced, Mapping) and default.provider in misplaced:
+            return  # OpenClaw does not look there; its rules have a finding that repairs it
+        if entry is not None and entry.api not in (None, COMPLETIONS) and entry.api not in apis():
+            return  # likewise
         fix = error.hint if error.hint.startswith("%openclaw login") else _set_default(facts)
         yield Finding("model", "error", str(error), where, fix)
-
-
-def _misplaced(facts: ConfigFacts) -> Mapping[str, object]:
-    """The providers under a top-level `providers`, where OpenClaw does not look."""
-    found = facts.snapshot.config.get(("providers",))
-    return found if isinstance(found, Mapping) else {}
-
-
-def _api_is_refused(facts: ConfigFacts, provider: str) -> bool:
-    entry = facts.snapshot.config.provider(provider)
-    return entry is not None and entry.api not in (None, COMPLETIONS) and entry.api not in apis()
-
-
-def _ask_another(facts: ConfigFacts) -> str:
-    """The command that makes another model the default of this notebook only."""
-    model = _usable_model(facts)
-    if not model:
-        return facts.advice.by_key()
-    return f'%config OpenClaw.default_model = "{model}"'
 
 
 def _set_default(facts: ConfigFacts) -> str:
@@ -217,11 +204,9 @@ def _check_offered(facts: ConfigFacts) -> Iterator[Finding]:
     ):
         for ref in refs:
             if ref in unknown or facts.models.provider_of(ref.provider, ref.model) is None:
-                what = (
-                    _("{ref} does not exist and cannot be a fallback for images", ref=ref)
-                    if images
-                    else _("{ref} does not exist and cannot be a fallback", ref=ref)
-                )
+                what = _("{ref} does not exist and cannot be a fallback", ref=ref)
+                if images:
+                    what = _("{ref} does not exist and cannot be a fallback for images", ref=ref)
                 yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
 
 

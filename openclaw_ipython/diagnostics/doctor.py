@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from openclaw_ipython.diagnostics.config_checks import (
     CHAT_SETTING,
     ConfigFacts,
@@ -35,35 +37,22 @@ if TYPE_CHECKING:
 REACH_SECONDS = 5.0
 
 
-class Doctor:
+class Doctor(Struct, frozen=True, eq=False):
     """Examines one home.
 
     `http` gives the client for requests; `probe` asks one tiny question with each login. On `windows` file permissions
     are not checked.
     """
 
-    def __init__(
-        self,
-        store: Store,
-        models: Models,
-        accounts: Accounts,
-        advice: SignInAdvice,
-        providers: Providers,
-        *,
-        runtime: Runtime,
-        http: Callable[[], HttpClient],
-        probe: Callable[[], Awaitable[list[ProbeResult]]],
-        windows: bool = os.name == "nt",
-    ) -> None:
-        self._store = store
-        self._models = models
-        self._accounts = accounts
-        self._advice = advice
-        self._providers = providers
-        self._runtime = runtime
-        self._http = http
-        self._probe = probe
-        self._windows = windows
+    store: Store
+    models: Models
+    accounts: Accounts
+    advice: SignInAdvice
+    providers: Providers
+    runtime: Runtime
+    http: Callable[[], HttpClient]
+    probe: Callable[[], Awaitable[list[ProbeResult]]]
+    windows: bool = os.name == "nt"
 
     async def examine(self, *, probe: bool = False) -> list[Finding]:
         """All findings, the worst first. A file that cannot be read is a finding, not an error.
@@ -78,31 +67,31 @@ class Doctor:
             found += [finding for finding in reached if finding is not None]
             silent = {finding.where for finding in found if finding.check == "endpoint"}
             try:
-                found += self._refusals(await self._probe(), silent)
+                found += self._refusals(await self.probe(), silent)
             except DocumentError:
                 pass  # a file that cannot be read is a finding already
         return worst_first(found)
 
     async def gateway(self) -> GatewayState:
         """The state of OpenClaw's Gateway. Raises DocumentError."""
-        return await gateway_state(self._http(), self._store.load().config, self._accounts)
+        return await gateway_state(self.http(), self.store.load().config, self.accounts)
 
     def _findings(self) -> list[Finding]:
-        home, environ, now = self._store.home, self._runtime.environ, self._runtime.clock()
+        home, environ, now = self.store.home, self.runtime.environ, self.runtime.clock()
         files = inspect_files(home)
-        found = [*check_files(files, now, windows=self._windows), *check_environment(environ)]
-        found += check_journal(home, windows=self._windows)
+        found = [*check_files(files, now, windows=self.windows), *check_environment(environ)]
+        found += check_journal(home, windows=self.windows)
         try:
-            snapshot = self._store.load()
+            snapshot = self.store.load()
             found += map(unreadable, snapshot.problems)
             has_json_logins = any(fact.path == home.auth_profiles for fact in files)
             found += check_storage(snapshot, home, has_json_logins=has_json_logins)
-            rows = self._accounts.profiles()
+            rows = self.accounts.profiles()
             found += check_logins(
-                LoginFacts(snapshot, rows, self._providers, environ, int(now * 1000), self._advice)
+                LoginFacts(snapshot, rows, self.providers, environ, int(now * 1000), self.advice)
             )
             found += check_config(
-                ConfigFacts(self._advice, snapshot, self._models, self._providers, home, self._missing_login)
+                ConfigFacts(self.advice, snapshot, self.models, self.providers, home, self._missing_login)
             )
         except DocumentError as error:
             found.append(unreadable(error))
@@ -111,8 +100,8 @@ class Doctor:
     async def _gateway_problem(self) -> list[Finding]:
         """The finding for a Gateway that is meant to answer and does not."""
         try:
-            meant = self._store.load().config.get(CHAT_SETTING) is True
-            if not meant and self._accounts.credential("openclaw") is None:
+            meant = self.store.load().config.get(CHAT_SETTING) is True
+            if not meant and self.accounts.credential("openclaw") is None:
                 return []
             state = await self.gateway()
         except OpenClawError:
@@ -125,9 +114,9 @@ class Doctor:
     def _missing_login(self, provider_id: str) -> str:
         """Why there is no usable login of a provider; empty where there is one."""
         try:
-            if self._accounts.credential(provider_id) is not None:
+            if self.accounts.credential(provider_id) is not None:
                 return ""
-            reason = self._accounts.login_problem(provider_id)
+            reason = self.accounts.login_problem(provider_id)
         except OpenClawError as error:
             reason = str(error)
         if reason:
@@ -137,14 +126,14 @@ class Doctor:
     def _endpoints(self) -> list[tuple[str, str]]:
         """The providers of the chosen models, each with its base URL."""
         try:
-            refs = [self._models.default(), self._models.image_default(), *self._models.fallbacks()]
+            refs = [self.models.default(), self.models.image_default(), *self.models.fallbacks()]
         except OpenClawError:
             return []
         found: dict[str, str] = {}
         for ref in refs:
             try:
                 if ref is not None:
-                    found.setdefault(ref.provider, self._models.target(ref).base_url)
+                    found.setdefault(ref.provider, self.models.target(ref).base_url)
             except OpenClawError:
                 continue
         return list(found.items())
@@ -157,11 +146,11 @@ class Doctor:
                 continue
             waits = result.status in {"rate_limit", "timeout"}
             fix = f"%openclaw models auth add --provider {result.provider}"
-            provider = self._providers.get(result.provider)
+            provider = self.providers.get(result.provider)
             if result.status != "auth":
                 fix = _("{command} shows the whole message", command=f"%%qwen {result.model}")
             elif provider is not None and provider.local is None:
-                fix = self._advice.command(result.provider)
+                fix = self.advice.command(result.provider)
                 anew = fix == f"%openclaw login --provider {result.provider}"
                 fix += " --force" if anew else ""
             what = _("a question with it is refused: {error}", error=result.error)
@@ -172,7 +161,7 @@ class Doctor:
         try:
             async with (
                 asyncio.timeout(REACH_SECONDS),
-                aclosing(await self._http().send("GET", f"{base_url}/models", idle=REACH_SECONDS)),
+                aclosing(await self.http().send("GET", f"{base_url}/models", idle=REACH_SECONDS)),
             ):
                 return None
         except (HTTPError, InvalidURL, TimeoutError) as error:

@@ -57,7 +57,8 @@ def inspect_files(home: Home) -> list[FileFact]:
         home.config_path, home.auth_profiles, home.models_json, home.own_config, home.own_profiles,
         home.journal, creds,
     )  # fmt: skip
-    locks = (_lock_of(home.auth_profiles), _lock_of(home.own_profiles), home.qwen_dir / "oauth_creds.lock")
+    locks = [path.with_name(path.name + ".lock") for path in (home.auth_profiles, home.own_profiles)]
+    locks.append(home.qwen_dir / "oauth_creds.lock")
     parents = dict.fromkeys(path.parent for path in files)
     names = {path.name for path in files}
     return [
@@ -76,10 +77,11 @@ def check_files(facts: Sequence[FileFact], now: float, *, windows: bool) -> Iter
             yield Finding("link", "error", what, str(fact.path), _remove(fact, windows))
         elif fact.role == "lock":
             yield from _check_lock(fact, now, windows)
-        elif fact.role == "leftover":
-            yield from _check_leftover(fact, now, windows)
-        else:
+        elif fact.role != "leftover":
             yield from _check_one(fact, now, windows)
+        elif now - fact.mtime > LEFTOVER_SECONDS and not fact.is_folder:
+            what = _("an interrupted write left it behind")
+            yield Finding("leftover", "warning", what, str(fact.path), _remove(fact, windows))
 
 
 def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
@@ -121,21 +123,11 @@ def _check_lock(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
         yield Finding("lock", "warning", what, where, _remove(fact, windows))
 
 
-def _check_leftover(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
-    if now - fact.mtime > LEFTOVER_SECONDS and not fact.is_folder:
-        what = _("an interrupted write left it behind")
-        yield Finding("leftover", "warning", what, str(fact.path), _remove(fact, windows))
-
-
 def _remove(fact: FileFact, windows: bool) -> str:
     return shell_line("del" if windows else "rm", fact.path)
 
 
 # -- asking the file system ----------------------------------------------------------------
-
-
-def _lock_of(path: Path) -> Path:
-    return path.with_name(path.name + ".lock")
 
 
 def _facts(paths: Sequence[Path], role: Role) -> list[FileFact]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from openclaw_ipython.auth.resolver import mode_matches
 from openclaw_ipython.diagnostics.findings import Finding, Severity
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_rules import services
-from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
+from openclaw_ipython.openclaw.config_view import is_marker
 from openclaw_ipython.openclaw.keypaths import path_text
 
 if TYPE_CHECKING:
@@ -141,16 +142,12 @@ def _check_listed(facts: LoginFacts) -> Iterator[Finding]:
             if profile_id not in {row.profile_id for row in facts.rows}:
                 fix = f"%openclaw config unset '{where}'"
                 yield Finding("login", "warning", _("it names a login that is not stored"), where, fix)
-        elif isinstance(entry, Mapping) and not _mode_fits(entry.get("mode"), stored.type):
+        elif isinstance(entry, Mapping) and not mode_matches(entry.get("mode"), stored.type):
             fix = f"%openclaw config set '{where}.mode' {stored.type}"
             what = _(
                 "its mode is not that of the stored login ({kind}), so OpenClaw skips it", kind=stored.type
             )
             yield Finding("login", "warning", what, where, fix)
-
-
-def _mode_fits(mode: object, kind: str) -> bool:
-    return mode in {None, "", kind} or (mode == "oauth" and kind == "token")
 
 
 def _check_orders(facts: LoginFacts) -> Iterator[Finding]:
@@ -172,10 +169,7 @@ def _check_variables(facts: LoginFacts) -> Iterator[Finding]:
             if value and is_marker(value):
                 what = _("it holds a placeholder instead of a key")
                 yield Finding("placeholder", "error", what, name, f"import os; del os.environ[{name!r}]")
-    yield from _check_references(facts.snapshot.config)
-
-
-def _check_references(config: ConfigView) -> Iterator[Finding]:
+    config = facts.snapshot.config
     for provider_id in config.provider_ids:
         entry = config.provider(provider_id)
         marker = entry.key_marker if entry and not entry.api_key else None

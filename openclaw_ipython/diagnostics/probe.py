@@ -26,7 +26,6 @@ from openclaw_ipython.openclaw.model_refs import ModelRef
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
-    from openclaw_ipython.auth.resolver import Credential
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.models.selection import Models
     from openclaw_ipython.runtime.env import Runtime
@@ -53,26 +52,18 @@ class ProbeResult(Struct, frozen=True, rename="camel", omit_defaults=True):
     latency_ms: int | None = None
 
 
-class Probe:
+class Probe(Struct, frozen=True, eq=False):
     """Asks with every login of one home.
 
     `routes` gives the request to a model once for each login, and raises what asking would raise. `endpoint` says where
     one of them is sent, without a fallback.
     """
 
-    def __init__(
-        self,
-        models: Models,
-        accounts: Accounts,
-        runtime: Runtime,
-        routes: Callable[[ModelRef, ChatRequest], Sequence[ResolvedRequest]],
-        endpoint: Callable[[ResolvedRequest], ChatEndpoint],
-    ) -> None:
-        self._models = models
-        self._accounts = accounts
-        self._runtime = runtime
-        self._routes = routes
-        self._endpoint = endpoint
+    models: Models
+    accounts: Accounts
+    runtime: Runtime
+    routes: Callable[[ModelRef, ChatRequest], Sequence[ResolvedRequest]]
+    endpoint: Callable[[ResolvedRequest], ChatEndpoint]
 
     async def run(self) -> list[ProbeResult]:
         """One result for each login and key. A failure is a result, not an error."""
@@ -82,13 +73,13 @@ class Probe:
 
     def _refs(self) -> list[ModelRef]:
         """One model of every provider that is chosen or has a login; a chosen model comes first."""
-        chosen = [self._models.default(), *self._models.fallbacks(), self._models.image_default()]
-        chosen += self._models.image_fallbacks()
+        chosen = [self.models.default(), *self.models.fallbacks(), self.models.image_default()]
+        chosen += self.models.image_fallbacks()
         found = {ref.provider: ref for ref in reversed(chosen) if ref is not None}
         offered: dict[str, ModelRef] = {}
-        for row in self._models.rows(everything=True):
+        for row in self.models.rows(everything=True):
             offered.setdefault(row.ref.provider, row.ref)
-        for profile in self._accounts.profiles():
+        for profile in self.accounts.profiles():
             provider = profile.provider
             found.setdefault(provider, offered.get(provider, ModelRef(provider, "")))
         return [found[provider] for provider in sorted(found)]
@@ -100,7 +91,7 @@ class Probe:
         try:
             if not ref.model:
                 return [_unsent(ref, "no_model", "no model of this service is known")]
-            routes = self._routes(ref, request)
+            routes = self.routes(ref, request)
         except OpenClawError as error:
             return [_unsent(ref, status_of(error), _one_line(error))]
         with_login = [route for route in routes if route.credential.has_secret] or routes
@@ -108,14 +99,14 @@ class Probe:
 
     async def _ask(self, request: ResolvedRequest, limit: asyncio.Semaphore) -> ProbeResult:
         async with limit:
-            started = self._runtime.monotonic()
+            started = self.runtime.monotonic()
             status, error = await self._send(request)
-            elapsed = round((self._runtime.monotonic() - started) * 1000)
+            elapsed = round((self.runtime.monotonic() - started) * 1000)
         used = request.credential
         return ProbeResult(
             provider=used.provider,
             label=used.profile.id if used.profile else used.source,
-            source=_source(used),
+            source="profile" if used.profile else "env" if used.source.startswith("env") else "models.json",
             status=status,
             model=str(request.ref),
             profile_id=used.profile.id if used.profile else None,
@@ -125,7 +116,7 @@ class Probe:
         )
 
     async def _send(self, request: ResolvedRequest) -> tuple[ProbeStatus, str | None]:
-        endpoint = self._endpoint(request)
+        endpoint = self.endpoint(request)
         retry_policy = replace(endpoint.retry_policy, retries=0, idle_timeout=SECONDS)
         endpoint = replace(endpoint, retry_policy=retry_policy)
         try:
@@ -162,13 +153,6 @@ def status_of(error: OpenClawError) -> ProbeStatus:
 
 def _one_line(error: OpenClawError) -> str:
     return f"{type(error).__name__}: {error}"
-
-
-def _source(used: Credential) -> str:
-    """OpenClaw's word for the place of a login."""
-    if used.profile is not None:
-        return "profile"
-    return "env" if used.source.startswith("env") else "models.json"
 
 
 def _unsent(ref: ModelRef, status: ProbeStatus, error: str) -> ProbeResult:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.diagnostics.findings import Finding
+from openclaw_ipython.openclaw.config_file import apply_merge_patch
 from openclaw_ipython.openclaw.config_rules import RELEASES, Refusal, refusals
 from openclaw_ipython.openclaw.json5.parse import REMOVE
 from openclaw_ipython.openclaw.keypaths import Keys, path_text
@@ -67,7 +68,10 @@ def _repair(config: Any, refusal: Refusal, providers: Providers) -> str:
     """The command after which the refusal is gone and no other has come; a sentence where there is none."""
     before = {one.keys for one in refusals(config)}
     for keys, value in _candidates(config, refusal.keys, providers):
-        after = {one.keys for one in refusals(_changed(config, keys, value))}
+        patch = None if value is REMOVE else value
+        for key in reversed(keys):
+            patch = {key: patch}
+        after = {one.keys for one in refusals(apply_merge_patch(config, patch))}
         if refusal.keys not in after and after < before:
             path = path_text(keys)
             if value is REMOVE:
@@ -94,15 +98,3 @@ def _candidates(config: Any, keys: Keys, providers: Providers) -> Iterator[tuple
     if keys[:2] == ("auth", "profiles") and keys[3:] == ("provider",):
         yield keys, keys[2].partition(":")[0]
     yield keys, REMOVE
-
-
-def _changed(config: Any, keys: Keys, value: Any) -> Any:
-    """A copy of `config` with the member at `keys` set or removed."""
-    if not keys:
-        return value
-    copy = dict(config) if isinstance(config, Mapping) else {}
-    if len(keys) == 1 and value is REMOVE:
-        copy.pop(keys[0], None)
-    else:
-        copy[keys[0]] = _changed(copy.get(keys[0]), keys[1:], value)
-    return copy

@@ -83,15 +83,10 @@ async def scan(
 
     gateway = await gateway_state(http, snapshot.config, accounts, seconds=SECONDS, with_secret=False)
     keys = environment_keys(environ, providers, snapshot.config)
+    login = qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock())
     return [
         *await local_servers(http, servers, is_usable, providers=providers, has_key=has_key),
-        *_without_ended(
-            [
-                *keys,
-                *qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock()),
-            ],
-            retirement,
-        ),
+        *_without_ended([*keys, *login], retirement),
         *_to_ask(importable(services, [key.name for key in keys]), services, snapshot.config, is_usable),
         *([_gateway(gateway)] if gateway.version else []),
         *openclaw_home(home, snapshot),
@@ -117,7 +112,7 @@ def _without_ended(found: Sequence[ScanResult], retirement: Callable[[str], str]
 # -- local servers -------------------------------------------------------------------------
 
 
-class _Answer(Struct, frozen=True):
+class ListAnswer(Struct, frozen=True):
     """What a server lists: the ids of its models, and the owner in its list. `wants_key`: it refused to list them."""
 
     models: tuple[str, ...] = ()
@@ -153,7 +148,7 @@ async def local_servers(
     return found
 
 
-async def _answer_at(http: HttpClient, address: ServerAddress, seconds: float) -> _Answer | None:
+async def _answer_at(http: HttpClient, address: ServerAddress, seconds: float) -> ListAnswer | None:
     """What a server answers; None for no server, or one of another kind."""
     try:
         async with (
@@ -165,22 +160,12 @@ async def _answer_at(http: HttpClient, address: ServerAddress, seconds: float) -
         return None
     if response.status_code in {401, 403}:
         details = parse_error_body(body, response.headers)
-        return _Answer(wants_key=True) if re.search(r"key|auth", details.message, re.I) else None
-    models = model_ids(body) if response.is_success else None
-    return None if models is None else _Answer(models, _owner(body))
+        return ListAnswer(wants_key=True) if re.search(r"key|auth", details.message, re.I) else None
+    return models_in(body) if response.is_success else None
 
 
-def _owner(body: bytes) -> str:
-    """The first `owned_by` in a list of models."""
-    rows = json.loads(body).get("data") or []
-    return next(
-        (row["owned_by"] for row in rows if isinstance(row, dict) and isinstance(row.get("owned_by"), str)),
-        "",
-    )
-
-
-def model_ids(body: bytes) -> tuple[str, ...] | None:
-    """The ids in a response to `GET /models`; None for any other body."""
+def models_in(body: bytes) -> ListAnswer | None:
+    """The list of models in a response to `GET /models`; None for any other body."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -190,10 +175,12 @@ def model_ids(body: bytes) -> tuple[str, ...] | None:
         rows = []  # some servers write null for no models
     if not isinstance(rows, list):
         return None
-    return tuple(row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str))
+    rows = [row for row in rows if isinstance(row, dict)]
+    owners = (row["owned_by"] for row in rows if isinstance(row.get("owned_by"), str))
+    return ListAnswer(tuple(row["id"] for row in rows if isinstance(row.get("id"), str)), next(owners, ""))
 
 
-def _server(address: ServerAddress, answer: _Answer, usable: bool) -> ScanResult:
+def _server(address: ServerAddress, answer: ListAnswer, usable: bool) -> ScanResult:
     provider, models = address.provider, answer.models
     region = "" if address.is_default else f" --region {address.base_url}"
     detail = _listed(models) if models else _("it has no model")
@@ -256,23 +243,17 @@ def qwen_code_login(qwen_code: QwenCode, home: Home, config: ConfigView, now: fl
 
 def importable(services: Sequence[ImportableService], known: Sequence[str]) -> list[ScanResult]:
     """The services that an import takes over, but for those with a key in one of the `known` variables."""
-    return [
-        _importable(service) for service in services if not service.variable or service.variable not in known
-    ]
-
-
-def _importable(service: ImportableService) -> ScanResult:
-    provider = service.provider
-    parts = [*(model.id for model in provider.models[:1]), service.base_url, service.shown_key]
-    kind: Kind = "key" if service.variable else "Qwen Code"
-    return ScanResult(
-        kind,
-        service.variable or service.source,
-        " · ".join(redact(part) for part in parts),
-        f"%openclaw login --method import --provider {provider.id}",
-        provider.id,
-        tuple(model.id for model in provider.models),
-    )
+    found = []
+    for service in services:
+        if service.variable and service.variable in known:
+            continue
+        models = tuple(model.id for model in service.provider.models)
+        detail = " · ".join(map(redact, (*models[:1], service.base_url, service.shown_key)))
+        command = f"%openclaw login --method import --provider {service.provider.id}"
+        kind: Kind = "key" if service.variable else "Qwen Code"
+        name = service.variable or service.source
+        found.append(ScanResult(kind, name, detail, command, service.provider.id, models))
+    return found
 
 
 def _to_ask(

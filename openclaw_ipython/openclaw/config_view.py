@@ -84,11 +84,6 @@ class ProviderEntry(Struct, frozen=True):
     context_window: int | None = None
     max_tokens: int | None = None
 
-    @property
-    def is_marker(self) -> bool:
-        """Whether `apiKey` holds a placeholder."""
-        return self.key_marker is not None
-
 
 class ConfigView(Struct, frozen=True, eq=False, dict=True):
     """OpenClaw's configuration, read-only. `${NAME}` is resolved when a value is read, never written back."""
@@ -249,16 +244,20 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def _provider(provider_id: str, entry: Mapping[str, Any], environ: Mapping[str, str]) -> ProviderEntry:
-    key, marker = _key(entry.get("apiKey"), environ)
-    models = entry.get("models")
+    reference, models = entry.get("apiKey"), entry.get("models")
+    key, marker = _key(reference, environ)
+    found = {}
+    for one in models if isinstance(models, list) else ():
+        if isinstance(one, Mapping) and (model_id := _text(one.get("id"))):
+            found[model_id] = _model(model_id, one)
     return ProviderEntry(
         id=provider_id,
         base_url=_text(entry.get("baseUrl")),
         api=_text(entry.get("api")),
         api_key=key,
         key_marker=marker,
-        models=tuple(_models(models)) if isinstance(models, list) else (),
-        key_ref=_foreign_reference(entry.get("apiKey")),
+        models=tuple(found.values()),
+        key_ref=reference if isinstance(reference, Mapping) and reference.get("source") != "env" else None,
         context_window=_count(entry.get("contextWindow")),
         max_tokens=_count(entry.get("maxTokens")),
     )
@@ -287,11 +286,6 @@ def merged_entry(
     )
 
 
-def _foreign_reference(value: Any) -> Mapping[str, Any] | None:
-    """A `{source, provider, id}` whose source is not the environment."""
-    return value if isinstance(value, Mapping) and value.get("source") != "env" else None
-
-
 def _key(value: Any, environ: Mapping[str, str]) -> tuple[Secret | None, str | None]:
     """The key that may be sent, and the marker in its place."""
     if isinstance(value, Mapping):  # {source, provider, id}: only variables can be looked up here
@@ -312,15 +306,6 @@ def _key(value: Any, environ: Mapping[str, str]) -> tuple[Secret | None, str | N
 def _variable(name: str | None, environ: Mapping[str, str]) -> Secret | None:
     value = environ.get(name, "").strip() if name else ""
     return Secret(value) if value else None
-
-
-def _models(entries: list[Any]) -> list[ModelEntry]:
-    found = {}
-    for entry in entries:
-        model_id = _text(entry.get("id")) if isinstance(entry, Mapping) else None
-        if model_id:
-            found[model_id] = _model(model_id, entry)
-    return list(found.values())
 
 
 def _model(model_id: str, entry: Mapping[str, Any]) -> ModelEntry:

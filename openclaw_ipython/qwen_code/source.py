@@ -37,12 +37,6 @@ class QwenCode:
         except DocumentError:
             return None
 
-    def usable(self, provider_id: str, config: ConfigView) -> StoredProfile | None:
-        """The login, if the provider has an entry in the configuration: without one OpenClaw does not use it either."""
-        if provider_id != PROVIDER_ID or config.provider(provider_id) is None:
-            return None
-        return self.login()
-
     def add_login(self, provider_id: str, stored: dict[str, StoredProfile], config: ConfigView) -> None:
         """Add the login after the `stored` ones, in place of OpenClaw's copy of it: refreshing the copy would end the
         original."""
@@ -87,7 +81,7 @@ class QwenCode:
         """The error for a question that names no model where none is chosen."""
         if self._provider is None or self.login() is None:
             return LoginRequired(_("no model is chosen and there is no login yet"), hint="%openclaw login")
-        if self.usable(PROVIDER_ID, config) is None:
+        if config.provider(PROVIDER_ID) is None:
             return self.login_required(PROVIDER_ID)
         model = self._provider.ref(self._provider.default_model)
         return LoginRequired(_("no model is chosen yet"), hint=f"%openclaw models set {model}")

@@ -13,7 +13,7 @@ from openclaw_ipython.diagnostics.scan import (
     environment_keys,
     importable,
     local_servers,
-    model_ids,
+    models_in,
     qwen_code_login,
 )
 from openclaw_ipython.diagnostics.scan import (
@@ -117,7 +117,8 @@ def test_a_refusal_is_no_server(status):
     ],
 )
 def test_the_list_of_models_is_read_tolerantly(body, ids):
-    assert model_ids(body) == ids
+    found = models_in(body)
+    assert (found and found.models) == ids
 
 
 def test_servers_are_asked_at_the_same_time_and_not_waited_for_long():
