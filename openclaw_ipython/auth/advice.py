@@ -72,13 +72,14 @@ class SignInAdvice:
 
     def usable(self, provider_id: str) -> bool:
         """Whether a question to a service can be answered: it has a login, which was not refused."""
-        if self.retirement(provider_id):
-            return False
+        return not self.retirement(provider_id) and False in self._refusals(provider_id)
+
+    def _refusals(self, provider_id: str) -> list[bool]:
+        """Of each login of a service, whether it was refused; empty where that cannot be read."""
         try:
-            credentials = self._accounts.credentials(provider_id)
+            return [self.is_refused(one.id) for one in self._accounts.credentials(provider_id)]
         except OpenClawError:
-            return False
-        return any(not self.is_refused(credential.id) for credential in credentials)
+            return []
 
     def is_refused(self, login_id: str) -> bool:
         """Whether the service refused a login, and has not accepted it since."""
@@ -141,11 +142,8 @@ class SignInAdvice:
 
     def has_refused_login(self, provider_id: str) -> bool:
         """Whether a service has refused every login that it has here."""
-        try:
-            credentials = self._accounts.credentials(provider_id)
-        except OpenClawError:
-            return False
-        return bool(credentials) and all(self.is_refused(one.id) for one in credentials)
+        refusals = self._refusals(provider_id)
+        return bool(refusals) and all(refusals)
 
     def no_model(self) -> LoginRequired:
         """The error for a question without a model when there is no default model."""

@@ -106,7 +106,8 @@ class CredentialImport:
         path = self._home.qwen_dir / "settings.json"
         settings = read_object(path)
         file, dotenv = self._dotenv(folder)
-        own = _texts(settings.get("env"))
+        listed = settings.get("env")
+        own = {k: v for k, v in listed.items() if isinstance(v, str)} if isinstance(listed, Mapping) else {}
         sources = [("", self._environ), (str(file), dotenv), (str(path), own)]
         for row in _rows(settings):
             variable = str(row.get("envKey") or "")
@@ -204,17 +205,15 @@ def _with_unique_ids(services: list[ImportableService], providers: Providers) ->
     found: list[ImportableService] = []
     ids: set[str] = set()
     for service in services:
-        name = service.provider.id
-        if name in providers:
-            if name in ids:
-                continue
-        else:
-            number = 1
-            while name in ids:
-                number += 1
-                name = f"{service.provider.id}-{number}"
-        ids.add(name)
         provider = service.provider
+        name = provider.id
+        if name in providers and name in ids:
+            continue
+        number = 1
+        while name in ids:
+            number += 1
+            name = f"{provider.id}-{number}"
+        ids.add(name)
         if name != provider.id:
             provider = replace(provider, id=name, label=name)
         found.append(replace(service, provider=provider))
@@ -253,7 +252,3 @@ def _dotenv(path: Path) -> dict[str, str]:
     except DocumentError:
         return {}
     return dotenv(found[0]) if found else {}
-
-
-def _texts(value: Any) -> dict[str, str]:
-    return {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, Mapping) else {}

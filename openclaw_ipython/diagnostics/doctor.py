@@ -87,9 +87,8 @@ class Doctor(Struct, frozen=True, eq=False):
             has_json_logins = any(fact.path == home.auth_profiles for fact in files)
             found += check_storage(snapshot, home, has_json_logins=has_json_logins)
             rows = self.accounts.profiles()
-            found += check_logins(
-                LoginFacts(snapshot, rows, self.providers, environ, int(now * 1000), self.advice)
-            )
+            logins = LoginFacts(snapshot, rows, self.providers, environ, int(now * 1000), self.advice)
+            found += check_logins(logins)
             found += check_config(
                 ConfigFacts(self.advice, snapshot, self.models, self.providers, home, self._missing_login)
             )

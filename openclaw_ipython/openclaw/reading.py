@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -36,11 +37,8 @@ class FileReader:
         Raises DocumentError with path and line.
         """
         for pause in _TORN_PAUSES if may_be_torn else ():
-            try:
+            with suppress(DocumentError):
                 document = self._document(path)
-            except DocumentError:
-                document = None
-            else:
                 if document is None or document.text:
                     return document
             self._fs.pause(pause)

@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.openclaw.config_file import edited
 from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, Stamp, write_atomically
-from openclaw_ipython.openclaw.json5.parse import Edit, Json5Error
+from openclaw_ipython.openclaw.json5.parse import Document, Edit
 from openclaw_ipython.openclaw.locks import ExistingLock, LockFile
 from openclaw_ipython.openclaw.profiles import StoredProfile, is_time
-from openclaw_ipython.openclaw.reading import FileReader, syntax_error
+from openclaw_ipython.openclaw.reading import FileReader, without_frames
 from openclaw_ipython.openclaw.token_stores import RefreshPolicy
 from openclaw_ipython.sanitize.secrets import Secret, is_token
 
@@ -69,82 +71,60 @@ class QwenCodeFile:
         """The lock to hold around reading, refreshing and writing."""
         return QwenCodeLock(self.path, self._runtime, fs=self._fs)
 
+    @without_frames
     def read(self) -> StoredProfile | None:
         """The login as it is stored now, None if there is no file.
 
         `extra` has `resource_url` and everything else in the file. Raises DocumentError for a file that is no login.
         """
-        found = self._read_once()
-        if isinstance(found, DocumentError):
+        try:
+            return self._read()
+        except DocumentError:
             self._fs.pause(_TORN_PAUSE)
-            found = self._read_once()
-        if isinstance(found, DocumentError):
-            raise found.with_traceback(None)  # whose frames held the file's text
-        return found
+        return self._read()
 
+    @without_frames
     def write(self, profile: StoredProfile) -> None:
         """Write refreshed tokens; every other key of the file stays. The caller holds `lock()`.
 
         A file that was removed meanwhile is written anew. Raises DocumentError or StoreBusy where that is not
         possible; the file is then as it was.
         """
-        failure: DocumentError | StoreBusy | None
         for _attempt in range(_MERGES):
             try:
-                failure = self._write(profile)
+                return self._write(profile)
             except FileChanged:
                 continue
-            break
-        else:
-            failure = StoreBusy(
-                _("{name} keeps being changed by another program", name=self.path.name), path=self.path
-            )
-        if failure is not None:
-            raise failure.with_traceback(None)
+        raise StoreBusy(
+            _("{name} keeps being changed by another program", name=self.path.name), path=self.path
+        )
 
     # -- inside ----------------------------------------------------------------------------
 
-    def _read_once(self) -> StoredProfile | DocumentError | None:
-        try:
-            document = FileReader(self._fs).document(self.path)
-        except DocumentError as error:
-            return error
-        if document is None:
-            return None
-        profile = _profile(document.value)
-        if isinstance(profile, StoredProfile):
+    def _read(self) -> StoredProfile | None:
+        document = FileReader(self._fs).document(self.path)
+        profile = _profile(document.value) if document is not None else None
+        if not isinstance(profile, str):
             return profile
-        return DocumentError(
+        raise DocumentError(
             _("{path} holds no login: {why}", path=self.path, why=profile),
             path=self.path,
             hint=_(self.policy.hint),
         )
 
-    def _write(self, profile: StoredProfile) -> DocumentError | None:
-        from openclaw_ipython.openclaw.json5.edit import edit  # loaded when something is changed
-
+    def _write(self, profile: StoredProfile) -> None:
         reader = FileReader(self._fs)
-        try:
-            document = reader.document(self.path)
-            old = reader.stamps[self.path]
-            text = document.text if document is not None else ""
-            values = _record(profile, with_extra=not text.strip())
-            new = edit(text, [Edit((key,), value) for key, value in values.items()])
-            self._date(write_atomically(self.path, new, expect=old, fs=self._fs), old)
-        except DocumentError as error:
-            return error
-        except Json5Error as error:
-            return syntax_error(self.path, error)
-        return None
+        document = reader.document(self.path) or Document("", {})
+        old = reader.stamps[self.path]
+        values = _record(profile, with_extra=not document.text.strip())
+        write = edited(self.path, document, [Edit((key,), value) for key, value in values.items()], old)
+        self._date(write_atomically(self.path, write.new, expect=old, fs=self._fs), old)
 
     def _date(self, new: Stamp, old: Stamp | None) -> None:
         """Give the file a later time than before, whatever the clocks: Qwen Code reads it again only then."""
-        if old is None or new.mtime_ns >= old.mtime_ns + _NEWER_NS:
-            return
-        try:
-            self._fs.set_mtime(self.path, old.mtime_ns + _NEWER_NS)
-        except OSError:  # its next request is refused, and it refreshes by itself
-            pass
+        if old is not None and new.mtime_ns < old.mtime_ns + _NEWER_NS:
+            with suppress(OSError):  # its next request is refused, and it refreshes by itself
+                self._fs.set_mtime(self.path, old.mtime_ns + _NEWER_NS)
 
 
 class QwenCodeLock(LockFile):

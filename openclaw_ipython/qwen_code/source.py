@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 class QwenCode:
     """The login of the Qwen Code installed beside one home. `source` is what tables show as its origin."""
 
-    id = PROFILE_ID
     source = SOURCE
 
     def __init__(self, store: Store, providers: Providers) -> None:

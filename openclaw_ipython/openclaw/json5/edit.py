@@ -149,14 +149,15 @@ def insert(text: str, place: Place, value: Any) -> str:
     node, style = place.node, _style(text, place)
     last = node.members[-1] if node.members else None
     after = last.node.end if last else node.start + 1
-    content = after + _content_length(text[after : node.end - 1])
+    length, line_comment = _content(text[after : node.end - 1])
+    content = after + length
     comma = "," if last and _comma(text, after) is not None else ""
     link = "," if last and not comma else ""
     indent = _own_line_indent(text, last) if last else None
     if indent is None:
         indent = _indent(text, node.start) + style.unit
     new = render_key(place.rest[0], style) + style.colon + render(value, style, indent) + comma
-    if style.flat and not _ends_in_line_comment(text, after, content):
+    if style.flat and not line_comment:
         return text[:after] + link + text[after:content] + (style.gap if last else "") + new + text[content:]
     end = content
     if not last and not _breaks(text[content : node.end - 1]):  # the bracket gets a line of its own
@@ -164,34 +165,25 @@ def insert(text: str, place: Place, value: Any) -> str:
     return text[:after] + link + text[after:content] + style.newline + indent + new + text[end:]
 
 
-def _content_length(tail: str) -> int:
-    """The length of comma and comments after the last member, without white space at the end."""
+def _content(tail: str) -> tuple[int, bool]:
+    """The length of comma and comments after the last member, and whether they end in a line comment."""
     position = length = 0
+    line_comment = False
     while position < len(tail):
         if tail[position] == ",":
             position = length = position + 1
+            line_comment = False
         elif tail.startswith(("//", "/*"), position):
+            line_comment = tail.startswith("//", position)
             position = length = _comment_end(tail, position)
         else:
             position += 1
-    return length
+    return length, line_comment
 
 
 def _comment_end(text: str, position: int) -> int:
     match = _LINE_COMMENT.match(text, position)
     return match.end() if match else text.index("*/", position + 2) + 2
-
-
-def _ends_in_line_comment(text: str, start: int, end: int) -> bool:
-    position, line_comment = start, False
-    while position < end:
-        if text.startswith(("//", "/*"), position):
-            line_comment = text.startswith("//", position)
-            position = _comment_end(text, position)
-        else:
-            line_comment = False
-            position += 1
-    return line_comment
 
 
 def _comma(text: str, position: int) -> int | None:
