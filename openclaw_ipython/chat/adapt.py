@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, structs
 
 from openclaw_ipython.chat.agents import for_agent
+from openclaw_ipython.chat.completions import joined_content, parts_of
 from openclaw_ipython.chat.dialects import MARK
 from openclaw_ipython.chat.thinking import (
     LEVELS,
@@ -91,14 +92,10 @@ def _messages(request: ChatRequest, dialect: Dialect, family: Family) -> tuple[M
         messages = move_tool_images(messages)
     if family not in {"effort", "deepseek"}:  # only these take their earlier thinking
         messages = tuple(replace(m, reasoning="") if m.reasoning else m for m in messages)
-    if dialect.dashscope and _ignores_parts(request):
+    if dialect.dashscope and request.model.lower().startswith("glm") and not request.extra.get("tools"):
+        # without tools GLM ignores content in parts there
         messages = tuple(replace(m, content=flatten(m.content)) for m in messages)
     return messages
-
-
-def _ignores_parts(request: ChatRequest) -> bool:
-    """Whether the model ignores content in parts, as GLM on DashScope does when there are no tools."""
-    return request.model.lower().startswith("glm") and not request.extra.get("tools")
 
 
 # -- thinking ------------------------------------------------------------------------------
@@ -243,7 +240,7 @@ def _with_shared_marked(messages: tuple[Message, ...], shared: str, minimum: int
     at = next((n for n, message in enumerate(messages) if message.role == "user"), len(messages))
     before, rest = messages[:at], messages[at:]
     tokens = token_estimate.of_messages(before)
-    first, *parts = _parts(rest[0].content) if rest else [{}]
+    first, *parts = parts_of(rest[0].content) if rest else [{}]
     text = str(first.get("text", ""))
     if shared and text.startswith(shared) and tokens + token_estimate.of_text(shared) >= minimum:
         own = [{"type": "text", "text": text[len(shared) :]}] if len(text) > len(shared) else []
@@ -263,18 +260,7 @@ def merge_system_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
         return tuple(others)
     if len(system) == 1:
         return (system[0], *others)
-    return (replace(system[0], content=_joined([m.content for m in system])), *others)
-
-
-def _joined(contents: Sequence[Content]) -> Content:
-    texts = [content for content in contents if isinstance(content, str)]
-    if len(texts) == len(contents):
-        return "\n\n".join(texts)
-    return [part for content in contents for part in _parts(content)]
-
-
-def _parts(content: Content) -> list[Mapping[str, Any]]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    return (replace(system[0], content=joined_content(m.content for m in system)), *others)
 
 
 def flatten(content: Content) -> Content:
@@ -318,7 +304,7 @@ def has_cache_marks(messages: Iterable[Message]) -> bool:
 
 def with_cache_mark(message: Message) -> Message:
     """The message with its last part marked for the prompt cache."""
-    *before, last = _parts(message.content) or [{"type": "text", "text": ""}]
+    *before, last = parts_of(message.content) or [{"type": "text", "text": ""}]
     return replace(message, content=[*before, {**last, **MARK}])
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.chat.completions import encode
+from openclaw_ipython.chat.completions import encode, joined_content, parts_of
+from openclaw_ipython.chat.dialects import MARK
 from openclaw_ipython.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _system_first(body: Body, _ours: Collection[str]) -> bool:
     if not system or body["messages"][: len(system)] == system[:1]:
         return False
     rest = [m for m in body["messages"] if m["role"] != "system"]
-    body["messages"] = [{"role": "system", "content": _joined(m["content"] for m in system)}, *rest]
+    body["messages"] = [{"role": "system", "content": joined_content(m["content"] for m in system)}, *rest]
     return True
 
 
@@ -147,25 +148,16 @@ def _system_in_user(body: Body, _ours: Collection[str]) -> bool:
         if message["role"] in {"system", "developer"}:
             continue
         if message["role"] == "user" and turns and turns[-1]["role"] == "user":
-            turns[-1] = {**message, "content": _joined([turns[-1]["content"], message["content"]])}
+            turns[-1] = {**message, "content": joined_content([turns[-1]["content"], message["content"]])}
         else:
             turns.append(message)
     if system:
         at = next((n for n, m in enumerate(turns) if m["role"] == "user"), len(turns))
         first = turns.pop(at)["content"] if at < len(turns) else ""
-        turns.insert(at, {"role": "user", "content": _joined([*system, first])})
+        turns.insert(at, {"role": "user", "content": joined_content([*system, first])})
     changed = len(turns) != len(body["messages"])
     body["messages"] = turns
     return changed
-
-
-def _joined(contents: Iterable[Any]) -> Any:
-    """Several contents as one: text if all of them are."""
-    parts = [content for content in contents if content]
-    if all(isinstance(part, str) for part in parts):
-        return "\n\n".join(parts)
-    texts = [[{"type": "text", "text": part}] if isinstance(part, str) else list(part) for part in parts]
-    return [part for text in texts for part in text]
 
 
 def _short_call_ids(body: Body, _ours: Collection[str]) -> bool:
@@ -212,12 +204,11 @@ def _begins_with_mark(body: Body, _ours: Collection[str]) -> bool:
     if first.get("role") != "system":
         first = {"role": "system", "content": ""}
         body["messages"] = [first, *body["messages"]]
-    parts = first["content"]
-    parts = [{"type": "text", "text": parts}] if isinstance(parts, str) else list(parts)
+    parts = parts_of(first["content"])
     if any("cache_control" in part for part in parts):
         return False
     *before, last = parts or [{"type": "text", "text": ""}]
-    body["messages"][0] = {**first, "content": [*before, {**last, "cache_control": {"type": "ephemeral"}}]}
+    body["messages"][0] = {**first, "content": [*before, {**last, **MARK}]}
     return True
 
 
@@ -364,7 +355,8 @@ class AdjustedRequest:
         told = [
             a for a in self._made if a.note and (a.lasting or a.name in self.learned) and not self._undone(a)
         ]
-        return [_(a.note, name=_shown_name(a.name), model=self._request.model) for a in told]
+        shown = {"json_object": 'response_format "json_object"'}
+        return [_(a.note, name=shown.get(a.name, a.name), model=self._request.model) for a in told]
 
     def _undone(self, adjustment: Adjustment) -> bool:
         """Whether a later adjustment took the same part back altogether."""
@@ -383,10 +375,6 @@ def _added_fields(request: ChatRequest) -> frozenset[str]:
     fields = {"stream", "stream_options", "max_tokens", "temperature", "top_p"} - set(request.extra)
     limit = {"own max_tokens"} if "max_tokens" in request.optional else set()
     return frozenset(fields | request.optional | limit)
-
-
-def _shown_name(name: str) -> str:
-    return 'response_format "json_object"' if name == "json_object" else name
 
 
 class HostMemory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import UsageError
@@ -38,6 +38,19 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(_("the request cannot be written as JSON: {error}", error=error)) from None
     return paired(text).encode()
+
+
+def parts_of(content: Any) -> list[Any]:
+    """A content as a list of parts."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+
+
+def joined_content(contents: Iterable[Any]) -> Any:
+    """Several contents as one: text if all of them are."""
+    filled = [content for content in contents if content]
+    if all(isinstance(content, str) for content in filled):
+        return "\n\n".join(filled)
+    return [part for content in filled for part in parts_of(content)]
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -210,7 +210,8 @@ class AnswerDecoder:
         if self._form == "document":
             yield from self._document(self._body.removeprefix(_BOM).decode("utf-8", "replace"))
         elif not self.done:
-            yield from self._last_event()
+            with suppress(ProtocolError):  # an event that lacks only its blank line, or was cut
+                yield from self._stream(b"\n\n")
         yield from self._tags.rest()
         if self._failure is not None:
             raise self._failure
@@ -226,11 +227,6 @@ class AnswerDecoder:
             raise ProtocolError(_("the answer has no choices"), hint=hint)
         yield from self._end("tool_calls" if self._calls else "stop")
         yield from self._note(_("the service gave no reason for the end"))
-
-    def _last_event(self) -> Iterator[ChatEvent]:
-        """An event that lacks only its blank line."""
-        with suppress(ProtocolError):  # it was cut
-            yield from self._stream(b"\n\n")
 
     def _document(self, text: str) -> Iterator[ChatEvent]:
         """One JSON document, or one a line."""

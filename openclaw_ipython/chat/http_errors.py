@@ -7,7 +7,6 @@ empty.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import Secret, redact
-from openclaw_ipython.sanitize.text import visible
+from openclaw_ipython.sanitize.text import json_value, visible
 
 EXCERPT = 300
 _YEAR = 366 * 86400
@@ -65,16 +64,13 @@ def parse_error_body(body: bytes, headers: Mapping[str, str], *known: Secret) ->
     """
     request_id = headers.get("x-request-id", "")
     text = body.decode("utf-8-sig", "replace").strip()
-    try:
-        parsed = json.loads(text)
-    except (ValueError, RecursionError):
-        if text.startswith("<") or "aliyun_waf" in text:
-            return ErrorDetails(request_id=_word(request_id, known), html=True)
-        parsed = text
+    parsed = json_value(text, text)
+    if parsed is text and (text.startswith("<") or "aliyun_waf" in text):
+        return ErrorDetails(request_id=_word(request_id, known), html=True)
     if isinstance(parsed, list) and len(parsed) == 1:  # some gateways wrap it
         parsed = parsed[0]
     found = error_in(parsed, *known, request_id=request_id)
-    return found or ErrorDetails(_excerpt(text, known), request_id=_word(request_id, known))
+    return found or ErrorDetails(server_text(text, *known), request_id=_word(request_id, known))
 
 
 def error_in(parsed: Any, *known: Secret, request_id: str = "") -> ErrorDetails | None:
@@ -85,18 +81,22 @@ def error_in(parsed: Any, *known: Secret, request_id: str = "") -> ErrorDetails 
     error = parsed.get("error") or parsed.get("errors")  # `errors` is ModelScope's
     if isinstance(error, dict) and error:
         code = error.get("code") or error.get("type")
-        return ErrorDetails(_excerpt(_sentence(error.get("message")), known), _word(code, known), request_id)
+        return ErrorDetails(
+            server_text(_sentence(error.get("message")), *known), _word(code, known), request_id
+        )
     if isinstance(error, str) and error:
-        return ErrorDetails(_excerpt(error, known), request_id=request_id)
+        return ErrorDetails(server_text(error, *known), request_id=request_id)
     if "choices" not in parsed and (parsed.get("message") or parsed.get("code")):
         message, code = parsed.get("message"), parsed.get("code")
-        return ErrorDetails(_excerpt(_sentence(message), known), _word(code, known), request_id)
+        return ErrorDetails(server_text(_sentence(message), *known), _word(code, known), request_id)
     ret = parsed.get("ret")
     if isinstance(ret, list) and ret:  # the gateway's own refusal, {"ret": ["FAIL_SYS_…"]}
-        return ErrorDetails(_excerpt(" ".join(map(str, ret[:5])), known), _word(ret[0], known), request_id)
+        return ErrorDetails(
+            server_text(" ".join(map(str, ret[:5])), *known), _word(ret[0], known), request_id
+        )
     if "choices" not in parsed and "detail" in parsed:  # the form of FastAPI servers
-        return ErrorDetails(_excerpt(_sentence(parsed["detail"]), known), request_id=request_id)
-    return ErrorDetails(_excerpt(error, known), request_id=request_id) if error else None
+        return ErrorDetails(server_text(_sentence(parsed["detail"]), *known), request_id=request_id)
+    return ErrorDetails(server_text(error, *known), request_id=request_id) if error else None
 
 
 def _sentence(message: Any) -> Any:
@@ -119,7 +119,7 @@ def _fault(row: Any) -> str:
 
 def error_in_text(text: object, *known: Secret) -> ErrorDetails:
     """The error in the text of a last chunk, such as `Throttling: slow down`."""
-    message = _excerpt(text, known)
+    message = server_text(text, *known)
     code = re.match(_CODE_FIRST, message)
     return ErrorDetails(message or _("the service gave up"), code[1] if code else "")
 
@@ -131,6 +131,7 @@ def error_for(
     code = details.code.lower()
     about: dict[str, Any] = {"status": status, "code": details.code, "request_id": details.request_id}
     text = details.message or details.code or _("no reason given")
+    number = f" ({status})" if status else ""
     if details.html and status not in {401, 429}:
         return _page(status, about)
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
@@ -174,7 +175,7 @@ def error_for(
     if code in {"access_denied", "accessdenied", "model.accessdenied"}:
         hint = _("the key has no right to this model: %openclaw models list shows the others")
         return RequestRejected(
-            _("the service refused{number}: {reason}", number=_in_brackets(status), reason=text),
+            _("the service refused{number}: {reason}", number=number, reason=text),
             hint=hint,
             **about,
         )
@@ -183,13 +184,11 @@ def error_for(
     if _broken(status, code):
         hint = _later(retry_after, _("try again later"))
         return ServiceUnavailable(
-            _("the service failed{number}: {reason}", number=_in_brackets(status), reason=text),
+            _("the service failed{number}: {reason}", number=number, reason=text),
             hint=hint,
             **about,
         )
-    return RequestRejected(
-        _("the service refused{number}: {reason}", number=_in_brackets(status), reason=text), **about
-    )
+    return RequestRejected(_("the service refused{number}: {reason}", number=number, reason=text), **about)
 
 
 def is_unknown_model(error: OpenClawError) -> bool:
@@ -279,10 +278,6 @@ def _page(status: int | None, about: dict[str, Any]) -> OpenClawError:
     )
 
 
-def _in_brackets(status: int | None) -> str:
-    return f" ({status})" if status else ""
-
-
 def _later(seconds: float | None, otherwise: str) -> str:
     if seconds is None:
         return otherwise
@@ -292,10 +287,6 @@ def _later(seconds: float | None, otherwise: str) -> str:
 
 def server_text(value: object, *known: Secret) -> str:
     """Text of a service that can be shown: one line, shortened, without control characters and secrets."""
-    return _excerpt(value, known)
-
-
-def _excerpt(value: object, known: tuple[Secret, ...]) -> str:
     # shortened before the patterns run, so that a hostile text cannot slow them down
     words = str(value or "")[: 8 * EXCERPT].split()
     text = visible(redact(" ".join(words), *known))

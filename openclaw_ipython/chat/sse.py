@@ -76,16 +76,14 @@ class EventDecoder:
     def _field(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
-        if name == b"data":
+        if name in (b"data", b"error"):
+            if name == b"error":  # llama.cpp's own field, in place of an event of that name
+                self._event = name
             self._data += value
             self._data += b"\n"
             self._check(len(self._data))
         elif name == b"event":
             self._event = value
-        elif name == b"error":  # llama.cpp's own field, in place of an event of that name
-            self._event = name
-            self._data += value + b"\n"
-            self._check(len(self._data))
         elif not name:
             self._comment = value[
                 :200

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import aclosing
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from openclaw_ipython.errors import RequestRejected
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, read_capped
+from openclaw_ipython.sanitize.text import json_value
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.http_errors import ErrorDetails
@@ -50,17 +50,11 @@ async def answering_base_url(http: HttpClient, base_url: str) -> str:
                 body = await read_capped(response, 1024 * 1024, _LOOK_SECONDS)
         except (HTTPError, InvalidURL):
             continue
-        if _is_list(body) if response.is_success else response.status_code in {401, 403}:
+        answer = json_value(body)
+        is_list = isinstance(answer, dict) and isinstance(answer.get("data"), list)
+        if is_list if response.is_success else response.status_code in {401, 403}:
             return url
     return ""
-
-
-def _is_list(body: bytes) -> bool:
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(answer, dict) and isinstance(answer.get("data"), list)
 
 
 def wrong_address(base_url: str, provider: str, answering: str, status: int, reason: str) -> RequestRejected:

@@ -102,7 +102,8 @@ def from_bytes(
     kind = media_type(data)
     if not pillow():
         if kind and len(data) <= limits.size:
-            return _unscaled(name, data, kind)
+            note = _("{name} {size}, not scaled: no Pillow here", name=name, size=size_text(len(data)))
+            return EncodedImage(name, _data_url(data, kind), note, size=len(data), kind=kind)
         raise pillow_missing(name)
     image, original = _open(name, data)
     upright = _upright(image)
@@ -325,11 +326,6 @@ def _image(
     before = "" if original == size else f"{original[0]}×{original[1]} → "
     note = f"{name} {before}{size[0]}×{size[1]}, {size_text(len(data))}"
     return EncodedImage(name, _data_url(data, kind), note, *size, size=len(data), kind=kind)
-
-
-def _unscaled(name: str, data: bytes, kind: str) -> EncodedImage:
-    note = _("{name} {size}, not scaled: no Pillow here", name=name, size=size_text(len(data)))
-    return EncodedImage(name, _data_url(data, kind), note, size=len(data), kind=kind)
 
 
 def _data_url(data: bytes, kind: str) -> str:

@@ -112,7 +112,9 @@ def _from_value(name: str, value: Any, limits: ImageLimits, depth: int) -> Itera
         yield _from_text(name, str(value), limits)
     elif isinstance(value, (bytes, bytearray, memoryview)):
         yield image_encoding.from_bytes(name, bytes(value), limits)
-    elif isinstance(value, (Sequence, set, frozenset)) or _is_array_of_objects(value):
+    elif isinstance(value, (Sequence, set, frozenset)) or (
+        _is_a(value, "numpy", "ndarray") and value.dtype.kind == "O"
+    ):
         yield from _from_several(name, list(value.flat if hasattr(value, "flat") else value), limits, depth)
     elif _is_a(value, "PIL", "Image"):
         yield image_encoding.from_pillow(name, value, limits)
@@ -249,10 +251,6 @@ def _displayed(value: Any) -> bytes:
 
 
 # -- arrays ----------------------------------------------------------------------------------
-
-
-def _is_array_of_objects(value: Any) -> bool:
-    return _is_a(value, "numpy", "ndarray") and value.dtype.kind == "O"
 
 
 def _from_array(name: str, value: Any, limits: ImageLimits) -> EncodedImage:

@@ -32,18 +32,20 @@ VALUES_LIMIT = 6_000
 _WORD = r"(?<![\w.])[^\W\d]\w*"
 
 
-class _Task(NamedTuple):
+class Task(NamedTuple):
+    """What is asked about a failure: the beginning of the prompt, and the system prompt."""
+
     prompt: str
     system: str
 
 
-_REPAIR = _Task(
+REPAIR = Task(
     "A cell of a notebook failed. Repair it.",
     "You repair a cell of a Jupyter notebook. Answer with one or two sentences on what was wrong, then with the whole "
     "repaired cell in one fenced block marked `python`. Change no more than the repair needs: names, comments, quotes "
     "and layout stay. Where the mistake is in another cell, say so in the sentences.",
 )
-_EXPLAIN = _Task(
+EXPLAIN = Task(
     "A cell of a notebook failed. Explain the error.",
     "You explain an error in a Jupyter notebook to the person who got it: what happened, why, and what to change. "
     "Be brief and concrete; point at the line; show code only where it makes things clearer.",
@@ -76,23 +78,13 @@ class FailurePrompt(Struct, frozen=True):
         return "\n".join(lines)
 
 
-def repair_prompt(
-    failure: CellFailure, variables: Mapping[str, Any], wish: str = "", language: str = ""
+def failure_prompt(
+    task: Task, failure: CellFailure, variables: Mapping[str, Any], wish: str = "", language: str = ""
 ) -> FailurePrompt:
-    """The prompt for a repaired cell. `wish` is added by the person; `language` is the language of messages."""
-    return _prompt(_REPAIR, failure, variables, wish, language)
+    """The prompt for a failure: `task` is REPAIR or EXPLAIN.
 
-
-def explain_prompt(
-    failure: CellFailure, variables: Mapping[str, Any], wish: str = "", language: str = ""
-) -> FailurePrompt:
-    """The prompt for an explanation of the error. The parameters are those of `repair_prompt`."""
-    return _prompt(_EXPLAIN, failure, variables, wish, language)
-
-
-def _prompt(
-    task: _Task, failure: CellFailure, variables: Mapping[str, Any], wish: str, language: str
-) -> FailurePrompt:
+    `wish` is added by the person; `language` is the language of messages.
+    """
     source = failure.source.strip("\n")
     redacted = redact(source)
     parts = [task.prompt]

@@ -63,10 +63,6 @@ def value_text(value: Any, limit: int, cells: Sequence[str] = ()) -> ValueText:
     except Exception as error:  # of its repr, a property, an incomplete frame
         kind = _type_name(value)
         found = ValueText(f"({kind} that cannot be shown: {type(error).__name__})", kind)
-    return _within(found, limit)
-
-
-def _within(found: ValueText, limit: int) -> ValueText:
     more = len(found.text) - limit
     if more <= 0:
         return found
@@ -76,7 +72,9 @@ def _within(found: ValueText, limit: int) -> ValueText:
 def _described(value: Any, limit: int, cells: Sequence[str]) -> ValueText:
     if isinstance(value, str):
         return ValueText(str(value), "text" if type(value) is str else _type_name(value))
-    if isinstance(value, _PLAIN) or _is_scalar(value):
+    if isinstance(value, _PLAIN) or any(
+        cls.__name__ == "generic" and cls.__module__ == "numpy" for cls in type(value).__mro__
+    ):
         return ValueText(str(value), _type_name(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return ValueText(
@@ -96,11 +94,6 @@ def _described(value: Any, limit: int, cells: Sequence[str]) -> ValueText:
     counted = isinstance(value, (dict, list, tuple, set, frozenset, deque))
     kind = f"{_type_name(value)} of {len(value):,}" if counted else _type_name(value)
     return ValueText(text, kind, truncated, "python")
-
-
-def _is_scalar(value: Any) -> bool:
-    """Whether it is a numpy scalar."""
-    return any(cls.__name__ == "generic" and cls.__module__ == "numpy" for cls in type(value).__mro__)
 
 
 def _type_name(value: Any) -> str:

@@ -17,6 +17,7 @@ from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import FileChanged, Stamp, read_text, stamp_of, write_atomically
 from openclaw_ipython.providers import ModelSpec, Price, Source
+from openclaw_ipython.sanitize.text import json_value
 
 _VERSION = 2  # up to version 1 the lists had limits and input kinds that no service had stated
 
@@ -87,10 +88,7 @@ class ModelCatalog:
 
 
 def _providers(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
+    document = json_value(text)
     providers = document.get("providers") if isinstance(document, dict) else None
     return providers if isinstance(providers, dict) and document.get("version") == _VERSION else {}
 

@@ -9,7 +9,6 @@ Ollama's `/api/show` about one model. What a row does not state stays unknown.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -28,7 +27,7 @@ from openclaw_ipython.net.http import Auth, HttpClient, read_capped, translated
 from openclaw_ipython.providers.guesses import unlisted
 from openclaw_ipython.providers.spec import ModelSpec, Price, Provider, Source
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.sanitize.text import visible
+from openclaw_ipython.sanitize.text import json_value, visible
 
 MOST_MODELS = 5_000
 """The most models that are read from one list."""
@@ -50,7 +49,7 @@ _NO_CHAT = ("embedding", "embeddings", "rerank", "reranker", "tts", "asr", "spee
 
 def read_listing(body: bytes, date: str) -> tuple[ModelSpec, ...]:
     """The chat models of a list; `date` is the day of the request. Raises ProtocolError."""
-    rows = _rows(_parse(body))
+    rows = _rows(json_value(body))
     if rows is None:
         raise ProtocolError(_("the answer is not a list of models"))
     source = Source("the service's own list", date)
@@ -64,7 +63,7 @@ def read_listing(body: bytes, date: str) -> tuple[ModelSpec, ...]:
 
 def with_details(spec: ModelSpec, body: bytes) -> ModelSpec:
     """`spec` with the details in an answer of Ollama's `/api/show`."""
-    details = _parse(body)
+    details = json_value(body)
     if not isinstance(details, Mapping):
         return spec
     info, capabilities = details.get("model_info"), details.get("capabilities")
@@ -80,13 +79,6 @@ def with_details(spec: ModelSpec, body: bytes) -> ModelSpec:
 def with_known_facts(specs: Iterable[ModelSpec], provider: Provider | None) -> tuple[ModelSpec, ...]:
     """`specs`, with the built-in facts about the models that the provider's table has."""
     return tuple((provider.model(spec.id) if provider else None) or spec for spec in specs)
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _rows(answer: Any) -> list[Any] | None:

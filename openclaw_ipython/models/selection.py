@@ -198,18 +198,14 @@ class Models:
     def rows(self, *, everything: bool = False, provider: str | None = None) -> list[ModelRow]:
         """The models that are in use or set up; with `everything`, all models."""
         with self._store.pinned():
-            return self._rows(everything, provider)
-
-    def _rows(self, everything: bool, provider: str | None) -> list[ModelRow]:
-        view = self._view()
-        refs = self._named(view)  # chosen models are listed even if no provider has them
-        for provider_id in self._ids(view):
-            if everything or self._entry(provider_id) is not None or self._listed(provider_id, view):
+            view = self._view()
+            refs = self._named(view)  # chosen models are listed even if no provider has them
+            for provider_id in self._ids(view) if everything else self.to_refresh():
                 refs += [ModelRef(provider_id, spec.id) for spec in self._specs(provider_id, view)]
-        if provider is not None:
-            wanted = self.checked_provider(provider)
-            refs = [ref for ref in refs if ref.provider == wanted]
-        return [self._row(ref, view) for ref in sorted(set(refs))]
+            if provider is not None:
+                wanted = self.checked_provider(provider)
+                refs = [ref for ref in refs if ref.provider == wanted]
+            return [self._row(ref, view) for ref in sorted(set(refs))]
 
     def to_refresh(self) -> list[str]:
         """The providers whose lists can be refreshed: those that are set up or were asked before."""

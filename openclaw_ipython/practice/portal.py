@@ -21,6 +21,7 @@ from openclaw_ipython.practice import pages
 from openclaw_ipython.practice.answers import compose
 from openclaw_ipython.practice.batch_desk import BatchDesk
 from openclaw_ipython.practice.completion_format import (
+    Completion,
     CompletionHeader,
     document,
     event_stream,
@@ -252,11 +253,17 @@ class Portal(PortalScript):
         """The completion for a row of a batch, which may think without a stream."""
         prompt = parse(body, check(body, self._models, batch=True))
         reply = self._replies.popleft() if self._replies else ScriptedReply()
+        return document(*self._completed(prompt, reply, self._clock()))
+
+    def _completed(
+        self, prompt: ChatPrompt, reply: ScriptedReply, now: float
+    ) -> tuple[Completion, CompletionHeader, Mapping[str, Any]]:
         completion = reply.completion or truncate(compose(prompt), prompt.limit)
-        header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(self._clock()), prompt.model)
+        header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(now), prompt.model)
         usage = usage_of(completion, prompt)
-        self._bill.add(usage)
-        return document(completion, header, usage)
+        if completion.usage is None:  # a scripted one may have any form
+            self._bill.add(usage)
+        return completion, header, usage
 
     def _prompt(self, request: HttpRequest) -> ChatPrompt:
         try:
@@ -273,11 +280,7 @@ class Portal(PortalScript):
     def _answer(self, prompt: ChatPrompt, reply: ScriptedReply, now: float) -> HttpResponse:
         if reply.raw is not None:
             return HttpResponse(200, reply.raw, _UNCACHED | {"content-type": reply.content_type})
-        completion = reply.completion or truncate(compose(prompt), prompt.limit)
-        header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(now), prompt.model)
-        usage = usage_of(completion, prompt)
-        if completion.usage is None:  # a scripted one may have any form
-            self._bill.add(usage)
+        completion, header, usage = self._completed(prompt, reply, now)
         if not prompt.streams:
             return _json_completion(document(completion, header, usage), reply)
         reported = usage if prompt.reports_usage else None

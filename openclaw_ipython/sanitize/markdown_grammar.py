@@ -136,7 +136,8 @@ def _opens_fence(state: StateBlock, line: int) -> bool:
 
 def _math_inline(state: StateInline, silent: bool) -> bool:
     """`$…$`, `$$…$$`, `\\(…\\)`, `\\[…\\]` within a paragraph, a heading or a cell."""
-    opener = _opener(state.src, state.pos)
+    openers = ("$$", "$", r"\(", r"\[")
+    opener = next((one for one in openers if state.src.startswith(one, state.pos)), "")
     if not opener:
         return False
     start = state.pos + len(opener)
@@ -148,13 +149,6 @@ def _math_inline(state: StateInline, silent: bool) -> bool:
         token.content, token.markup = state.src[start:end], opener
     state.pos = end + len(CLOSERS[opener])
     return True
-
-
-def _opener(text: str, at: int) -> str:
-    for opener in ("$$", "$", r"\(", r"\["):
-        if text.startswith(opener, at):
-            return opener
-    return ""
 
 
 def _inline_end(state: StateInline, opener: str, start: int) -> int:

@@ -8,7 +8,9 @@ sequences).
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 # C0 without tab and newline, DEL, C1, soft hyphen, grapheme joiner, Arabic letter mark, fillers, bidi
 # marks, embeddings, overrides and isolates, zero-width space, word joiner and the invisible operators,
@@ -40,6 +42,14 @@ def paired(text: str) -> str:
     if text.isascii() or re.search(_SURROGATE, text) is None:
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def json_value(text: str | bytes, otherwise: Any = None) -> Any:
+    """The value of a JSON text; `otherwise` for a text that is not JSON, or is nested too deeply."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return otherwise
 
 
 def _written_out(match: re.Match[str]) -> str:

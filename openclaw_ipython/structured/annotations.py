@@ -91,11 +91,11 @@ def has_pydantic_metadata(wanted: Any) -> bool:
     """
     if "annotated_types" not in sys.modules and "pydantic" not in sys.modules:
         return False
-    return any(_is_metadata(one) for part in _parts(wanted, set()) for one in _metadata_of(part))
-
-
-def _is_metadata(value: Any) -> bool:
-    return type(value).__module__.partition(".")[0] in ("pydantic", "annotated_types")
+    return any(
+        type(one).__module__.partition(".")[0] in ("pydantic", "annotated_types")
+        for part in _parts(wanted, set())
+        for one in _metadata_of(part)
+    )
 
 
 def _metadata_of(part: Any) -> Iterator[Any]:

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from openclaw_ipython.sanitize.markdown import code_blocks
+from openclaw_ipython.sanitize.text import json_value
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -107,11 +108,7 @@ def _runs(text: str) -> list[list[str]]:
 
 
 def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return json_value(text, UNSET) is not UNSET
 
 
 # -- tables --------------------------------------------------------------------------------

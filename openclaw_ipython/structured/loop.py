@@ -19,6 +19,7 @@ from openclaw_ipython.chat.endings import ending_of, mark_of
 from openclaw_ipython.chat.types import Message, Reply, ToolCall, Usage
 from openclaw_ipython.errors import SchemaMismatch, TooManyRounds
 from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.text import json_value
 from openclaw_ipython.structured.schema import Mismatch, Schema, schema_of
 from openclaw_ipython.structured.text_calls import calls_in
 from openclaw_ipython.structured.tools import BadArguments, Functions, Tool, Tools, tools_of
@@ -30,6 +31,7 @@ MAX_REPEATS = 2
 """How many times one function is run with the same arguments."""
 
 _ANSWER_NOW = "\n\n(No further calls are possible. Answer now with what you know.)"
+_CORRECTION = "That does not fit the JSON schema: {mismatch}\nAnswer again with only the JSON that fits it."
 _MEND = (
     "The code was compared with the kernel it is for, and not run. In it does not exist: {finding}\n"
     "Answer again, whole, with code that uses what exists."
@@ -100,25 +102,13 @@ def tool_loop(
     second answer does not fit either; the `reply` of both is the answer.
     """
     wanted = schema_of(schema) if schema is not None else None
-    steps = _steps(messages, tools_of(tools), wanted, (max_rounds, max_repeats))
-    return _with_images(steps, reads_images) if tools else steps
+    return _steps(messages, tools_of(tools), wanted, _Limits(max_rounds, max_repeats, reads_images))
 
 
-def _with_images(loop: ToolLoop, reads_images: Callable[[str], bool]) -> ToolLoop:
-    """The steps of `loop`, without the pictures in results if the model that called the functions does not read any."""
-    result: Any = None
-    model = ""
-    with closing(loop):
-        while True:
-            try:
-                step = loop.send(result)
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-            result = yield step
-            if isinstance(step, ModelRequest):
-                model = result.model
-            elif any(outcome.images for outcome in result) and not reads_images(model):
-                result = [_without_images(outcome) for outcome in result]
+class _Limits(Struct, frozen=True):
+    rounds: int
+    repeats: int
+    reads_images: Callable[[str], bool]
 
 
 def _without_images(outcome: CallOutcome) -> CallOutcome:
@@ -152,9 +142,7 @@ def mend_loop(loop: ToolLoop, misfits: Callable[[Reply], str]) -> ToolLoop:
     return merge_replies([reply, (yield ModelRequest(turns, fields, request.schema))])
 
 
-def _steps(
-    messages: Sequence[Message], tools: Tools, schema: Schema | None, limits: tuple[int, int]
-) -> ToolLoop:
+def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, limits: _Limits) -> ToolLoop:
     replies: list[Reply] = []
     if schema is not None:
         messages = (Message("system", schema.instruction), *messages)
@@ -166,7 +154,7 @@ def _steps(
     except Mismatch as mismatch:
         if ending_of(replies[-1].finish_reason) != "complete":
             raise _schema_error(replies, mismatch) from None
-        turns += [_assistant_turn(replies[-1]), Message("user", _correction(mismatch))]
+        turns += [_assistant_turn(replies[-1]), Message("user", _CORRECTION.format(mismatch=mismatch))]
     # Earlier calls in `turns` are valid only with the functions declared; new calls are not allowed.
     request_fields = {**_offer(tools), "tool_choice": "none"} if tools else {}
     replies.append((yield ModelRequest(tuple(turns), request_fields, schema.for_request)))
@@ -177,13 +165,14 @@ def _steps(
 
 
 def _until_answered(
-    turns: list[Message], tools: Tools, schema: Schema | None, limits: tuple[int, int], replies: list[Reply]
+    turns: list[Message], tools: Tools, schema: Schema | None, limits: _Limits, replies: list[Reply]
 ) -> Generator[Step, Any, list[Message]]:
     """The rounds until the model answers. Every reply is added to `replies`. Returns the turns before the answer."""
     seen: dict[tuple[str, str], int] = {}
-    max_rounds, max_repeats = limits
-    for number in range(max_rounds + 1):
-        request_fields = {**_offer(tools), "tool_choice": "none"} if number == max_rounds else _offer(tools)
+    for number in range(limits.rounds + 1):
+        request_fields = (
+            {**_offer(tools), "tool_choice": "none"} if number == limits.rounds else _offer(tools)
+        )
         reply: Reply = yield ModelRequest(
             tuple(turns), request_fields, schema.for_request if schema else None
         )
@@ -194,14 +183,16 @@ def _until_answered(
         # The arguments of a call in a reply that was cut off may be incomplete.
         if not tools or not reply.tool_calls or ending_of(reply.finish_reason) != "complete":
             return turns
-        if number == max_rounds:
+        if number == limits.rounds:
             break
-        planned = tuple(_plan(call, tools, seen, max_repeats) for call in reply.tool_calls)
+        planned = tuple(_plan(call, tools, seen, limits.repeats) for call in reply.tool_calls)
         outcomes: Sequence[CallOutcome] = yield ToolRun(planned)
-        suffix = _ANSWER_NOW if number == max_rounds - 1 else ""
+        if any(outcome.images for outcome in outcomes) and not limits.reads_images(reply.model):
+            outcomes = [_without_images(outcome) for outcome in outcomes]
+        suffix = _ANSWER_NOW if number == limits.rounds - 1 else ""
         turns += [_assistant_turn(reply), *_tool_turns(reply.tool_calls, outcomes, suffix)]
     raise TooManyRounds(
-        _("the model called functions in {count} rounds and did not answer", count=max_rounds),
+        _("the model called functions in {count} rounds and did not answer", count=limits.rounds),
         reply=merge_replies(replies),
         hint=_("ask for less at once, or offer fewer functions"),
     )
@@ -226,7 +217,8 @@ def _plan(call: ToolCall, tools: Tools, seen: dict[tuple[str, str], int], max_re
         return PlannedCall(
             call, refusal=f"There is no function {call.name!r}. There are: {', '.join(tools)}."
         )
-    key = (call.name, _canonical_json(call.arguments))
+    parsed = json_value(call.arguments, call.arguments.strip())
+    key = (call.name, json.dumps(parsed, sort_keys=True))
     seen[key] = seen.get(key, 0) + 1
     if seen[key] > max_repeats:
         refusal = "You have called this with the same arguments before; use the result you have."
@@ -238,24 +230,13 @@ def _plan(call: ToolCall, tools: Tools, seen: dict[tuple[str, str], int], max_re
     return PlannedCall(call, tool, args, kwargs)
 
 
-def _canonical_json(arguments: str) -> str:
-    try:
-        return json.dumps(json.loads(arguments), sort_keys=True)
-    except (ValueError, RecursionError):
-        return arguments.strip()
-
-
 def _assistant_turn(reply: Reply) -> Message:
     """The model's own turn, for the next request. Services refuse invalid JSON in it: such arguments become `{}`."""
-    calls = tuple(replace(call, arguments=_valid_arguments(call.arguments)) for call in reply.tool_calls)
+    calls = tuple(
+        call if isinstance(json_value(call.arguments), dict) else replace(call, arguments="{}")
+        for call in reply.tool_calls
+    )
     return Message("assistant", str(reply), reasoning=reply.reasoning, tool_calls=calls)
-
-
-def _valid_arguments(arguments: str) -> str:
-    try:
-        return arguments if isinstance(json.loads(arguments), dict) else "{}"
-    except (ValueError, RecursionError):
-        return "{}"
 
 
 def _tool_turns(calls: Sequence[ToolCall], outcomes: Sequence[CallOutcome], suffix: str) -> list[Message]:
@@ -281,10 +262,6 @@ def _content(outcome: CallOutcome) -> str | list[Mapping[str, Any]]:
 
 def _with_parsed(replies: Sequence[Reply], schema: Schema) -> Reply:
     return merge_replies(replies, parsed=schema.validate(str(replies[-1])))
-
-
-def _correction(mismatch: Mismatch) -> str:
-    return f"That does not fit the JSON schema: {mismatch}\nAnswer again with only the JSON that fits it."
 
 
 def _schema_error(replies: Sequence[Reply], mismatch: Mismatch) -> SchemaMismatch:

@@ -8,7 +8,6 @@ Network requests never run on it.
 from __future__ import annotations
 
 import asyncio
-import functools
 import inspect
 import os
 import sys
@@ -23,7 +22,14 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.structured.loop import CallOutcome, ModelRequest, PlannedCall, Step, ToolLoop, ToolRun
 from openclaw_ipython.structured.text_calls import unread_call
-from openclaw_ipython.structured.tools import BadArguments, Tool, error_text, pictures_of, result_text
+from openclaw_ipython.structured.tools import (
+    BadArguments,
+    Tool,
+    error_text,
+    pictures_of,
+    result_text,
+    without_partial,
+)
 
 _TICK_SECONDS = 0.05
 _CLEANUP_SECONDS = 1.0  # for a cancelled coroutine
@@ -269,6 +275,5 @@ async def run_calls(calls: Sequence[PlannedCall]) -> list[CallOutcome]:
 
 def is_coroutine_function(function: Any) -> bool:
     """Whether calling `function` gives a coroutine."""
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = without_partial(function)
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)

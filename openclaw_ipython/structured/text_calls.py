@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.types import ToolCall
 from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.text import json_value
 
 if TYPE_CHECKING:
     from openclaw_ipython.structured.tools import Tool, Tools
@@ -65,12 +66,9 @@ def _parameters(body: str) -> dict[str, Any]:
 
 
 def _from_json(text: str) -> tuple[str, dict[str, Any]]:
-    try:
-        match json.loads(text):
-            case {"name": str() as name, "arguments": dict() as arguments}:
-                return name, arguments
-    except (ValueError, RecursionError):
-        pass
+    match json_value(text):
+        case {"name": str() as name, "arguments": dict() as arguments}:
+            return name, arguments
     return "", {}
 
 
@@ -78,15 +76,8 @@ def _typed(arguments: dict[str, Any], tool: Tool) -> dict[str, Any]:
     """Parameters that came as text: text for a string, JSON for anything else."""
     declared = tool.spec["function"]["parameters"].get("properties", {})
     return {
-        key: _json_or_text(value)
+        key: json_value(value, value)
         if isinstance(value, str) and "string" not in str(declared.get(key, {}).get("type", ""))
         else value
         for key, value in arguments.items()
     }
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

@@ -110,11 +110,12 @@ def tools_of(functions: Functions) -> Tools:
 
 def name_of(function: Any) -> str:
     """The name of a function, of a partial's function, or of the type of a callable object."""
-    function = _without_partial(function)
+    function = without_partial(function)
     return str(getattr(function, "__name__", "") or type(function).__name__)
 
 
-def _without_partial(function: Any) -> Any:
+def without_partial(function: Any) -> Any:
+    """The function that a partial calls; any other function unchanged."""
     while isinstance(function, functools.partial):
         function = function.func
     return function
@@ -127,20 +128,16 @@ def tool_of(function: Any, name: str) -> Tool:
     safe_name = re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64]  # what services accept
     struct, parameters, schema = _parameters(function, name)
     spec: dict[str, Any] = {"name": safe_name, "parameters": schema}
-    if description := _description(function):
+    if description := inspect.cleandoc(getattr(_definition(function), "__doc__", None) or ""):
         spec["description"] = description
     positional = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
     variadic = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "")
     return Tool(safe_name, function, {"type": "function", "function": spec}, struct, positional, variadic)
 
 
-def _description(function: Any) -> str:
-    return inspect.cleandoc(getattr(_definition(function), "__doc__", None) or "")
-
-
 def _definition(function: Any) -> Any:
     """The function or class with the docstring and the annotations of a callable."""
-    function = _without_partial(function)
+    function = without_partial(function)
     if inspect.isroutine(function) or inspect.isclass(function):
         return function
     return type(function).__call__
@@ -167,11 +164,20 @@ def _parameters(
             if optional:
                 continue
             kind = f"{type(error).__name__}: " if isinstance(wanted, Exception) else ""
-            raise _no_json(name, f"{kind}{error}".strip().splitlines()[-1]) from None
+            why = f"{kind}{error}".strip().splitlines()[-1]
+            raise UsageError(
+                _(
+                    "the model cannot be offered {name}: a parameter has no form in JSON ({why})",
+                    name=name,
+                    why=why,
+                ),
+                hint=_("annotate with str, int, float, bool, list, dict, Literal, dataclasses, TypedDict"),
+            ) from None
         offered.append(parameter)
         extras[parameter.name] = {"description": text} if (text := _annotated_text(wanted)) else {}
         if optional:  # when left out, the function uses its own default
-            fields.append((parameter.name, _or_unset(adapted), msgspec.UNSET))
+            unset = Any if adapted is Any else typing.Union[adapted, msgspec.UnsetType]  # noqa: UP007
+            fields.append((parameter.name, unset, msgspec.UNSET))
             if isinstance(parameter.default, _JSON_DEFAULTS):
                 extras[parameter.name]["default"] = parameter.default
         else:
@@ -182,10 +188,6 @@ def _parameters(
     for field, extra in extras.items():
         schema["properties"][field] = {**schema["properties"][field], **extra}
     return struct, offered, schema
-
-
-def _or_unset(wanted: Any) -> Any:
-    return Any if wanted is Any else typing.Union[wanted, msgspec.UnsetType]  # noqa: UP007  (`wanted` is a value here)
 
 
 def _annotated_text(wanted: Any) -> str:
@@ -273,13 +275,6 @@ def _type_of(parameter: inspect.Parameter, annotated: Any) -> Any:
     if parameter.kind is parameter.VAR_POSITIONAL:
         return list[wanted]  # type: ignore[valid-type]  # a value here
     return typing.Optional[wanted] if parameter.default is None else wanted  # noqa: UP045
-
-
-def _no_json(name: str, why: str) -> UsageError:
-    return UsageError(
-        _("the model cannot be offered {name}: a parameter has no form in JSON ({why})", name=name, why=why),
-        hint=_("annotate with str, int, float, bool, list, dict, Literal, dataclasses, TypedDict"),
-    )
 
 
 # -- results → text ------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from openclaw_ipython.context.names import CellFailure
-from openclaw_ipython.context.repairs import CELL_LIMIT, VALUES_LIMIT, explain_prompt, repair_prompt
+from openclaw_ipython.context.repairs import CELL_LIMIT, EXPLAIN, REPAIR, VALUES_LIMIT, failure_prompt
 from openclaw_ipython.i18n import CHINESE
 
 KEY = "sk-" + "a1" * 20
@@ -16,8 +16,10 @@ def failing(source: str, error: BaseException | None = None, line: int | None = 
 
 
 def test_the_prompt_has_the_cell_its_line_the_error_and_the_values():
-    question = repair_prompt(
-        failing("total = price * count", TypeError("no"), 1), {"price": "3", "count": [1, 2], "other": 5}
+    question = failure_prompt(
+        REPAIR,
+        failing("total = price * count", TypeError("no"), 1),
+        {"price": "3", "count": [1, 2], "other": 5},
     )
     assert "Cell [7]:\n```python\ntotal = price * count\n```" in question.prompt
     assert "line 1" in question.prompt
@@ -29,8 +31,8 @@ def test_the_prompt_has_the_cell_its_line_the_error_and_the_values():
 
 
 def test_a_cell_with_a_syntax_error_is_searched_for_words():
-    question = explain_prompt(
-        failing("for item in items\n    print(item.size)"), {"items": (1,), "size": 3, "item": 2}
+    question = failure_prompt(
+        EXPLAIN, failing("for item in items\n    print(item.size)"), {"items": (1,), "size": 3, "item": 2}
     )
     assert "items = (1,)" in question.prompt
     assert "size = 3" not in question.prompt  # an attribute is not a variable
@@ -41,8 +43,10 @@ def test_modules_and_library_functions_are_not_among_the_values():
         return 1
 
     own.__module__ = "__main__"
-    question = repair_prompt(
-        failing("math.sin(cos(own(pytest)))"), {"math": math, "cos": math.cos, "own": own, "pytest": pytest}
+    question = failure_prompt(
+        REPAIR,
+        failing("math.sin(cos(own(pytest)))"),
+        {"math": math, "cos": math.cos, "own": own, "pytest": pytest},
     )
     assert "math =" not in question.prompt
     assert "cos =" not in question.prompt
@@ -51,21 +55,21 @@ def test_modules_and_library_functions_are_not_among_the_values():
 
 
 def test_the_prompt_has_the_wish_and_the_language_of_the_answer():
-    question = repair_prompt(failing("x"), {}, "keep the loop", CHINESE)
+    question = failure_prompt(REPAIR, failing("x"), {}, "keep the loop", CHINESE)
     assert question.prompt.endswith("The person adds: keep the loop")
     assert "Simplified Chinese" in question.system
-    assert "Chinese" not in repair_prompt(failing("x"), {}).system
+    assert "Chinese" not in failure_prompt(REPAIR, failing("x"), {}).system
 
 
 def test_a_fence_in_the_cell_does_not_end_its_block():
-    question = repair_prompt(failing("x = '''\n```\n'''"), {})
+    question = failure_prompt(REPAIR, failing("x = '''\n```\n'''"), {})
     assert "````python\nx = '''\n```\n'''\n````" in question.prompt
 
 
 def test_every_part_is_limited():
     names = {f"v{i}": "x" * 5000 for i in range(100)}
-    question = repair_prompt(
-        failing("\n".join(names) + "\n" + "#" * 100_000, ValueError("y" * 100_000)), names
+    question = failure_prompt(
+        REPAIR, failing("\n".join(names) + "\n" + "#" * 100_000, ValueError("y" * 100_000)), names
     )
     assert len(question.prompt) < CELL_LIMIT + VALUES_LIMIT + 30_000
     assert "more characters, left out" in question.prompt
@@ -78,13 +82,15 @@ def test_a_deep_recursion_is_shown_in_a_few_frames():
 
     with pytest.raises(RecursionError) as caught:
         again(0)
-    assert len(explain_prompt(failing("again(0)", caught.value), {}).prompt) < 10_000
+    assert len(failure_prompt(EXPLAIN, failing("again(0)", caught.value), {}).prompt) < 10_000
 
 
 def test_secrets_are_masked_and_restored_in_the_repaired_cell():
     source = f"client = Client(api_key='{KEY}')\nclient.go()"
-    question = repair_prompt(
-        failing(source, ValueError(f"401 for {KEY}")), {"client": f"token {KEY}", "password": "hunter22"}
+    question = failure_prompt(
+        REPAIR,
+        failing(source, ValueError(f"401 for {KEY}")),
+        {"client": f"token {KEY}", "password": "hunter22"},
     )
     assert KEY not in question.prompt
     masked = question.prompt.partition("```python\n")[2].partition("\n```")[0]
@@ -95,18 +101,18 @@ def test_secrets_are_masked_and_restored_in_the_repaired_cell():
 def test_two_secrets_are_restored_in_their_places():
     first, second = "sk-" + "a" * 20, "sk-" + "b" * 20
     source = f"if x:\n    use('{first}')\n    use('{second}')"
-    question = repair_prompt(failing(source), {})
+    question = failure_prompt(REPAIR, failing(source), {})
     repaired = "use('…')\nuse('…')\nuse('…')"
     assert question.unmask(repaired) == f"use('{first}')\nuse('{second}')\nuse('…')"
 
 
 def test_secret_values_are_masked():
-    question = repair_prompt(failing("connect(password)"), {"password": "hunter22"})
+    question = failure_prompt(REPAIR, failing("connect(password)"), {"password": "hunter22"})
     assert "hunter22" not in question.prompt
 
 
 def test_without_a_cell_the_prompt_has_the_error_alone():
-    question = explain_prompt(CellFailure(ValueError("lonely")), {})
+    question = failure_prompt(EXPLAIN, CellFailure(ValueError("lonely")), {})
     assert "ValueError: lonely" in question.prompt
     assert "```python" not in question.prompt
 
@@ -117,4 +123,4 @@ class Odd:
 
 
 def test_a_value_whose_repr_raises_is_named():
-    assert "cannot be shown: RuntimeError" in repair_prompt(failing("odd"), {"odd": Odd()}).prompt
+    assert "cannot be shown: RuntimeError" in failure_prompt(REPAIR, failing("odd"), {"odd": Odd()}).prompt

@@ -23,7 +23,7 @@ def fix(
     session: Session, *, wish: tuple[str, ...], model: str | None, cell: str | None, no_mend: bool
 ) -> View | None:
     """Repair the cell that failed last: the repaired cell appears below, and what changes is shown. Nothing is run."""
-    from openclaw_ipython.context.repairs import repair_prompt
+    from openclaw_ipython.context.repairs import REPAIR, failure_prompt
     from openclaw_ipython.shell import repairing
 
     failure = repairing.failure_in(session, cell)
@@ -31,7 +31,7 @@ def fix(
         return failure
     if not failure.source:
         return MessageView(_("The cell that failed is not known here"), "%openclaw explain")
-    case = repair_prompt(failure, session.notebook.variables(), " ".join(wish), language())
+    case = failure_prompt(REPAIR, failure, session.notebook.variables(), " ".join(wish), language())
     renderer = repairing.repair_renderer(session, failure, case)
     repairing.ask_about(session, case, renderer, model, mend=not no_mend)
     return None
@@ -40,13 +40,13 @@ def fix(
 @command("explain", WISH, MODEL, CELL)
 def explain(session: Session, *, wish: tuple[str, ...], model: str | None, cell: str | None) -> View | None:
     """Explain the last exception, with the cell it came from."""
-    from openclaw_ipython.context.repairs import explain_prompt
+    from openclaw_ipython.context.repairs import EXPLAIN, failure_prompt
     from openclaw_ipython.shell import repairing
     from openclaw_ipython.shell.reply import renderer_for
 
     failure = repairing.failure_in(session, cell)
     if isinstance(failure, MessageView):
         return failure
-    case = explain_prompt(failure, session.notebook.variables(), " ".join(wish), language())
+    case = failure_prompt(EXPLAIN, failure, session.notebook.variables(), " ".join(wish), language())
     repairing.ask_about(session, case, renderer_for(session), model)
     return None
