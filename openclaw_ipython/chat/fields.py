@@ -98,7 +98,6 @@ def read_usage(usage: Mapping[str, Any], cache: PromptCache) -> Usage:
 
 
 def _first_count(usage: Mapping[str, Any], paths: Iterable[str]) -> int | None:
-    """The count in the first field of `paths` that is there."""
     for path in paths:
         outer, _, inner = path.rpartition(".")
         place = object_of(usage.get(outer)) if outer else usage

@@ -253,9 +253,8 @@ def _throttled(status: int | None, code: str) -> bool:
 
 def _out_of_quota(status: int | None, details: ErrorDetails) -> bool:
     code = details.code.lower()
-    if code in {"allocationquota.freetieronly", "insufficient_quota"}:
-        return True
-    return _throttled(status, code) and re.search(_QUOTA, details.message) is not None
+    quota = re.search(_QUOTA, details.message) is not None
+    return code == "insufficient_quota" or (_throttled(status, code) and quota)
 
 
 def _broken(status: int | None, code: str) -> bool:
@@ -266,11 +265,8 @@ def _broken(status: int | None, code: str) -> bool:
 
 def _page(status: int | None, about: dict[str, Any]) -> OpenClawError:
     if _broken(status, ""):
-        return ServiceUnavailable(
-            _("the service's gateway failed ({status})", status=status),
-            hint=_("try again later"),
-            **about,
-        )
+        words = _("the service's gateway failed ({status})", status=status)
+        return ServiceUnavailable(words, hint=_("try again later"), **about)
     return ProtocolError(
         _("a web page came instead of an answer (a gateway or firewall)"),
         hint=_("check the base URL with %openclaw models status"),

@@ -139,7 +139,11 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
             return
         if _may_name_a_part(at, failure.error) and sent.revise(failure.refusal):
             continue
-        if at.may_load and _is_loading(failure.error):
+        if (
+            at.may_load
+            and isinstance(failure.error, ServiceUnavailable)
+            and "loading model" in str(failure.error).lower()  # llama.cpp: 503 "Loading model"
+        ):
             yield Notice(loading_text(at.name), seconds=0)
             await at.runtime.sleep(1.0)
             continue
@@ -158,13 +162,7 @@ def loading_text(name: str) -> str:
     return _("{name} may be loading the model…", name=name)
 
 
-def _is_loading(error: OpenClawError) -> bool:
-    """Whether a server says that it is loading the model (llama.cpp: 503 "Loading model")."""
-    return isinstance(error, ServiceUnavailable) and "loading model" in str(error).lower()
-
-
 def _may_name_a_part(at: ChatEndpoint, error: OpenClawError) -> bool:
-    """Whether an error may be about a part of the request, whatever its status is."""
     return not at.dialect.agent and isinstance(error, (RequestRejected, ServiceUnavailable))
 
 
@@ -222,7 +220,9 @@ async def _send(at: ChatEndpoint, sent: AdjustedRequest) -> Response | _Failure:
         try:
             response = await _open(at, sent)
         except ReadTimeout:
-            raise _silent(at) from None
+            idle = at.retry_policy.idle_timeout
+            words = _("{name} did not begin to answer within {idle:g} s", name=at.name, idle=idle)
+            raise ServiceUnavailable(words, hint=_longer(at)) from None
         except HTTPError as error:
             if not undelivered(error):
                 raise
@@ -299,13 +299,7 @@ async def _answer(
     async with aclosing(body_pieces(response)) as pieces:
         try:
             while not answer.done:
-                piece = await (
-                    _next_within(pieces, at.retry_policy.usage_timeout)
-                    if answer.finished
-                    else _next_of_local(at, pieces)
-                    if at.may_load and answer.events
-                    else anext(pieces, None)
-                )
+                piece = await _next_piece(at, answer, pieces)
                 if piece is None:
                     break
                 before = answer.events
@@ -334,21 +328,21 @@ async def _answer(
         raise _unfinished(at, started=answer.events > 0 or (labelled and not answer.junk), junk=answer.junk)
 
 
-async def _next_within(pieces: AsyncGenerator[bytes, None], within: float) -> bytes | None:
-    """The next piece; None at the end or after `within` seconds."""
+async def _next_piece(
+    at: ChatEndpoint, answer: AnswerDecoder, pieces: AsyncGenerator[bytes, None]
+) -> bytes | None:
+    """The next piece; None at the end, or if the usage does not come in time after the finish reason."""
+    limit = None  # the connection has one, but not for a local server that may load
+    if answer.finished:
+        limit = at.retry_policy.usage_timeout
+    elif at.may_load and answer.events:
+        limit = at.retry_policy.idle_timeout
     try:
-        async with asyncio.timeout(within):
+        async with asyncio.timeout(limit):
             return await anext(pieces, None)
     except TimeoutError:
-        return None
-
-
-async def _next_of_local(at: ChatEndpoint, pieces: AsyncGenerator[bytes, None]) -> bytes | None:
-    """The next piece from a server whose connection has no limit for its first one; None at the end."""
-    try:
-        async with asyncio.timeout(at.retry_policy.idle_timeout):
-            return await anext(pieces, None)
-    except TimeoutError:
+        if answer.finished:
+            return None
         raise _idle_error(at) from None
 
 
@@ -389,13 +383,6 @@ def _idle_error(at: ChatEndpoint) -> StreamBroken:
     return StreamBroken(
         _("the answer stopped coming: no data for {idle:g} s", idle=at.retry_policy.idle_timeout),
         hint=_longer(at),
-    )
-
-
-def _silent(at: ChatEndpoint) -> ServiceUnavailable:
-    idle = at.retry_policy.idle_timeout
-    return ServiceUnavailable(
-        _("{name} did not begin to answer within {idle:g} s", name=at.name, idle=idle), hint=_longer(at)
     )
 
 

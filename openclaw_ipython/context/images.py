@@ -133,7 +133,6 @@ def _from_value(name: str, value: Any, limits: ImageLimits, depth: int) -> Itera
 
 
 def _from_text(name: str, text: str, limits: ImageLimits) -> EncodedImage:
-    """The image at an address, in a data URL, or in a file."""
     if text.startswith(("https://", "http://")):
         return from_url(text)
     if re.match(_DATA_URL, text):

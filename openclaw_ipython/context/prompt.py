@@ -85,7 +85,6 @@ def _images(options: PromptOptions, notebook: Notebook) -> list[EncodedImage]:
 def _notes(
     expanded: ExpandedText, attachments: Sequence[Attachment], cells: CellsText | None
 ) -> Iterator[str]:
-    """The sentences for the footer about added text."""
     if expanded.insertions:
         names = ", ".join(_with_length(i.name, i.characters, i.truncated) for i in expanded.insertions)
         yield _("inserted {names}", names=names)

@@ -204,7 +204,6 @@ def _in_code(text: str, found: Sequence[re.Match[str]]) -> set[int]:
 
 
 def _code(marked: str) -> Iterable[str]:
-    """The code and the formulas of a text."""
     from openclaw_ipython.sanitize.markdown_grammar import TooComplex, tokens
 
     try:

@@ -55,22 +55,24 @@ def _array(value: Any) -> str:
     return f"{type(value).__name__}, shape {tuple(value.shape)}, {value.dtype}"
 
 
+def _frame(frame: Any, columns: Iterable[tuple[Any, Any, int]], head: str, summary: Iterable[str]) -> str:
+    """A table as text. `columns` are names, types and how many values are missing; `head` is CSV."""
+    rows, count = frame.shape
+    lines = [_rows_and_columns(frame), "columns:"]
+    lines += [f"  {name}: {kind}, {missing:,} missing" for name, kind, missing in columns]
+    if count > _MAX_COLUMNS:
+        lines.append(f"  … {count - _MAX_COLUMNS:,} more columns")
+    return "\n".join([*lines, f"first {min(rows, _HEAD)} rows as CSV:", *_clipped(head), *summary])
+
+
 # -- pandas ----------------------------------------------------------------------------------
 
 
 def _pandas_frame(frame: Any) -> str:
-    rows, columns = frame.shape
     shown = frame.iloc[:, :_MAX_COLUMNS]
-    filled = shown.notna().sum()
-    lines = [_rows_and_columns(frame), "columns:"]
-    for at, name in enumerate(shown.columns):
-        lines.append(f"  {name}: {shown.dtypes.iloc[at]}, {rows - int(filled.iloc[at]):,} missing")
-    if columns > _MAX_COLUMNS:
-        lines.append(f"  … {columns - _MAX_COLUMNS:,} more columns")
+    columns = zip(shown.columns, shown.dtypes, map(int, shown.isna().sum()), strict=True)
     plain_index = type(frame.index).__name__ == "RangeIndex"
-    head = shown.head(_HEAD).to_csv(index=not plain_index)
-    lines += [f"first {min(rows, _HEAD)} rows as CSV:", *_clipped(head)]
-    return "\n".join([*lines, *_pandas_summary(shown)])
+    return _frame(frame, columns, shown.head(_HEAD).to_csv(index=not plain_index), _pandas_summary(shown))
 
 
 def _pandas_summary(shown: Any) -> Iterator[str]:
@@ -115,19 +117,13 @@ def _polars_frame(frame: Any) -> str:
     rows, columns = frame.shape
     shown = frame[:, :_MAX_COLUMNS]
     missing = shown.null_count().row(0) if columns else ()
-    lines = [_rows_and_columns(frame), "columns:"]
-    lines += [
-        f"  {name}: {kind}, {n:,} missing"
-        for (name, kind), n in zip(shown.schema.items(), missing, strict=True)
-    ]
-    if columns > _MAX_COLUMNS:
-        lines.append(f"  … {columns - _MAX_COLUMNS:,} more columns")
-    lines += [f"first {min(rows, _HEAD)} rows as CSV:", *_clipped(_polars_csv(shown.head(_HEAD)))]
+    facts = ((*column, n) for column, n in zip(shown.schema.items(), missing, strict=True))
+    summary: list[str] = []
     if rows and columns:
         most = max(1, _MAX_VALUES // columns)
-        lines.append("summary as CSV:" if rows <= most else f"summary of the first {most:,} rows as CSV:")
-        lines += _clipped(_polars_csv(shown.head(most).describe()))
-    return "\n".join(lines)
+        summary = ["summary as CSV:" if rows <= most else f"summary of the first {most:,} rows as CSV:"]
+        summary += _clipped(_polars_csv(shown.head(most).describe()))
+    return _frame(frame, facts, _polars_csv(shown.head(_HEAD)), summary)
 
 
 def _polars_csv(frame: Any) -> str:
@@ -184,7 +180,6 @@ def quiet() -> Iterator[None]:
 
 
 def _clipped(table: str) -> Iterable[str]:
-    """The lines of a table, long ones truncated."""
     return [line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…" for line in table.splitlines()]
 
 

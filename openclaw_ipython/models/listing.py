@@ -76,11 +76,6 @@ def with_details(spec: ModelSpec, body: bytes) -> ModelSpec:
     return replace(spec, context_window=_count(window) or spec.context_window)
 
 
-def with_known_facts(specs: Iterable[ModelSpec], provider: Provider | None) -> tuple[ModelSpec, ...]:
-    """`specs`, with the built-in facts about the models that the provider's table has."""
-    return tuple((provider.model(spec.id) if provider else None) or spec for spec in specs)
-
-
 def _rows(answer: Any) -> list[Any] | None:
     if isinstance(answer, list):
         return answer
@@ -223,7 +218,7 @@ async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
         return (*detailed, *specs[DETAILS:])
     if at.provider is None and not all(spec.context_window and spec.input for spec in specs):
         return await _with_litellm_facts(at, specs, date)
-    return with_known_facts(specs, at.provider)
+    return tuple((at.provider.model(spec.id) if at.provider else None) or spec for spec in specs)
 
 
 async def _with_litellm_facts(

@@ -384,7 +384,6 @@ class Models:
         return first if self._providers[first].model(model) else OPENCLAWS_PROVIDER
 
     def _listed_in_entries(self, view: ConfigView) -> dict[str, tuple[str, ...]]:
-        """Provider → the ids that its entry lists."""
         entries = {self._providers.named(p) or p.lower(): view.provider(p) for p in view.provider_ids}
         return {p: tuple(model.id for model in entry.models) for p, entry in entries.items() if entry}
 

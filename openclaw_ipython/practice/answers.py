@@ -337,5 +337,4 @@ def _summary(cells: list[str]) -> str:
 
 
 def _escaped(cell: str) -> str:
-    """`cell` escaped for a Markdown table."""
     return re.sub(r"([\\`*_{}\[\]<>|$])", r"\\\1", cell[:40])

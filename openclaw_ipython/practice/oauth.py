@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType, field
+from msgspec import UNSET, Struct, UnsetType
 
 from openclaw_ipython.practice.http_types import HttpResponse, json_response, oauth_error
 
@@ -55,14 +55,16 @@ class OAuthSettings(Struct):
 
 
 def _number_or(value: object, *, least: float, most: float, otherwise: float) -> float:
-    """`value` if it is a number in range, else `otherwise`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return otherwise
     return float(value) if math.isfinite(value) and least <= value <= most else otherwise
 
 
 class DeviceAuthorization(Struct):
-    """One device authorization (RFC 8628), from the device code to its use. Its repr shows no secret."""
+    """One device authorization (RFC 8628), from the device code to its use. Its repr shows no secret.
+
+    The form of the approval page must return the `csrf_token`.
+    """
 
     user_code: str
     client_name: str
@@ -70,10 +72,10 @@ class DeviceAuthorization(Struct):
     device_code: str
     code_challenge: str
     expires_at: float
+    csrf_token: str
     decision: Literal["pending", "approved", "denied", "used"] = "pending"
     polls: int = 0
     last_poll: float | None = None
-    csrf_tokens: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"DeviceAuthorization({self.user_code}, {self.decision}, polls={self.polls})"
@@ -107,6 +109,7 @@ class AuthorizationServer:
             device_code=self._random("practice-device"),
             code_challenge=form["code_challenge"],
             expires_at=self._clock() + lifetime,
+            csrf_token=self._random("page"),
         )
         self._by_device_code[authorization.device_code] = authorization
         return json_response(200, self._device_response(authorization, origin))
@@ -135,17 +138,6 @@ class AuthorizationServer:
         if authorization.decision in ("pending", "approved") and self._clock() >= authorization.expires_at:
             return "expired"
         return authorization.decision
-
-    def new_csrf_token(self, authorization: DeviceAuthorization) -> str:
-        """A new token for an approval form, which must return it."""
-        token = self._random("page")
-        authorization.csrf_tokens[:] = [*authorization.csrf_tokens[-9:], token]
-        return token
-
-    def accepts_csrf_token(self, authorization: DeviceAuthorization, token: str) -> bool:
-        """Whether `token` was issued for a form of this authorization."""
-        given = token.encode("utf-8", "replace")
-        return any(hmac.compare_digest(each.encode(), given) for each in authorization.csrf_tokens)
 
     def decide(self, authorization: DeviceAuthorization, *, approved: bool) -> bool:
         """Approve or deny; False if the authorization is not pending."""
@@ -190,7 +182,6 @@ class AuthorizationServer:
         return before is not None and now - before < self._settings.shortest_interval() * _TOLERANCE
 
     def _apply_script(self, authorization: DeviceAuthorization) -> None:
-        """Approve or deny in place of the user, if scripted."""
         after = self._settings.approve_after
         if self._settings.denies:
             self.decide(authorization, approved=False)
@@ -246,7 +237,6 @@ class AuthorizationServer:
         return f"{letters[:4]}-{letters[4:]}"
 
     def _delete_old(self) -> None:
-        """Delete codes and tokens that expired more than a day ago."""
         now = self._clock()
         for code in [code for code, each in self._by_device_code.items() if each.expires_at < now - _DAY]:
             del self._by_device_code[code]

@@ -6,6 +6,7 @@ It does no I/O itself; clock and randomness are passed in.
 from __future__ import annotations
 
 import asyncio
+import hmac
 import random
 import threading
 import time
@@ -202,7 +203,7 @@ class Portal(PortalScript):
             user_code=authorization.user_code,
             client_name=authorization.client_name,
             scopes=authorization.scopes,
-            csrf_token=self._oauth.new_csrf_token(authorization),
+            csrf_token=authorization.csrf_token,
         )
 
     def _approval(self, request: HttpRequest) -> HttpResponse:
@@ -213,9 +214,9 @@ class Portal(PortalScript):
         if authorization is None:
             return pages.unknown_code_page()
         decision = form.get("decision")
-        if not self._oauth.accepts_csrf_token(authorization, form.get("csrf_token", "")):
-            return pages.rejected_form_page()
-        if decision not in ("approve", "deny"):
+        given = form.get("csrf_token", "").encode("utf-8", "replace")
+        returned = hmac.compare_digest(authorization.csrf_token.encode(), given)
+        if not returned or decision not in ("approve", "deny"):
             return pages.rejected_form_page()
         approved = decision == "approve"
         if not self._oauth.decide(authorization, approved=approved):

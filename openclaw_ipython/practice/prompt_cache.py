@@ -111,7 +111,6 @@ def _parts(message: Mapping[str, Any]) -> Iterator[tuple[str, int, bool]]:
 
 
 def _part_ends(body: Mapping[str, Any]) -> Iterator[_End]:
-    """The ends of the content parts."""
     digest, tokens = hashlib.blake2b(f"explicit {body['model']}".encode()), 0
     for message in body["messages"]:
         digest.update(f"\n{message['role']}\n".encode())

@@ -136,7 +136,6 @@ def _check_order(messages: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _called(message: Mapping[str, Any]) -> set[object]:
-    """The ids of the calls of an assistant message."""
     calls = message.get("tool_calls")
     if message["role"] != "assistant" or not calls:
         return set()
@@ -297,14 +296,10 @@ def _images(messages: Sequence[Mapping[str, Any]]) -> Iterator[Image]:
             continue
         for part in message["content"]:
             if part["type"] == "image_url":
-                yield _image(part["image_url"]["url"])
-
-
-def _image(url: str) -> Image:
-    try:
-        return read_url(url)
-    except ValueError as error:
-        raise _invalid_parameter(str(error)) from None
+                try:
+                    yield read_url(part["image_url"]["url"])
+                except ValueError as error:
+                    raise _invalid_parameter(str(error)) from None
 
 
 def _tokens(messages: Sequence[Mapping[str, Any]], images: Sequence[Image]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
@@ -31,66 +32,51 @@ class PracticeTransport(Transport):
 
     async def handle_async_request(self, request: ClientRequest) -> ClientResponse:
         """The response, as over a connection. Raises the errors of httpx for a broken one."""
-        received = await _received(request)
-        timeout = _TimeLimit(self._sleep, request)
+        url = request.url
+        path, _, query = url.raw_path.decode("ascii").partition("?")
+        received = HttpRequest(
+            method=request.method,
+            origin=f"{url.scheme}://{url.netloc.decode('ascii')}",
+            path=path,
+            query=query,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=await request.aread(),
+        )
         response = self._handler.handle(received)
-        await timeout.wait(response.delay)
+        await self.wait(request, response.delay)
         if response.status == NO_RESPONSE:
             text = "Server disconnected without sending a response."
             raise RemoteProtocolError(text, request=request)
         if isinstance(response.body, bytes):
             return ClientResponse(response.status, headers=response.headers, content=response.body)
         body = _ResponseStream(
-            response.body, timeout, lambda sent: self._handler.client_disconnected(received, sent)
+            self, request, response.body, lambda sent: self._handler.client_disconnected(received, sent)
         )
         return ClientResponse(response.status, headers=response.headers, stream=body)
 
-
-async def _received(request: ClientRequest) -> HttpRequest:
-    url = request.url
-    path, _, query = url.raw_path.decode("ascii").partition("?")
-    return HttpRequest(
-        method=request.method,
-        origin=f"{url.scheme}://{url.netloc.decode('ascii')}",
-        path=path,
-        query=query,
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=await request.aread(),
-    )
-
-
-class _TimeLimit:
-    """Waits at most as long as the client's read timeout."""
-
-    def __init__(self, sleep: Sleep, request: ClientRequest) -> None:
-        self._sleep = sleep
-        self._request = request
-        self._read_timeout: float | None = request.extensions.get("timeout", {}).get("read")
-
-    async def wait(self, seconds: float) -> None:
-        limit = self._read_timeout
+    async def wait(self, request: ClientRequest, seconds: float) -> None:
+        """Wait, at most as long as the read timeout of `request`: then ReadTimeout is raised."""
+        limit: float | None = request.extensions.get("timeout", {}).get("read")
         if limit is not None and seconds > limit:
             await self._sleep(limit)
-            raise ReadTimeout("", request=self._request)
+            raise ReadTimeout("", request=request)
+        if seconds == math.inf:
+            await asyncio.Event().wait()
         if seconds > 0:
             await self._sleep(seconds)
-
-    async def wait_forever(self) -> None:
-        if self._read_timeout is not None:
-            await self.wait(float("inf"))
-        await asyncio.Event().wait()
-
-    def cut(self) -> RemoteProtocolError:
-        text = "peer closed connection without sending complete message body (incomplete chunked read)"
-        return RemoteProtocolError(text, request=self._request)
 
 
 class _ResponseStream(ByteStream):
     def __init__(
-        self, steps: Iterable[Step], timeout: _TimeLimit, disconnected: Callable[[int], None]
+        self,
+        transport: PracticeTransport,
+        request: ClientRequest,
+        steps: Iterable[Step],
+        disconnected: Callable[[int], None],
     ) -> None:
+        self._transport = transport
+        self._request = request
         self._steps = iter(steps)
-        self._timeout = timeout
         self._disconnected = disconnected
         self._sent = 0
         self._ended = False
@@ -107,12 +93,13 @@ class _ResponseStream(ByteStream):
                     self._sent += 1
                     yield step
                 case Pause():
-                    await self._timeout.wait(step.seconds)
+                    await self._transport.wait(self._request, step.seconds)
                 case Stall():
                     self._ended = False
-                    await self._timeout.wait_forever()
+                    await self._transport.wait(self._request, math.inf)
                 case Cut():
-                    raise self._timeout.cut()
+                    text = "peer closed connection without sending complete message body (incomplete chunked read)"
+                    raise RemoteProtocolError(text, request=self._request)
             step = following
         self._ended = True
 

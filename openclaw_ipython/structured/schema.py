@@ -67,18 +67,15 @@ class Schema(msgspec.Struct, frozen=True):
         raise first or Mismatch(_("there is no JSON in it"))
 
     def _value(self, piece: str) -> Any:
+        parsed = json.loads(piece) if self.wrapped else None
+        if isinstance(parsed, dict) and set(parsed) == {_WRAP}:  # else the model left the wrapping object out
+            piece = json.dumps(parsed[_WRAP])
         try:
-            return self.read(self._unwrap(piece))
+            return self.read(piece)
         except (Mismatch, UsageError):
             raise
         except Exception as error:  # a validator of the caller
             raise _mismatch(f"{type(error).__name__}: {error}") from None
-
-    def _unwrap(self, piece: str) -> str:
-        parsed = json.loads(piece) if self.wrapped else None
-        if isinstance(parsed, dict) and set(parsed) == {_WRAP}:
-            return json.dumps(parsed[_WRAP])
-        return piece  # the model left the wrapping object out
 
 
 def schema_of(wanted: Any) -> Schema:
@@ -231,7 +228,6 @@ def resolve_top(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _references(value: Any) -> Iterator[str]:
-    """The names of the definitions that a part of a schema refers to."""
     if isinstance(value, Mapping):
         if isinstance(target := value.get("$ref"), str):
             yield target.removeprefix("#/$defs/").partition("/")[0]

@@ -215,7 +215,6 @@ def _adapted(wanted: Any) -> Any:
 
 
 def _model_schema(wanted: Any) -> dict[str, Any]:
-    """The schema of a pydantic model."""
     if isinstance(wanted, type) and hasattr(wanted, "model_json_schema"):
         return wanted.model_json_schema()  # type: ignore[no-any-return]
     raise NotImplementedError(f"{getattr(wanted, '__name__', wanted)} is not supported")
