@@ -10,7 +10,6 @@ from msgspec import Struct, field
 
 from openclaw_ipython.batch import map as map_items
 from openclaw_ipython.batch.progress import progress_for
-from openclaw_ipython.chat.endings import mark_of
 from openclaw_ipython.dispatch.budget import limit_for
 from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
@@ -24,7 +23,6 @@ class RowAnswers(Struct):
     they were given, also if they come from the cache now. `model` is the one that was asked.
     """
 
-    notes: list[str]
     values: list[Any] = field(default_factory=list)
     errors: Counter[str] = field(default_factory=Counter)
     seconds: list[float] = field(default_factory=list)
@@ -48,19 +46,16 @@ def ask_rows(rows: Any, prompt: str, *, label: str, schema: Any, options: Mappin
     """Ask about every row by `oc.map`, under a line with `label`."""
     progress_for(None, wanted=options.get("progress", True)).close(label)
     results = map_items(rows, prompt, table=False, schema=schema, **options)
-    answers = RowAnswers(results.notes)
+    answers = RowAnswers(errors=Counter(results.tally.incomplete))
     for result in results:
-        reply = result
-        if isinstance(result, OpenClawError):
-            answers.values.append(None)
+        failed = isinstance(result, OpenClawError)
+        if failed:
             answers.errors[type(result).__name__] += 1
-            reply = getattr(result, "reply", None)  # one that does not fit the schema was paid as well
-            if reply is None:
-                continue
-        else:
-            answers.values.append(str(reply) if schema is None else reply.parsed)
-            if mark := mark_of(reply.finish_reason, empty=not reply.strip()):
-                answers.errors[mark] += 1
+        # what does not fit a schema was paid as well
+        reply: Any = getattr(result, "reply", None) if failed else result
+        answers.values.append(None if failed else str(reply) if schema is None else reply.parsed)
+        if reply is None:
+            continue
         answers.model = reply.requested_model
         answers.seconds.append(reply.seconds)
         if usage := reply.usage:

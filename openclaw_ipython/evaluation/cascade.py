@@ -44,18 +44,16 @@ def decide(
     def errors(positions: Iterable[int]) -> Iterable[tuple[float, bool]]:
         for at in positions:
             answer, sure = cheap[at]
-            yield (
-                (-1.0, False) if answer is None else (sure, answer != strong[at][0])
-            )  # no answer is never accepted
+            # no answer is never accepted
+            yield (-1.0, False) if answer is None else (sure, answer != strong[at][0])
 
     def accepted(at: int) -> bool:
         answer, sure = cheap.get(at, (None, 0.0))
         return answer is not None and sure >= (yes_from if answer else no_from)
 
     count = min(sample or min(max(100, size // 5), 500), size)
-    if (
-        count == size or allowed_errors(count, 1 - agreement, confidence) < 0
-    ):  # all, or too few to show anything
+    # all, or too few to show anything
+    if count == size or allowed_errors(count, 1 - agreement, confidence) < 0:
         return Decision([answer for answer, _sure in opinions(1, range(size)).values()])
     drawn = sorted(random.sample(range(size), count))
     strong, cheap = opinions(1, drawn), opinions(0, drawn)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from math import comb, nan
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.batch.results import table_library
 from openclaw_ipython.evaluation.estimates import sign_test, wilson_interval
-from openclaw_ipython.evaluation.scoring import Judge, normalized
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.plots import PlotView, draw, literal
 from openclaw_ipython.shell.views import MessageView, TableView
@@ -19,7 +18,6 @@ from openclaw_ipython.shell.views import MessageView, TableView
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import ItemSource
     from openclaw_ipython.evaluation.asking import RowAnswers
-    from openclaw_ipython.evaluation.scoring import Expected
 
 _WIDE = 0.2
 """An interval of at least this width, 10 points to each side, is mentioned: the rows are few."""
@@ -73,21 +71,18 @@ def score_of(prompt: str, model: str, answers: RowAnswers, verdicts: Sequence[bo
 class Comparison:
     """The `scores` of every prompt with every model: by accuracy, then by cost, then by time, the best first.
 
-    `judge` is the model that decided, or empty; `notes` are notices of the batches.
+    `judge` is the model that decided, or empty.
     """
 
     def __init__(
-        self, source: ItemSource, scores: Sequence[Score], expected: Expected, notes: tuple[str, ...]
+        self, source: ItemSource, scores: Iterable[Score], *, judge: str = "", by_answer: bool = True
     ) -> None:
         self._source = source
-        self._by_answer = isinstance(expected, str)
-        self.scores = tuple(
-            sorted(scores, key=lambda one: (not one.rows, -one.accuracy, one.cost or 0.0, one.seconds_median))
-        )
-        self.judge = expected.model if isinstance(expected, Judge) else ""
-        judged = _("accuracy, judged by {model}", model=self.judge)
-        self._heading = judged if self.judge else _("accuracy")
-        self.notes = notes
+        self._by_answer = by_answer
+        order = lambda one: (not one.rows, -one.accuracy, one.cost or 0.0, one.seconds_median)  # noqa: E731
+        self.scores = tuple(sorted(scores, key=order))
+        self.judge = judge
+        self._heading = _("accuracy, judged by {model}", model=judge) if judge else _("accuracy")
 
     @property
     def best(self) -> Score:
@@ -200,3 +195,8 @@ def _money(cost: float | None) -> str:
 
 def _counted(errors: Mapping[str, int]) -> str:
     return ", ".join(f"{kind} {count:,}" for kind, count in errors.items())
+
+
+def normalized(value: Any) -> str:
+    """A value as text without case, outer blanks, quotes and full stops."""
+    return " ".join(str(value).casefold().split()).strip(" .!\"'`*")

@@ -111,10 +111,11 @@ def filter_rows(
     asked: Counter[str] = Counter()
     costs: defaultdict[str, float] = defaultdict(float)
 
-    def ask(model: str | None, schema: type[YesOrNo], positions: Sequence[int]) -> list[Opinion]:
+    def ask(at: int, positions: Sequence[int]) -> list[Opinion]:
+        model = cascade[at] if cascade else given.get("model")
         label = _("{model}: {rows:,} rows", model=model, rows=len(positions)) if cascade else ""
-        chosen = _rows_at(source, positions)
-        answers = ask_rows(chosen, prompt, label=label, schema=schema, options={**given, "model": model})
+        schema, asked_for = (SureYesOrNo, YesOrNo)[at], {**given, "model": model}
+        answers = ask_rows(_rows_at(source, positions), prompt, label=label, schema=schema, options=asked_for)
         asked[model or answers.model] += len(positions)
         if answers.cost is not None:
             costs[model or answers.model] += answers.cost
@@ -122,22 +123,20 @@ def filter_rows(
 
     size = source.size or 0
     if cascade is None:
-        opinions = ask(given.get("model"), YesOrNo, range(size))
-        decision = Decision([answer for answer, _sure in opinions])
+        decision = Decision([answer for answer, _sure in ask(1, range(size))])
     else:
-        ask_one = lambda at, positions: ask(cascade[at], (SureYesOrNo, YesOrNo)[at], positions)  # noqa: E731
-        decision = decide(size, ask_one, Random(seed), sample=sample, **demands)  # noqa: S311 - no secret
-    positions: dict[bool | None, list[int]] = {True: [], False: [], None: []}
-    for at, answer in enumerate(decision.answers):
-        positions[answer].append(at)
-    notes = [_("{kept:,} of {rows:,} rows kept", kept=len(positions[True]), rows=size)]
-    if positions[None]:
-        notes.append(_("{count:,} undecided", count=len(positions[None])))
+        decision = decide(size, ask, Random(seed), sample=sample, **demands)  # noqa: S311 - no secret
+    notes = [_("{kept:,} of {rows:,} rows kept", kept=decision.answers.count(True), rows=size)]
+    if None in decision.answers:
+        notes.append(_("{count:,} undecided", count=decision.answers.count(None)))
     if cascade is not None:
         notes += _savings(cascade, decision, demands, asked, costs)
     summary = " · ".join(notes)
     progress_for(None, wanted=given.get("progress", True)).close(summary)
-    chosen, undecided = _rows_at(source, positions[True]), _rows_at(source, positions[None])
+    chosen, undecided = (
+        _rows_at(source, [at for at, answer in enumerate(decision.answers) if answer is wanted])
+        for wanted in (True, None)
+    )
     cost = sum(costs.values()) if costs else None
     found = Filtered(chosen, undecided, decision.answers, summary, dict(asked), cost, decision.accepted_from)
     return found if details else chosen

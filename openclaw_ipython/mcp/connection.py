@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import json
-import logging
 import os
 import re
 import socket
@@ -18,12 +17,7 @@ from contextlib import AsyncExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from openclaw_ipython.errors import (
-    ConfigError,
-    OpenClawError,
-    RequestRejected,
-    ServiceUnavailable,
-)
+from openclaw_ipython.errors import ConfigError, OpenClawError, RequestRejected, ServiceUnavailable
 from openclaw_ipython.i18n import _
 from openclaw_ipython.mcp import require_sdk
 from openclaw_ipython.net.urls import is_loopback, is_private, is_unencrypted
@@ -42,12 +36,8 @@ if TYPE_CHECKING:
 CLOSED, TIMED_OUT = -32000, -32001
 """The SDK's codes of errors for a connection that ended, and for an answer that did not come in time."""
 
-START_LIMIT = 20.0
-"""Seconds until a server has to be ready, if its entry names none."""
-
-CALL_LIMIT = 60.0
-"""Seconds until a call has to be answered, if the entry of the server names none."""
-
+_START_LIMIT = 20.0  # seconds until a server has to be ready, if its entry names none
+_CALL_LIMIT = 60.0  # seconds until a call has to be answered, if the entry of the server names none
 _MARK = "OPENCLAW_IPYTHON_MCP"  # in the environment of a server: which one it is
 _PASSED_ON = r"(?i)(https?|all|no)_proxy|ssl_cert_(file|dir)|node_extra_ca_certs|requests_ca_bundle"
 _MOST_LISTED = 2_000  # tools of one server
@@ -78,16 +68,14 @@ class Connection:
 
         Raises ConfigError, ServiceUnavailable, RequestRejected.
         """
+        is_new = self._client is None
         try:
             self.listed = await _list_of(await self._ready())
-        except OpenClawError:  # it did not start
-            raise
-        except Exception:
-            await self.close()
-            try:
-                self.listed = await _list_of(await self._ready())
-            except Exception as error:
+        except Exception as error:
+            if is_new or isinstance(error, OpenClawError):
                 raise self._explained(error) from None
+            await self.close()
+            return await self.tools()
         return self.listed
 
     async def call(self, name: str, arguments: dict[str, Any]) -> CallToolResult:
@@ -95,7 +83,7 @@ class Connection:
         from mcp import MCPError
 
         client = await self._ready()
-        limit = self.server.seconds("requestTimeoutMs", "timeout", otherwise=CALL_LIMIT)
+        limit = self.server.seconds("requestTimeoutMs", "timeout", otherwise=_CALL_LIMIT)
         try:
             return await client.call_tool(name, arguments, read_timeout_seconds=limit)
         except MCPError as error:
@@ -148,7 +136,7 @@ class Connection:
         up: asyncio.Future[SdkClient] = asyncio.get_running_loop().create_future()
         self._stop = asyncio.Event()
         task = self._task = asyncio.create_task(self._own(transport, up, self._stop))
-        limit = self.server.seconds("connectionTimeoutMs", "discoveryTimeoutMs", otherwise=START_LIMIT)
+        limit = self.server.seconds("connectionTimeoutMs", "discoveryTimeoutMs", otherwise=_START_LIMIT)
         try:
             self._client = await asyncio.wait_for(asyncio.shield(up), limit)
         except BaseException as error:
@@ -170,7 +158,7 @@ class Connection:
                 log = stack.enter_context(os.fdopen(descriptor, "a"))
                 self._log_start = os.fstat(descriptor).st_size
                 opened = self._run(stack, log) if transport == "stdio" else self._connect(stack, transport)
-                client = SdkClient(nullcontext(await opened), read_timeout_seconds=START_LIMIT)
+                client = SdkClient(nullcontext(await opened), read_timeout_seconds=_START_LIMIT)
                 up.set_result(await stack.enter_async_context(client))
                 while not stop.is_set():
                     with suppress(TimeoutError):
@@ -200,9 +188,8 @@ class Connection:
             self._status = response.status_code
 
         hooks = {"response": [note_status]}
-        limits = httpx2.Timeout(30, read=300)
-        direct = is_loopback(url)
-        http = httpx2.AsyncClient(headers=headers, timeout=limits, trust_env=not direct, event_hooks=hooks)
+        limits, proxied = httpx2.Timeout(30, read=300), not is_loopback(url)
+        http = httpx2.AsyncClient(headers=headers, timeout=limits, trust_env=proxied, event_hooks=hooks)
         await stack.enter_async_context(http)
         return await stack.enter_async_context(streamable_http_client(url, http_client=http))
 
@@ -240,7 +227,7 @@ async def _list_of(client: SdkClient) -> dict[str, ListedTool]:
     """All pages of the list of tools, as it is now."""
     found: dict[str, ListedTool] = {}
     cursor: str | None = ""
-    async with asyncio.timeout(START_LIMIT):
+    async with asyncio.timeout(_START_LIMIT):
         while cursor is not None and len(found) < _MOST_LISTED:
             page = await client.list_tools(cursor=cursor or None, cache_mode="refresh")
             found |= {tool.name: tool for tool in page.tools}
@@ -261,9 +248,6 @@ class Connections:
         require_sdk()
         if not self._open:
             atexit.register(self.close)
-            # what a server writes beside the protocol, however much, is no output of a cell
-            logging.getLogger("mcp").addHandler(logging.NullHandler())
-            logging.getLogger("mcp.client.stdio").setLevel(logging.CRITICAL)
             end_left_over(folder)
         key = (os.getpid(), server.name)
         if (known := self._open.get(key)) is not None and known.server != server:

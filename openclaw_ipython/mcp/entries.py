@@ -161,8 +161,7 @@ def selected(words: Sequence[str], servers: Mapping[str, McpServer]) -> dict[str
 
     Raises UsageError for a server that is unknown or cannot be used.
     """
-    found: dict[str, tuple[McpServer, set[str]]] = {}
-    whole: set[str] = set()
+    named: dict[str, set[str]] = {}
     for word in words:
         name, _slash, tool = word.removeprefix(PREFIX).partition("/")
         if (server := servers.get(name)) is None:
@@ -172,9 +171,8 @@ def selected(words: Sequence[str], servers: Mapping[str, McpServer]) -> dict[str
         if problem := server.problem if server.enabled else _("it is switched off"):
             what = _("the MCP server {name} cannot be used: {why}", name=name, why=problem)
             raise UsageError(what, hint=server.place)
-        found.setdefault(name, (server, set()))[1].update([tool] if tool else [])
-        whole |= set() if tool else {name}
-    return {name: (server, set() if name in whole else tools) for name, (server, tools) in found.items()}
+        named.setdefault(name, set()).add(tool)
+    return {name: (servers[name], set() if "" in tools else tools) for name, tools in named.items()}
 
 
 def _resolved(value: Any, environ: Mapping[str, Any]) -> Any:

@@ -11,10 +11,9 @@ import base64
 import hmac
 import itertools
 import json
-import logging
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
@@ -36,6 +35,8 @@ from openclaw_ipython.structured.runner import start_call
 from openclaw_ipython.structured.tools import cap
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from openclaw_ipython.mcp.kernel_calls import KernelThread, PromptThread
     from openclaw_ipython.runtime.env import Runtime
     from openclaw_ipython.runtime.event_loop import LoopThread
@@ -44,18 +45,11 @@ if TYPE_CHECKING:
 BODY_LIMIT = 1 << 20
 """Bytes of a request."""
 
-MOST_CALLS = 200
-"""Calls that wait at the same time, and that the log has."""
-
+_MOST_CALLS = 200  # that wait at the same time, and that the log has
 _FIRST, _EVERY = 0.3, 10.0  # seconds after which a client that takes progress is told what it waits for
 _LONGEST = 540.0  # seconds until it gets an answer
 _SHOWN_ARGUMENTS = 1_000
 _GONE = "openclaw_ipython.gone"  # in the scope of a request: a future, done when its connection is closed
-
-AsgiApp = Callable[[Any, Any, Any], Awaitable[None]]
-
-for _name in ("mcp.server", "mcp.shared"):  # what they report would be printed into the cell that runs
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 class Offered(Struct, frozen=True):
@@ -98,7 +92,7 @@ class KernelServer:
         self.offered: Sequence[Offered] = ()
         self.allowed: set[str] = set()
         self.call_seconds = 60.0
-        self.log: deque[LoggedCall] = deque(maxlen=MOST_CALLS)
+        self.log: deque[LoggedCall] = deque(maxlen=_MOST_CALLS)
         self.token = Secret(base64.urlsafe_b64encode(runtime.random_bytes(32)).decode())
         self._thread = thread
         self._runtime = runtime
@@ -129,7 +123,7 @@ class KernelServer:
         hosts = [f"127.0.0.1:{self.port}", f"localhost:{self.port}"]  # and no Origin: no web page
         app = server.streamable_http_app(
             max_request_body_size=BODY_LIMIT,
-            max_sessions=MOST_CALLS,
+            max_sessions=_MOST_CALLS,
             transport_security=TransportSecuritySettings(allowed_hosts=hosts),
         )
         config = uvicorn.Config(
@@ -153,14 +147,9 @@ class KernelServer:
         tools = []
         for one in self.offered:
             with suppress(UsageError):
-                function = one.tool().spec["function"]
-                tool = types.Tool(
-                    name=one.name,
-                    description=function.get("description"),
-                    input_schema=function["parameters"],
-                    annotations=types.ToolAnnotations(read_only_hint=True) if one.reads else None,
-                )
-                tools.append(tool)
+                spec = one.tool().spec["function"] | {"name": one.name}
+                hints = types.ToolAnnotations(read_only_hint=True) if one.reads else None
+                tools.append(types.Tool(input_schema=spec.pop("parameters"), annotations=hints, **spec))
         return types.ListToolsResult(tools=tools)
 
     async def _call_tool(self, context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
@@ -197,7 +186,7 @@ class KernelServer:
         offered = next((one for one in self.offered if one.name == name), None)
         if offered is None:
             return CallOutcome("The notebook does not offer this.", failed=True)
-        if len(self._calls) + len(self.asked()) >= MOST_CALLS:
+        if len(self._calls) + len(self.asked()) >= _MOST_CALLS:
             return CallOutcome("Too many calls are waiting.", failed=True)
         if not (offered.reads or name in self.allowed or await self._ask(context, (name, arguments), entry)):
             return CallOutcome("The person did not allow this call.", failed=True)
@@ -246,7 +235,7 @@ class KernelServer:
             await context.session.report_progress(count, message=now)
 
 
-def _with_token(app: AsgiApp, token: Secret) -> AsgiApp:
+def _with_token(app: ASGIApp, token: Secret) -> ASGIApp:
     """`app` for requests with the token; any other gets 401, whatever it asks for."""
     expected = f"Bearer {token.reveal()}".encode()
 

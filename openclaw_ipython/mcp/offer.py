@@ -7,8 +7,6 @@ bounded and marked as data, and the `instructions` of a server are not used.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import json
 import re
@@ -26,7 +24,7 @@ from openclaw_ipython.mcp.entries import PREFIX, McpServer, configured, selected
 from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.sanitize.text import HIDDEN, SURROGATES
 from openclaw_ipython.structured.loop import CallOutcome
-from openclaw_ipython.structured.tools import RESULT_LIMIT, Functions, Tool, cap
+from openclaw_ipython.structured.tools import RESULT_LIMIT, Functions, Tool, cap, encoded
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -35,12 +33,8 @@ if TYPE_CHECKING:
 
     from openclaw_ipython.openclaw.store import Store
 
-MOST_TOOLS = 128
-"""Tools of servers that one question offers: the most that services take."""
-
-MOST_PICTURES = 4
-"""Pictures of one result that are shown to the model."""
-
+_MOST_TOOLS = 128  # of servers, in one question: the most that services take
+_MOST_PICTURES = 4  # of one result that are shown to the model
 _PICTURE_LIMIT = 20_000_000  # characters of a picture in base64
 _TEXT_LIMIT = 4_000  # characters of a description, and of an error
 _SCHEMA_LIMIT = 20_000
@@ -61,16 +55,12 @@ def listed(
     for server, wanted in selected(words, configured(store)).values():
         if not consent.may_start(server):
             if approve is None or not approve(server):
-                raise not_allowed(
-                    _("the MCP server {name} has not been allowed to start", name=server.name), server
-                )
+                what = _("the MCP server {name} has not been allowed to start", name=server.name)
+                raise UsageError(what, hint=f"%openclaw mcp allow {server.name}")
             consent.allow(server, {})
         connection = CONNECTIONS.to(server, store.home.own_dir)
-        tools = [
-            tool
-            for tool in CONNECTIONS.loop_thread.run(connection.tools()).values()
-            if server.offers(tool.name)
-        ]
+        found = CONNECTIONS.loop_thread.run(connection.tools()).values()
+        tools = [tool for tool in found if server.offers(tool.name)]
         if missing := sorted(wanted - {tool.name for tool in tools}):
             near = suggest(missing[0], [tool.name for tool in tools])
             what = _("{name} offers no tool {tool}", name=server.name, tool=missing[0])
@@ -96,15 +86,15 @@ def offer(
             name = clean(tool.name)
             if approve is None and allowed.get(tool.name) != digest_of(tool):
                 what = _("the tool {tool} of {name} is new, or has changed", tool=name, name=server.name)
-                raise not_allowed(what, server)
+                raise UsageError(what, hint=f"%openclaw mcp allow {server.name}")
             made = _ServerTool(connection, consent, tool).tool(found, awaitable=awaitable)
             if len(json.dumps(made.spec)) > _SCHEMA_LIMIT:
                 notes.append(_("{tool} is left out: its parameters are too long", tool=name))
             else:
                 found[made.name] = made
-    if len(found) > MOST_TOOLS:
+    if len(found) > _MOST_TOOLS:
         raise UsageError(
-            _("that is {count} tools, and a question takes {most}", count=len(found), most=MOST_TOOLS),
+            _("that is {count} tools, and a question takes {most}", count=len(found), most=_MOST_TOOLS),
             hint=_("name those that you need: --tools mcp:NAME/TOOL,…"),
         )
     return found, notes
@@ -131,11 +121,6 @@ def digest_of(tool: ListedTool) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def not_allowed(what: str, server: McpServer) -> UsageError:
-    """The error for what the person has not allowed."""
-    return UsageError(what, hint=f"%openclaw mcp allow {server.name}")
-
-
 class _ServerTool(Struct, frozen=True):
     """One tool of a server, as it was listed for a question."""
 
@@ -157,9 +142,8 @@ class _ServerTool(Struct, frozen=True):
             result = await asyncio.wrap_future(CONNECTIONS.loop_thread.submit(self._call(arguments)))
             return await asyncio.to_thread(self._outcome, result)
 
-        name = re.sub(
-            r"[^\w-]", "_", clean(f"mcp__{self.connection.server.name}__{self.listed.name}"), flags=re.A
-        )
+        name = clean(f"mcp__{self.connection.server.name}__{self.listed.name}")
+        name = re.sub(r"[^\w-]", "_", name, flags=re.A)
         if len(name) > 64 or name in taken:
             name = f"{name[:55]}_{digest_of(self.listed)[:8]}"
         schema = {key: _cleaned(value) for key, value in self.listed.input_schema.items() if key != "$schema"}
@@ -205,7 +189,6 @@ class _ServerTool(Struct, frozen=True):
             return result
         texts: list[str] = []
         pictures: list[str] = []
-        left_out = 0
         for block in result.content:
             if block.type == "text":
                 texts.append(block.text)
@@ -213,13 +196,12 @@ class _ServerTool(Struct, frozen=True):
                 texts.append(f"({block.name}: {block.uri})")
             elif block.type == "resource" and (text := getattr(block.resource, "text", None)) is not None:
                 texts.append(text)
-            elif block.type == "image" and len(pictures) < MOST_PICTURES and (shown := _picture(block.data)):
-                pictures.append(shown)
-            else:
-                left_out += 1
-        if (
-            result.structured_content is not None and len(texts) != 1
-        ):  # the same value; a list is a block an element
+            elif (
+                block.type == "image" and len(pictures) < _MOST_PICTURES and len(block.data) < _PICTURE_LIMIT
+            ):
+                pictures += [one.url for one in encoded([f"data:image/png;base64,{block.data}"])]
+        left_out = len(result.content) - len(texts) - len(pictures)
+        if result.structured_content is not None and len(texts) != 1:  # the same value in one piece
             texts = [json.dumps(result.structured_content, ensure_ascii=False)]
         if pictures or left_out:
             texts.append(f"({len(pictures)} pictures; left out: {left_out})")
@@ -231,17 +213,6 @@ class _ServerTool(Struct, frozen=True):
 
 def _failed(text: str) -> CallOutcome:
     return CallOutcome(cap(clean(text), _TEXT_LIMIT), failed=True)
-
-
-def _picture(data: str) -> str:
-    """A picture in base64 as a data URL, scaled; empty for one that cannot be read."""
-    from openclaw_ipython.context.image_encoding import STANDARD
-    from openclaw_ipython.context.images import images_of
-
-    try:
-        return images_of([base64.b64decode(data)], STANDARD)[0].url if len(data) < _PICTURE_LIMIT else ""
-    except (UsageError, binascii.Error):
-        return ""
 
 
 def _cleaned(value: Any) -> Any:

@@ -13,9 +13,9 @@ from openclaw_ipython.context.blocks import as_data
 from openclaw_ipython.context.value_text import traceback_text, value_text
 from openclaw_ipython.shell.notebook import final_text
 from openclaw_ipython.shell.notebook_tools import LIMIT, NotebookTools
-from openclaw_ipython.shell.output_capture import captured, encoded
+from openclaw_ipython.shell.output_capture import captured
 from openclaw_ipython.structured.loop import CallOutcome
-from openclaw_ipython.structured.tools import cap
+from openclaw_ipython.structured.tools import cap, encoded
 
 if TYPE_CHECKING:
     import io
@@ -79,7 +79,7 @@ class Assistant:
             parts.append(f"Result ({found.kind}):\n{found.text}")
         if error is not None:
             parts.append(traceback_text(error))
-        images = encoded(figures[:MAX_FIGURES]) if self._reads_figures else ()
+        images = tuple(one.url for one in encoded(figures[:MAX_FIGURES] if self._reads_figures else []))
         if len(figures) > len(images):
             parts.append(f"({len(figures) - len(images)} more figures, which you cannot see)")
         shown = cap("\n".join(part for part in parts if part), LIMIT)

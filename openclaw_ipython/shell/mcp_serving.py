@@ -26,10 +26,9 @@ from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.shell.notebook import final_text
 from openclaw_ipython.shell.notebook_tools import LIMIT
 from openclaw_ipython.shell.output_capture import captured as output_captured
-from openclaw_ipython.shell.output_capture import encoded
 from openclaw_ipython.shell.views import TableView
 from openclaw_ipython.structured.loop import CallOutcome
-from openclaw_ipython.structured.tools import cap
+from openclaw_ipython.structured.tools import cap, encoded
 
 if TYPE_CHECKING:
     from openclaw_ipython.runtime.env import Runtime
@@ -76,7 +75,8 @@ class Serving(KernelServer):
             def with_output(outcome: CallOutcome) -> CallOutcome:
                 printed = cap(redact(final_text(text.getvalue())), LIMIT)
                 whole = f"{outcome.text}\n\nPrinted:\n{printed}" if printed else outcome.text
-                return CallOutcome(whole, outcome.failed, outcome.images or encoded(images))
+                pictures = outcome.images or tuple(one.url for one in encoded(images))
+                return CallOutcome(whole, outcome.failed, pictures)
 
             yield with_output
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
-from openclaw_ipython.errors import UsageError
 from openclaw_ipython.shell.display_capture import IMAGE_TYPES
 from openclaw_ipython.shell.notebook_tools import LIMIT
 
@@ -76,14 +75,3 @@ def _show_figures() -> None:
     if pyplot is not None and inline is not None and pyplot.get_backend().endswith("inline"):
         with suppress(Exception):
             inline.flush_figures()
-
-
-def encoded(figures: Sequence[bytes]) -> tuple[str, ...]:
-    """Images as they are sent: scaled, and without what the file says about itself. None where one cannot be."""
-    from openclaw_ipython.context.image_encoding import STANDARD
-    from openclaw_ipython.context.images import images_of
-
-    try:
-        return tuple(image.url for image in images_of(figures, STANDARD))
-    except UsageError:
-        return ()

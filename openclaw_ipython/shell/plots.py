@@ -7,9 +7,11 @@ import io
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import asdict
+
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.shell.views import View
+from openclaw_ipython.shell.views import TableView
 
 _GREY = "#808080"  # readable on white and on the dark of a front end; the background is that of the page
 _STYLE: dict[Any, Any] = dict.fromkeys(
@@ -17,25 +19,16 @@ _STYLE: dict[Any, Any] = dict.fromkeys(
 ) | (dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), "none"))
 
 
-class PlotView(View, frozen=True):
+class PlotView(TableView, frozen=True):
     """A plot, with the table of the same figures as its text."""
 
-    png: bytes
-    table: View
-
-    def text(self) -> str:
-        """The table."""
-        return self.table.text()
-
-    def html(self) -> str:
-        """The table."""
-        return self.table.html()
+    png: bytes = b""
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.png).decode("ascii"), "text/plain": self.text()}
 
 
-def draw(table: View, paint: Callable[[Any], None], size: tuple[float, float]) -> PlotView:
+def draw(table: TableView, paint: Callable[[Any], None], size: tuple[float, float]) -> PlotView:
     """The plot that `paint` draws on a figure of this size, in inches. Raises UsageError without matplotlib."""
     try:
         from matplotlib import rc_context
@@ -47,7 +40,7 @@ def draw(table: View, paint: Callable[[Any], None], size: tuple[float, float]) -
         figure = Figure(figsize=size, layout="constrained")
         paint(figure)
         figure.savefig(file, format="png", dpi=100)
-    return PlotView(file.getvalue(), table)
+    return PlotView(**asdict(table), png=file.getvalue())
 
 
 def literal(text: str) -> str:

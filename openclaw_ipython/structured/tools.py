@@ -12,7 +12,7 @@ import json
 import re
 import typing
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -322,13 +322,16 @@ def _readable(value: Any) -> str:
 
 def pictures_of(value: Any) -> list[EncodedImage]:
     """The picture that a result is: a figure or a part of one, a PIL image, a chart. Empty for any other value."""
-    if type(value).__module__.partition(".")[0] not in _DRAWN:
-        return []
+    return encoded([value]) if type(value).__module__.partition(".")[0] in _DRAWN else []
+
+
+def encoded(values: Sequence[Any]) -> list[EncodedImage]:
+    """Pictures as they are sent: scaled, and without what the file says about itself. Empty where one cannot be."""
     from openclaw_ipython.context.image_encoding import STANDARD
     from openclaw_ipython.context.images import images_of
 
     try:
-        return images_of([value], STANDARD)
+        return images_of(values, STANDARD)
     except UsageError:  # another object of the library, or it cannot be drawn here
         return []
 

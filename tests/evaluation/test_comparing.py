@@ -201,10 +201,9 @@ def test_equal_models_are_rarely_called_better():
     random, called = Random(3), 0
     for _ in range(1000):
         scores = [
-            score_of("p", str(m), RowAnswers([]), [random.random() < 0.8 for _ in range(60)])
-            for m in range(4)
+            score_of("p", str(m), RowAnswers(), [random.random() < 0.8 for _ in range(60)]) for m in range(4)
         ]
-        called += "better" in Comparison(item_source([]), scores, "label", ()).verdict
+        called += "better" in Comparison(item_source([]), scores).verdict
     assert called <= 50
 
 

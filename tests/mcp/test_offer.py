@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from mcp_home import served
+from mcp_home import is_running, served
 
 from openclaw_ipython.errors import RequestRejected, ServiceUnavailable, UsageError
 from openclaw_ipython.mcp.connection import CONNECTIONS, end_left_over
@@ -321,7 +321,8 @@ def test_servers_end_with_the_program_or_at_the_start_of_the_next(tmp_path, kind
     assert len(list(folder.glob("*.pid"))) == killed
     if killed and kind == "stubborn":
         assert servers.running()
-    owner.stdout.read()  # it has ended; killed, it is not waited for yet, as by a Jupyter server
+    while is_running(owner.pid):  # killed, it is not waited for yet, as by a Jupyter server
+        pass
     end_left_over(folder)
     assert list(folder.glob("*.pid")) == []
     assert servers.are_gone()

@@ -47,11 +47,9 @@ def allow(session: Session, *, name: str, yes: bool) -> View:
     """Let Python code (oc.ask) start an MCP server and call its tools, as they are now."""
     from openclaw_ipython.mcp.offer import clean, digest_of, listed
 
-    def approve(server: McpServer) -> bool:
-        return _may_start(session, server, yes=yes)
-
     if not yes and not session.front.can_answer():
         raise UsageError(_("no person can be asked here"), hint=f"%openclaw mcp allow {name} --yes")
+    approve = lambda server: _may_start(session, server, yes=yes)  # noqa: E731
     ((connection, consent, tools),) = listed([name], _store(session), approve)
     rows = [(clean(tool.name), " ".join(clean(tool.description or "").split())[:100]) for tool in tools]
     session.show(TableView((_("Tool"), _("What the server says of it")), rows, _("it has no tools")))

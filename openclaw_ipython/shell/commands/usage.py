@@ -107,7 +107,7 @@ def today(session: Session) -> str:
     return " · ".join(parts)
 
 
-def as_table(usage: UsageSummary) -> View:
+def as_table(usage: UsageSummary) -> TableView:
     """The usage as a table; columns without any value are left out."""
     heads = {"day": _("Day"), "model": _("Model"), "provider": _("Service")}
     headings = [
