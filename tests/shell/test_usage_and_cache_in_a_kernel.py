@@ -147,6 +147,7 @@ def test_the_plot_has_a_colour_for_each_provider_where_these_are_asked_for(spend
 
 
 def test_without_matplotlib_the_plot_says_what_to_install(spending):
+    spending.run("%qwen What?")
     spending.run(
         "import sys; was = {k: sys.modules.pop(k) for k in list(sys.modules) if k.startswith('matplotlib')}"
     )
