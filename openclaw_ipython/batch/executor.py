@@ -255,7 +255,7 @@ class ExecutorRunner:
                 self._failed(item.row, result)
             else:
                 self._answered(item, result, sent, held)
-        other_route = returned.error is None or self._other_route(sent, returned, returned.error)
+        other_route = returned.error is None or self._other_route(sent, returned.error)
         for item, refusal in refused:
             if other_route:
                 self._again.append(item)
@@ -289,14 +289,14 @@ class ExecutorRunner:
     def _failed(self, row: Row, error: OpenClawError) -> None:
         self._finished.append(self._batch.failed(row, error))
 
-    def _other_route(self, sent: _SentChunk, returned: ChunkResult, error: OpenClawError) -> bool:
+    def _other_route(self, sent: _SentChunk, error: OpenClawError) -> bool:
         """Go on with a new login, then with the next model or login.
 
         When there is none, raises the error; returns False for "too many requests", which may be that of one row.
         """
         if self._route.current is not sent.route:
             return True  # another chunk has caused the switch already
-        if returned.login_refused and sent.login:
+        if isinstance(error, LoginRequired) and sent.login:
             if sent.login in self._refused_logins:
                 return True  # known from another chunk
             self._refused_logins.add(sent.login)

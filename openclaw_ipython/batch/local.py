@@ -92,6 +92,7 @@ class LocalRunner:
     async def _work(self, put: Callable[[Finished], None]) -> None:
         try:
             for row in self._batch.rows:
+                await asyncio.sleep(0)  # an interrupt ends the batch also where no row waits for anything
                 put(await self._finish(row))
                 if self._over_budget is not None:
                     return
@@ -105,7 +106,6 @@ class LocalRunner:
             item = Item(self._batch.plan, row)
             known = self._batch.checkpoint.load(item)
             if known is not None:
-                await asyncio.sleep(0)
                 return known, row.item
             reply = None
             while reply is None:
@@ -124,7 +124,6 @@ class LocalRunner:
         request = item.request
         cached = self._batch.cached_reply(self._route.current, request)
         if cached is not None:
-            await asyncio.sleep(0)
             return cached
         item.sent = True
         reply = await self._send(request)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from html import escape
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
@@ -25,8 +25,8 @@ INTERVAL = 0.2  # seconds between two updates
 Show = Callable[[Mapping[str, str]], None]
 
 
-class Progress(Protocol):
-    """Shows the progress of a batch. Called on the caller's thread."""
+class Progress:
+    """Shows the progress of a batch; this one shows nothing. Called on the caller's thread."""
 
     def update(self, tally: Tally, waiting: float, status: str = "") -> None:
         """Show the sums so far; `waiting` is the rest of a pause, in seconds, `status` how far a batch is."""
@@ -35,17 +35,7 @@ class Progress(Protocol):
         """The batch has ended; `line` sums it up and may be empty."""
 
 
-class NoProgress:
-    """Shows nothing."""
-
-    def update(self, tally: Tally, waiting: float, status: str = "") -> None:
-        """Do nothing."""
-
-    def close(self, line: str) -> None:
-        """Do nothing."""
-
-
-class TerminalMeter:
+class TerminalMeter(Progress):
     """tqdm's meter on a terminal."""
 
     def __init__(self, total: int | None, file: IO[str]) -> None:
@@ -77,7 +67,7 @@ class TerminalMeter:
             self._file.flush()
 
 
-class NotebookMeter:
+class NotebookMeter(Progress):
     """A notebook output that is updated in place; `show` displays a MIME bundle or replaces it."""
 
     def __init__(
@@ -155,7 +145,7 @@ def short_count(count: int) -> str:
 def progress_for(total: int | None, *, wanted: bool) -> Progress:
     """The progress for a kernel or a terminal."""
     if not wanted:
-        return NoProgress()
+        return Progress()
     if _in_a_kernel():
         return NotebookMeter(total, _display_updates())
     return TerminalMeter(total, sys.stderr)

@@ -17,7 +17,7 @@ from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY, Throttle, affects_every_item, send_request
 from openclaw_ipython.chat.adjustments import HostMemory
 from openclaw_ipython.chat.stream import ChatEndpoint
-from openclaw_ipython.errors import LoginRequired, OpenClawError, RateLimited, hidden_fields
+from openclaw_ipython.errors import OpenClawError, RateLimited, hidden_fields
 from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.runtime.event_loop import LoopThread
@@ -100,11 +100,6 @@ class ChunkResult(Struct, frozen=True, eq=False):
     adjustments: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def login_refused(self) -> bool:
-        """Whether the service did not accept the token."""
-        return isinstance(self.error, LoginRequired)
-
     def __repr__(self) -> str:
         return f"ChunkResult({len(self.results)} results)"
 
@@ -141,12 +136,11 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
                 except OpenClawError as error:
                     if affects_every_item(error):
                         fatal.append(error)
-                        if isinstance(
-                            error, RateLimited
-                        ):  # the driver knows whether it is this request's alone
-                            results[at] = error
-                        return
-                    results[at] = error
+                        if not isinstance(error, RateLimited):
+                            return
+                    results[at] = (
+                        error  # of a fatal one too: the driver knows whether it is this request's alone
+                    )
 
         await asyncio.gather(*(work() for _ in range(chunk.limits.concurrency)))
     error = fatal[0] if fatal else None

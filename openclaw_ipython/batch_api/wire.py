@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
 
 Json = Mapping[str, Any]
-_JSON = "application/json"
+JSON = "application/json"
 
 
 class BatchCall(Struct, frozen=True):
@@ -38,7 +38,7 @@ class BatchCall(Struct, frozen=True):
     path: str
     content: bytes | None = None
     content_type: str = ""
-    accept: str = _JSON
+    accept: str = JSON
 
 
 class BatchAnswer(Struct, frozen=True):
@@ -111,14 +111,14 @@ def create(record: BatchRecord, service: BatchService, lines: Iterable[bytes]) -
     endpoint = _endpoint(record.base_url)
     if record.form == "inline":
         head = to_bytes({"endpoint": endpoint, "model": record.model_name})
-        return BatchCall("POST", "/batches", head[:-1] + b',"requests":[' + b",".join(lines) + b"]}", _JSON)
+        return BatchCall("POST", "/batches", head[:-1] + b',"requests":[' + b",".join(lines) + b"]}", JSON)
     body = {
         "completion_window": service.window,
         "endpoint": endpoint,
         "input_file_id": record.files[0],
         "metadata": {service.label: record.name},
     }
-    return BatchCall("POST", "/batches", to_bytes(body), _JSON)
+    return BatchCall("POST", "/batches", to_bytes(body), JSON)
 
 
 def page(path: str, **parameters: object) -> BatchCall:
@@ -126,21 +126,6 @@ def page(path: str, **parameters: object) -> BatchCall:
     return BatchCall(
         "GET", f"{path}?{urlencode({name: value for name, value in parameters.items() if value})}"
     )
-
-
-def cancel(batch_id: str) -> BatchCall:
-    """End a batch early: what is done is in its files, and paid."""
-    return BatchCall("POST", f"/batches/{batch_id}/cancel", b"", _JSON)
-
-
-def content(file_id: str) -> BatchCall:
-    """Download a file."""
-    return BatchCall("GET", f"/files/{file_id}/content", accept="application/binary")
-
-
-def delete(path: str) -> BatchCall:
-    """Delete a file, or a batch that has ended."""
-    return BatchCall("DELETE", path, content_type=_JSON)
 
 
 # -- answers -------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from openclaw_ipython.batch.progress import NoProgress, NotebookMeter, TerminalMeter, postfix, progress_for
+from openclaw_ipython.batch.progress import NotebookMeter, Progress, TerminalMeter, postfix, progress_for
 from openclaw_ipython.batch.results import Tally
 
 
@@ -83,7 +83,7 @@ def test_a_terminal_shows_the_meter_of_tqdm_and_then_the_line():
 
 
 def test_nothing_is_shown_when_nothing_is_wanted():
-    assert isinstance(progress_for(3, wanted=False), NoProgress)
+    assert isinstance(progress_for(3, wanted=False), Progress)
 
 
 @pytest.mark.parametrize(

@@ -59,12 +59,12 @@ def by_us(origin, token):
         file = yield wire.upload(record(), service, [LINE])
         uploaded = record(files=(file.id,))
         batch = yield wire.create(uploaded, service, ())
-        yield wire.cancel(batch.id)
+        yield from steps.cancel(record(batch=batch.id))
         state = yield from steps.look(record(batch=batch.id))
-        yield wire.content(state.files[0])
+        yield from steps.fetch(state)
         yield wire.page("/batches", limit=100)
         yield wire.page("/files", after="", limit=100, purpose="batch")
-        yield wire.delete(f"/files/{file.id}")
+        yield from steps.clean_up(uploaded)
 
     async def run():
         async with HttpClient() as http:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import asdict
 
-from openclaw_ipython.dispatch.budget import NEAR
 from openclaw_ipython.dispatch.recorder import DAY, period_text
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.limits import amount_text
@@ -203,22 +202,17 @@ def plotted(session: Session, usage: UsageSummary) -> View:
     ]  # days before the first request are left out
 
     def paint(figure: Any) -> None:
-        above, below, *last = figure.subplots(
-            2 + bool(usage.budgets),
-            1,
-            height_ratios=[3, 3, *[0.5 * len(usage.budgets)] * bool(usage.budgets)],
-        )
-        below.sharex(above)
-        above.tick_params(labelbottom=False)
+        above, below = figure.subplots(2, 1, sharex=True)
         _bars(above, days, daily, lambda one: one.requests)
         _bars(below, days, daily, lambda one: one.input_tokens + one.output_tokens)
         _lines(above, usage.limits)
+        for limit, used in usage.budgets:
+            name = _("budget of {limit}", limit=limit)
+            above.plot([], [], " ", label=literal(f"{name}: {used_text(limit, used)}"))
         above.set_ylabel(_("requests"))
         below.set_ylabel(_("tokens"))
         known = above.get_legend_handles_labels()
         figure.legend(*known, loc="outside lower center", ncols=2, fontsize="small", frameon=False)
-        for axes in last:
-            _budgets(axes, usage.budgets)
         step = -(-len(days) // 10)
         below.set_xticks(range(0, len(days), step), [day[5:] for day in days[::step]])
         below.set_xlim(-0.6, len(days) - 0.4)
@@ -227,7 +221,7 @@ def plotted(session: Session, usage: UsageSummary) -> View:
             title += f" · {_cost(usage.total)}"
         figure.suptitle(literal(title), fontsize="medium")
 
-    return draw(as_table(usage), paint, (9, 5.5 + 0.4 * len(usage.budgets)))
+    return draw(as_table(usage), paint, (9, 5.5))
 
 
 def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
@@ -246,17 +240,6 @@ def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
             axes.axhline(requests, color="firebrick", linestyle="--", linewidth=1, label=name)
         else:
             axes.plot([], [], " ", label=name)
-
-
-def _budgets(axes: Any, budgets: Sequence[tuple[Limit, Used]]) -> None:
-    """Draw what is used of each limit as a bar, in red where the limit is near."""
-    for limit, used in reversed(budgets):
-        share = min(1.0, (used.settled + used.unknown) / limit.amount)
-        label = f"{limit}: {used_text(limit, used)}"
-        axes.barh(label, share, color="firebrick" if share >= NEAR else "seagreen")
-    axes.set_xlim(0, 1)
-    axes.set_xticks([])
-    axes.spines[:].set_visible(False)
 
 
 def _bars(axes: Any, days: list[str], daily: Sequence[tuple[str, UsageSum]], height: Any) -> None:
