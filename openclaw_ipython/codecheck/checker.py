@@ -20,7 +20,7 @@ from openclaw_ipython.codecheck.syntax import parameters
 
 MAX_LINES = 2_000
 _UNBOUND = frozenset({"locals", "vars"})  # without an argument the namespace itself, which may be written to
-_NOTHING_CLAIMED = frozenset({"exec", "globals"})
+_NOTHING_CLAIMED = frozenset({"exec", "globals", "user_ns"})
 _ONLY_NAMES = word_set("eval vars locals setattr __dict__ delattr")
 _BINDING_NOTHING = word_set(
     "matplotlib time timeit prun memit mprun lprun config env set_env cd ls ll pwd pip conda mamba uv who whos who_ls"
@@ -67,7 +67,7 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
     if magic is not None:
         if magic[1] not in _PYTHON_CELL_MAGICS:
             return CodeCheck(complete=False)
-        extra = set(re.findall(r"[A-Za-z_]\w*", magic[2])) if magic[1] == "capture" else extra
+        extra = set(re.findall(r"[A-Za-z_]\w*", magic[2])) if magic[1] in ("capture", "timeit") else extra
         offset, complete = magic[0].count("\n"), False
         code = code[magic.end() :]
     body = re.sub(r"\A(?:[ \t]*\n)+", "", code)  # as IPython counts lines

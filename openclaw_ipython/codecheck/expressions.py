@@ -6,14 +6,24 @@ import ast
 import builtins
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from openclaw_ipython.codecheck import frames
 from openclaw_ipython.codecheck.attributes import attribute_of, keywords_of, known_names, result_of
 from openclaw_ipython.codecheck.finding import CodeFinding
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Grid, Instance, Live, Method, Value
-from openclaw_ipython.codecheck.static_lookup import is_trusted, loaded, plain_class
-from openclaw_ipython.codecheck.syntax import bound, constant, is_guard, last_name, parameters, root, strings
+from openclaw_ipython.codecheck.static_lookup import is_a, is_trusted, loaded, plain_class
+from openclaw_ipython.codecheck.syntax import (
+    argument,
+    bound,
+    constant,
+    is_guard,
+    last_name,
+    parameters,
+    root,
+    strings,
+)
 from openclaw_ipython.suggestions import suggest
 
 _BUILT = {
@@ -69,7 +79,7 @@ class Expressions:
                     left, right = self.value(node.body), self.value(node.orelse)
                 return left if left is right else UNKNOWN
             case ast.BinOp(left=left, right=right):
-                return self._calculated(self.value(left), self.value(right))
+                return self._calculated(self.value(left), self.value(right), node.op)
             case _:
                 self._children(node)
         return Instance(_BUILT[type(node)]) if type(node) in _BUILT else UNKNOWN
@@ -81,8 +91,10 @@ class Expressions:
             elif isinstance(child, ast.comprehension | ast.keyword):
                 self._children(child)
 
-    def _calculated(self, left: Value, right: Value) -> Value:
-        """The result of arithmetic: a Series with a Series or a number is one."""
+    def _calculated(self, left: Value, right: Value, operator: ast.operator) -> Value:
+        """The result of arithmetic: a Series with a Series or a number is one, a path with a name is one."""
+        if isinstance(operator, ast.Div) and isinstance(left, Live) and is_a(left.object, Path):
+            return Instance(type(left.object))
         number = isinstance(right, Instance) and right.cls in (int, float)
         return left if frames.is_series(left) and (number or frames.is_series(right)) else UNKNOWN
 
@@ -110,7 +122,8 @@ class Expressions:
             known = known_names(base)
             by_label = frames.is_series(base) or (isinstance(base, Frame) and base.columns is None)
             # Index labels and unknown columns are attributes too. They are rarely called or near to another name.
-            if called or not by_label or suggest(node.attr, known, 0.85):
+            near = not node.attr.startswith("_") and suggest(node.attr, known, 0.85)
+            if called or not by_label or near:
                 self.claim("attribute", node, node.attr, known, owner=_owner(node.value, base))
             return UNKNOWN
         return self._of_live(found.object) if isinstance(found, Live) else frames.as_frame(found)
@@ -120,6 +133,7 @@ class Expressions:
         for part in [*node.args, *(keyword.value for keyword in node.keywords)]:
             self._escape(self.value(part.value if isinstance(part, ast.Starred) else part), function)
         self._check_keywords(node, function)
+        self._check_seaborn(node, function)
         if last_name(node.func).startswith("register_"):
             self._registered |= {str(constant(part)) for part in node.args}
         if isinstance(node.func, ast.Attribute):
@@ -153,6 +167,18 @@ class Expressions:
                 if not owner.knows(name):
                     self.claim("column", part, name, owner.columns or ())
         return frames.method_result(owner, method, node)
+
+    def _check_seaborn(self, node: ast.Call, function: Value) -> None:
+        """`sns.scatterplot(data=frame, x="length", …)` names columns."""
+        data = argument(node, "data")
+        if data is None or not isinstance(function, Live) or not is_trusted(function.object):
+            return
+        if str(getattr(function.object, "__module__", "")).startswith("seaborn."):
+            with self.silent(True):
+                frame = self.value(data)
+            for keyword in node.keywords if isinstance(frame, Frame) and frame.index is not None else ():
+                if keyword.arg in ("x", "y", "hue", "size", "style", "col", "row"):
+                    self._check_columns(frame, keyword.value)  # type: ignore[arg-type]
 
     def _check_keywords(self, node: ast.Call, function: Value) -> None:
         takes = keywords_of(function)

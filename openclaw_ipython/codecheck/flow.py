@@ -54,7 +54,9 @@ class Flow(Expressions):
             self.env = dict.fromkeys(stored, UNKNOWN)
             if not isinstance(node, ast.ClassDef):
                 self.unknown(each.arg for each in parameters(node.args))
+            self._conditional += 1  # its imports may never run
             self._block(node.body)
+            self._conditional -= 1
         unique = {(f.line, f.kind, f.name): f for f in self.findings}
         return sorted(unique.values(), key=lambda finding: finding.line)
 
@@ -187,7 +189,8 @@ class Flow(Expressions):
                     frames.store(owner, index)
                 if (located := self.located(base)) is not None:
                     frames.store_at(located, index)
-            case ast.Attribute(value=base):
+            case ast.Attribute(value=base, attr=name):
+                self._registered.add(name)
                 self.value(base)
                 self.forget_root(base)
                 if isinstance(base, ast.Name):

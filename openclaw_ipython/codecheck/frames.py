@@ -42,6 +42,14 @@ _COLUMN_ARGUMENTS = {
     "explode": ("column", 0),
 }
 
+_SEVERAL = {
+    "pivot_table": ("index", "columns", "values"),
+    "pivot": ("index", "columns", "values"),
+    "melt": ("id_vars", "value_vars"),
+    "merge": ("on", "left_on"),
+    "value_counts": ("subset",),
+}
+
 
 def frame_of(value: object) -> Frame | None:
     """The live object as a frame, if it is exactly a DataFrame."""
@@ -103,6 +111,8 @@ def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
         found = [key for key in func.keys if key is not None] if isinstance(func, ast.Dict) else []
         named = [keyword.value for keyword in node.keywords if keyword.arg]  # agg(total=("price", "sum"))
         return found + [v.elts[0] for v in named if isinstance(v, ast.Tuple) and len(v.elts) == 2]
+    if method in _SEVERAL:
+        return [part for name in _SEVERAL[method] if (part := argument(node, name)) is not None]
     name, position = _COLUMN_ARGUMENTS.get(method, ("", None))
     if method == "drop" and argument(node, "errors") is None:
         name = "columns"

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
+from opcode import opmap
 from pathlib import Path
 from threading import local
 from types import (
@@ -154,11 +155,12 @@ def words_of(cls: type) -> frozenset[str]:
     if kept is not None and kept[0] is cls:
         return kept[1]
     found: set[str] = set()
+    stored_only = is_labelled(cls)  # of pandas and polars it is known that no other code sets attributes
     for base in mro(cls):
         found |= declared_names(base)
         for value in class_dict(base).values():
             for function in functions_in(value):
-                found |= _code_words(function.__code__)
+                found |= _stored(function.__code__) if stored_only else _code_words(function.__code__)
     if len(_words) >= _KEPT_CLASSES:
         _words.clear()
     _words[id(cls)] = (cls, frozenset(found))
@@ -179,13 +181,15 @@ def declared_names(cls: type) -> set[str]:
 def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
     """Whether methods of a class (with `after_init`: others than `__init__`) set attributes by any name.
 
-    An `__init__` compiled by Cython may, and so may a class with a `__setattr__` of its own.
+    An `__init__` compiled by Cython may, and so may a `__setattr__` that writes into `__dict__`.
     """
     for base in mro(cls):
         own = class_dict(base)
         if type(own.get("__init__", object.__init__)) not in (FunctionType, WrapperDescriptorType):
             return True
-        if type(own.get("__setattr__")) is FunctionType and not is_labelled(cls):
+        setter = own.get("__setattr__")
+        writes = type(setter) is FunctionType and "__dict__" in setter.__code__.co_names
+        if writes and base is not loaded("pandas.core.base", "NoNewAttributesMixin"):
             return True
         for name, value in () if is_trusted(base) else class_dict(base).items():
             functions = functions_in(value) if type(value) is not classmethod else ()
@@ -208,6 +212,17 @@ def functions_in(value: object) -> Iterator[FunctionType]:
             yield from functions_in(part)
     elif type(value) is functools.cached_property:
         yield from functions_in(value.func)
+
+
+def _stored(code: CodeType) -> set[str]:
+    """The attributes that a function itself assigns."""
+    found, argument = set(), 0
+    for operation, low in zip(code.co_code[::2], code.co_code[1::2], strict=True):
+        argument |= low
+        if operation == opmap["STORE_ATTR"]:
+            found.add(code.co_names[argument])
+        argument = argument << 8 if operation == opmap["EXTENDED_ARG"] else 0
+    return found
 
 
 def _code_words(code: CodeType) -> set[str]:
@@ -281,6 +296,8 @@ def module_lacks(module: ModuleType, name: str) -> bool:
     names = module_dict(module)
     if name in names or is_dynamic(type(module)):
         return False
+    if any(name in names.get(gone, ()) for gone in ("__former_attrs__", "__expired_attributes__")):  # numpy's
+        return True
     own = names.get("__name__")
     if "__path__" in names and (type(own) is not str or module_exists(f"{own}.{name}")):
         return False

@@ -2,6 +2,7 @@
 
 import sys
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +77,11 @@ QUIET = {
     "a row of two levels": "frame.set_index(['a', 'b']).loc[1, 'z']",
     "what an accessor of pandas returns": "frame['a'].astype('category').cat.as_ordered().sort_values()",
     "a weighted window": "frame.rolling(2, win_type='gaussian').sum(std=3)",
+    "a column that merge adds": "frame.merge(frame, indicator=True)._merge",
+    "a line of %%timeit that is run first": "%%timeit -n 1 data = [1]\nlen(data)",
+    "a name put into the namespace of the shell": "get_ipython().user_ns['injected'] = 1\ninjected",
+    "a method that the cell adds to a class": "pandas.DataFrame.added = len\nframe.added()",
+    "a module of a function that may not be called": "def f():\n    import surely_not_installed",
     "an accessor that the cell registers": "@pandas.api.extensions.register_dataframe_accessor('geo')\nclass G:\n"
     "    pass\nframe.geo",
     "an attribute that an own __setattr__ may set": "Settable().anything",
@@ -89,6 +95,24 @@ INCOMPLETE = ["%%bash\nls", "exec('a')", "%%time\nword.upper()", "eval('word')"]
 @pytest.mark.parametrize("code", QUIET.values(), ids=QUIET)
 def test_what_cannot_be_known_is_not_claimed(code):
     assert check(code, NAMES).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("frame.append(frame)", "append"),
+        ("numpy.float", "float"),
+        ("frame['a'].astype(str).str.capitalise()", "capitalise"),
+        ("frame.pivot_table(index='c', values='a')", "c"),
+        ("frame.merge(frame, on='c')", "c"),
+        ("seaborn.scatterplot(data=frame, x='c', y='a')", "c"),
+        ("(path / 'notes').read_lines()", "read_lines"),
+    ],
+)
+def test_what_models_often_invent_is_found(code, name):
+    modules = {"numpy": pytest.importorskip("numpy"), "seaborn": pytest.importorskip("seaborn")}
+    found = check(code, NAMES | modules | {"path": Path()}).findings
+    assert [finding.name for finding in found] == [name]
 
 
 @pytest.mark.parametrize("code", INCOMPLETE)
