@@ -1,4 +1,4 @@
-"""The pictures of the README and the site, from a real JupyterLab beside the practice portal: `python scripts/pictures.py`.
+"""The pictures of README and site, from a real JupyterLab and the practice portal: `python scripts/pictures.py`.
 
 Needs the extra `dev` and a Chromium. Writes `docs/images/NAME.png` and, in JupyterLab's dark theme, `NAME-dark.png`.
 """
