@@ -17,14 +17,15 @@ from openclaw_ipython.sanitize.text import safe_text
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def error_lines(error: OpenClawError) -> list[str]:
+def error_lines(error: Exception) -> list[str]:
     """What happened, and the command that repairs it."""
     # Messages of libraries and servers may have several lines.
     first = f"{type(error).__name__}: {' '.join(safe_text(str(error)).split())}"
     request_id = getattr(error, "request_id", "")  # for the support of the service
     if request_id:
         first += " · " + _("request {id}", id=safe_text(request_id))
-    return [first, f"→ {safe_text(error.hint)}"] if error.hint else [first]
+    hint = getattr(error, "hint", "")
+    return [first, f"→ {safe_text(hint)}"] if hint else [first]
 
 
 def shown_as(error: Any, lines: list[str]) -> BaseException:
@@ -43,7 +44,10 @@ def brief_in_cells(function: Function) -> Function:
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except OpenClawError as error:
+        except (OpenClawError, TypeError) as error:
+            trace = error.__traceback__
+            if not isinstance(error, OpenClawError) and (trace is None or trace.tb_next is not None):
+                raise  # not about the arguments of this call
             shell = running_shell()
             if shell is not None and not getattr(getattr(shell, "_openclaw_ipython", None), "debug", False):
                 shown_as(error, [*_callers(shell, sys._getframe(1)), *error_lines(error)])

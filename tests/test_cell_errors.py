@@ -39,6 +39,22 @@ def test_the_callers_line_and_two_lines_are_shown(shell, call):
     assert lines[2] == f"→ {error.hint}"
 
 
+@pytest.mark.parametrize("call", ["oc.ask('x', colour='red')", "oc.compare(['a'], prompts='Say {item}')"])
+def test_a_wrong_argument_is_shown_without_frames_of_ours(shell, call):
+    shell.run_cell("import openclaw_ipython as oc", silent=True)
+    error = shell.run_cell(call, store_history=True).error_in_exec
+    assert isinstance(error, TypeError)
+    place, said = error._render_traceback_()
+    assert place.endswith(f"line 1: {call}")
+    assert said == f"TypeError: {error}"
+
+
+@pytest.mark.parametrize("prompt", ["None", "5"])
+def test_a_prompt_that_is_no_text_is_one_sentence(shell, prompt):
+    _error, lines = rendered(shell, f"oc.ask({prompt})")
+    assert lines[1:] == ["UsageError: a prompt is a text or a sequence of messages"]
+
+
 def test_a_function_of_the_user_between_is_shown_too(shell):
     shell.run_cell("def label(x):\n    return oc.ask(x, model='nosuchprovider/x')", silent=True)
     _error, lines = rendered(shell, "label('x')")

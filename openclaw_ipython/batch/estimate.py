@@ -68,6 +68,8 @@ class BatchEstimate:
         return tokens >= SAID_FROM_TOKENS or (self.expected_cost or 0) >= SAID_FROM_DOLLARS
 
     def __repr__(self) -> str:
+        if not self.rows + self.known:
+            return _("no rows: nothing would be sent")
         parts = [_("{rows:,} rows to {model}", rows=self.rows, model=self.model)]
         if self.known:
             parts.append(_("{count:,} answered already", count=self.known))

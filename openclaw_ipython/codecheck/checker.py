@@ -84,6 +84,8 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
     if words & _NOTHING_CLAIMED or _unbound(tree) or not _magics(tree) <= _BINDING_NOTHING:
         return CodeCheck(complete=False)
     found = _undefined(tree, set(names) | extra | _ALWAYS, names)
+    if "get_ipython" in words and words & {"system", "getoutput"}:  # shell lines are not looked at
+        complete = False
     if words & _ONLY_NAMES:
         complete = False
     else:

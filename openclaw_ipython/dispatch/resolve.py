@@ -16,7 +16,7 @@ from openclaw_ipython.chat.adapt import adapt
 from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
-from openclaw_ipython.errors import ConfigError, LoginRequired, ServiceError
+from openclaw_ipython.errors import ConfigError, LoginRequired, ServiceError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import checked_base_url, is_loopback, is_private, is_unencrypted
 from openclaw_ipython.providers.lookup import refused_key_hint
@@ -322,6 +322,8 @@ async def with_servers(tools: Functions, store: Store, *, awaitable: bool = True
 
 def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> tuple[Message, ...]:
     """`prompt` as messages, with `images` (files, addresses, values) in the last one. Raises UsageError."""
+    if not isinstance(prompt, Sequence):
+        raise UsageError(_("a prompt is a text or a sequence of messages"))
     messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
     if not images or not messages:
         return messages

@@ -10,6 +10,7 @@ from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.batch.results import table_library
+from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.evaluation.estimates import sign_test, wilson_interval
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.plots import PlotView, draw, literal
@@ -128,6 +129,7 @@ class Comparison:
                 found.append({"row": at, **item, **texts})
         return self._frame(found)
 
+    @brief_in_cells
     def plot(self) -> PlotView:
         """Accuracies with their intervals, and cost and time of each. Raises UsageError without matplotlib."""
 

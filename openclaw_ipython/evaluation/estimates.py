@@ -16,7 +16,9 @@ def wilson_interval(right: int, trials: int, confidence: float = 0.95) -> tuple[
     share, weight = right / trials, z * z / trials
     half = z * sqrt(share * (1 - share) / trials + weight / trials / 4)
     middle = share + weight / 2
-    return max(0.0, (middle - half) / (1 + weight)), min(1.0, (middle + half) / (1 + weight))
+    low = (middle - half) / (1 + weight) if right else 0.0  # exactly, where rounding errors would show
+    high = (middle + half) / (1 + weight) if right < trials else 1.0
+    return low, high
 
 
 def sign_test(first: int, second: int) -> float:

@@ -105,6 +105,8 @@ def filter_rows(
     for name, share in demands.items():
         if share is not None and not 0 < share < 1:
             raise UsageError(_("{name} is a share between 0 and 1", name=name))
+    if cascade is not None and (isinstance(cascade, str) or len(cascade) != 2):
+        raise UsageError(_("cascade is two models: (cheap, strong)"))
     source = item_source(rows)
     if not source.library:
         source = item_source(list(rows))

@@ -110,4 +110,6 @@ class LimitFile:
         try:
             return msgspec.json.decode(found[0], type=StoredLimits), found[1]
         except (msgspec.MsgspecError, RecursionError):
-            raise DocumentError(_("{path} is damaged", path=self.path), path=self.path) from None
+            raise DocumentError(
+                _("{path} is damaged", path=self.path), path=self.path, hint="%openclaw budget clear"
+            ) from None

@@ -220,6 +220,7 @@ class Models:
             raise UsageError(
                 _("unknown provider {word!r}{suggestion}", word=word, suggestion=did_you_mean(near)),
                 suggestions=near,
+                hint="%openclaw models list --all",
             )
         return found
 

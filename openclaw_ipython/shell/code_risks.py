@@ -30,7 +30,7 @@ _NAMES = {
     **dict.fromkeys(_HIDDEN.split(), N_("runs text as code, or reaches names by text")),
     **dict.fromkeys(_SHELL_OBJECTS.split(), N_("runs magics")),
     **dict.fromkeys(
-        ("kill", "killpg", "_exit", "abort", "execv", "execve", "fork", "spawnv"),
+        ("exit", "quit", "kill", "killpg", "_exit", "abort", "execv", "execve", "fork", "spawnv"),
         N_("ends or starts processes"),
     ),
 }
@@ -51,8 +51,7 @@ def risks(code: str, names: Mapping[str, Any]) -> list[str]:
     try:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        found[_("it cannot be read as Python")] = None
-        return list(found)
+        return list(found) or [_("it cannot be read as Python")]
     dangerous = {id(thing) for thing in _live_functions()}
     for node in ast.walk(tree):
         for word in _words(node):

@@ -106,7 +106,7 @@ class Serving(KernelServer):
                 f'"notebook": {json.dumps(qwen_code)}',
             ),
         )
-        return "\n\n".join([self.title, *(f"{heading}\n{fenced(line, '')}" for heading, line in blocks)])
+        return "\n\n".join([self.title, *(f"{heading}\n{fenced(line, 'text')}" for heading, line in blocks)])
 
     def log_view(self) -> TableView:
         """The latest calls, the last one first."""

@@ -197,7 +197,8 @@ def _goes_on(option: Option, value: str, after: str) -> bool:
         return bool(after) and (value.endswith(",") or after.startswith(","))
     return (
         option.convert is amount
-        and re.match(r"(?i)[\d.,_]+ (usd|cny|tokens)(\s|$)", f"{value} {after}") is not None
+        and re.fullmatch(r"[\d.,_]+", value) is not None
+        and re.match(r"(?i)(usd|cny|tokens)(\s|$)", after) is not None
     )
 
 

@@ -18,6 +18,8 @@ def test_the_interval_is_wilsons(right, trials, confidence):
     assert wilson_interval(right, trials, confidence) == pytest.approx(
         (expected.low, expected.high), abs=1e-12
     )
+    assert right or wilson_interval(right, trials, confidence)[0] == 0
+    assert right < trials or wilson_interval(right, trials, confidence)[1] == 1
 
 
 def test_of_no_rows_nothing_is_known():

@@ -193,6 +193,8 @@ def test_a_budget_is_for_all_steps_and_the_same_call_continues_with_a_higher_one
         ({"schema": int}, "schema is not an option of oc.filter"),
         ({"cascade": CASCADE, "model": "test/cheap"}, "model is not an option of oc.filter"),
         ({"prompt": "By three?"}, "no placeholder"),
+        ({"cascade": ("test/cheap",)}, "cascade is two models"),
+        ({"cascade": "test/cheap"}, "cascade is two models"),
     ],
 )
 def test_a_wrong_call_is_refused_before_anything_is_sent(filtered, options, said):

@@ -177,6 +177,7 @@ def test_code_with_await_runs_on_the_notebooks_loop(notebook):
         "!ls", "%pip install x", "%%bash\nls", "import os\nos.remove('x')", "import shutil; shutil.rmtree('x')",
         "import subprocess", "from pathlib import Path; Path('x').unlink()", "exec('1')", "open('x', 'w')",
         "__import__('os')", "getattr(sys, 'ex' + 'it')", "get_ipython()", "delete('x')", "x = 1\u202e", "def (:",
+        "exit()", "quit()",
     ],
 )  # fmt: skip
 def test_what_acts_outside_is_asked_about_even_with_yes(notebook, code):

@@ -53,6 +53,8 @@ def test_a_damaged_file_refuses_until_it_is_cleared(notebook):
     cell = notebook.run("%qwen Hi")
     assert cell.ename == "BudgetExceeded"
     assert "%openclaw budget clear" in cell.traceback.splitlines()[1]
+    for command in ("%openclaw budget", "%openclaw budget set 500k"):
+        assert notebook.run(command).traceback.splitlines()[1] == "→ %openclaw budget clear"
     notebook.run("%openclaw budget clear")
     assert not notebook.run("%qwen Hi").ename
 

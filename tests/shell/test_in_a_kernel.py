@@ -650,6 +650,7 @@ def test_aliases_are_added_listed_and_removed(signed_in):
         ("%openclaw help models", "%openclaw models aliases list"),
         ("%openclaw help login", "--set-default"),
         ("%openclaw help models set", "MODEL"),
+        ("%openclaw help budget", "%openclaw budget set"),
         ("%openclaw version", "ipykernel"),
         ("%openclaw models status", "default model"),
         ("%openclaw models list --all", "vision-model"),

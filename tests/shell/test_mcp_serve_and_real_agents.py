@@ -31,7 +31,7 @@ def served(notebook):
 
 def lines(served) -> list[str]:
     """The printed lines: for the shell, for OpenClaw, for Qwen Code."""
-    return [part.split("\n")[0] for part in served.cell.text.split("```\n")[1::2]]
+    return [part.split("\n")[0] for part in served.cell.text.split("```text\n")[1:]]
 
 
 def token_of(export: str) -> str:

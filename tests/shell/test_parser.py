@@ -11,6 +11,7 @@ from openclaw_ipython.shell.parser import (
     Option,
     Positional,
     Spec,
+    amount,
     count,
     identifier,
     json_as_typed,
@@ -29,6 +30,7 @@ SPEC = Spec(
         Option(("-t", "--temperature"), "", "X", number(0, 2)),
         Option(("--max-tokens",), "", "N", count),
         Option(("-o", "--out"), "", "NAME", identifier),
+        Option(("--budget",), "", "AMOUNT", amount),
         Option(("--no-stream",), ""),
     ),
     (Positional("ref", required=False),),
@@ -53,6 +55,9 @@ def given_values(line):
         ("--max-tokens 5 -o answer", {"max_tokens": 5, "out": "answer"}),
         ("-s ''", {"system": ""}),
         ("--system=a=b", {"system": "a=b"}),
+        ("--budget 0.1 USD qwen", {"budget": "0.1USD", "ref": "qwen"}),
+        ("--budget '0.1 USD' qwen", {"budget": "0.1 USD", "ref": "qwen"}),
+        ("--budget 20k qwen", {"budget": "20k", "ref": "qwen"}),
     ],
 )
 def test_what_is_typed_becomes_values(line, values):

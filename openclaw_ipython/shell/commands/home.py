@@ -164,7 +164,8 @@ def help_(session: Session, *, command: tuple[str, ...]) -> View:
         formats = [(f"-f {name}", _(find_format(name).help)) for name in NAMES]
 
         return FactsView("%%qwen [MODEL] [options]", [("", ask)], [*_arguments(CELL), *formats])
-    if command not in COMMANDS and (members := group(command)):
+    members = group(command)
+    if (command not in COMMANDS and members) or len(members) > 1:
         commands = [(one.line, _(one.help)) for one in members]
         return FactsView(f"%openclaw {' '.join(command)} …", (), commands)
     found, _rest = find(command)
