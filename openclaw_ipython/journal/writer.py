@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from openclaw_ipython.errors import OpenClawError
@@ -48,12 +49,13 @@ class WriteBehindQueue(Generic[T]):
             if self._thread is not None:
                 return
             self._flushing.clear()
-            self._thread = thread = threading.Thread(target=self._run, name="openclaw-journal")
-        try:
-            thread.start()
-        except RuntimeError:  # the interpreter is exiting and starts no more threads
-            self._flushing.set()
-            self._run()
+            thread = threading.Thread(target=self._run, name="openclaw-journal")
+            with suppress(RuntimeError):  # the interpreter is exiting and starts no more threads
+                thread.start()
+                self._thread = thread  # not before: a flush, also one after an interrupt, joins it
+                return
+        self._flushing.set()
+        self._run()
 
     def flush(self) -> None:
         """Return when every added item is written."""

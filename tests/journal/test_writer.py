@@ -24,6 +24,17 @@ def test_items_are_written_once_and_in_order():
     assert written == list(range(100))
 
 
+def test_a_flush_while_another_thread_adds_the_first_item_waits_for_its_writing():
+    written = []
+    queue = WriteBehindQueue(written.extend, delay=0.0)
+    adding = threading.Thread(target=lambda: [queue.add(number) for number in range(2000)])
+    adding.start()
+    while adding.is_alive():
+        queue.flush()
+    queue.flush()
+    assert written == list(range(2000))
+
+
 def test_a_burst_is_written_together():
     batches = []
     queue = WriteBehindQueue(batches.append, delay=NEVER)
