@@ -31,6 +31,7 @@ html_theme = "furo"
 html_title = "openclaw-ipython"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).with_name("_static") / "scorer.js")
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
@@ -87,13 +88,20 @@ def chinese(app, pagename: str, templatename: str, context: dict, doctree) -> No
         context["language"] = "zh-CN"
 
 
+LABELS = {
+    'class="nav': "Pages",
+    'class="toc': "On this page",
+    'for="toctree-checkbox': "Pages below this one",
+}
+
+
 def name_labels(app, error) -> None:
-    """The theme's two buttons of a narrow window have a symbol only; here they get names."""
+    """The theme's labels that are only a symbol get names."""
     for file in () if error else Path(app.outdir).rglob("*.html"):
-        text = re.sub(r'<label class="nav', '<label aria-label="Pages" class="nav', file.read_text("utf-8"))
-        file.write_text(
-            text.replace('<label class="toc', '<label aria-label="On this page" class="toc'), "utf-8"
-        )
+        text = file.read_text("utf-8")
+        for begin, name in LABELS.items():
+            text = text.replace(f"<label {begin}", f'<label aria-label="{name}" {begin}')
+        file.write_text(text, "utf-8")
 
 
 def examples(*signature) -> None:
