@@ -18,7 +18,7 @@ import ipywidgets as w
 
 from openclaw_ipython.context.blocks import fenced
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.i18n import _
 from openclaw_ipython.mcp.kernel_calls import KernelThread, PromptThread
 from openclaw_ipython.mcp.kernel_server import KernelServer, LoggedCall
 from openclaw_ipython.openclaw.files import write_atomically
@@ -116,7 +116,7 @@ class Serving(KernelServer):
                 one.client,
                 one.name,
                 cap(one.arguments, _SHOWN_ARGUMENTS),
-                _(one.end or N_("waiting")),
+                _(one.end) if one.end else _("waiting"),
                 f"{one.size:,}" if one.end else "",
                 f"{one.seconds:.1f} s" if one.end else "",
             )
