@@ -148,7 +148,8 @@ def test_colours_and_buttons(tmp_path, app, theme):
         lab.shot(f"extension-{app}-{theme}")
         lab.page.keyboard.press("Enter")
         lab.wait(lambda: "the repaired cell is below" in lab.output(6).inner_text())
-        assert sources(lab)[5:8] == ["first = 1 / 0", "%openclaw fix --cell cell-3", "first = 1 / 1"]
+        repaired = ["first = 1 / 0", "%openclaw fix --cell cell-3", "first = 1 / 1"]
+        lab.wait(lambda: sources(lab)[5:8] == repaired)
         asked = [r for r in portal.requests if r.path.endswith("/chat/completions")][-1].json()
         assert "first = 1 / 0" in asked["messages"][-1]["content"]
         lab.shot(f"extension-{app}-{theme}-fixed")

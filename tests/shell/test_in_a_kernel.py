@@ -37,7 +37,15 @@ def test_loading_is_silent_and_writes_nothing(notebook):
 def test_unloading_leaves_nothing_behind(signed_in):
     signed_in.run("%%qwen\nhi")
     signed_in.run(STATE)
-    assert signed_in.value("state") == (["openclaw", "qwen", "qwen"], True, 1, 1, ["openclaw"], True, True)
+    assert signed_in.value("state") == (
+        ["openclaw", "openclaw", "qwen", "qwen"],
+        True,
+        1,
+        1,
+        ["openclaw"],
+        True,
+        True,
+    )
     signed_in.run("%unload_ext openclaw_ipython")
     signed_in.run(STATE)
     assert signed_in.value("state") == ([], False, 0, 0, [], False, False)
@@ -48,7 +56,7 @@ def test_reloading_twice_leaves_one_of_everything(signed_in):
     signed_in.run("%reload_ext openclaw_ipython")
     signed_in.run("%reload_ext openclaw_ipython")
     signed_in.run(STATE)
-    assert signed_in.value("state") == (["openclaw", "qwen", "qwen"], True, 1, 1, [], True, False)
+    assert signed_in.value("state") == (["openclaw", "openclaw", "qwen", "qwen"], True, 1, 1, [], True, False)
     assert "not a model" in signed_in.run("%qwen still there?").text
 
 

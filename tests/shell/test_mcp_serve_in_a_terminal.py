@@ -42,6 +42,7 @@ def test_calls_are_made_while_the_prompt_waits_and_print_nothing(child, tmp_path
     typed(child, "%openclaw mcp serve number add", "nobody can be asked here before it runs")
     typed(child, "%openclaw mcp serve later --yes", "agents can call it in a notebook only")
     typed(child, "%openclaw mcp serve number add --yes", r"httpUrl")
+    child.expect("In .*7")
     (token,) = tmp_path.rglob("*.token")
     url = f"http://127.0.0.1:{token.stem}/mcp"
 

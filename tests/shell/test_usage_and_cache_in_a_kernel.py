@@ -87,7 +87,14 @@ def test_a_request_that_costs_says_so_in_the_footer_and_in_the_sums(spending):
         {"id": "coder-model", "name": "Qwen Coder", "input": ["text"], "cost": {"input": 2, "output": 6}}
     ]
     spending.run(f"%openclaw config set models.providers.qwen-portal.models '{json.dumps(models)}'")
-    spending.portal.says("A penguin.", usage={"prompt_tokens": 1000, "completion_tokens": 500})
+    spending.portal.says(
+        "A penguin.",
+        usage={
+            "prompt_tokens": 1000,
+            "completion_tokens": 500,
+            "prompt_tokens_details": {"cached_tokens": 0},
+        },
+    )
     cell = spending.run("%qwen What is this?")
     assert "1000→500 tokens · $0.0050" in cell.text
     assert spending.usage()["total"]["cost"] == pytest.approx(0.005)

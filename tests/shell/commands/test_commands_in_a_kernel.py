@@ -224,7 +224,7 @@ def test_secrets_of_the_file_are_masked_and_none_is_written_from_the_line(signed
         ("%openclaw logout --profile wrok", "no login 'wrok'"),
         ("%openclaw logout --provider nobody", "unknown provider"),
         ("%openclaw docter", "did you mean doctor"),
-        ("%openclaw status", "did you mean models status, cache status?"),
+        ("%openclaw status", "did you mean models status, cache status, mcp status?"),
     ],
 )
 def test_mistakes_are_two_lines_and_change_nothing(signed_in, code, message):

@@ -99,6 +99,6 @@ def test_what_is_not_done_here_is_said(house, line, said):
     assert said in answer(house, line)
 
 
-@pytest.mark.parametrize("word", ["gateway", "channels", "acp", "infer", "cron", "browser"])
+@pytest.mark.parametrize("word", ["channels", "acp", "infer", "cron", "browser"])
 def test_a_word_of_the_program_itself_is_said_to_be_one(house, word):
     assert f"!openclaw {word}" in answer(house, f"{word} status")
