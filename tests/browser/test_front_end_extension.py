@@ -110,7 +110,7 @@ def test_colours_and_buttons(tmp_path, app, theme):
         portal = lab.portal
         opened(lab, CELLS)
         lab.wait(lambda: language(lab, 2) == ("markdown", True, ["%%qwen"]))
-        assert language(lab, 5) == ("python", False, [])
+        lab.wait(lambda: language(lab, 5) == ("python", False, []))
         lab.run(3)
         lab.finished(3)
         lab.wait(lambda: lab.output(3).locator(".oc-bar").count() == 1)
@@ -139,6 +139,7 @@ def test_colours_and_buttons(tmp_path, app, theme):
         for at, number in ((5, "[5]:"), (6, "[6]:")):
             lab.run(at)
             lab.wait(lambda at=at, number=number: lab.prompt(at) == number)
+            lab.wait(lambda at=at: buttons(lab.output(at)) == ["Fix", "Explain"])
         portal.says("Divide by something.\n\n```python\nfirst = 1 / 1\n```\n")
         lab.cell(5).locator(".jp-InputPrompt").first.click()
         for _ in range(20):  # past what the front end has in a cell

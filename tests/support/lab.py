@@ -86,11 +86,17 @@ class Lab:
         return False
 
     def save(self, path: Path) -> str:
-        """Save the notebook; the text that was written to `path`."""
+        """Save the notebook; the text that was written to `path`. Pressed again if the press was lost."""
         before = path.stat().st_mtime_ns
-        self.page.keyboard.press("Control+s")
-        self.wait(lambda: path.stat().st_mtime_ns > before and json.loads(path.read_text("utf-8")))
-        return path.read_text("utf-8")
+
+        def saved() -> bool:
+            return path.stat().st_mtime_ns > before and bool(json.loads(path.read_text("utf-8")))
+
+        for _ in range(6):
+            self.page.keyboard.press("Control+s")
+            if self.wait(saved, 10, must=False):
+                return path.read_text("utf-8")
+        raise AssertionError("the notebook was not saved")
 
     def shot(self, name: str) -> Path:
         self.shots.mkdir(parents=True, exist_ok=True)
