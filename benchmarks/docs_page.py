@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -34,13 +35,21 @@ def write(figures: Figures) -> None:
 
 
 def _generated(figures: Figures) -> Iterator[str]:
+    told: Mapping[str, Any] = {}
     for name, rows in figures.rows.items():
         about = figures.about[name]
-        yield f"{_TITLES[name]}\n\n{_about(about)}\n\n{table(rows)}\n"
+        measured = "Measured with the table above." if about == told else _about(about)
+        told = about
+        yield f"{_TITLES[name]}\n\n{measured}\n\n{_narrow(table(rows, without=('met', 'ours')))}\n"
         if missed := [row for row in rows if row.met is False]:
             yield "Missed: " + ", ".join(f"*{row.what}*" for row in missed) + ".\n"
         if others := comparison_table(rows, OURS.name):
-            yield f"### Beside the peers\n\n{_releases(about)}\n\n{others}\n"
+            yield f"### Beside the peers\n\n{_releases(about)}\n\n{_narrow(others)}\n"
+
+
+def _narrow(table: str) -> str:
+    """The table without the blanks that align it."""
+    return re.sub("-{3,}", "---", re.sub(" {2,}", " ", table))
 
 
 def _about(about: Mapping[str, Any]) -> str:

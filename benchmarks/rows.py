@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import compress
 from statistics import median
 from typing import Any, Literal, Self
 
@@ -93,9 +94,10 @@ def cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def table(rows: Iterable[Row]) -> str:
-    """A Markdown table that can be read in a terminal as well."""
-    return _drawn([HEADINGS, *(cells(row) for row in rows)])
+def table(rows: Iterable[Row], without: Collection[str] = ()) -> str:
+    """A Markdown table that can be read in a terminal as well, without some of the `HEADINGS`."""
+    kept = [heading not in without for heading in HEADINGS]
+    return _drawn([tuple(compress(line, kept)) for line in (HEADINGS, *map(cells, rows))])
 
 
 def comparison_table(rows: Iterable[Row], ours: str) -> str:

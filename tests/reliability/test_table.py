@@ -10,7 +10,7 @@ TESTS = Path(__file__).parents[1]
 PAGE = TESTS.parent / "docs" / "reliability.md"
 NAMED = re.compile(r"`(test_\w+)`")
 ROWS = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("|") and "---" not in line]
-PROMISES = [line for line in ROWS if "the test that holds it" not in line]
+PROMISES = [line for line in ROWS if "| test |" not in line]
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def existing() -> set[str]:
 
 
 def test_there_is_a_table():
-    assert len(PROMISES) > 70
+    assert len(PROMISES) > 60
 
 
 @pytest.mark.parametrize("row", PROMISES, ids=lambda row: row.split("|")[1].strip()[:60])
