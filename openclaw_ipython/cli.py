@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 from openclaw_ipython._version import __version__
 
-_DEFAULT_PORT = 8642
+_PORTAL = """\
+Practice portal at {url}
+It is not a model and not a real service; no account is needed.
+
+Point the extension at it, before the kernel starts:
+  OPENCLAW_IPYTHON_OAUTH_ORIGIN={url}
+The chat address comes with the login. By hand it is this setting:
+  models.providers.qwen-portal.baseUrl {url}/v1
+
+Ctrl-C stops it."""
+_GATEWAY = """\
+Practice Gateway at {url}
+Its agents are no agents and no models; no OpenClaw is needed.
+
+Point the extension at it, before the kernel starts:
+  OPENCLAW_GATEWAY_URL={url}
+  OPENCLAW_GATEWAY_TOKEN=practice
+In the notebook: %%openclaw, %openclaw agents, %openclaw gateway.
+
+Ctrl-C stops it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,76 +56,42 @@ def _parser() -> argparse.ArgumentParser:
         help="start the practice portal on this computer (not a model)",
         description="A stand-in for the Qwen portal on 127.0.0.1. It is not a model and always says so.",
     )
-    portal.add_argument(
-        "--port",
-        type=_port,
-        default=_DEFAULT_PORT,
-        metavar="N",
-        help="default %(default)s; 0 takes a free one",
-    )
-    portal.add_argument(
-        "--pace",
-        type=_seconds,
-        default=0.02,
-        metavar="S",
-        help="seconds between pieces (default %(default)s)",
-    )
-    portal.add_argument(
-        "--approve-after", type=_count, metavar="N", help="approve every sign-in automatically after N polls"
-    )
-    portal.add_argument(
-        "--gateway", metavar="AGENT,…", help="stand in for an OpenClaw Gateway with these agents instead"
-    )
-    portal.add_argument(
-        "--first-turn",
-        type=_seconds,
-        default=3.0,
-        metavar="S",
-        help="silence of an agent's first turn (%(default)s)",
-    )
-    portal.add_argument(
-        "--token-lifetime", type=_seconds, metavar="S", help="seconds until an access token expires"
-    )
+    count, seconds, port = partial(_number, int), partial(_number, float), partial(_number, int, most=65_535)
+    for name, kind, default, metavar, what in (
+        ("--port", port, 8642, "N", "default %(default)s; 0 takes a free one"),
+        ("--pace", seconds, 0.02, "S", "seconds between pieces (default %(default)s)"),
+        ("--approve-after", count, None, "N", "approve every sign-in automatically after N polls"),
+        ("--gateway", str, None, "AGENT,…", "stand in for an OpenClaw Gateway with these agents instead"),
+        ("--first-turn", seconds, 3.0, "S", "silence of an agent's first turn (%(default)s)"),
+        ("--token-lifetime", seconds, None, "S", "seconds until an access token expires"),
+    ):
+        portal.add_argument(name, type=kind, default=default, metavar=metavar, help=what)
     return parser
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
-    return port
-
-
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise argparse.ArgumentTypeError("seconds are a number, 0 or more")
-    return seconds
-
-
-def _count(text: str) -> int:
-    count = int(text)
-    if count < 0:
-        raise argparse.ArgumentTypeError("a count is 0 or more")
-    return count
+def _number(kind: Callable[[str], float], text: str, most: float = 1e9) -> float:
+    with suppress(ValueError):
+        if 0 <= (number := kind(text)) <= most:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {most:g}")
 
 
 def _portal(arguments: argparse.Namespace) -> int:
     from openclaw_ipython.practice import Portal
     from openclaw_ipython.practice.practice_gateway import PracticeGateway
 
-    greeting, portal = _greeting, Portal(pace=arguments.pace, keep=20)
+    greeting, portal = _PORTAL, Portal(pace=arguments.pace, keep=20)
     if arguments.gateway:
         agents = [name.strip() for name in arguments.gateway.split(",")]
         portal = PracticeGateway(agents, first_turn=arguments.first_turn, pace=arguments.pace, keep=20)
-        greeting = _gateway_greeting
+        greeting = _GATEWAY
     if arguments.approve_after is not None:
         portal.approve_after(arguments.approve_after)
     if arguments.token_lifetime is not None:
         portal.token_lifetime(arguments.token_lifetime)
     try:
         with portal.serve(arguments.port) as url:
-            print(greeting(url), flush=True)
+            print(greeting.format(url=url), flush=True)
             _wait()
     except OSError as error:
         reason = error.strerror or str(error)
@@ -115,34 +101,6 @@ def _portal(arguments: argparse.Namespace) -> int:
         )
         return 1
     return 0
-
-
-def _greeting(url: str) -> str:
-    return (
-        f"Practice portal at {url}\n"
-        "It is not a model and not a real service; no account is needed.\n"
-        "\n"
-        "Point the extension at it, before the kernel starts:\n"
-        f"  OPENCLAW_IPYTHON_OAUTH_ORIGIN={url}\n"
-        "The chat address comes with the login. By hand it is this setting:\n"
-        f"  models.providers.qwen-portal.baseUrl {url}/v1\n"
-        "\n"
-        "Ctrl-C stops it."
-    )
-
-
-def _gateway_greeting(url: str) -> str:
-    return (
-        f"Practice Gateway at {url}\n"
-        "Its agents are no agents and no models; no OpenClaw is needed.\n"
-        "\n"
-        "Point the extension at it, before the kernel starts:\n"
-        f"  OPENCLAW_GATEWAY_URL={url}\n"
-        "  OPENCLAW_GATEWAY_TOKEN=practice\n"
-        "In the notebook: %%openclaw, %openclaw agents, %openclaw gateway.\n"
-        "\n"
-        "Ctrl-C stops it."
-    )
 
 
 def _wait() -> None:

@@ -54,6 +54,14 @@ class OpenClawError(Exception):
         self.__notes__ = [f"→ {hint}"] if hint else []
 
 
+class _Suggesting(OpenClawError):
+    """Something mistyped; `suggestions` are near misses, best first."""
+
+    def __init__(self, message: str, *, suggestions: tuple[str, ...] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.suggestions = suggestions
+
+
 class _ServiceAnswer(OpenClawError):
     """An error that may be the answer of a service. `partial` is the text that had arrived before it."""
 
@@ -101,19 +109,11 @@ class StoreBusy(ConfigError):
         self.path = path
 
 
-class _Suggesting(ConfigError):
-    """Something named by the person does not exist; `suggestions` are near misses, best first."""
-
-    def __init__(self, message: str, *, suggestions: tuple[str, ...] = (), hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.suggestions = suggestions
-
-
-class UnknownModel(_Suggesting):
+class UnknownModel(_Suggesting, ConfigError):
     """No such model or alias."""
 
 
-class UnknownProvider(_Suggesting):
+class UnknownProvider(_Suggesting, ConfigError):
     """No such provider."""
 
 
@@ -182,16 +182,9 @@ class RateLimited(ServiceError):
     others_answered: bool = False
 
     def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        hint: str = "",
-        status: int | None = 429,
-        code: str = "",
-        request_id: str = "",
+        self, message: str, *, retry_after: float | None = None, status: int | None = 429, **answer: Any
     ) -> None:
-        super().__init__(message, hint=hint, status=status, code=code, request_id=request_id)
+        super().__init__(message, status=status, **answer)
         self.retry_after = retry_after
 
 
@@ -215,23 +208,23 @@ class StreamBroken(ServiceError):
     """The answer ended before it was finished. `partial` is the text that had arrived."""
 
 
-class SchemaMismatch(ServiceError):
+class _Unfit(ServiceError):
+    """An answer that came and cannot be used: `reply`."""
+
+    def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.reply = reply
+
+
+class SchemaMismatch(_Unfit):
     """The answer does not fit the schema, and did not when asked again either, or has nothing of the format asked for.
 
     `reply` is the answer as it came.
     """
 
-    def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.reply = reply
 
-
-class TooManyRounds(ServiceError):
+class TooManyRounds(_Unfit):
     """The model goes on calling functions instead of answering. `reply` is its text so far."""
-
-    def __init__(self, message: str, *, reply: str = "", hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.reply = reply
 
 
 # -- raise the limit -----------------------------------------------------------------------
@@ -251,12 +244,8 @@ class BudgetExceeded(OpenClawError):
 # -- retype --------------------------------------------------------------------------------
 
 
-class UsageError(OpenClawError):
+class UsageError(_Suggesting):
     """A mistyped command. `suggestions` are near misses, best first."""
-
-    def __init__(self, message: str, *, suggestions: tuple[str, ...] = (), hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.suggestions = suggestions
 
 
 # -- what errors and objects hold ------------------------------------------------------------
