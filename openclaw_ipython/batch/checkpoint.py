@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
 
 class Checkpoint:
-    """The finished items of a batch in the journal. Without a `job` it is empty and stores nothing."""
+    """The finished items of a batch in the journal. Without a `job` it is empty and stores nothing.
 
-    def __init__(self, plan: Plan, job: Job | None) -> None:
+    With `claim` no other call may run the same job until `close`: both would pay. Raises StoreBusy.
+    """
+
+    def __init__(self, plan: Plan, job: Job | None, *, claim: bool = False) -> None:
         self._plan = plan
         self._job = job
+        self._give_back = job.claim() if job is not None and claim else lambda: None
         self._done = job.results() if job is not None else {}
 
     def has(self, item: Item) -> bool:
@@ -65,6 +69,7 @@ class Checkpoint:
         if complete and self._job is not None:
             self._job.delete()
         self.flush()
+        self._give_back()
 
 
 class BatchCache:

@@ -287,7 +287,7 @@ class _MapCall(Struct, eq=False):
             stack.callback(lambda: client.budget.forget(scope) if complete else None)
             announce = say if show_progress else results.note
             route = self._at_batch_price(client, route, job, first, announce)
-            checkpoint = self.checkpoint = Checkpoint(self.plan, job)
+            checkpoint = self.checkpoint = Checkpoint(self.plan, job, claim=self.service is not None)
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
             stack.callback(lambda: progress.close(self._last_line(results)))

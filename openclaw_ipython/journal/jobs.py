@@ -9,6 +9,8 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.errors import StoreBusy
+from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.writer import WriteBehindQueue
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ MAX_RESULTS = 200_000
 BATCHES = "batches"
 """The key of the job with the batches that are under way on a service. Its results do not give way to others."""
 
+CLAIM_AGE = 26 * 3600.0
+"""Seconds after which a running call is taken for ended: services answer a batch within a day."""
+
+_CLAIMS = "claims"
 _PRUNE_INTERVAL = 2_000  # results
 
 
@@ -38,7 +44,7 @@ class Jobs:
         self.store = store
         self.queue: WriteBehindQueue[tuple[str, str, str]] = WriteBehindQueue(self._write)
         self._max_results = max_results
-        self._clock = clock
+        self.clock = clock
         self._until_pruned = 0
 
     def open(self, key: str) -> Job:
@@ -46,7 +52,7 @@ class Jobs:
         return Job(self, key)
 
     def _write(self, results: list[tuple[str, str, str]]) -> None:
-        now = self._clock()
+        now = self.clock()
         if not self.store.write(lambda c: _insert(c, results, now)):
             return
         self._until_pruned -= len(results)
@@ -88,6 +94,35 @@ class Job:
         """Why results are in memory only; None while all of them are in the file."""
         return self._jobs.store.stand_in.error
 
+    def claim(self) -> Callable[[], object]:
+        """Take the job for one running call, until the returned function is called or this process ends.
+
+        Raises StoreBusy while another call has it, and the error of a journal that cannot be written.
+        """
+        from openclaw_ipython.journal.spending import is_alive, this_process  # only batches have claims
+
+        store, now, mine = self._jobs.store, self._jobs.clock(), this_process()
+
+        def take(c: sqlite3.Connection) -> str:
+            query = "SELECT result FROM results WHERE job = ? AND item = ? AND at > ?"
+            found = c.execute(query, (_CLAIMS, self.key, now - CLAIM_AGE)).fetchone()
+            if found is not None and is_alive(found[0]):
+                return str(found[0])
+            _insert(c, [(_CLAIMS, self.key, mine)], now)
+            return ""
+
+        if (error := store.check()) is not None:
+            raise error
+        if other := store.database.write(take):
+            host, pid, _started = other.rsplit(" ", 2)
+            raise StoreBusy(
+                _("the same call is running in process {pid} of {host}", pid=pid, host=host),
+                path=store.database.path,
+                hint=_("wait until it ends; if it is interrupted there, this call continues it"),
+            )
+        delete = "DELETE FROM results WHERE job = ? AND item = ? AND result = ?"
+        return lambda: store.write(lambda c: c.execute(delete, (_CLAIMS, self.key, mine)))
+
     def delete(self, item: str | None = None) -> None:
         """Delete the result of an item; for None all results, so that the job starts from the beginning next time."""
         self.flush()
@@ -110,6 +145,7 @@ def _prune(connection: sqlite3.Connection, now: float, max_results: int) -> None
         (since, since),
     )
     connection.execute(
-        "DELETE FROM results WHERE at < (SELECT at FROM results ORDER BY at DESC LIMIT 1 OFFSET ?) AND job != ?",
-        (max_results - 1, BATCHES),
+        "DELETE FROM results WHERE at < (SELECT at FROM results ORDER BY at DESC LIMIT 1 OFFSET ?)"
+        " AND job NOT IN (?, ?)",
+        (max_results - 1, BATCHES, _CLAIMS),
     )

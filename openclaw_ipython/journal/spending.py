@@ -206,14 +206,14 @@ class Spending:
     def _end_dead(self, c: sqlite3.Connection) -> None:
         """Settle what was reserved by processes that are gone, and longer ago than any request takes."""
         rows = c.execute("SELECT id, owner, until FROM reserved WHERE owner <> ''").fetchall()
-        alive = {owner: _is_alive(owner) for owner in {owner for _id, owner, _until in rows}}
+        alive = {owner: is_alive(owner) for owner in {owner for _id, owner, _until in rows}}
         for number, owner, until in rows:
             if not alive[owner] or until < self._clock():
                 self._settle(c, number, None)
 
     def _this_process(self) -> str:
         if self._owner[1] != os.getpid():
-            self._owner = (_process(socket.gethostname(), os.getpid()), os.getpid())
+            self._owner = (this_process(), os.getpid())
         return self._owner[0]
 
 
@@ -234,6 +234,11 @@ def _used(c: sqlite3.Connection, limit: Limit, scope: str) -> Used:
     return Used(settled, unknown, *held)
 
 
+def this_process() -> str:
+    """The name of this process, for `is_alive` in any other."""
+    return _process(socket.gethostname(), os.getpid())
+
+
 def _process(host: str, pid: int) -> str:
     """A process: its machine, its number and, on Linux, when it started, as numbers are used again."""
     fields = ["Z"]
@@ -242,7 +247,7 @@ def _process(host: str, pid: int) -> str:
     return f"{host} {pid} {'-' if fields[0] == 'Z' else fields[19]}"  # Z: it has ended
 
 
-def _is_alive(owner: str) -> bool:
+def is_alive(owner: str) -> bool:
     """Whether a process runs. One of another machine does, until its lease ends."""
     host, pid, _started = owner.rsplit(" ", 2)
     if host != socket.gethostname():

@@ -18,6 +18,7 @@ from openclaw_ipython.errors import (
     OpenClawError,
     RequestRejected,
     SchemaMismatch,
+    StoreBusy,
     UsageError,
 )
 from openclaw_ipython.journal.limits import Limit, parse_amount
@@ -257,6 +258,41 @@ class Refuses(Transport):
         if self._left == 0:
             self._left = -1
             return Response(403, content=b"no", request=request)
+        return await self._inner.handle_async_request(request)
+
+
+@pytest.mark.parametrize("options", [{}, {"batch": "inline"}], ids=str)
+def test_the_same_call_in_another_notebook_is_refused_and_pays_nothing(signed, options):
+    signed.client._transport = AsksToo(signed.portal.transport(), lambda: ask_again(signed, **options))
+    assert all(isinstance(reply, str) for reply in ask(signed, **options))
+    assert "the same call is running in process" in signed.client._transport.refused
+    assert calls(signed).count("/v1/batches") == 1
+    assert all(isinstance(reply, str) for reply in ask_again(signed, **options))  # it has ended
+
+
+def ask_again(house, **options):
+    """The same call with a client of its own, as another kernel makes it."""
+    return oc.map(
+        ITEMS,
+        "Label {item}.",
+        client=house.another(),
+        **{"progress": False, "table": False, "batch": True, **options},
+    )
+
+
+class AsksToo(Transport):
+    """Before the first request is sent, another call is made."""
+
+    def __init__(self, inner, call):
+        self._inner, self._call, self.refused = inner, call, ""
+
+    async def handle_async_request(self, request):
+        call, self._call = self._call, None
+        if call is not None:
+            try:
+                await asyncio.to_thread(call)
+            except StoreBusy as error:
+                self.refused = str(error)
         return await self._inner.handle_async_request(request)
 
 

@@ -1,8 +1,12 @@
 """Resumable jobs: results are found again by this process and by later ones."""
 
+import os
+import socket
+
 import pytest
 
-from openclaw_ipython.journal.jobs import MAX_AGE, Jobs
+from openclaw_ipython.errors import StoreBusy
+from openclaw_ipython.journal.jobs import CLAIM_AGE, MAX_AGE, Jobs
 from openclaw_ipython.journal.journal import Journal
 from openclaw_ipython.journal.writer import BestEffortStore
 
@@ -48,6 +52,32 @@ def test_a_deleted_job_has_no_results(journal):
     job.delete()
     assert job.results() == {}
     assert journal.jobs.open("other").results() == {"0": 1}
+
+
+def test_a_job_is_claimed_by_one_call_of_all_processes(journal, path, clock):
+    give_back = journal.jobs.open("label").claim()
+    other = Journal(path, clock=clock).jobs
+    other.open("another").claim()
+    with pytest.raises(StoreBusy, match=f"running in process {os.getpid()} of {socket.gethostname()}"):
+        other.open("label").claim()
+    give_back()
+    other.open("label").claim()
+
+
+@pytest.mark.parametrize(
+    ("owner", "taken"),
+    [(f"{socket.gethostname()} {os.getpid()} 1", True), ("elsewhere 7 1", False)],
+    ids=["of this machine", "of another"],
+)
+def test_the_claim_of_a_process_that_is_gone_is_taken_over(journal, path, clock, owner, taken):
+    journal.jobs.open("label").claim()
+    journal.database.write(lambda c: c.execute("UPDATE results SET result = ?", (owner,)))
+    other = Journal(path, clock=clock).jobs.open("label")
+    if not taken:  # of another machine nothing is known
+        with pytest.raises(StoreBusy):
+            other.claim()
+        clock.now += CLAIM_AGE
+    other.claim()
 
 
 def test_a_result_without_a_json_form_is_refused_at_once(journal):
