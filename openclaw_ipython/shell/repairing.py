@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from openclaw_ipython.chat.types import PYTHON
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.html import html_code
+from openclaw_ipython.sanitize.html import QUIET, html_code
 from openclaw_ipython.sanitize.markdown import code_blocks
 from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.ask import ask_prompt
@@ -39,7 +39,6 @@ MAX_LINES = 60
 
 _CONTEXT_LINES = 2  # unchanged lines around a change
 _COLOURS = {"+": "rgba(46,160,67,.22)", "-": "rgba(248,81,73,.22)"}
-_GREY = "opacity:.65"
 
 
 def failure_in(session: Session, cell: str | None = None) -> CellFailure | MessageView:
@@ -160,4 +159,4 @@ def diff_bundle(before: str, after: str) -> dict[str, str] | None:
 
 def _style(line: str) -> str:
     colour = _COLOURS.get(line[:1])
-    return f"background:{colour}" if colour else _GREY
+    return f"background:{colour}" if colour else QUIET

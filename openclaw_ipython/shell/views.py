@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from openclaw_ipython.errors import hidden_fields
 from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.html import QUIET
 from openclaw_ipython.sanitize.text import safe_text
 
-_GREY = "color: var(--jp-ui-font-color2, #777)"
 _CODE = "font-family: var(--jp-code-font-family, monospace)"
 
 
@@ -56,9 +56,9 @@ class MessageView(View, frozen=True):
         return "\n".join(map(safe_text, lines))
 
     def html(self) -> str:
-        """The same, the details in grey."""
+        """The same, the details in a weaker colour."""
         parts = [f"<div>{_escape(self.message)}</div>"]
-        parts += [f'<div style="{_GREY}">{_escape(line)}</div>' for line in self.details]
+        parts += [f'<div style="{QUIET}">{_escape(line)}</div>' for line in self.details]
         if self.next_command:
             parts.append(f'<div>→ <code style="{_CODE}">{_escape(self.next_command)}</code></div>')
         return "".join(parts)
@@ -111,7 +111,7 @@ class FactsView(View, frozen=True):
     def html(self) -> str:
         """Two tables of two columns."""
         facts = "".join(
-            _html_row(f'<span style="{_GREY}">{_escape(n)}</span>', _escape(v)) for n, v in self.facts
+            _html_row(f'<span style="{QUIET}">{_escape(n)}</span>', _escape(v)) for n, v in self.facts
         )
         commands = "".join(_command_row(command, what) for command, what in self.commands)
         more = f'<table style="margin-top: 6px"><tbody>{commands}</tbody></table>' if commands else ""
@@ -141,7 +141,7 @@ class SectionsView(View, frozen=True):
                 f'<tr style="background: none"><th colspan="2" style="{head}">{_escape(heading)}</th></tr>'
             )
             parts += [_command_row(name, what) for name, what in rows]
-        return f'<table><tbody>{"".join(parts)}</tbody></table><div style="{_GREY}">{_escape(self.end)}</div>'
+        return f'<table><tbody>{"".join(parts)}</tbody></table><div style="{QUIET}">{_escape(self.end)}</div>'
 
 
 class RawView(View, frozen=True):
@@ -175,7 +175,7 @@ def _two_columns(rows: Sequence[tuple[str, str]], width: int = 0) -> list[str]:
 
 def _command_row(command: str, what: str) -> str:
     code = f'<code style="{_CODE}; white-space: nowrap">{_escape(command)}</code>'
-    return _html_row(code, f'<span style="{_GREY}">{_escape(what)}</span>')
+    return _html_row(code, f'<span style="{QUIET}">{_escape(what)}</span>')
 
 
 def _html_row(*cells: str) -> str:

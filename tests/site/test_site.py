@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from contrast import CONTRAST
 from lab import find_chromium
 
 import openclaw_ipython as oc
@@ -23,16 +24,7 @@ AUDIT = r"""
   const named = (element) => element.getAttribute("aria-label") || element.title || text(element)
       || element.querySelector("img[alt]:not([alt=''])") || element.querySelector("svg title");
   const visible = (element) => element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true});
-  const rgba = (color) => (([r, g, b, a = 1]) => [r, g, b, a])(color.match(/[\d.]+/g).map(Number));
-  const over = (top, below) => top.slice(0, 3).map((c, i) => c * top[3] + below[i] * (1 - top[3])).concat(1);
-  const light = (color) => color.slice(0, 3).map((c) => c / 255)
-      .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-  const background = (element) => {
-    const layers = [];
-    for (let at = element; at; at = at.parentElement) layers.push(rgba(getComputedStyle(at).backgroundColor));
-    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255, 1]);
-  };
+  const contrast = CONTRAST;
   if (!document.documentElement.lang) found.push("no language");
   const headings = [...document.querySelectorAll("h1")].filter(visible).length;
   if (headings !== 1) found.push(headings + " h1");
@@ -47,19 +39,17 @@ AUDIT = r"""
     const element = walker.currentNode.parentElement;
     if (!walker.currentNode.data.trim() || ["SCRIPT", "STYLE", "NOSCRIPT"].includes(element.tagName)) continue;
     if (element.closest("svg") || !visible(element)) continue;
-    const behind = background(element);
-    const colors = [over(rgba(getComputedStyle(element).color), behind), behind].map(light).sort((a, b) => b - a);
-    const contrast = (colors[0] + 0.05) / (colors[1] + 0.05);
     const kind = element.tagName + "." + element.className;
-    if (contrast < 4.5 && !seen.has(kind)) {
+    const ratio = contrast(element);
+    if (ratio < 4.5 && !seen.has(kind)) {
       seen.add(kind);
-      found.push(contrast.toFixed(2) + ": " + kind + " " + walker.currentNode.data.trim().slice(0, 40));
+      found.push(ratio.toFixed(2) + ": " + kind + " " + walker.currentNode.data.trim().slice(0, 40));
     }
   }
   if (document.documentElement.scrollWidth > innerWidth + 1) found.push("wider than the window");
   return found;
 }
-"""
+""".replace("CONTRAST", CONTRAST)
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.shell.login.prompts import default_suffix, notes_of
+from openclaw_ipython.shell.login.prompts import QUIET_LINE, default_suffix, notes_of
 from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface
 from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
 
@@ -158,11 +158,11 @@ def _show_fields(
 
     def show_end(message: str) -> None:
         for handle in handles:
-            handle.update(_in_grey(MessageView(message)))
+            handle.update(_quietly(MessageView(message)))
 
     form = key_form(session, provider, address, profile=profile, set_default=set_default, on_saved=show_end)
     show_widget(surface, KeyPanel(form).widget, _("[fields for an API key of {label}]", label=provider.label))
-    handles.append(surface.show(_in_grey(fallback)))
+    handles.append(surface.show(_quietly(fallback)))
 
 
 def key_form(
@@ -219,10 +219,9 @@ def key_form(
     return KeyForm(products, chosen.id if chosen else products[0].id, current, save)
 
 
-def _in_grey(view: MessageView) -> dict[str, str]:
+def _quietly(view: MessageView) -> dict[str, str]:
     bundle = view._repr_mimebundle_()
-    style = "color: var(--jp-ui-font-color2, #777); font-size: var(--jp-ui-font-size1, 13px)"
-    return {**bundle, "text/html": f'<div style="{style}">{bundle["text/html"]}</div>'}
+    return {**bundle, "text/html": f'<div style="{QUIET_LINE}">{bundle["text/html"]}</div>'}
 
 
 # -- import --------------------------------------------------------------------------------

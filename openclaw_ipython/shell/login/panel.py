@@ -20,6 +20,7 @@ from traitlets import Unicode
 
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.net.urls import base_url_problem
+from openclaw_ipython.sanitize.html import QUIET
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.shell.login.prompts import ending, notes_of, qr_svg, retirement_lines
 from openclaw_ipython.shell.views import duration
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers import Provider
     from openclaw_ipython.shell.login.state import SignInState
 
-_TEXT = "color: var(--jp-ui-font-color1, #222); font-family: var(--jp-ui-font-family, sans-serif)"
-_GREY = "color: var(--jp-ui-font-color2, #666)"
+_TEXT = "color: var(--jp-ui-font-color1, inherit); font-family: var(--jp-ui-font-family, sans-serif)"
+_QUIET = f"{_TEXT}; {QUIET}"
 _OTHER_ADDRESS = ""  # the value of "Another address …"
 _WIDE = "430px"
 _EMPTY_FIELD = N_("paste it here")
@@ -54,7 +55,8 @@ def _heading(text: str) -> str:
 
 
 def _quiet(text: str) -> str:
-    return f'<div style="{_GREY}; font-size: 13px; line-height: 1.5; overflow-wrap: anywhere">{html.escape(text)}</div>'
+    style = f"{_QUIET}; font-size: 13px; line-height: 1.5; overflow-wrap: anywhere"
+    return f'<div style="{style}">{html.escape(text)}</div>'
 
 
 def _status(text: str) -> str:
@@ -289,7 +291,7 @@ class SignInPanel:
             (_("Qwen Code, or keys in the environment"), "%openclaw login --method import"),
         )
         lines = "".join(f"{html.escape(what)}: <code>{command}</code><br>" for what, command in commands)
-        more = w.HTML(f'<div style="{_GREY}; font-size: 13px; line-height: 1.6">{lines}</div>')
+        more = w.HTML(f'<div style="{_QUIET}; font-size: 13px; line-height: 1.6">{lines}</div>')
         self._other.children = (other, more)
         self._show_other(shown=False)
         self._top = w.HBox([self._texts, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
@@ -345,7 +347,7 @@ class SignInPanel:
         copy = _COPY.replace("COPIED", _("Copied")).replace("COPY", _("Copy"))
         big = (
             "font: 600 28px/1.4 var(--jp-code-font-family, monospace); letter-spacing: 3px; user-select: all; "
-            "color: var(--jp-ui-font-color0, #000)"
+            "color: var(--jp-ui-font-color0, inherit)"
         )
         self._code.value = (
             f'<div style="display: flex; align-items: center; gap: 14px">'

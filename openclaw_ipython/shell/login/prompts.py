@@ -7,12 +7,16 @@ import io
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.html import QUIET
 from openclaw_ipython.shell.views import duration, written_to
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import LoginOutcome
     from openclaw_ipython.auth.device_flow import DevicePrompt
     from openclaw_ipython.shell.login.state import SignInState
+
+QUIET_LINE = f"{QUIET}; font-size: var(--jp-ui-font-size1, 13px)"
+"""The style of a line below a panel."""
 
 
 def prompt_text(state: SignInState) -> str:
@@ -89,7 +93,7 @@ def default_suffix(default: object) -> str:
 
 
 def prompt_bundle(state: SignInState) -> dict[str, str]:
-    """The text for a notebook: one grey line below the panel, and complete without it."""
+    """The text for a notebook: one quiet line below the panel, and complete without it."""
     text = prompt_text(state)
     if state.over or state.prompt is None:
         line = html.escape(text).replace("\n", "<br>")
@@ -101,8 +105,7 @@ def prompt_bundle(state: SignInState) -> dict[str, str]:
             code=f"<code>{html.escape(state.prompt.user_code)}</code>",
         )
         line = "<br>".join([*map(html.escape, retirement_lines(state)), line])
-    grey = "color: var(--jp-ui-font-color2, #777); font-size: var(--jp-ui-font-size1, 13px)"
-    return {"text/plain": text, "text/html": f'<div style="{grey}">{line}</div>'}
+    return {"text/plain": text, "text/html": f'<div style="{QUIET_LINE}">{line}</div>'}
 
 
 def qr_text(prompt: DevicePrompt) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.chat.types import PYTHON
 from openclaw_ipython.i18n import _
-from openclaw_ipython.sanitize.html import html_text
+from openclaw_ipython.sanitize.html import QUIET, html_text
 from openclaw_ipython.sanitize.markdown import code_blocks
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.render.renderer import RendererWrapper
@@ -162,7 +162,7 @@ def _notes(cells: Sequence[str], reply: Reply) -> list[str]:
 
 def check_bundle(check: CodeCheck) -> dict[str, str]:
     """The result of a check as display data."""
-    style = "opacity:.65;font-size:90%" if check.ok else "color:var(--jp-warn-color0,#b45309);font-size:90%"
+    style = f"{QUIET};font-size:90%" if check.ok else "font-size:90%"
     return {"text/html": f'<div style="{style}">{html_text(str(check))}</div>', "text/plain": str(check)}
 
 

@@ -17,7 +17,7 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.interrupts import held
-from openclaw_ipython.sanitize.html import html_code, html_text, preformatted
+from openclaw_ipython.sanitize.html import QUIET, html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
 from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.render.sections import Piece, Sections
@@ -27,8 +27,7 @@ from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface, Surfa
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext
 
-# A literal colour, readable on white and on black: the front ends' variables do not survive in an untrusted notebook.
-_GREY = "color:#808080;font-size:85%"
+_SMALL = f"{QUIET};font-size:85%"
 _SLICE = 32_000  # characters painted at once; a whole answer that comes in one piece is shown in several
 
 
@@ -181,7 +180,7 @@ class MarkdownRenderer:
             return
         if not self._is_status:
             self._end_section()
-        grey = f'<span style="{_GREY}">{html_text(status)}</span>'
+        grey = f'<span style="{_SMALL}">{html_text(status)}</span>'
         self._show_piece(Piece(grey, safe_text(status)), is_status=True)
 
     def _end_section(self, *, at_once: bool = False) -> None:
@@ -238,7 +237,7 @@ def _footer_bundle(line: str, mark: str) -> dict[str, str]:
     html = (
         f"<strong>{html_text(mark)}</strong>{html_text(line.removeprefix(mark))}" if mark else html_text(line)
     )
-    return {"text/html": f'<div style="{_GREY}">{html}</div>', "text/plain": safe_text(f"({line})")}
+    return {"text/html": f'<div style="{_SMALL}">{html}</div>', "text/plain": safe_text(f"({line})")}
 
 
 def _call_piece(line: str) -> Piece:
