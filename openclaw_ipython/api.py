@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import sys
 import threading
@@ -134,6 +135,8 @@ def ask(
         raise one_line(KeyboardInterrupt(_("interrupted"))) from None
 
 
+log = logging.getLogger(__name__)
+
 _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 """Code that has its own frame up to Python 3.11, though it sees the names of the function around it."""
 
@@ -176,7 +179,10 @@ class _Call:
             )
             return await self._client.ask(resolved)
 
-        return self._shared.loop_thread.run(answer())
+        try:
+            return self._shared.loop_thread.run(answer())
+        finally:
+            _log_notices(self._client)
 
 
 def _run_tool_loop(call: _Call, messages: Sequence[Message], schema: Any, tools: Functions) -> Reply:
@@ -245,6 +251,7 @@ class _Shared:
         self.loop_thread = LoopThread()
         self.loop_thread.loop()  # started here, under the lock of `_Process`
         self.client = Client()
+        self.client.recorder.quiet = True
         self.guests: WeakSet[Client] = WeakSet()
 
     def close(self) -> None:
@@ -255,7 +262,13 @@ class _Shared:
                     self.loop_thread.run(client.aclose())
                 with contextlib.suppress(Exception):
                     client.recorder.close()
+                _log_notices(client)
             self.loop_thread.close()
+
+
+def _log_notices(client: Client) -> None:
+    for notice in client.recorder.notices():
+        log.warning(notice)
 
 
 class _Process:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -169,9 +170,8 @@ class CircuitBreaker:
 
 
 def terms_notes(client: Client, route: ResolvedRequest) -> list[str]:
-    """The notice of a provider whose terms restrict batches."""
-    try:
+    """The notice of a provider whose terms restrict batches, and those of the journal."""
+    terms = ""
+    with suppress(UsageError):  # a provider of the user's own
         terms = client.provider(route.ref.provider).terms
-    except UsageError:  # a provider of the user's own
-        return []
-    return [_(terms)] if terms else []
+    return [*([_(terms)] if terms else []), *client.recorder.notices()]

@@ -209,12 +209,11 @@ class Budget:
 
     def used(self) -> list[tuple[Limit, Used]]:
         """The stored limits, with what is used of those per day and month. Raises DocumentError, StoreBusy."""
-        limits, scopes = self.file.load().limits, self.periods()
-        if not limits:
+        stored, scopes = self.file.load(), self.periods()
+        if not stored.limits:
             return []
-        return list(
-            zip(limits, self.spending.used([(one, scopes.get(one.per, "")) for one in limits]), strict=True)
-        )
+        scoped = [(one, scopes.get(one.per, "")) for one in stored.limits]
+        return list(zip(stored.limits, self.spending.used(scoped, stored.journal), strict=True))
 
     def forget(self, batch: str) -> None:
         """Drop the sums of a batch that is complete."""

@@ -7,6 +7,7 @@ request from being answered.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,10 @@ class RecordingOptions:
 
 
 class Recorder:
-    """Records the requests of one client. `path` is the journal's; `clock` is epoch seconds."""
+    """Records the requests of one client. `path` is the journal's; `clock` is epoch seconds.
+
+    With `quiet` the answers of the client have no notices of the journal, as nothing of them is displayed.
+    """
 
     def __init__(
         self, path: Path, options: RecordingOptions, providers: Providers, clock: Callable[[], float]
@@ -72,6 +76,7 @@ class Recorder:
         self._queue: WriteBehindQueue[SentRequest] | None = None
         self._cache_file: tuple[Path, AnswerCache] | None = None
         self._near: dict[str, str] = {}
+        self.quiet = False
 
     @property
     def opened(self) -> bool:
@@ -141,11 +146,15 @@ class Recorder:
 
         Reads nothing; a limit is noticed after a request was written, so its note comes with the next one.
         """
-        notes = [near] if (near := self._near.get(provider)) else []
-        if self._journal is not None:
-            while self._journal.notices:
-                notes.append(self._journal.notices.pop(0))
-        return notes
+        near = self._near.get(provider)
+        return [*([near] if near else []), *([] if self.quiet else self.notices())]
+
+    def notices(self) -> list[str]:
+        """What the journal has for the person; to be shown, as it is not returned again."""
+        stand_ins = sys.modules.get("openclaw_ipython.journal.stand_in")  # loaded with the first journal
+        notices: list[str] = stand_ins.stand_in_for(self._path).notices if stand_ins is not None else []
+        found, notices[:] = list(notices), []
+        return found
 
     def quotas(self, provider: str) -> tuple[Quota, ...]:
         """The known limits of a provider: the service's own, and that of the options."""

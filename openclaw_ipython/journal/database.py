@@ -56,6 +56,11 @@ def is_remote(path: PurePath, mounts: str) -> bool:
     return re.fullmatch(_REMOTE, kind) is not None
 
 
+def damaged_copy(path: Path) -> Path:
+    """Where a damaged file is set aside."""
+    return path.with_name(f"{path.name}.damaged")
+
+
 def read_mounts() -> str:
     """The mounts of this machine; empty on systems other than Linux."""
     try:
@@ -283,12 +288,16 @@ class Database:
         status, damaged = self._status(), self._last_tried
         if status is None or damaged is None or not os.path.samestat(status, damaged):
             return
-        away = self.path.with_name(f"{self.path.name}.damaged")
+        away = damaged_copy(self.path)
         for suffix in reversed(_SUFFIXES):
             source = self.path.with_name(self.path.name + suffix)
             if source.exists():
                 source.replace(away.with_name(away.name + suffix))
-        self._on_notice(_("the journal was damaged; it was moved to {path} and begun anew", path=away))
+        text = _(
+            "the journal was damaged and is now {path}; usage and spending count from the beginning",
+            path=away,
+        )
+        self._on_notice(text)
 
     def _error(self, error: Exception, code: int = 0) -> DocumentError | StoreBusy:
         if code in _BUSY:

@@ -26,7 +26,7 @@ class Journal:
     written.
 
     What cannot be written is kept in memory, which stands in for the file as long as the process lives. `error` is the
-    last error of the file, or None. `notices` are sentences for the person; showing one removes it.
+    last error of the file, or None. `notices` are those of the stand-in.
     """
 
     def __init__(
@@ -38,8 +38,9 @@ class Journal:
     ) -> None:
         self.path = path
         self.error: OpenClawError | None = None
-        self.notices: list[str] = []
-        self.database = Database(path, on_notice=self.notices.append, patience=stand_in_for(path).patience)
+        stand_in = stand_in_for(path)
+        self.notices = stand_in.notices
+        self.database = Database(path, on_notice=self.notices.append, patience=stand_in.patience)
         self._store = BestEffortStore(self.database, enabled=enabled, on_error=self._set_error)
         self._clock = clock
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.database import Database, Patience
+from openclaw_ipython.journal.database import Database, Patience, damaged_copy
 from openclaw_ipython.journal.limits import TOKENS
+from openclaw_ipython.journal.stand_in import stand_in_for
 from openclaw_ipython.openclaw.locks import pid_alive
 
 if TYPE_CHECKING:
@@ -79,9 +80,10 @@ class Spending:
 
     def __init__(self, path: Path, clock: Callable[[], float]) -> None:
         self._patience = Patience(5.0, pause=0.002)
-        self._database = Database(path, patience=self._patience)
+        self._database = Database(path, on_notice=stand_in_for(path).notices.append, patience=self._patience)
         self._clock = clock
         self._owner = ("", 0)
+        self._begun: set[str] = set()  # the scopes of calls and clients that the journal has to know
 
     def reserve(
         self,
@@ -102,12 +104,7 @@ class Spending:
         row = ("" if lasting else self._this_process(), until, f" {' '.join(scopes)} ", *_columns(charge))
 
         def work(c: sqlite3.Connection) -> int | PassedLimit:
-            if mark and not c.execute(_HAS, (mark,)).fetchone():
-                raise DocumentError(
-                    _("the journal was begun anew, what was spent before is not known"),
-                    path=self._database.path,
-                    hint=_("{command} counts from now", command=limits[-1][0].command()),
-                )
+            self._check(c, limits, mark)
             if first:
                 c.execute(
                     "DELETE FROM spent WHERE at < ? AND scope NOT GLOB 'begun-*'", (self._clock() - MAX_AGE,)
@@ -130,12 +127,15 @@ class Spending:
             self._settle(c, number, charge)
             return [_used(c, limit, scope) for limit, scope in limits]
 
-        return self._write(work)
+        used = self._write(work)
+        self._begun.update(scope for limit, scope in limits if limit.scope)
+        return used
 
-    def used(self, limits: Sequence[ScopedLimit]) -> list[Used]:
-        """What is used of each limit."""
+    def used(self, limits: Sequence[ScopedLimit], mark: str = "") -> list[Used]:
+        """What is used of each limit. `mark` is that of `reserve`."""
 
         def work(c: sqlite3.Connection) -> list[Used]:
+            self._check(c, limits, mark)
             self._end_dead(c)
             return [_used(c, limit, scope) for limit, scope in limits]
 
@@ -160,6 +160,7 @@ class Spending:
 
         def work(c: sqlite3.Connection) -> None:
             if scope is not None:
+                self._begun.discard(scope)
                 c.execute("DELETE FROM spent WHERE scope = ?", (scope,))
                 return
             self._end_dead(c)
@@ -176,6 +177,20 @@ class Spending:
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         self._patience.renew()
         return self._database.write(work)
+
+    def _check(self, c: sqlite3.Connection, limits: Sequence[ScopedLimit], mark: str) -> None:
+        """Raise DocumentError where the journal does not have the earlier sums of limits."""
+        known = [mark, *(scope for _limit, scope in limits if scope in self._begun)]
+        if all(c.execute(_HAS, (scope,)).fetchone() for scope in known if scope):
+            return
+        path, limit = self._database.path, limits[-1][0]
+        what = _("the journal was begun anew, what was spent before is not known")
+        if (copy := damaged_copy(path)).exists():
+            what += " " + _("(the damaged one is {path})", path=copy)
+        hint = _("run it again, or make a new client: both count from the beginning")
+        if not limit.scope:
+            hint = _("{command} counts from now", command=limit.command())
+        raise DocumentError(what, path=path, hint=hint)
 
     def _settle(self, c: sqlite3.Connection, number: int, charge: Charge | None) -> None:
         query = "SELECT scopes, provider, currency, amount, tokens FROM reserved WHERE id = ?"

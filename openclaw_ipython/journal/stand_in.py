@@ -34,7 +34,7 @@ class StandIn:
     """What could not be written to one file: the transactions, in order, and a database in memory that has them.
 
     `error` is the reason, None while the file can be written. Conversations of the file that can still be read are
-    copied into the memory, so that they go on.
+    copied into the memory, so that they go on. `notices` are sentences for the person; showing one removes it.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -45,6 +45,7 @@ class StandIn:
         self.pending: deque[Work] = deque(maxlen=MAX_PENDING)
         self.memory: MemoryDatabase | None = None
         self.error: OpenClawError | None = None
+        self.notices: list[str] = []
 
     def begin(self, database: Database, error: OpenClawError) -> None:
         """Use the memory from now on, because of `error`."""

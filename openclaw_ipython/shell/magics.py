@@ -143,9 +143,12 @@ class OpenClaw(Magics):
             from openclaw_ipython.shell.commands import dispatch
             from openclaw_ipython.shell.parser import words
 
-            view = dispatch(self.session, words(line))
-            if view is not None:
-                self.session.show(view)
+            try:
+                view = dispatch(self.session, words(line))
+                if view is not None:
+                    self.session.show(view)
+            finally:
+                self.session.show_notices()
 
         self._guarded(run)
 

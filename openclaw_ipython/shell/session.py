@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.client import Client
 from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.runtime.event_loop import LoopThread
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.front_end import FrontEnd, detect
 
 if TYPE_CHECKING:
@@ -115,6 +116,11 @@ class Session:
         from IPython.display import display
 
         display(view)
+
+    def show_notices(self) -> None:
+        """Show what the journal has for the person, apart from the output that a program may read."""
+        for notice in self._client.recorder.notices() if self._client is not None else ():
+            sys.stderr.write(f"{safe_text(notice)}\n")
 
     def close(self) -> None:
         """Cancel a pending sign-in, and close the client and the event loop."""

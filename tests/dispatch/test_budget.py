@@ -300,6 +300,17 @@ def test_a_journal_that_was_begun_anew_is_noticed(house, client):
     assert ask(house)
 
 
+def test_the_sums_of_a_client_are_not_begun_anew(house, client):
+    client.budget.own = limit_for("1 USD", "client")
+    ask(house)
+    client.budget.close()
+    house.home.journal.write_bytes(b"damaged " * 2048)
+    with pytest.raises(BudgetExceeded, match=r"what was spent before is not known \(the damaged one is"):
+        ask(house)
+    client.budget.own = limit_for("1 USD", "client")
+    assert ask(house)
+
+
 def test_the_first_limit_counts_what_was_spent_before_it(house, client):
     ask(house)
     client.recorder.flush()

@@ -211,15 +211,60 @@ def test_a_journal_that_cannot_be_used_costs_no_question(spending):
     assert spending.usage()["total"]["requests"] == 1  # it was kept in memory
 
 
-def test_a_damaged_journal_is_set_aside_with_a_word_in_a_footer(spending):
-    spending.path.parent.mkdir()
+ANY_DOOR = [
+    "%openclaw",
+    "%openclaw usage",
+    "%openclaw usage --json",
+    "%openclaw budget set 9 USD",
+    "%qwen --budget 900k What?",
+    "oc.ask('What?', budget='900k')",
+    "oc.map(['What?'])",
+]
+
+
+@pytest.mark.parametrize("line", ANY_DOOR)
+def test_a_damaged_journal_is_set_aside_with_one_line(spending, line):
+    spending.run("import openclaw_ipython as oc, openclaw_ipython.api")
+    spending.path.parent.mkdir(exist_ok=True)
     spending.path.write_bytes(b"damaged " * 2048)
     assert "the journal is damaged" in spending.run("%openclaw doctor").text
-    assert not spending.run("%qwen What?").ename
-    assert spending.usage()["total"]["requests"] == 1
-    assert "the journal was damaged; it was moved to" in spending.run("%qwen What?").text
-    assert "the journal was damaged" not in spending.run("%qwen What?").text
+    said = f"the journal was damaged and is now {spending.path}.damaged; usage and spending count from"
+    cell = spending.run(line)
+    spending.run("oc.api.close()")
+    assert not cell.ename
+    assert (cell.text + cell.stderr).count(said) == 1
+    assert said not in spending.run("%openclaw usage").stderr
     assert spending.path.with_name("journal.sqlite.damaged").exists()
+    if "--json" in line:
+        assert json.loads(cell.stdout)
+
+
+def test_the_footer_says_so_when_a_request_cannot_be_written(spending):
+    spending.path.parent.mkdir()
+    spending.path.write_bytes(b"damaged " * 2048)
+    assert not spending.run("%qwen What?").ename
+    cell = spending.run("%openclaw usage --json")
+    assert json.loads(cell.stdout)["total"]["requests"] == 1
+    assert "the journal was damaged and is now" in cell.stderr
+
+
+def test_a_limit_does_not_begin_anew_with_the_journal(spending):
+    spending.run("%openclaw budget set 900k")
+    spending.run("%qwen What?")
+    spending.run("%reload_ext openclaw_ipython")  # closes the journal
+    spending.path.write_bytes(b"damaged " * 2048)
+    for line in ("%openclaw budget", "%qwen What?"):
+        cell = spending.run(line)
+        assert (
+            f"what was spent before is not known (the damaged one is {spending.path}.damaged)"
+            in cell.traceback
+        )
+        assert "%openclaw budget set 900000tokens --per day counts from now" in cell.traceback.splitlines()[1]
+    usage = spending.run("%openclaw usage")
+    assert not usage.ename
+    assert "what was spent before is not known" in usage.stderr
+    spending.run("%openclaw budget set 900k")
+    assert not spending.run("%qwen What?").ename
 
 
 # -- the cache -----------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from openclaw_ipython.dispatch.recorder import DAY, period_text
+from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.limits import amount_text
 from openclaw_ipython.shell.commands.registry import JSON, command
@@ -77,7 +78,11 @@ def gather(session: Session, days: int, by: GroupBy) -> UsageSummary:
         for provider in providers
         for quota in recorder.quotas(provider)
     ]
-    budgets = [(one, used) for one, used in session.client.budget.used() if one.per in ("day", "month")]
+    budgets: list[tuple[Limit, Used]] = []
+    try:
+        budgets += [(one, used) for one, used in session.client.budget.used() if one.per in ("day", "month")]
+    except DocumentError as error:  # without the budgets the usage is of use still
+        recorder.journal.notices.append(f"{error} → {error.hint}")
     return UsageSummary(days, by, log.sums(by, since), log.total(since), limits, budgets)
 
 
