@@ -13,6 +13,12 @@ from openclaw_ipython.suggestions import did_you_mean, suggest
         ("model", ["Models", "modes", "mode", "module"], ("Models", "mode", "modes")),
         ("xyz", ["default"], ()),
         ("a", [], ()),
+        ("group_by", ["grouper", "groupby"], ("groupby", "grouper")),
+        ("append", ["add", "merge", "pivot_table"], ("concat", "add")),
+        ("length", ["size", "strength"], ("size", "strength")),
+        ("train_size_ratio", ["random_state", "train_size", "test_size"], ("train_size",)),
+        ("figureSize", ["figsize", "figure_size"], ("figure_size", "figsize")),
+        ("weight", ["height", "dead_weight_kg"], ("height", "dead_weight_kg")),
     ],
 )
 def test_the_nearest_words_come_first_and_case_does_not_count(word, among, near):

@@ -24,7 +24,7 @@ from openclaw_ipython.codecheck.syntax import (
     root,
     strings,
 )
-from openclaw_ipython.suggestions import suggest
+from openclaw_ipython.suggestions import similar, suggest
 
 _BUILT = {
     ast.List: list, ast.ListComp: list, ast.Dict: dict, ast.DictComp: dict, ast.Set: set, ast.SetComp: set,
@@ -122,7 +122,7 @@ class Expressions:
             known = known_names(base)
             by_label = frames.is_series(base) or (isinstance(base, Frame) and base.columns is None)
             # Index labels and unknown columns are attributes too. They are rarely called or near to another name.
-            near = not node.attr.startswith("_") and suggest(node.attr, known, 0.85)
+            near = not node.attr.startswith("_") and similar(node.attr, known, 0.85)
             if called or not by_label or near:
                 self.claim("attribute", node, node.attr, known, owner=_owner(node.value, base))
             return UNKNOWN
@@ -276,11 +276,10 @@ class Expressions:
 
 
 def near_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
-    """Up to three names that may be meant; those that contain `name`, or that it contains, where none is similar."""
-    every = sorted({str(each) for each in known if name.startswith("_") or not str(each).startswith("_")})
-    near = suggest(name, every)
-    parts = [each for each in every if len(each) > 2 and (each in name or name in each)]
-    return tuple((near or sorted(parts, key=len, reverse=True))[:3])
+    """Up to three names that may be meant; private ones only for a private name."""
+    return suggest(
+        name, (str(each) for each in known if name.startswith("_") or not str(each).startswith("_"))
+    )
 
 
 def _owner(node: ast.expr, value: Value) -> str:

@@ -139,12 +139,13 @@ def names_of(value: object) -> set[str]:
 
 
 def class_names(cls: type) -> set[str]:
-    """The attribute names that a class and its bases define, declare or set in `__init__`."""
+    """The attribute names that a class and its bases define, declare or set in their methods."""
     found: set[str] = set()
     for base in mro(cls):
         found |= class_dict(base).keys() | declared_names(base)
-        for function in functions_in(class_dict(base).get("__init__")):
-            found |= set(function.__code__.co_names)
+        for value in class_dict(base).values():
+            for function in functions_in(value):
+                found |= _stored(function.__code__)
     return found
 
 
