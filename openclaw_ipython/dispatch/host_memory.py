@@ -5,16 +5,13 @@ An entry ends after a week: hosts are updated. The file can be deleted.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from openclaw_ipython.chat.adjustments import ADJUSTMENT_NAMES, HostMemory
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.openclaw.files import FileChanged, Stamp, read_text, write_atomically
+from openclaw_ipython.openclaw.reading import own_json, update_own_json
 
 LIFETIME = 7 * 86_400.0
 """Seconds for which an adjustment is made without being refused first."""
@@ -40,7 +37,7 @@ class StoredHostMemory(HostMemory):
         """The names of the adjustments for a model at an address."""
         if not self._loaded:
             self._loaded = True
-            for host, models in self._read()[0].items():
+            for host, models in self._current(own_json(self._path, _Hosts)).items():
                 for name, adjustments in models.items():
                     super().learn(host, name, adjustments)
         return super().known(url, model)
@@ -49,27 +46,18 @@ class StoredHostMemory(HostMemory):
         """Remember that a request with these adjustments was accepted, here and in the file."""
         new = sorted(set(names) - self.known(url, model))
         super().learn(url, model, new)
-        for _attempt in range(5 if new else 0):
-            hosts, stamp = self._read()
-            hosts.setdefault(url, {}).setdefault(model, {}).update(dict.fromkeys(new, self._clock()))
-            try:
-                write_atomically(self._path, json.dumps(hosts, ensure_ascii=False, indent=1), expect=stamp)
-            except FileChanged:
-                continue
-            except DocumentError:
-                pass
-            return
 
-    def _read(self) -> tuple[_Hosts, Stamp | None]:
-        """The entries that have not ended, and the stamp of the file."""
-        stored, stamp = None, None
-        hosts: _Hosts = {}
-        with suppress(DocumentError):
-            stored = read_text(self._path)
-        if stored is not None:
-            text, stamp = stored
-            with suppress(msgspec.MsgspecError, RecursionError):  # written by hand or by a later release
-                hosts = msgspec.json.decode(text, type=_Hosts)
+        def learned(hosts: _Hosts) -> _Hosts:
+            hosts = self._current(hosts)
+            hosts.setdefault(url, {}).setdefault(model, {}).update(dict.fromkeys(new, self._clock()))
+            return hosts
+
+        if new:
+            with suppress(DocumentError):
+                update_own_json(self._path, _Hosts, learned)
+
+    def _current(self, hosts: _Hosts) -> _Hosts:
+        """The entries that have not ended."""
         oldest = self._clock() - LIFETIME
         return {
             url: {
@@ -77,4 +65,4 @@ class StoredHostMemory(HostMemory):
                 for model, row in models.items()
             }
             for url, models in hosts.items()
-        }, stamp
+        }

@@ -20,7 +20,7 @@ from msgspec import Struct
 from openclaw_ipython.errors import UsageError, hidden_fields
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.paths import exists
-from openclaw_ipython.openclaw.reading import read_object
+from openclaw_ipython.openclaw.reading import own_json, read_object, update_own_json
 from openclaw_ipython.sanitize.secrets import Secret, redact
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.suggestions import did_you_mean, suggest
@@ -132,6 +132,42 @@ class McpServer(Struct, frozen=True):
         rules = _table(self.entry.get("toolFilter"))
         only, never = (rules.get(key, self.entry.get(f"{key}Tools")) for key in ("include", "exclude"))
         return (not isinstance(only, list) or _fits(tool, only)) and not _fits(tool, never)
+
+
+_Allowed = dict[str, dict[str, str]]
+"""Place of a server → the name of a tool → its hash; that of the server's command is under an empty name."""
+
+
+class Consent:
+    """What the person has allowed of servers, in the file `mcp.json` of the folder `own_dir`, which can be deleted.
+
+    A server by a hash of its command, a tool by a hash of what the model is told of it: what has changed is asked about
+    again.
+    """
+
+    def __init__(self, own_dir: Path) -> None:
+        self._path = own_dir / "mcp.json"
+
+    def may_start(self, server: McpServer) -> bool:
+        """Whether the command of a server has been allowed as it is."""
+        return own_json(self._path, _Allowed).get(server.place, {}).get("") == server.fingerprint
+
+    def tools(self, server: McpServer) -> dict[str, str]:
+        """The names of the tools that have been allowed, with their hashes then."""
+        return {
+            name: digest
+            for name, digest in own_json(self._path, _Allowed).get(server.place, {}).items()
+            if name
+        }
+
+    def allow(self, server: McpServer, tools: Mapping[str, str]) -> None:
+        """Allow a server to start, and these tools with their hashes. Raises DocumentError."""
+
+        def added(allowed: _Allowed) -> _Allowed:
+            known = allowed.get(server.place, {})
+            return {**allowed, server.place: {**known, **tools, "": server.fingerprint}}
+
+        update_own_json(self._path, _Allowed, added)
 
 
 def configured(store: Store) -> dict[str, McpServer]:

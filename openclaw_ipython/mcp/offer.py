@@ -19,8 +19,7 @@ from openclaw_ipython.context.blocks import as_data
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.mcp.connection import CLOSED, CONNECTIONS, TIMED_OUT, Connection
-from openclaw_ipython.mcp.consent import Consent
-from openclaw_ipython.mcp.entries import PREFIX, McpServer, configured, selected
+from openclaw_ipython.mcp.entries import PREFIX, Consent, McpServer, configured, selected
 from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.sanitize.text import HIDDEN, SURROGATES
 from openclaw_ipython.structured.loop import CallOutcome

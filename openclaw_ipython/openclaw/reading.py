@@ -7,14 +7,24 @@ file for a moment: a file that may be torn is read again before it counts as bro
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+import msgspec
+
 from openclaw_ipython.errors import DocumentError, OpenClawError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.openclaw.files import FileSystem, Stamp, read_text, stamp_of
+from openclaw_ipython.openclaw.files import (
+    FileChanged,
+    FileSystem,
+    Stamp,
+    read_text,
+    stamp_of,
+    write_atomically,
+)
 from openclaw_ipython.openclaw.json5.parse import Document, Json5Error, parse, skip_trivia
 
 P = ParamSpec("P")
@@ -76,6 +86,30 @@ def read_object(path: Path) -> Mapping[str, Any]:
     except (DocumentError, Json5Error):
         return {}
     return value if isinstance(value, Mapping) else {}
+
+
+def own_json(path: Path, kind: type[T]) -> T:
+    """The value in a JSON file of our own; an empty one for a file that is missing or cannot be read as `kind`."""
+    try:
+        return _own_json(path, kind)[0]
+    except DocumentError:
+        return kind()
+
+
+def update_own_json(path: Path, kind: type[T], change: Callable[[T], T]) -> None:
+    """Write what `change` makes of the value in a JSON file of our own. Raises DocumentError."""
+    while True:
+        value, stamp = _own_json(path, kind)
+        with suppress(FileChanged):
+            write_atomically(path, json.dumps(change(value), ensure_ascii=False, indent=1), expect=stamp)
+            return
+
+
+def _own_json(path: Path, kind: type[T]) -> tuple[T, Stamp | None]:
+    text, stamp = read_text(path) or ("", None)
+    with suppress(msgspec.MsgspecError, RecursionError):  # written by hand or by a later release
+        return msgspec.json.decode(text, type=kind), stamp
+    return kind(), stamp
 
 
 def parse_file(path: Path, text: str) -> Document:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from openclaw_ipython.errors import DocumentError
-from openclaw_ipython.openclaw.files import FileChanged, read_text, write_atomically
+from openclaw_ipython.openclaw.reading import own_json, update_own_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from openclaw_ipython.runtime.env import Runtime
+
+_Sessions = dict[str, str]
+"""The path of a notebook, or `name:NAME` → the value of `user`."""
 
 
 class AgentSessions:
@@ -39,35 +38,18 @@ class AgentSessions:
 
         A session with a name is the same from all notebooks. With `fresh` the value is a new one.
         """
-        stored = {**self._read()[0], **self._known}
+        stored = own_json(self._path, _Sessions) | self._known
         is_first, key = notebook not in stored, notebook if name is None else f"name:{name.strip().lower()}"
         added = {}
         if is_first:
             added[notebook] = self._value(PurePath(notebook).stem)
         if fresh and (name is not None or not is_first):
             added[key] = self._value(name or PurePath(notebook).stem)
-        if added:
-            self._known |= added
-            self._write(added)
+        self._known |= added
+        if added and self._writes:
+            with suppress(DocumentError):
+                update_own_json(self._path, _Sessions, lambda stored: stored | added)
         return is_first, {**stored, **added}.get(key) or f"notebook:{name}"
 
     def _value(self, readable: str) -> str:
         return f"notebook:{readable[:40]}-{self._runtime.random_bytes(4).hex()}"
-
-    def _read(self) -> tuple[dict[str, str], Any]:
-        with suppress(DocumentError, msgspec.MsgspecError):
-            if found := read_text(self._path):
-                return msgspec.json.decode(found[0], type=dict[str, str]), found[1]
-        return {}, None
-
-    def _write(self, added: Mapping[str, str]) -> None:
-        for _attempt in range(5 if self._writes else 0):
-            stored, stamp = self._read()
-            text = json.dumps(stored | dict(added), ensure_ascii=False, indent=1)
-            try:
-                write_atomically(self._path, text, expect=stamp)
-            except FileChanged:
-                continue
-            except DocumentError:
-                pass
-            return

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from openclaw_ipython.errors import UsageError
-from openclaw_ipython.mcp.entries import McpServer, configured, selected
+from openclaw_ipython.errors import DocumentError, UsageError
+from openclaw_ipython.mcp.entries import Consent, McpServer, configured, selected
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.runtime.env import Runtime
 
@@ -190,3 +190,10 @@ def test_whatever_is_started_otherwise_has_another_fingerprint(servers, change):
     before = servers({"files": NPX})["files"].fingerprint
     assert servers({"files": NPX})["files"].fingerprint == before
     assert servers({"files": {**NPX, **change}})["files"].fingerprint != before
+
+
+def test_consent_in_a_file_that_cannot_be_read_is_an_error_and_the_file_stays(tmp_path):
+    (tmp_path / "mcp.json").write_bytes(b"\xff")
+    with pytest.raises(DocumentError):
+        Consent(tmp_path).allow(one(command="x"), {})
+    assert (tmp_path / "mcp.json").read_bytes() == b"\xff"

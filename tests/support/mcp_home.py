@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from openclaw_ipython.mcp.consent import Consent
+from openclaw_ipython.mcp.entries import Consent
 from openclaw_ipython.mcp.offer import offer
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store

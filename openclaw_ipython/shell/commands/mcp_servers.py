@@ -27,8 +27,7 @@ UNASKED = Option(("--yes",), "do not ask")
 @command("mcp list", JSON)
 def list_servers(session: Session, *, json: bool) -> View:
     """List the MCP servers of OpenClaw and Qwen Code; nothing is started."""
-    from openclaw_ipython.mcp.consent import Consent
-    from openclaw_ipython.mcp.entries import configured
+    from openclaw_ipython.mcp.entries import Consent, configured
 
     consent = Consent(session.client.home.own_dir)
     rows = []
@@ -73,8 +72,7 @@ def server_tools(session: Session, words: Sequence[str]) -> Mapping[str, Tool]:
 def server_words(session: Session, fragment: str) -> list[str]:
     """What completes `mcp:`: the servers, and after a slash the tools that have been listed here, or allowed."""
     from openclaw_ipython.mcp.connection import CONNECTIONS
-    from openclaw_ipython.mcp.consent import Consent
-    from openclaw_ipython.mcp.entries import PREFIX, configured
+    from openclaw_ipython.mcp.entries import PREFIX, Consent, configured
 
     done, comma, last = fragment.rpartition(",")
     name, slash, _tool = last.removeprefix(PREFIX).partition("/")
