@@ -21,8 +21,14 @@ from openclaw_ipython.sanitize.text import safe_text
 _CODE = "font-family: var(--jp-code-font-family, monospace)"
 
 
-class View(Struct, frozen=True):
-    """A result that is displayed by its MIME bundle and stays readable without a kernel."""
+class View(Struct, frozen=True, kw_only=True):
+    """A result that is displayed by its MIME bundle and stays readable without a kernel.
+
+    `data` is what `--json` prints of it, `words` what `--plain` does.
+    """
+
+    data: Any = None
+    words: Sequence[str] = ()
 
     def text(self) -> str:
         """As plain text."""
@@ -58,40 +64,41 @@ class MessageView(View, frozen=True):
     def html(self) -> str:
         """The same, the details in a weaker colour."""
         parts = [f"<div>{_escape(self.message)}</div>"]
-        parts += [f'<div style="{QUIET}">{_escape(line)}</div>' for line in self.details]
+        parts += map(_quiet, self.details)
         if self.next_command:
             parts.append(f'<div>→ <code style="{_CODE}">{_escape(self.next_command)}</code></div>')
         return "".join(parts)
 
 
 class TableView(View, frozen=True):
-    """Rows under headings. Without rows it shows the sentence `empty` and `next_command`."""
+    """Rows under headings, and notes. Without rows it shows the sentence `empty` and `next_command`."""
 
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     empty: str = "nothing"
     next_command: str = ""
+    notes: Sequence[str] = ()
 
     def text(self) -> str:
         """Aligned columns."""
         if not self.rows:
-            return MessageView(self.empty, self.next_command).text()
+            return MessageView(self.empty, self.next_command, tuple(self.notes)).text()
         table = [[safe_text(cell) for cell in row] for row in (self.headings, *self.rows)]
         widths = [max(_columns(row[i]) for row in table) for i in range(len(self.headings))]
-        return "\n".join(
-            "  ".join(_padded(c, w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table
-        )
+        lines = ["  ".join(_padded(c, w) for c, w in zip(row, widths, strict=True)).rstrip() for row in table]
+        return "\n".join([*lines, *map(safe_text, self.notes)])
 
     def html(self) -> str:
         """A table in the front end's own style."""
         if not self.rows:
-            return MessageView(self.empty, self.next_command).html()
+            return MessageView(self.empty, self.next_command, tuple(self.notes)).html()
         head = "".join(f'<th style="text-align: left">{_escape(h)}</th>' for h in self.headings)
         body = "".join(
             "<tr>" + "".join(f'<td style="text-align: left">{_escape(cell)}</td>' for cell in row) + "</tr>"
             for row in self.rows
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        notes = "".join(map(_quiet, self.notes))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{notes}"
 
 
 class FactsView(View, frozen=True):
@@ -141,7 +148,7 @@ class SectionsView(View, frozen=True):
                 f'<tr style="background: none"><th colspan="2" style="{head}">{_escape(heading)}</th></tr>'
             )
             parts += [_command_row(name, what) for name, what in rows]
-        return f'<table><tbody>{"".join(parts)}</tbody></table><div style="{QUIET}">{_escape(self.end)}</div>'
+        return f"<table><tbody>{''.join(parts)}</tbody></table>{_quiet(self.end)}"
 
 
 class RawView(View, frozen=True):
@@ -161,7 +168,8 @@ class RawView(View, frozen=True):
 def as_json(value: Any) -> RawView:
     """A value as indented JSON; characters that act in a terminal are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
-    return RawView("".join(_escaped(c) if c != "\n" and not c.isprintable() else c for c in text))
+    escaped = "".join(_escaped(c) if c != "\n" and not c.isprintable() else c for c in text)
+    return RawView(escaped, data=value)
 
 
 def _escaped(character: str) -> str:
@@ -194,6 +202,10 @@ def _columns(text: str) -> int:
 
 def _padded(text: str, columns: int) -> str:
     return text + " " * (columns - _columns(text))
+
+
+def _quiet(line: str) -> str:
+    return f'<div style="{QUIET}">{_escape(line)}</div>'
 
 
 def _escape(text: str) -> str:

@@ -11,7 +11,7 @@ from openclaw_ipython.shell.commands.reports import sign_in_command
 from openclaw_ipython.shell.login.flow import METHODS, LoginOptions, checked_profile_name, login
 from openclaw_ipython.shell.login.keys import ask_secret
 from openclaw_ipython.shell.parser import Option, Positional, choice
-from openclaw_ipython.shell.views import MessageView, RawView, TableView, View, as_json, written_to
+from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -35,9 +35,10 @@ LOGIN_OPTIONS = (
     Option(("--device-code",), "by link and code, as --method device"),
     Option(("--profile-id",), "the whole id of the login, e.g. qwen-portal:work", "ID", kind="profile"),
 )
-KEY_NAME = Option(("--profile",), "the name of the login, `manual` if not given", "NAME", kind="profile")
-PROFILE_ID = Option(
-    ("--profile-id",), "its whole id, e.g. qwen:manual, in place of the two", "ID", kind="profile"
+KEY_OPTIONS = (
+    PROVIDER,
+    Option(("--profile",), "the name of the login, `manual` if not given", "NAME", kind="profile"),
+    Option(("--profile-id",), "its whole id, e.g. qwen:manual, in place of the two", "ID", kind="profile"),
 )
 KEY_ON_THE_LINE = N_(
     "a key is never typed on the line, where the notebook's history keeps it: it is asked for, hidden."
@@ -45,26 +46,18 @@ KEY_ON_THE_LINE = N_(
 )
 
 
+@command("models auth login", *LOGIN_OPTIONS, arguments=LoginOptions, enables_plugin=False)
 @command(
     "login",
     Positional("service", "which one; qwen-portal if not named", required=False, kind="provider"),
     *LOGIN_OPTIONS,
     arguments=LoginOptions,
+    enables_plugin=True,
 )
-def login_short(session: Session, options: LoginOptions) -> View | None:
+def login_short(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
     """Sign in: by link and code, with an API key, to a local server, or with the credentials of other programs."""
-    return _login(session, options, enables_plugin=True)
-
-
-@command("models auth login", *LOGIN_OPTIONS, arguments=LoginOptions)
-def login_long(session: Session, options: LoginOptions) -> View | None:
-    """The long form of `login`, as in OpenClaw."""
-    return _login(session, options, enables_plugin=False)
-
-
-def _login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
     if options.method == "token":  # asks the person only, as `models auth paste-token`
-        return _store_key(session, options.provider_id, options.name, "token")
+        return store_key(session, options, kind="token")
     return login(session, options, enables_plugin=enables_plugin)
 
 
@@ -82,63 +75,50 @@ def logout(session: Session, *, provider: str | None, profile: str | None) -> Vi
 
 
 @command("models auth list", PROVIDER, JSON, PLAIN)
-def auth_list(session: Session, *, provider: str | None, json: bool, plain: bool) -> View:
+def auth_list(session: Session, *, provider: str | None) -> View:
     """The stored logins: their kind, and how long they last."""
     client = session.client
     rows = client.logins.rows(client.accounts.profiles())
     if provider:
         wanted = client.models.checked_provider(provider)
         rows = [row for row in rows if row.provider == wanted]
-    if json:
-        profiles = [
-            {
-                "id": row.id,
-                "provider": row.provider,
-                "type": row.type,
-                "account": row.account,
-                "credential": row.credential,
-                "status": row.status,
-                "expiresAt": row.expires_at,
-            }
-            for row in rows
-        ]
-        return as_json(
-            {**_agent(session), "storePath": str(client.accounts.store_path), "profiles": profiles}
-        )
-    if plain:
-        return RawView("\n".join(row.id for row in rows))
-    table = [(row.id, row.type, row.credential, row.account or "", row.status) for row in rows]
-    headings = (_("Profile"), _("Type"), _("Credential"), _("Account"), _("Status"))
-    return TableView(headings, table, _("no stored logins"), sign_in_command(session))
+    profiles = [
+        {
+            "id": row.id,
+            "provider": row.provider,
+            "type": row.type,
+            "account": row.account,
+            "credential": row.credential,
+            "status": row.status,
+            "expiresAt": row.expires_at,
+        }
+        for row in rows
+    ]
+    return TableView(
+        (_("Profile"), _("Type"), _("Credential"), _("Account"), _("Status")),
+        [(row.id, row.type, row.credential, row.account or "", row.status) for row in rows],
+        _("no stored logins"),
+        sign_in_command(session),
+        data={**_agent(session), "storePath": str(client.accounts.store_path), "profiles": profiles},
+        words=[row.id for row in rows],
+    )
 
 
-@command("models auth add", PROVIDER, KEY_NAME, PROFILE_ID, leftover=KEY_ON_THE_LINE)
-def auth_add(session: Session, *, provider: str | None, profile: str | None, profile_id: str | None) -> View:
-    """Store an API key, asked for in a hidden field."""
-    return _store_key(session, *_named(provider, profile, profile_id), "api_key")
-
-
-@command("models auth paste-token", PROVIDER, KEY_NAME, PROFILE_ID, leftover=KEY_ON_THE_LINE)
-def auth_paste_token(
-    session: Session, *, provider: str | None, profile: str | None, profile_id: str | None
-) -> View:
-    """Store a token from elsewhere, asked for in a hidden field."""
-    return _store_key(session, *_named(provider, profile, profile_id), "token")
-
-
-def _named(
-    provider: str | None, profile: str | None, profile_id: str | None
-) -> tuple[str | None, str | None]:
-    """The provider and the name of a login, which `--profile-id` gives in one word."""
-    if profile_id is None:
-        return provider, profile
-    service, colon, name = profile_id.partition(":")
-    return (provider or service, name) if colon else (provider, service)
-
-
-def _store_key(session: Session, provider: str | None, profile: str | None, kind: KeyKind) -> View:
-    provider_id = _provider(session, provider)
-    name = checked_profile_name(profile or MANUAL)
+@command(
+    "models auth paste-token", *KEY_OPTIONS, kind="token", arguments=LoginOptions, leftover=KEY_ON_THE_LINE
+)
+@command(
+    "models auth paste-api-key",
+    *KEY_OPTIONS,
+    kind="api_key",
+    arguments=LoginOptions,
+    leftover=KEY_ON_THE_LINE,
+)
+@command("models auth add", *KEY_OPTIONS, kind="api_key", arguments=LoginOptions, leftover=KEY_ON_THE_LINE)
+def store_key(session: Session, options: LoginOptions, *, kind: KeyKind) -> View:
+    """Store an API key, or a token from elsewhere, asked for in a hidden field."""
+    provider_id = _provider(session, options.provider_id)
+    name = checked_profile_name(options.name or MANUAL)
     logins = session.client.logins
     what = _("API key") if kind == "api_key" else _("Token")
     key = ask_secret(
@@ -157,15 +137,16 @@ def _store_key(session: Session, provider: str | None, profile: str | None, kind
 
 
 @command("models auth order get", PROVIDER, JSON)
-def order_get(session: Session, *, provider: str | None, json: bool) -> View:
+def order_get(session: Session, *, provider: str | None) -> View:
     """The order in which the logins of a service are tried, where you chose one."""
     provider_id = _provider(session, provider)
     order = session.client.logins.order(provider_id)
-    if json:
-        where = {"authStorePath": str(session.client.logins.path)}
-        return as_json({**_agent(session), "provider": provider_id, **where, "order": list(order) or None})
+    where = {"provider": provider_id, "authStorePath": str(session.client.logins.path)}
     none = _("none chosen: sign-ins first, then tokens, then keys")
-    return MessageView(f"{provider_id}: {', '.join(order) or none}")
+    return MessageView(
+        f"{provider_id}: {', '.join(order) or none}",
+        data={**_agent(session), **where, "order": list(order) or None},
+    )
 
 
 @command(

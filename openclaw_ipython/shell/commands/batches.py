@@ -15,7 +15,7 @@ from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.parser import Positional
-from openclaw_ipython.shell.views import MessageView, TableView, View, as_json
+from openclaw_ipython.shell.views import MessageView, TableView, View
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Act = Callable[[SubmittedBatches, BatchRecord], Coroutine[Any, Any, str]]
 
 
 @command("batches list", JSON)
-def batches_list(session: Session, *, json: bool) -> View:
+def batches_list(session: Session) -> View:
     """The batches of `oc.map(…, batch=True)` that are under way, with their state at the service."""
     rows = [
         [
@@ -37,11 +37,10 @@ def batches_list(session: Session, *, json: bool) -> View:
         ]
         for record in _records(session).all()
     ]
-    if json:
-        names = ("name", "model", "rows", "begun", "state")
-        return as_json({"batches": [dict(zip(names, row, strict=True)) for row in rows]})
+    names = ("name", "model", "rows", "begun", "state")
+    data = {"batches": [dict(zip(names, row, strict=True)) for row in rows]}
     headings = [_("Name"), _("Model"), _("Rows"), _("Begun"), _("State")]
-    return TableView(headings, rows, _("no batch is under way"))
+    return TableView(headings, rows, _("no batch is under way"), data=data)
 
 
 @command("batches fetch", Positional("name", "which; all if none is named", required=False, kind="batch"))

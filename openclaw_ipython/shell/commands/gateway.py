@@ -9,7 +9,7 @@ from msgspec import to_builtins
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.shell.agent_cell import agents as listed_agents
 from openclaw_ipython.shell.commands.registry import JSON, PLAIN, command
-from openclaw_ipython.shell.views import FactsView, RawView, TableView, View, as_json
+from openclaw_ipython.shell.views import FactsView, TableView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -20,23 +20,19 @@ _ELSEWHERE = N_(
 
 
 @command("agents", JSON, PLAIN, leftover=_ELSEWHERE)
-def agents(session: Session, *, json: bool, plain: bool) -> View:
+def agents(session: Session) -> View:
     """The agents of your OpenClaw Gateway, for `%%openclaw AGENT`."""
     ids = listed_agents(session)
-    if json:
-        return as_json({"agents": [{"id": one, "ref": f"openclaw/{one}"} for one in ids]})
-    if plain:
-        return RawView("\n".join(ids))
     rows = [(one, f"openclaw/{one}", f"%%openclaw {one}") for one in ids]
-    return TableView((_("Agent"), _("Model"), _("To ask it")), rows, _("none"), "!openclaw agents list")
+    data = {"agents": [{"id": one, "ref": ref} for one, ref, _command in rows]}
+    headings = (_("Agent"), _("Model"), _("To ask it"))
+    return TableView(headings, rows, _("none"), "!openclaw agents list", data=data, words=ids)
 
 
 @command("gateway", JSON, leftover=_ELSEWHERE)
-def gateway(session: Session, *, json: bool) -> View:
+def gateway(session: Session) -> View:
     """Whether your OpenClaw Gateway runs, what of it is on, and whether its secret is right."""
     state = session.loop_thread.run(session.client.doctor.gateway())
-    if json:
-        return as_json(to_builtins(state) | {"fix": state.fix[1] or None})
     words = {True: _("yes"), False: _("no"), None: _("not known")}
     facts = [(_("runs"), state.version or _("no"))]
     if state.version:
@@ -54,4 +50,5 @@ def gateway(session: Session, *, json: bool) -> View:
     commands = (
         [(fix, what)] if fix else [(f"%%openclaw {state.agents[0]}", _("ask it"))] if state.agents else []
     )
-    return FactsView(f"OpenClaw Gateway {state.url}", facts, commands)
+    data = to_builtins(state) | {"fix": fix or None}
+    return FactsView(f"OpenClaw Gateway {state.url}", facts, commands, data=data)

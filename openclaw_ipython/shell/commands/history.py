@@ -17,7 +17,7 @@ from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.conversation import notebook_of, store_of
 from openclaw_ipython.shell.parser import Option, Positional
-from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, as_json, short
+from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, short
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -30,30 +30,27 @@ _SNIPPET = 60  # characters of the first question in a list
 
 
 @command("chat list", Option(("--all",), "those of other notebooks too"), JSON)
-def chat_list(session: Session, *, all: bool, json: bool) -> View:  # noqa: A002 - named as its option
+def chat_list(session: Session, *, all: bool) -> View:  # noqa: A002 - named as its option
     """The conversations of this notebook, the latest first."""
     notebook = None if all else notebook_of(session)
     chats = store_of(session)[0].summaries(notebook)
-    if json:
-        rows = [{"notebook": c.notebook, "name": c.name, "turns": c.turns, "at": c.at} for c in chats]
-        return as_json({"chats": rows})
+    data = [{"notebook": c.notebook, "name": c.name, "turns": c.turns, "at": c.at} for c in chats]
     headings = [_("Name"), _("Turns"), _("Last"), _("Begins with")]
     table = [[c.name, str(c.turns), _when(c.at), _snippet(c.first)] for c in chats]
     if all:
         headings.append(_("Notebook"))
         table = [[*row, short(Path(c.notebook))] for row, c in zip(table, chats, strict=True)]
-    return TableView(headings, table, _("no conversation yet"), _("%%qwen -c goes on with the last question"))
+    begin = _("%%qwen -c goes on with the last question")
+    return TableView(headings, table, _("no conversation yet"), begin, data={"chats": data})
 
 
 @command(
     "chat show", Positional("name", "which; the last one if none is named", required=False, kind="chat"), JSON
 )
-def chat_show(session: Session, *, name: str | None, json: bool) -> View:
+def chat_show(session: Session, *, name: str | None) -> View:
     """A conversation, question by question."""
     found, turns = _turns(session, name)
-    if json:
-        return as_json([turn._asdict() for turn in turns])
-    return Transcript(found, tuple(turns))
+    return Transcript(found, tuple(turns), data=[turn._asdict() for turn in turns])
 
 
 @command(
@@ -159,20 +156,11 @@ def _snippet(content: Any) -> str:
 
 
 @command("cache status", JSON)
-def cache_status(session: Session, *, json: bool) -> View:
+def cache_status(session: Session) -> View:
     """Whether answers are kept, where, and how many there are."""
     recorder, preferences = session.client.recorder, session.preferences
     size = recorder.answers.size()
     path = recorder.options.cache_file or recorder.journal.path
-    if json:
-        return as_json(
-            {
-                "on": preferences.cache,
-                "file": str(path),
-                "answers": size.answers,
-                "characters": size.characters,
-            }
-        )
     return FactsView(
         _("Cache"),
         [
@@ -180,6 +168,7 @@ def cache_status(session: Session, *, json: bool) -> View:
             (_("answers"), f"{size.answers:,} ({math.ceil(size.characters / 1000):,} kB)"),
             (_("file"), _place(path, recorder.options.cache_file)),
         ],
+        data={"on": preferences.cache, "file": str(path), **size._asdict()},
     )
 
 

@@ -32,12 +32,10 @@ PLUGIN = Positional("plugin", "its id", kind="plugin")
 
 
 @command("config get", PATH, JSON)
-def config_get(session: Session, *, path: str, json: bool) -> View:
+def config_get(session: Session, *, path: str) -> View:
     """One setting of openclaw.json as it is typed there, secrets masked."""
     value = session.client.settings.get(path)
-    if json or not isinstance(value, str):
-        return as_json(value)
-    return RawView(safe_text(value))
+    return RawView(safe_text(value), data=value) if isinstance(value, str) else as_json(value)
 
 
 @command(
@@ -71,32 +69,21 @@ def _written(session: Session, written: Written, what: str) -> View:
 
 
 @command("plugins list", JSON)
-def plugins_list(session: Session, *, json: bool) -> View:
+def plugins_list(session: Session) -> View:
     """The plugins of the services known here, and whether they are enabled."""
     rows = session.client.accounts.plugins()
-    if json:
-        return as_json(
-            {"plugins": [{"id": r.id, "provider": r.provider, "enabled": r.enabled} for r in rows]}
-        )
     states = {True: _("enabled"), False: _("disabled"), None: _("not set")}
     return TableView(
-        (_("Plugin"), _("Service"), _("State")), [(r.id, r.provider, states[r.enabled]) for r in rows]
+        (_("Plugin"), _("Service"), _("State")),
+        [(r.id, r.provider, states[r.enabled]) for r in rows],
+        data={"plugins": [{"id": r.id, "provider": r.provider, "enabled": r.enabled} for r in rows]},
     )
 
 
-@command("plugins enable", PLUGIN)
-def plugins_enable(session: Session, *, plugin: str) -> View:
-    """Enable a service's plugin, here and in OpenClaw."""
-    return _plugin(session, plugin, enabled=True)
-
-
-@command("plugins disable", PLUGIN)
-def plugins_disable(session: Session, *, plugin: str) -> View:
-    """Disable a service's plugin, here and in OpenClaw."""
-    return _plugin(session, plugin, enabled=False)
-
-
-def _plugin(session: Session, plugin: str, *, enabled: bool) -> View:
+@command("plugins disable", PLUGIN, enabled=False)
+@command("plugins enable", PLUGIN, enabled=True)
+def plugins_enable(session: Session, *, plugin: str, enabled: bool) -> View:
+    """Enable or disable a service's plugin, here and in OpenClaw."""
     path = session.client.accounts.set_plugin(plugin, enabled)
     template = N_("Plugin {plugin} enabled") if enabled else N_("Plugin {plugin} disabled")
     return MessageView(_(template, plugin=plugin), details=(*written_to(path), *_restart(session)))
@@ -119,10 +106,9 @@ def _restart(session: Session) -> list[str]:
         "also ask the services whether they can be reached, and one tiny question with each login",
     ),
 )
-def doctor(session: Session, *, json: bool, probe: bool) -> View:
+def doctor(session: Session, *, probe: bool) -> View:
     """Look for what is wrong with files, logins and settings; each finding with the command that repairs it."""
-    found = session.loop_thread.run(session.client.doctor.examine(probe=probe))
-    return as_json(reports.findings(found)) if json else reports.findings_view(found)
+    return reports.findings(session.loop_thread.run(session.client.doctor.examine(probe=probe)))
 
 
 @command("debug", Positional("state", "on or off", choices=("on", "off")))

@@ -14,7 +14,7 @@ from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.front_end import YES, answer_to
 from openclaw_ipython.shell.parser import Option, Positional
-from openclaw_ipython.shell.views import MessageView, TableView, View, as_json, short
+from openclaw_ipython.shell.views import MessageView, TableView, View, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.mcp.entries import McpServer
@@ -25,7 +25,7 @@ UNASKED = Option(("--yes",), "do not ask")
 
 
 @command("mcp list", JSON)
-def list_servers(session: Session, *, json: bool) -> View:
+def list_servers(session: Session) -> View:
     """List the MCP servers of OpenClaw and Qwen Code; nothing is started."""
     from openclaw_ipython.mcp.entries import Consent, configured
 
@@ -35,10 +35,9 @@ def list_servers(session: Session, *, json: bool) -> View:
         known = _("allowed") if consent.may_start(server) else _("not used here yet")
         state = (server.problem or known) if server.enabled else _("switched off")
         rows.append((server.name, server.shown, f"{server.path} · {short(server.file)}", state))
-    if json:
-        return as_json([dict(zip(("server", "command", "place", "state"), row, strict=True)) for row in rows])
+    data = [dict(zip(("server", "command", "place", "state"), row, strict=True)) for row in rows]
     headings = (_("Server"), _("Command or address"), _("Where"), _("State"))
-    return TableView(headings, rows, _("OpenClaw and Qwen Code have no MCP servers here"))
+    return TableView(headings, rows, _("OpenClaw and Qwen Code have no MCP servers here"), data=data)
 
 
 @command("mcp allow", Positional("name", "the server, or SERVER/TOOL", kind="server"), UNASKED)

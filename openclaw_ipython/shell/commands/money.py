@@ -13,7 +13,7 @@ from openclaw_ipython.journal.limits import PERIODS, TOKENS, Limit, amount_text,
 from openclaw_ipython.shell.commands.registry import JSON, PROVIDER, command
 from openclaw_ipython.shell.commands.usage import used_text
 from openclaw_ipython.shell.parser import Option, Positional, choice
-from openclaw_ipython.shell.views import MessageView, TableView, View, as_json
+from openclaw_ipython.shell.views import MessageView, TableView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.journal.limits import Per
@@ -26,16 +26,15 @@ _SET = "%openclaw budget set 2USD --per day"
 
 @command("budget", JSON)
 @command("budget show", JSON)
-def budget_show(session: Session, *, json: bool) -> View:
+def budget_show(session: Session) -> View:
     """The limits on cost and tokens, and what of them is used."""
     rows = session.client.budget.used()
-    if json:
-        return as_json({"limits": [{**asdict(limit), **used._asdict()} for limit, used in rows]})
+    data = {"limits": [{**asdict(limit), **used._asdict()} for limit, used in rows]}
     headings = [_("Limit"), _("Used"), _("Under way"), _("Batches"), _("Outcome unknown")]
     table = [[str(limit), *_used_cells(limit, used)] for limit, used in rows]
     columns = [column for column in zip(headings, *table, strict=True) if any(column[1:])]
     first, *others = zip(*columns, strict=True) if rows else [headings]
-    return TableView(first, others, _("no limit is set"), _SET)
+    return TableView(first, others, _("no limit is set"), _SET, data=data)
 
 
 @command(

@@ -90,23 +90,7 @@ def plugins_install(session: Session, *, package: str) -> View:
 @command("models refresh", PROVIDER)
 def models_refresh(session: Session, *, provider: str | None) -> View:
     """Ask the services for their lists of models, and remember them; as `models list --refresh`."""
-    return models.models_list(
-        session, all=False, provider=provider, json=False, plain=False, refresh=True, local=False
-    )
-
-
-@command(
-    "models auth paste-api-key",
-    PROVIDER,
-    account.KEY_NAME,
-    account.PROFILE_ID,
-    leftover=account.KEY_ON_THE_LINE,
-)
-def paste_api_key(
-    session: Session, *, provider: str | None, profile: str | None, profile_id: str | None
-) -> View:
-    """Store an API key, asked for in a hidden field; as `models auth add`."""
-    return account.auth_add(session, provider=provider, profile=profile, profile_id=profile_id)
+    return models.models_list(session, all=False, provider=provider, refresh=True, local=False)
 
 
 _LOGIN_ID = Positional("login", "its id, e.g. modelstudio:default", kind="profile")

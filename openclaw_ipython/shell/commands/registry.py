@@ -5,15 +5,15 @@ Help, completion, "did you mean" and the table in the docs are made from it. Imp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.parser import Option, Positional, Spec, parse
-from openclaw_ipython.shell.views import View
+from openclaw_ipython.shell.views import RawView, View, as_json
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ PROVIDER = Option(("--provider",), "the service, e.g. qwen-portal", "ID", kind="
 class Command(Struct, frozen=True):
     """One subcommand: its words, its arguments, one line of help, its function and the module of that.
 
-    `arguments` is the Struct that the function takes; None where it takes the arguments as keywords.
+    `arguments` is the Struct that the function takes; None where it takes the arguments as keywords. `fixed` are
+    further keywords of the function.
     """
 
     words: tuple[str, ...]
@@ -38,6 +39,7 @@ class Command(Struct, frozen=True):
     function: Callable[..., View | None]
     module: str
     arguments: type[Struct] | None = None
+    fixed: Mapping[str, Any] = {}
 
     @property
     def line(self) -> str:
@@ -46,9 +48,14 @@ class Command(Struct, frozen=True):
 
     def run(self, session: Session, typed: Sequence[str]) -> View | None:
         """Call the function with the arguments in `typed`. Raises UsageError for arguments that do not fit."""
+        given = dict(parse(typed, self.spec))
+        json, plain = given.pop(JSON.key, False), given.pop(PLAIN.key, False)
         if self.arguments is not None:
-            return self.function(session, self.arguments(**parse(typed, self.spec)))
-        return self.function(session, **parse(typed, self.spec))
+            return self.function(session, self.arguments(**given), **self.fixed)
+        view = self.function(session, **given, **self.fixed)
+        if json and view is not None:
+            return as_json(view.data)
+        return RawView("\n".join(view.words)) if plain and view is not None else view
 
 
 # Commands of OpenClaw 2026.9.6 that have no counterpart here.
@@ -62,13 +69,18 @@ COMMANDS: dict[tuple[str, ...], Command] = {}
 
 
 def command(
-    words: str, *declared: Option | Positional, leftover: str = "", arguments: type[Struct] | None = None
+    words: str,
+    *declared: Option | Positional,
+    leftover: str = "",
+    arguments: type[Struct] | None = None,
+    **fixed: Any,
 ) -> Callable[[CommandFunction], CommandFunction]:
     """Declare the subcommand `words` with its options and positional arguments.
 
     The function takes the session and a keyword for each of `declared`: the long name of the option with underscores,
-    the name of the positional. With `arguments` it takes one instance of that Struct instead. The first line of its
-    docstring is the help. `leftover` as in Spec.
+    the name of the positional. With `arguments` it takes one instance of that Struct instead. `fixed` are keywords for
+    a function that stands for several subcommands. With JSON and PLAIN, `data` and `words` of its view are printed.
+    The first line of its docstring is the help. `leftover` as in Spec.
     """
 
     def declare(function: CommandFunction) -> CommandFunction:
@@ -80,7 +92,7 @@ def command(
             leftover,
         )
         summary = (function.__doc__ or "").strip().partition("\n")[0].replace("`", "")
-        COMMANDS[key] = Command(key, spec, summary, function, function.__module__, arguments)
+        COMMANDS[key] = Command(key, spec, summary, function, function.__module__, arguments, fixed)
         return function
 
     return declare

@@ -161,7 +161,8 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
     ]
     missing = auth["missingProvidersInUse"] or ([] if auth["providers"] else [""])
     commands = [(sign_in_command(session, provider), _("sign in")) for provider in missing]
-    return FactsView(_("Models"), facts, commands)
+    words = [report["resolvedDefault"] or ""]
+    return FactsView(_("Models"), facts, commands, data=report, words=words)
 
 
 def _thinking(model: str) -> str:
@@ -284,41 +285,42 @@ def probes_view(session: Session, report: dict[str, Any]) -> View:
             f"{row['latencyMs']} ms" if "latencyMs" in row else "",
             row.get("error", ""),
         )
-        for row in report["results"]
+        for row in report["auth"]["probes"]["results"]
     ]
-    headings = (_("Login"), _("Model"), _("Result"), _("Time"), _("Error"))
-    return TableView(headings, rows, _("there is no login to try"), sign_in_command(session))
-
-
-def scan(found: Sequence[ScanResult]) -> dict[str, Any]:
-    """`models scan` as a JSON object."""
-    return {"found": [{**asdict(row), "provider": row.provider or None} for row in found]}
+    return TableView(
+        (_("Login"), _("Model"), _("Result"), _("Time"), _("Error")),
+        rows,
+        _("there is no login to try"),
+        sign_in_command(session),
+        data=report,
+        words=[report["resolvedDefault"] or ""],
+    )
 
 
 _KINDS = {"local server": N_("local server"), "key": N_("key")}
 
 
-def scan_view(session: Session, found: Sequence[ScanResult]) -> View:
-    """The scan as a table."""
+def scan(session: Session, found: Sequence[ScanResult]) -> View:
+    """`models scan`."""
     kinds = {kind: _(name) for kind, name in _KINDS.items()}
     rows = [(kinds.get(row.kind, row.kind), row.name, row.detail, row.command) for row in found]
     headings = (_("What"), _("Where"), _("Found"), _("To use it"))
-    return TableView(headings, rows, _("nothing was found"), session.client.advice.other_ways())
+    data = {"found": [{**asdict(row), "provider": row.provider or None} for row in found]}
+    return TableView(headings, rows, _("nothing was found"), session.client.advice.other_ways(), data=data)
 
 
-def findings(found: Sequence[Finding]) -> dict[str, Any]:
-    """`doctor` as a JSON object; `ok` is true when nothing but notes was found."""
-    rows = [{**asdict(row), "fix": row.fix or None} for row in found]
-    return {"ok": all(row.severity == "note" for row in found), "findings": rows}
+def findings(found: Sequence[Finding]) -> View:
+    """The check-up as a table, or one line when nothing but notes was found.
 
-
-def findings_view(found: Sequence[Finding]) -> View:
-    """The check-up as a table, or one line when all is fine. A home that a variable moves is not mentioned."""
-    found = [row for row in found if row.check != "environment" or row.fix]
-    if all(row.severity == "note" for row in found):
-        return MessageView(_("No problem was found"), details=tuple(map(_note, found)))
-    rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
-    return TableView(("", _("Where"), _("What is wrong"), _("To repair it")), rows)
+    In the view a home that a variable moves is not mentioned.
+    """
+    is_fine = all(row.severity == "note" for row in found)
+    data = {"ok": is_fine, "findings": [{**asdict(row), "fix": row.fix or None} for row in found]}
+    shown = [row for row in found if row.check != "environment" or row.fix]
+    if is_fine:
+        return MessageView(_("No problem was found"), details=tuple(map(_note, shown)), data=data)
+    rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in shown]
+    return TableView(("", _("Where"), _("What is wrong"), _("To repair it")), rows, data=data)
 
 
 def _note(row: Finding) -> str:

@@ -18,7 +18,7 @@ from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.parser import Option, choice, count
 from openclaw_ipython.shell.plots import draw, literal
 from openclaw_ipython.shell.render.status import duration, money
-from openclaw_ipython.shell.views import TableView, View, as_json
+from openclaw_ipython.shell.views import TableView, View
 
 if TYPE_CHECKING:
     from openclaw_ipython.journal.limits import Limit
@@ -58,11 +58,9 @@ class UsageSummary(Struct, frozen=True):
     Option(("--plot",), "draw requests and tokens per day, by model"),
     JSON,
 )
-def usage(session: Session, *, days: int | None, by: GroupBy | None, plot: bool, json: bool) -> View:
+def usage(session: Session, *, days: int | None, by: GroupBy | None, plot: bool) -> View:
     """What was asked and what it took: requests, tokens, errors, time, and cost where prices are known."""
     report = gather(session, min(days or DEFAULT_DAYS, MOST_DAYS), by or "day")
-    if json:
-        return as_json(as_data(report))
     return plotted(session, report) if plot else as_table(report)
 
 
@@ -130,7 +128,8 @@ def as_table(usage: UsageSummary) -> TableView:
     ]
     columns = enumerate(zip(headings, *rows, strict=True))
     first, *others = zip(*(c for at, c in columns if at < 2 or any(c[1:])), strict=True)
-    return TableView(first, others, _("nothing was asked in the last {days} days", days=usage.days))
+    empty = _("nothing was asked in the last {days} days", days=usage.days)
+    return TableView(first, others, empty, data=as_data(usage))
 
 
 def used_text(limit: Limit, used: Used) -> str:

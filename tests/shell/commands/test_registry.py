@@ -7,8 +7,9 @@ import pytest
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.shell.commands import COMMANDS, find, next_words
-from openclaw_ipython.shell.commands.registry import JSON, Command
+from openclaw_ipython.shell.commands.registry import JSON, PLAIN, Command
 from openclaw_ipython.shell.parser import Option, Positional, Spec, count
+from openclaw_ipython.shell.views import MessageView
 
 each_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=lambda c: " ".join(c.words))
 
@@ -18,7 +19,7 @@ def annotations(command):
     if command.arguments is not None:
         return dict(command.arguments.__annotations__)
     parameters = list(inspect.signature(command.function).parameters.values())[1:]
-    return {parameter.name: parameter.annotation for parameter in parameters}
+    return {one.name: one.annotation for one in parameters if one.name not in command.fixed}
 
 
 def fits(declared, annotation):
@@ -34,7 +35,7 @@ def fits(declared, annotation):
 
 @each_command
 def test_the_function_takes_exactly_the_declared_arguments(command):
-    declared = {one.key: one for one in command.spec.options}
+    declared = {one.key: one for one in command.spec.options if one not in (JSON, PLAIN)}
     declared |= {one.name: one for one in command.spec.positionals}
     taken = annotations(command)
     assert set(declared) <= set(taken)
@@ -80,25 +81,27 @@ def test_the_beginning_of_a_command_lists_what_follows():
 
 class Given(msgspec.Struct, frozen=True):
     name: str | None = None
-    json: bool = False
 
 
-SPEC = Spec("%openclaw x", (JSON, Option(("--days",), "", "N", count)), (Positional("name", required=False),))
+SPEC = Spec(
+    "%openclaw x", (JSON, PLAIN, Option(("--days",), "", "N", count)), (Positional("name", required=False),)
+)
 
 
 def test_a_function_is_called_with_a_keyword_for_each_argument():
-    def function(session, *, name, days, json):
-        return session, name, days, json
+    def function(session, *, name, days, fixed):
+        return MessageView(f"{session} {name} {days} {fixed}", data={"name": name}, words=["a", "b"])
 
-    command = Command(("x",), SPEC, "", function, __name__)
-    assert command.run("session", ["--json", "a", "--days", "3"]) == ("session", "a", 3, True)
-    assert command.run("session", []) == ("session", None, None, False)
+    command = Command(("x",), SPEC, "", function, __name__, fixed={"fixed": 1})
+    assert command.run("session", ["a", "--days", "3"]).text() == "session a 3 1"
+    assert command.run("session", ["a", "--json"]).text() == '{\n  "name": "a"\n}'
+    assert command.run("session", ["--plain"]).text() == "a\nb"
 
 
 def test_a_function_can_take_its_arguments_as_one_value():
-    spec = Spec("%openclaw x", (JSON,), (Positional("name", required=False),))
+    spec = Spec("%openclaw x", (), (Positional("name", required=False),))
     command = Command(("x",), spec, "", lambda session, given: (session, given), __name__, Given)
-    assert command.run("session", ["a", "--json"]) == ("session", Given("a", json=True))
+    assert command.run("session", ["a"]) == ("session", Given("a"))
 
 
 def test_arguments_that_do_not_fit_do_not_reach_the_function():
