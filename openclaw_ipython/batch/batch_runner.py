@@ -211,6 +211,8 @@ class BatchRunner:
                 worst = total(route, (most(route, request) for request in rows))
                 held = budget.reserve(worst, batch.limit, batch=batch.scope, lasting=True)
                 made.append(replace(record, reserved=held.number if held is not None else 0))
+                for note in budget.uncovered(held) if held is not None else ():
+                    self._batch.notify(note)
         except BudgetExceeded:
             for record in made:
                 budget.settle(record.reserved, total(route, ()))

@@ -5,6 +5,7 @@ Without a limit this costs one look at the state of a file. Where the journal ca
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.cell_errors import running_shell
 from openclaw_ipython.errors import AuthError, BudgetExceeded, ConfigError, ServiceError, UsageError
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.openclaw.files import stamp_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.journal.spending import Charge, PassedLimit, ScopedLimit, Spending, Used
     from openclaw_ipython.journal.usage import UsageLog
     from openclaw_ipython.openclaw.paths import Home
+
+log = logging.getLogger(__name__)
 
 NEAR = 0.8
 """The part of a limit from which on it is mentioned below answers."""
@@ -63,6 +66,7 @@ class Budget:
         self._file: LimitFile | None = None
         self._spending: Spending | None = None
         self._unsettled: list[tuple[int, Charge | None]] = []
+        self._logged: set[str] = set()
 
     @property
     def file(self) -> LimitFile:
@@ -124,19 +128,21 @@ class Budget:
         error: BaseException | None,
     ) -> list[str]:
         """Settle what a request held that ended with `usage` or `error`. Notes about limits, for the footer."""
-        if held is None:
-            return []
-        uncovered = [
-            _(
-                "{limit} does not cover this: no price of {provider} in {unit} is known",
-                limit=limit,
-                provider=route.ref.provider,
-                unit=limit.unit,
-            )
-            for limit, _scope in held.limits
-            if held.charge.measured(limit.unit) is None
-        ]
-        return self.settle(held, charged(route, usage, error)) + uncovered
+        return [] if held is None else self.settle(held, charged(route, usage, error)) + self.uncovered(held)
+
+    def uncovered(self, held: Reservation) -> list[str]:
+        """Notes about the limits that do not hold for a request. Those of calls and clients, which display nothing, are
+        logged once, too.
+        """
+        provider, notes = held.charge.provider, []
+        text = N_("{limit} does not cover this: no price of {provider} in {unit} is known; tokens limit it")
+        for limit, scope in held.limits:
+            if held.charge.measured(limit.unit) is None:
+                notes.append(_(text, limit=limit, provider=provider, unit=limit.unit))
+                if limit.per in ("call", "client") and scope not in self._logged:
+                    self._logged.add(scope)
+                    log.warning(notes[-1])
+        return notes
 
     def reserve(
         self,

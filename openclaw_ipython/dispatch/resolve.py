@@ -18,6 +18,7 @@ from openclaw_ipython.chat.types import Message
 from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
 from openclaw_ipython.errors import ConfigError, LoginRequired, ServiceError, UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.models.stated import price_at
 from openclaw_ipython.net.urls import checked_base_url, is_loopback, is_private, is_unencrypted
 from openclaw_ipython.providers.lookup import refused_key_hint
 from openclaw_ipython.suggestions import did_you_mean, suggest
@@ -225,7 +226,7 @@ class RequestResolver:
             and (is_loopback(base_url) or is_private(base_url)),
             unadapted=request,
             family=family,
-            price=model.price if model else None,
+            price=price_at(model, base_url) if model else None,
             limit=target.limit or 0,
         )
         if credential.profile is None or provider is None or provider.device_login is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from openclaw_ipython.providers.guesses import guessed, unlisted
-from openclaw_ipython.providers.spec import Price, Source
+from openclaw_ipython.providers.spec import Price, Source, listed_price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,12 @@ def _price(
     if stated is None or (known is not None and stated[:2] == (known.input, known.output)):
         return known
     return Price(*stated[:2], OWN, *stated[2:])
+
+
+def price_at(model: ModelSpec, base_url: str) -> Price | None:
+    """The price of a model at an address: the user's own, else that of the lists, as far as it is in dollars."""
+    own = model.price is not None and model.price.source == OWN
+    return model.price if own else listed_price(model, base_url)
 
 
 def answer_limit(

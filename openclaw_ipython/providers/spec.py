@@ -6,6 +6,7 @@ provider decides the form of its requests.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ class Source(Struct, frozen=True):
 
     title: str
     date: str
+
+
+_BILLED_IN_CNY = r"(?i)https://(dashscope\.aliyuncs\.com|[^/]+\.cn-beijing\.maas\.aliyuncs\.com)(?=[:/]|$)"
+"""The addresses of Alibaba Cloud's Beijing region. Its list has other prices, in yuan; they are not in the tables."""
 
 
 class Price(Struct, frozen=True):
@@ -219,12 +224,16 @@ class Provider(Struct, frozen=True):
             "baseUrl": base_url,
             "apiKey": self.placeholder,
             "api": "openai-completions",
-            "models": [_entry(model) for model in self.models],
+            "models": [_entry(model, listed_price(model, base_url)) for model in self.models],
         }
 
 
-def _entry(model: ModelSpec) -> dict[str, Any]:
-    price = model.price
+def listed_price(model: ModelSpec, base_url: str) -> Price | None:
+    """The price of a model in a table; None at an address that bills in another currency than dollars."""
+    return None if re.match(_BILLED_IN_CNY, base_url) else model.price
+
+
+def _entry(model: ModelSpec, price: Price | None) -> dict[str, Any]:
     cost = (price.input, price.output, price.cache_read or 0, price.cache_write or 0) if price else (0,) * 4
     entry = {
         "id": model.id,

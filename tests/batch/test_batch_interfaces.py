@@ -429,6 +429,15 @@ def test_a_row_of_the_batch_host_is_not_repeated(beijing, fault):
     assert len(beijing.portal.requests) == 7
 
 
+def test_a_limit_in_money_does_not_hold_in_beijing_and_says_so(beijing):
+    for form in ("chat", "files"):
+        replies = plus(beijing, batch=form, budget="10 CNY")
+        assert "10 CNY per batch does not cover this: no price of modelstudio in CNY" in "".join(
+            replies.notes
+        )
+        assert replies.tally.cost is None
+
+
 def test_a_batch_that_thinks_asks_for_it_without_a_stream(beijing):
     plus(beijing, ["a"], thinking="on")
     body = beijing.portal.requests[-1].json()
@@ -444,14 +453,24 @@ def test_the_file_interface_of_the_same_host(beijing):
     assert set(create["metadata"]) == {"ds_name"}
 
 
-def test_a_batch_costs_half_and_a_fallback_at_full_price_does_not_take_its_place(beijing):
-    full = plus(beijing, ["a"], batch=False)[0].usage.cost
-    assert plus(beijing, ["a"])[0].usage.cost == pytest.approx(full / 2)
+@pytest.fixture
+def priced(beijing):
+    """The home with a price of the user's own: none of that region is known."""
+    config = beijing.config()
+    cost = {"input": 1, "output": 6, "cacheRead": 0.1, "cacheWrite": 1.25}
+    config["models"]["providers"]["modelstudio"]["models"][0]["cost"] = cost
+    beijing.write_config(config)
+    return beijing
+
+
+def test_a_batch_costs_half_and_a_fallback_at_full_price_does_not_take_its_place(priced):
+    full = plus(priced, ["a"], batch=False)[0].usage.cost
+    assert plus(priced, ["a"])[0].usage.cost == pytest.approx(full / 2)
 
 
 @pytest.mark.parametrize(("words", "said"), [(20_000, True), (20, False)])
-def test_it_is_said_where_real_time_is_cheaper(beijing, words, said):
-    replies = plus(beijing, ["a", "b", "c"], system="rubric " * words, max_tokens=5)
+def test_it_is_said_where_real_time_is_cheaper(priced, words, said):
+    replies = plus(priced, ["a", "b", "c"], system="rubric " * words, max_tokens=5)
     assert any("without batch= these rows cost less" in note for note in replies.notes) is said
 
 

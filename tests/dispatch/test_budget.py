@@ -225,7 +225,14 @@ def test_money_cannot_limit_what_has_no_price_in_it_and_says_so(house, client, u
     async def notices():
         return [e.text async for e in client.stream("Hi", model=model) if isinstance(e, Notice)]
 
-    assert f"no price of qwen-portal in {unit} is known" in " ".join(run(notices()))
+    assert f"no price of qwen-portal in {unit} is known; tokens limit it" in " ".join(run(notices()))
+
+
+def test_a_limit_of_a_call_that_does_not_hold_is_logged_once(house, client, caplog):
+    ask(house, budget="10 CNY")
+    assert [r.getMessage() for r in caplog.records] == [
+        "10 CNY for this call does not cover this: no price of qwen-portal in CNY is known; tokens limit it"
+    ]
 
 
 def test_tokens_limit_what_has_no_price(house, client):

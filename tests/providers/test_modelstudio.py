@@ -41,6 +41,38 @@ class TestModelStudio(ProviderContract):
         assert self.ask(client, "hello", model="qwen/qwen3.7-plus") == "I saw words."
         assert {row.ref.provider for row in client.models.rows()} == {"modelstudio"}
 
+    @pytest.mark.parametrize(
+        ("address", "priced"),
+        [
+            ("https://dashscope.aliyuncs.com/compatible-mode/v1", False),
+            ("https://ws-1.cn-beijing.maas.aliyuncs.com/compatible-mode/v1", False),
+            ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", True),
+            ("https://ws-1.ap-southeast-1.maas.aliyuncs.com/compatible-mode/v1", True),
+            ("https://dashscope.aliyuncs.com.example/compatible-mode/v1", True),
+        ],
+    )
+    @pytest.mark.parametrize("stated", ["nothing", "the list", "another"])
+    def test_beijing_bills_in_yuan_and_has_no_price_of_the_dollar_list(
+        self, home, stranger, provider, address, priced, stated
+    ):
+        model = {"id": "qwen3.7-plus", "name": "plus"}
+        cost = {
+            "nothing": None,
+            "the list": {"input": 0.5, "output": 3},
+            "another": {"input": 7, "output": 9},
+        }
+        if cost[stated] is not None:
+            model["cost"] = cost[stated]
+        home.config_path.parent.mkdir(parents=True, exist_ok=True)
+        entry = {"baseUrl": address, "models": [model]}
+        home.config_path.write_text(json.dumps({"models": {"providers": {"modelstudio": entry}}}))
+        service = DashScope(address, ("qwen3.7-plus",))
+        client = stranger(service, {"DASHSCOPE_API_KEY": service.key})
+        found = client.resolve("hi", model="modelstudio/qwen3.7-plus").price
+        assert (found is not None) == (priced or stated == "another")
+        written = {row["id"]: row["cost"] for row in provider.entry(address)["models"]}
+        assert (written["qwen3.7-plus"]["input"] > 0) == priced
+
     def test_an_entry_qwen_of_the_portal_is_not_its_own(self, stranger, home, provider, service):
         home.config_path.parent.mkdir(parents=True)
         entry = {"baseUrl": "https://portal.qwen.ai/v1", "models": []}

@@ -10,6 +10,7 @@ from msgspec.structs import asdict
 from openclaw_ipython.errors import DocumentError, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.limits import PERIODS, TOKENS, Limit, amount_text, parse_amount
+from openclaw_ipython.models.stated import price_at
 from openclaw_ipython.shell.commands.registry import JSON, PROVIDER, command
 from openclaw_ipython.shell.commands.usage import used_text
 from openclaw_ipython.shell.parser import Option, Positional, choice
@@ -99,8 +100,9 @@ def _not_covered(session: Session, limit: Limit) -> tuple[str, ...]:
         if ref is None or limit.provider not in ("", ref.provider):
             continue
         with suppress(OpenClawError):  # raised again when it is asked
-            model = models.target(ref).model
-            if model is None or model.price is None or limit.unit != "USD":
+            target = models.target(ref)
+            model = target.model
+            if model is None or price_at(model, target.base_url) is None or limit.unit != "USD":
                 missing.append(str(ref))
     if not missing:
         return ()
