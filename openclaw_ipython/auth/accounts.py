@@ -16,7 +16,7 @@ from openclaw_ipython.auth.resolver import Credential, CredentialResolver
 from openclaw_ipython.auth.sign_in_address import base_url_after, is_allowed, is_vendors_address
 from openclaw_ipython.auth.token_grant import DeviceEndpoints
 from openclaw_ipython.chat.dialects import Dialect, dialect_for
-from openclaw_ipython.errors import ConfigError, LoginRequired, UsageError
+from openclaw_ipython.errors import ConfigError, LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.model_refs import ModelRef
@@ -130,6 +130,11 @@ class Accounts:
     def login_problem(self, provider_id: str) -> str:
         """Why a stored login or key of a provider cannot be used, in a sentence; empty if there is no unusable one."""
         return self._resolver.problem(provider_id, self._stored(provider_id, self._store.load()))
+
+    def setup_problem(self, provider_id: str) -> OpenClawError | None:
+        """Why a service of OpenClaw's own cannot be asked at all; None where it can, and for any other service."""
+        configured = self._resolver.configured(provider_id)
+        return configured.problem if configured is not None else None
 
     def key_command(self, provider: Provider, place: str = "") -> str:
         """What mends the key of a service of OpenClaw's own, as ConfiguredService; empty for any other service."""

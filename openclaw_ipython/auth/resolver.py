@@ -86,7 +86,7 @@ class CredentialResolver:
         `stored` are its logins; those in `in_place` (id → source) belong to another program and come after the
         others. A live key of the environment replaces everything else.
         """
-        configured = self._configured(provider_id)
+        configured = self.configured(provider_id)
         if configured is not None:
             return tuple(self._from_configuration(provider_id, configured))
         provider = self._providers.get(provider_id)
@@ -129,7 +129,7 @@ class CredentialResolver:
         for profile in stored.values():
             if (problem := self._profile_problem(profile)) is not None:
                 return f"{profile.id}: {problem}"
-        configured = self._configured(provider_id)
+        configured = self.configured(provider_id)
         try:
             self._entry_key(self._entry(provider_id))
             for _place, typed in configured.keys if configured is not None else ():
@@ -156,7 +156,7 @@ class CredentialResolver:
         elif self._needs_no_key(provider_id, entry):
             yield Credential(provider_id, "none needed")
 
-    def _configured(self, provider_id: str) -> ConfiguredEndpoint | None:
+    def configured(self, provider_id: str) -> ConfiguredEndpoint | None:
         """The address and key of a service of OpenClaw's own; None where an entry gives it another address."""
         provider = self._providers.get(provider_id)
         if provider is None or provider.configured is None or self._entry(provider_id) is not None:

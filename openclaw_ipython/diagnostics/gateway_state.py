@@ -30,7 +30,8 @@ class GatewayState(Struct, frozen=True):
     """What a Gateway says of itself. `version` is empty where none answers, `secret` where none is known here.
 
     `failing` is what is not ready yet. `chat` and `responses` are whether these endpoints are on, `accepted` is
-    whether the secret is right; None: not known. `why` is why no secret is known, `key_command` what mends it.
+    whether the secret is right; None: not known. `why` is why no secret is known, `key_command` what mends it;
+    `problem` is why it cannot be asked at all, and what mends that.
     """
 
     url: str
@@ -44,12 +45,14 @@ class GatewayState(Struct, frozen=True):
     agents: tuple[str, ...] = ()
     why: str = ""
     key_command: str = ""
+    problem: tuple[str, str] = ("", "")
 
     @property
     def fix(self) -> tuple[str, str]:
         """What keeps `%%openclaw` from working, and what mends it; both empty where nothing does."""
         if not self.version:
-            return _("no Gateway answers"), _(PROVIDER.configured.start) if PROVIDER.configured else ""
+            start = _(PROVIDER.configured.start) if PROVIDER.configured else ""
+            return self.problem if self.problem[0] else (_("no Gateway answers"), start)
         if self.chat is False:
             return _("the Gateway's endpoint for chat is off"), ENDPOINT_COMMAND
         if self.accepted is False:
@@ -80,6 +83,9 @@ async def gateway_state(
         place,
         why=accounts.login_problem(PROVIDER.id),
         key_command=accounts.key_command(PROVIDER, place),
+        problem=(str(problem), problem.hint)
+        if (problem := accounts.setup_problem(PROVIDER.id))
+        else ("", ""),
     )
 
     async def ask(method: str, path: str, auth: Auth | None = None, body: object = None) -> tuple[int, Any]:

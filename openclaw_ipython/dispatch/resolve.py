@@ -182,6 +182,8 @@ class RequestResolver:
         """`request` to one model, by each login that can be used. Raises LoginRequired, ConfigError."""
         if self._models.is_openclaws(ref.provider):
             raise self._not_asked_from_here(ref)
+        if problem := self._accounts.setup_problem(ref.provider):
+            raise problem
         target = self._models.target(ref)
         request = structs.replace(request, model=ref.model)
         notes: tuple[str, ...] = ()

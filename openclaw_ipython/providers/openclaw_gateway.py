@@ -7,9 +7,12 @@ and _PASSWORD. They are read for each request, and never written.
 from __future__ import annotations
 
 import re
+import shutil
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.errors import ConfigError, LoginRequired
 from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.providers.spec import ConfiguredEndpoint, ConfiguredService, Provider, Region, Source
 
 if TYPE_CHECKING:
@@ -29,26 +32,28 @@ def endpoint(config: ConfigView) -> ConfiguredEndpoint:
     named, remote = environ.get(_URL, "").strip(), config.get(("gateway", "remote", "url"))
     is_remote = config.get(("gateway", "mode")) == "remote" and isinstance(remote, str)
     if named:  # never with a secret of the file, which belongs to another address
-        return ConfiguredEndpoint(_base_url(named), _keys(config, _TOKEN, _PASSWORD))
+        return _at(_URL, named, _keys(config, _TOKEN, _PASSWORD))
     if is_remote:
         places: tuple[str, ...] = (
             "gateway.remote.token", _TOKEN, "gateway.auth.token",
             _PASSWORD, "gateway.remote.password", "gateway.auth.password",
         )  # fmt: skip
-        return ConfiguredEndpoint(_base_url(remote), _keys(config, *places))
+        return _at("gateway.remote.url", remote, _keys(config, *places))
     tokens = ("gateway.auth.token", _TOKEN, "gateway.remote.token")
     passwords = ("gateway.auth.password", _PASSWORD, "gateway.remote.password")
     places = {"token": tokens, "password": passwords, "none": ()}.get(mode, (*tokens, *passwords))
     scheme = "https" if config.get(("gateway", "tls", "enabled")) is True else "http"
     port = environ.get("OPENCLAW_GATEWAY_PORT", "").strip() or config.get(("gateway", "port"))
     number = int(port) if str(port).isdecimal() and 0 < int(port) < 65_536 else PORT
-    return ConfiguredEndpoint(f"{scheme}://127.0.0.1:{number}/v1", _keys(config, *places), mode != "none")
+    keys, needs_key = _keys(config, *places), mode != "none"
+    problem = _no_openclaw() if needs_key and not keys and not _is_installed(config) else None
+    return ConfiguredEndpoint(f"{scheme}://127.0.0.1:{number}/v1", keys, needs_key, problem)
 
 
 def secret_command(config: ConfigView, place: str) -> str:
     """What mends a secret that the Gateway refuses, or, of the empty place, one that is not found here."""
     is_local = config.get(("gateway", "mode")) != "remote" and not config.environ.get(_URL, "").strip()
-    if not place and is_local and not endpoint(config).keys:
+    if not place and is_local and _is_installed(config) and not endpoint(config).keys:
         return "!openclaw doctor --generate-gateway-token"
     if not place or place.startswith("env: "):
         return 'import os, getpass; os.environ["OPENCLAW_GATEWAY_TOKEN"] = getpass.getpass()'
@@ -57,9 +62,31 @@ def secret_command(config: ConfigView, place: str) -> str:
     return _("in a terminal: openclaw config set {place} SECRET", place=place)
 
 
-def _base_url(url: str) -> str:
-    """The HTTP address of a WebSocket address: the Gateway serves both on one port."""
-    return re.sub(r"^ws(?=s?://)", "http", url.strip().rstrip("/"), flags=re.I) + "/v1"
+def _at(place: str, url: str, keys: tuple[tuple[str, Any], ...]) -> ConfiguredEndpoint:
+    """The Gateway at the address in `place`: its HTTP address, as it serves HTTP and WebSocket on one port."""
+    base_url = re.sub(r"^ws(?=s?://)", "http", url.strip().rstrip("/"), flags=re.I) + "/v1"
+    wrong = base_url_problem(
+        re.sub(r"^http:", "https:", base_url, flags=re.I)
+    )  # http elsewhere is another matter
+    problem = ConfigError(
+        _("{place} is not an address", place=place), hint=_("one is ws://127.0.0.1:18789, or wss://HOST")
+    )
+    return ConfiguredEndpoint(base_url, keys, problem=problem if wrong else None)
+
+
+def _is_installed(config: ConfigView) -> bool:
+    """Whether there is a trace of OpenClaw on this computer. This package writes neither."""
+    return bool(config.raw(("gateway",)) or shutil.which("openclaw", path=config.environ.get("PATH", "")))
+
+
+def _no_openclaw() -> LoginRequired:
+    return LoginRequired(
+        _("no OpenClaw is found on this computer: no program openclaw, no gateway in openclaw.json"),
+        hint=_(
+            "in a terminal: npm install -g openclaw, then openclaw onboard; for one elsewhere set OPENCLAW_GATEWAY_URL "
+            "and OPENCLAW_GATEWAY_TOKEN; without OpenClaw: %%qwen"
+        ),
+    )
 
 
 def _keys(config: ConfigView, *places: str) -> tuple[tuple[str, Any], ...]:

@@ -16,6 +16,7 @@ from openclaw_ipython.openclaw.model_refs import ModelRef
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.thinking import Family
+    from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.openclaw.config_view import ConfigView
 
 
@@ -145,12 +146,14 @@ class ConfiguredEndpoint(Struct, frozen=True):
     """The address of a service in OpenClaw's configuration.
 
     `keys` are the places that may hold its key, in order: the name of each, and the value as it is typed: text,
-    `${NAME}`, or a secret reference. Without `needs_key` it lets everybody in.
+    `${NAME}`, or a secret reference. Without `needs_key` it lets everybody in. `problem` is why it cannot
+    be asked at all.
     """
 
     base_url: str
     keys: tuple[tuple[str, Any], ...] = ()
     needs_key: bool = True
+    problem: OpenClawError | None = None
 
 
 class ConfiguredService(Struct, frozen=True):

@@ -150,7 +150,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
             kind="function",
         ),
     ] = None
-    yes: Annotated[bool, Option(("--yes",), "with --tools and --assist: run without asking each time")] = (
+    yes: Annotated[bool, Option(("--yes",), "run functions and proposed code without asking each time")] = (
         False
     )
     assist: Annotated[

@@ -10,6 +10,7 @@ from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import ConfigError, LoginRequired, OpenClawError, StreamBroken
 from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.openclaw.store import Store
+from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.practice_gateway import PracticeGateway
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.providers.openclaw_gateway import endpoint
@@ -201,7 +202,8 @@ def test_no_secret_goes_to_another_computer_without_encryption(asked, portal, ur
 @pytest.mark.parametrize(
     ("config", "why", "hint"),
     [
-        ({}, "is not known here", "!openclaw doctor --generate-gateway-token"),
+        ({}, "no OpenClaw is found on this computer", "npm install -g openclaw"),
+        ({"gateway": {"mode": "local"}}, "is not known here", "!openclaw doctor --generate-gateway-token"),
         ({"gateway": {"auth": {"token": "${GW_X}"}}}, "GW_X, which is not set", "getpass.getpass()"),
     ],
 )
@@ -209,6 +211,48 @@ def test_a_missing_secret_is_told_with_what_gives_it(asked, config, why, hint):
     with pytest.raises(LoginRequired, match=why) as caught:
         asked(config)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "place"),
+    [
+        ({}, {"OPENCLAW_GATEWAY_URL": "nonsense"}, "OPENCLAW_GATEWAY_URL"),
+        (LOCAL, {"OPENCLAW_GATEWAY_URL": "ws://a b", "OPENCLAW_GATEWAY_TOKEN": "t-file"}, "OPENCLAW_GATEWAY_URL"),
+        ({"gateway": {"mode": "remote", "remote": {"url": "ftp://x", "token": "t"}}}, {}, "gateway.remote.url"),
+    ],
+)  # fmt: skip
+def test_an_address_that_is_none_is_named_by_where_it_stands(asked, portal, config, environ, place):
+    with pytest.raises(ConfigError, match=f"^{place} is not an address") as caught:
+        asked(config, environ=environ)
+    assert "ws://127.0.0.1:18789" in caught.value.hint
+    assert not portal.requests
+
+
+@pytest.mark.parametrize(
+    ("environ", "fix"),
+    [({}, "npm install -g openclaw"), ({"OPENCLAW_GATEWAY_URL": "nonsense"}, "ws://127.0.0.1:18789")],
+)
+def test_the_state_says_why_it_cannot_be_asked_at_all(home, clock, environ, fix):
+    runtime = Runtime(environ, clock, clock, clock.sleep, lambda: 0.0, os.urandom)
+    client = Client(store=Store(home, runtime), transport=Portal().transport(), runtime=runtime)
+
+    async def state():
+        async with client:
+            return await client.doctor.gateway()
+
+    found = asyncio.run(state())
+    assert found.problem[0]
+    assert found.fix == found.problem
+    assert fix in found.fix[1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a program is a file with a suffix there")
+def test_a_program_without_a_configuration_can_make_the_secret(asked, tmp_path):
+    program = tmp_path / "openclaw"
+    program.touch(0o755)
+    with pytest.raises(LoginRequired, match="is not known here") as caught:
+        asked({}, environ={"PATH": str(tmp_path)})
+    assert caught.value.hint == "!openclaw doctor --generate-gateway-token"
 
 
 def test_its_secret_is_not_sent_to_an_entry_of_its_name_at_another_address(asked, portal):

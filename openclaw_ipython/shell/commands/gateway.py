@@ -47,6 +47,9 @@ def gateway(session: Session) -> View:
             (_("agents"), ", ".join(state.agents) or _("not known")),
         ]
     what, fix = state.fix
+    if state.problem[0] and not state.version:
+        facts.append((_("why"), what))
+        what = ""
     commands = (
         [(fix, what)] if fix else [(f"%%openclaw {state.agents[0]}", _("ask it"))] if state.agents else []
     )
