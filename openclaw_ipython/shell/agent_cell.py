@@ -14,10 +14,9 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.providers.openclaw_gateway import PROVIDER
 from openclaw_ipython.shell.ask import ask_prompt, show_dry_run
 from openclaw_ipython.shell.conversation import LONGEST_NAME, notebook_of
-from openclaw_ipython.shell.inputs import compose_prompt
 from openclaw_ipython.shell.options import AGENT_CELL, AskOptions
 from openclaw_ipython.shell.parser import parse, words
-from openclaw_ipython.shell.reply import renderer_for
+from openclaw_ipython.shell.reply import compose_prompt, renderer_for
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session

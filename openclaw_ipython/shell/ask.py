@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 from openclaw_ipython.errors import SchemaMismatch
 from openclaw_ipython.shell.conversation import conversation_for
-from openclaw_ipython.shell.inputs import compose_prompt
 from openclaw_ipython.shell.options import MANUAL, AskOptions, parse_cell_line, parse_prompt_line
 from openclaw_ipython.shell.render.formats import find_format
-from openclaw_ipython.shell.reply import bind_reply, prepare_request, renderer_for, stream_reply
+from openclaw_ipython.shell.reply import (
+    bind_reply,
+    compose_prompt,
+    prepare_request,
+    renderer_for,
+    stream_reply,
+)
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
-    from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.render.renderer import Renderer
+    from openclaw_ipython.shell.reply import CellPrompt
     from openclaw_ipython.shell.session import Session
 
 

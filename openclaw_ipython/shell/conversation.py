@@ -24,10 +24,9 @@ from openclaw_ipython.i18n import _
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.journal.conversations import Conversations, Turn
-    from openclaw_ipython.shell.inputs import CellPrompt
     from openclaw_ipython.shell.options import AskOptions
-    from openclaw_ipython.shell.recent_questions import RecentQuestions
-    from openclaw_ipython.shell.session import Session
+    from openclaw_ipython.shell.reply import CellPrompt
+    from openclaw_ipython.shell.session import RecentQuestions, Session
 
 LONGEST_NAME = 80
 
@@ -60,8 +59,8 @@ class Conversation:
         """Save the turn of the question and its `reply`."""
 
 
-class _Remembered(Conversation):
-    """Makes a turn of the question and a complete answer."""
+class _Fresh(Conversation):
+    """Makes a turn of the question and a complete answer, and remembers it in memory."""
 
     def __init__(self, session: Session, cell: str) -> None:
         self._recent = session.recent_questions
@@ -82,15 +81,10 @@ class _Remembered(Conversation):
             )
 
     def _save(self, turn: Turn) -> None:
-        raise NotImplementedError
-
-
-class _Fresh(_Remembered):
-    def _save(self, turn: Turn) -> None:
         self._recent.add(turn)
 
 
-class _Continued(_Remembered):
+class _Continued(_Fresh):
     """The conversation of the given name, else the last one of this notebook."""
 
     def __init__(self, session: Session, options: AskOptions, cell: str) -> None:

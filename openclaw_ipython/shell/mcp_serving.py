@@ -24,7 +24,7 @@ from openclaw_ipython.mcp.kernel_server import KernelServer, LoggedCall
 from openclaw_ipython.openclaw.files import write_atomically
 from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.shell.notebook import final_text
-from openclaw_ipython.shell.notebook_tools import LIMIT
+from openclaw_ipython.shell.output_capture import LIMIT
 from openclaw_ipython.shell.output_capture import captured as output_captured
 from openclaw_ipython.shell.views import TableView
 from openclaw_ipython.structured.loop import CallOutcome

@@ -12,7 +12,9 @@ from functools import partial
 from typing import Any
 
 from openclaw_ipython.shell.display_capture import IMAGE_TYPES
-from openclaw_ipython.shell.notebook_tools import LIMIT
+
+LIMIT = 20_000
+"""Characters of what one call gives to a model or an agent."""
 
 _owner: ContextVar[object] = ContextVar("openclaw_ipython_output", default=None)
 

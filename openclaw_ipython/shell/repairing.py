@@ -17,12 +17,11 @@ from openclaw_ipython.sanitize.html import QUIET, html_code
 from openclaw_ipython.sanitize.markdown import code_blocks
 from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.ask import ask_prompt
-from openclaw_ipython.shell.inputs import CellPrompt
 from openclaw_ipython.shell.options import AskOptions
 from openclaw_ipython.shell.render.code_cells import CodeRenderer, check_bundle, flagged, warning
 from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.status import mark_text
-from openclaw_ipython.shell.reply import render_context
+from openclaw_ipython.shell.reply import CellPrompt, render_context
 from openclaw_ipython.shell.views import MessageView
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def _show_widget(session: Session) -> bool:
 def _offered(session: Session, name: str, *, yes: bool) -> Offered:
     """What `name` stands for, offered: a function to be called, anything else to be read. Raises UsageError."""
     from openclaw_ipython.mcp.kernel_server import Offered
-    from openclaw_ipython.shell.notebook_tools import NotebookTools
+    from openclaw_ipython.shell.assistant import described
     from openclaw_ipython.shell.tool_loop import value_named
     from openclaw_ipython.structured.runner import is_coroutine_function
     from openclaw_ipython.structured.tools import tool_of
@@ -93,7 +93,7 @@ def _offered(session: Session, name: str, *, yes: bool) -> Offered:
     if not _is_function(value):
 
         def read() -> str:
-            return NotebookTools(session.notebook).describe(name)
+            return described(session.notebook, name)
 
         read.__doc__ = f"Read the variable {name} ({type(value).__name__}) of the notebook, as text."
         variable = tool_of(read, name)
