@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from pathlib import Path
-
-SUPPORT = Path(__file__).resolve().parents[1] / "tests" / "support"
 
 
 def available() -> bool:
@@ -18,7 +14,6 @@ def available() -> bool:
 
 def milliseconds() -> tuple[float, float]:
     """The median and the 95th percentile, each cell checked once before."""
-    sys.path.insert(0, str(SUPPORT))
     import codecheck_corpus as corpus
 
     from openclaw_ipython.codecheck.checker import check

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from msgspec.structs import replace
+from prompt_cache import Bill
+from scripted_portal import Portal
 
 import openclaw_ipython as oc
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
-from openclaw_ipython.practice.prompt_cache import Bill
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.runtime.env import Runtime
 

@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 
 from msgspec.structs import replace
+from scripted_portal import Portal
 
 from benchmarks import sample_texts
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.http_types import HttpRequest, HttpResponse, Pause, Step, json_response
 
 SETTLE = 0.15  # seconds of silence before and after the stamped token

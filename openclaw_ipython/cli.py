@@ -80,10 +80,10 @@ def _portal(arguments: argparse.Namespace) -> int:
     from openclaw_ipython.practice import Portal
     from openclaw_ipython.practice.practice_gateway import PracticeGateway
 
-    greeting, portal = _PORTAL, Portal(pace=arguments.pace, keep=20)
+    greeting, portal = _PORTAL, Portal(pace=arguments.pace)
     if arguments.gateway:
         agents = [name.strip() for name in arguments.gateway.split(",")]
-        portal = PracticeGateway(agents, first_turn=arguments.first_turn, pace=arguments.pace, keep=20)
+        portal = PracticeGateway(agents, first_turn=arguments.first_turn, pace=arguments.pace)
         greeting = _GATEWAY
     if arguments.approve_after is not None:
         portal.approve_after(arguments.approve_after)

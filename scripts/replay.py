@@ -21,24 +21,13 @@ from threading import Thread
 import nbformat
 from nbclient import NotebookClient
 
-from openclaw_ipython.client import Client
-from openclaw_ipython.openclaw.paths import locate
-from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.practice import Portal
-from openclaw_ipython.runtime.env import Runtime
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
-
-async def sign_in(environ: dict[str, str], portal: Portal) -> None:
-    async def no_wait(_: float) -> None:
-        await asyncio.sleep(0)
-
-    store = Store(locate(environ, None, Path.exists), Runtime(environ))
-    async with Client(store=store, runtime=Runtime(environ, sleep=no_wait)) as client:
-        async for event in client.login():
-            if hasattr(event, "prompt"):
-                portal.approve(event.prompt.user_code)
+from signed_in import sign_in  # noqa: E402
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from scripted_portal import Portal
 
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import built_in
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))

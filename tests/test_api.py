@@ -11,13 +11,14 @@ import time
 from pathlib import Path
 
 import pytest
+from scripted_portal import Portal
+from signed_in import sign_in
 
 import openclaw_ipython as oc
 from openclaw_ipython.api import close
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 
 PLACE = "a name of this module"
 
@@ -37,17 +38,6 @@ def served(tmp_path_factory):
         environ = {"OPENCLAW_HOME": str(folder), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
         asyncio.run(sign_in(environ, portal))
         yield portal, environ
-
-
-async def sign_in(environ, portal):
-    async def at_once(_: float) -> None:
-        await asyncio.sleep(0)
-
-    store = Store(locate(environ, None, Path.exists), Runtime(environ))
-    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
-        async for event in client.login():
-            if hasattr(event, "prompt"):
-                portal.approve(event.prompt.user_code)
 
 
 @pytest.fixture

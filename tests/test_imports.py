@@ -4,14 +4,10 @@ import asyncio
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-from openclaw_ipython.client import Client, Runtime
-from openclaw_ipython.openclaw.paths import locate
-from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
+from signed_in import sign_in
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +34,7 @@ def imported(tmp_path_factory):
     portal = Portal()
     with portal.serve() as origin:
         ours = {"OPENCLAW_HOME": str(folder), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
-        asyncio.run(sign_in(portal, ours))
+        asyncio.run(sign_in(ours, portal))
         environ = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         environ |= ours | {"IPYTHONDIR": str(folder / "ipython")}
         done = subprocess.run(
@@ -47,17 +43,6 @@ def imported(tmp_path_factory):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "practice portal" in done.stdout
     return frozenset(done.stdout.splitlines()[-1].split())
-
-
-async def sign_in(portal, environ):
-    async def at_once(_):
-        await asyncio.sleep(0)
-
-    store = Store(locate(environ, None, Path.exists), Runtime(environ))
-    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
-        async for event in client.login():
-            if hasattr(event, "prompt"):
-                portal.approve(event.prompt.user_code)
 
 
 def test_a_question_was_asked(imported):

@@ -2,11 +2,10 @@
 
 It speaks the wire formats of the portal and refuses what the portal refuses. It is not a model, and every answer says
 so. `oauth` and `pages` are the sign-in; `requests`, `answers` and `completion_format` the chat; `batch_desk` files and
-batches; `script` the methods that control it; `portal` joins them; `server` and `transport` are its two endpoints. Of
-the package it imports only the version and the HTTP client's types.
+batches; `script` the methods that control it; `portal` joins them; `server` is its endpoint. Of the package it imports
+only the version.
 """
 
-from openclaw_ipython.practice.http_types import Disconnect, HttpRequest
 from openclaw_ipython.practice.portal import Portal
 
-__all__ = ["Disconnect", "HttpRequest", "Portal"]
+__all__ = ["Portal"]

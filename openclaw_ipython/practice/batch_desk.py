@@ -1,113 +1,44 @@
-"""The batch interfaces of the portal: files with batches in OpenAI's form, and batches with the requests inline.
-
-A batch goes on by the portal's clock, whether anybody asks or not. `BatchSettings` says how, and what goes wrong.
-"""
+"""The batch interface of the portal: files, and batches of them, in OpenAI's form. A batch ends when it is created."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from email import message_from_bytes
 from typing import Any
-
-from msgspec import Struct
 
 from openclaw_ipython.practice.http_types import HttpRequest, HttpResponse, json_response
 from openclaw_ipython.practice.requests import RequestRefused
 
 Row = dict[str, Any]
-_ENDPOINT = "/v1/chat/completions"
-_TERMINAL = ("completed", "failed", "expired", "cancelled")
-_STAGES = ((0.1, "validating"), (0.9, "in_progress"), (1.0, "finalizing"))  # until which part of the time
-
-
-class BatchSettings(Struct):
-    """How batches go. `takes` is their time in seconds; `ends` how they end; expired ones have half of their rows.
-
-    The first `fails` rows are refused, the next `loses` rows are in neither file. With `shouts` statuses are in
-    capitals, times in ISO 8601, and a file that does not exist has the id "".
-    """
-
-    takes: float = 0.0
-    ends: str = "completed"
-    fails: int = 0
-    loses: int = 0
-    shouts: bool = False
-
-
-class _Batch(Struct):
-    """A batch. `results` are there once it has ended; `input` is empty if the requests came inline."""
-
-    id: str
-    at: float
-    rows: list[Row]
-    input: str = ""
-    metadata: Any = None
-    problem: Row | None = None
-    cancelled: float | None = None
-    results: list[Row] | None = None
-    output: str = ""
-    errors: str = ""
 
 
 class BatchDesk:
     """Files and batches. `answer` returns the completion for a body or raises RequestRefused; `new_id` numbers them."""
 
-    def __init__(
-        self,
-        settings: BatchSettings,
-        clock: Callable[[], float],
-        answer: Callable[[Row], Row],
-        new_id: Callable[[], str],
-    ) -> None:
-        self.settings = settings
+    def __init__(self, answer: Callable[[Row], Row], new_id: Callable[[], str]) -> None:
         self.files: dict[str, tuple[str, bytes]] = {}
-        self.batches: dict[str, _Batch] = {}
-        self.answered: list[str] = []
-        """The `custom_id` of every row that was answered, once for each time."""
-        self._clock, self._answer, self._new_id = clock, answer, new_id
+        self.batches: dict[str, Row] = {}
+        self._answer, self._new_id = answer, new_id
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """The response to a request. Raises RequestRefused."""
-        found = re.fullmatch(r"/v1/(files|batches)(?:/([\w-]+))?(?:/(content|cancel))?", request.path)
-        kind, name, part = found.groups() if found is not None else ("", None, None)
-        known: dict[str, Any] = self.files if kind == "files" else self.batches
-        if not kind or (name and name not in known):
-            raise RequestRefused(f"not found: {request.path[:200]}", status=404, code="not_found")
-        match request.method, kind, name, part:
-            case "POST", "files", None, _:
-                value = self._upload(request)
-            case "POST", "batches", None, _:
-                value = self._create(request.json())
-            case "GET", _, None, _:
-                view = self._file if kind == "files" else self._view
-                value = _page([view(each) for each in known], request.params())
-            case "GET", "files", str(), "content":
+        match request.method, request.path.removeprefix("/v1/").split("/"):
+            case "POST", ["files"]:
+                return json_response(200, self.upload(request))
+            case "POST", ["batches"]:
+                return json_response(200, self._create(request.json()))
+            case "GET", ["batches", name] if name in self.batches:
+                return json_response(200, self.batches[name])
+            case "GET", ["files", name, "content"] if name in self.files:
                 return HttpResponse(200, self.files[name][1], {"content-type": "application/octet-stream"})
-            case "GET", "batches", str(), None:
-                value = self._view(name, with_results=True)
-            case "POST", "batches", str(), "cancel":
-                if self._status(name) not in _TERMINAL:
-                    self.batches[name].cancelled = self._clock()
-                value = self._view(name)
-            case "DELETE", _, str(), None:
-                if kind == "batches" and self._status(name) not in _TERMINAL:
-                    raise RequestRefused("the batch is in progress", status=409, code="conflict")
-                del known[name]
-                value = {
-                    "id": name,
-                    "object": kind.removesuffix("es" if kind == "batches" else "s"),
-                    "deleted": True,
-                }
-            case _:
-                raise RequestRefused("not with this method", status=405, code="method_not_allowed")
-        return json_response(200, value)
+            case "DELETE", ["files", name] if name in self.files:
+                del self.files[name]
+                return json_response(200, {"id": name, "object": "file", "deleted": True})
+        raise RequestRefused(f"not found: {request.path[:200]}", status=404, code="not_found")
 
-    # -- files -----------------------------------------------------------------------------
-
-    def _upload(self, request: HttpRequest) -> Row:
+    def upload(self, request: HttpRequest) -> Row:
+        """Keep the file of a form (RFC 7578), and describe it. Raises RequestRefused."""
         head = f"content-type: {request.headers.get('content-type', '')}\r\n\r\n".encode()
         parts = message_from_bytes(head + request.body).walk()
         fields = {part.get_param("name", header="content-disposition"): part for part in parts}
@@ -117,128 +48,47 @@ class BatchDesk:
         name, content = file.get_filename() or "", file.get_payload(decode=True)
         if not name.endswith(".jsonl"):
             raise RequestRefused("Invalid file format for Batch API. Must be .jsonl")
-        return self._file(self._stored(name, content if isinstance(content, bytes) else b""))
+        return self.describe(self.store(name, content if isinstance(content, bytes) else b""))
 
-    def _stored(self, name: str, content: bytes) -> str:
+    def store(self, name: str, content: bytes) -> str:
+        """Keep a file; its id."""
         file_id = f"file-{self._new_id()}"
         self.files[file_id] = (name, content)
         return file_id
 
-    def _file(self, file_id: str) -> Row:
+    def describe(self, file_id: str) -> Row:
+        """What the service says of a file."""
         name, content = self.files[file_id]
         return {"id": file_id, "object": "file", "bytes": len(content), "filename": name, "purpose": "batch"}
 
-    # -- batches ---------------------------------------------------------------------------
+    def rows_of(self, file_id: str) -> list[Row]:
+        """The rows in an uploaded file. Raises RequestRefused."""
+        if file_id not in self.files:
+            raise RequestRefused(f"No such File object: {file_id}")
+        return [json.loads(line) for line in self.files[file_id][1].decode().splitlines()]
+
+    def result(self, row: Row) -> Row:
+        """The line of a row in the result file."""
+        try:
+            response = {"status_code": 200, "body": self._answer(row["body"])}
+        except RequestRefused as refused:
+            error = {"code": refused.code, "message": str(refused)}
+            response = {"status_code": refused.status, "body": {"error": error}}
+        name = f"batch_req_{self._new_id()}"
+        return {"id": name, "custom_id": row["custom_id"], "response": response, "error": None}
 
     def _create(self, body: Row) -> Row:
-        batch = _Batch(f"batch_{self._new_id()}", self._clock(), [], metadata=body.get("metadata"))
-        if "requests" in body:
-            names = list(body)
-            if names.index("requests") < max(names.index("endpoint"), names.index("model")):
-                raise RequestRefused("'endpoint' and 'model' must come before 'requests'")
-            batch.rows = body["requests"]
-        else:
-            batch.input = body.get("input_file_id", "")
-            if batch.input not in self.files:
-                raise RequestRefused(f"No such File object: {batch.input}")
-            lines = self.files[batch.input][1].decode().splitlines()
-            batch.rows = [json.loads(line) for line in lines]
-            batch.problem = _problem(batch.rows, body.get("endpoint"))
-        self.batches[batch.id] = batch
-        return self._view(batch.id)
-
-    def _status(self, batch_id: str) -> str:
-        """The status by the clock; results are made when the batch has ended."""
-        batch, takes = self.batches[batch_id], self.settings.takes
-        passed = (self._clock() - batch.at) / takes if takes else 1.0
-        reached = {"failed": 0.0, "expired": 0.5}.get(self.settings.ends, 1.0)
-        status = next((name for part, name in _STAGES if passed < part), self.settings.ends)
-        if batch.problem is not None and passed >= 1.0:
-            status, reached = "failed", 0.0
-        if batch.cancelled is not None:
-            reached = (batch.cancelled - batch.at) / takes
-            status = "cancelled" if passed >= reached + 0.1 else "cancelling"
-        if status in _TERMINAL and batch.results is None:
-            batch.results = list(self._results(batch.rows, int(reached * len(batch.rows)), status))
-            batch.results.reverse()  # no service promises the order
-            for kind, failed in (("output", False), ("errors", True)):
-                lines = [json.dumps(row) + "\n" for row in batch.results if _has_failed(row) is failed]
-                if lines and batch.input:
-                    setattr(batch, kind, self._stored(f"{batch.id}_{kind}.jsonl", "".join(lines).encode()))
-        return status
-
-    def _results(self, rows: list[Row], done: int, status: str) -> Any:
-        """The results of the first `done` rows, and why the others have none."""
-        fails, loses = self.settings.fails, self.settings.loses
-        for number, row in enumerate(rows):
-            response, error = None, None
-            if fails <= number < fails + loses or status == "failed":
-                continue
-            if number >= done:
-                error = {
-                    "code": f"batch_{status}",
-                    "message": f"This row was not run: the batch is {status}.",
-                }
-            elif number < fails:
-                response = {"status_code": 400, "body": {"error": {"code": "refused", "message": "refused"}}}
-            else:
-                try:
-                    response = {"status_code": 200, "body": self._answer(row["body"])}
-                    self.answered.append(row["custom_id"])
-                except RequestRefused as refused:
-                    problem = {"code": refused.code, "message": str(refused)}
-                    response = {"status_code": refused.status, "body": {"error": problem}}
-            name = f"batch_req_{self._new_id()}"
-            yield {"id": name, "custom_id": row["custom_id"], "response": response, "error": error}
-
-    def _view(self, batch_id: str, *, with_results: bool = False) -> Row:
-        status, batch, shouts = self._status(batch_id), self.batches[batch_id], self.settings.shouts
-        failed = sum(map(_has_failed, batch.results or ()))
-        view: Row = {
-            "id": batch.id,
+        batch_id, input_id = f"batch_{self._new_id()}", body.get("input_file_id", "")
+        results = [self.result(row) for row in self.rows_of(input_id)]
+        failed = sum(row["response"]["status_code"] >= 400 for row in results)
+        output = "".join(json.dumps(row) + "\n" for row in results)
+        self.batches[batch_id] = {
+            "id": batch_id,
             "object": "batch",
-            "endpoint": _ENDPOINT,
-            "model": batch.rows[0]["body"].get("model") if batch.rows else None,
-            "status": status.upper() if shouts else status,
-            "created_at": datetime.fromtimestamp(batch.at, UTC).isoformat() if shouts else int(batch.at),
-            "request_counts": {
-                "total": len(batch.rows), "completed": len(batch.results or ()) - failed, "failed": failed,
-            },
-        }  # fmt: skip
-        if not batch.input:
-            return view | {"results": batch.results if with_results else None}
-        problem = status == "failed" and batch.problem
-        return view | {
-            "input_file_id": batch.input,
-            "output_file_id": batch.output or ("" if shouts else None),
-            "error_file_id": batch.errors or ("" if shouts else None),
-            "errors": {"object": "list", "data": [batch.problem]} if problem else None,
-            "metadata": batch.metadata,
+            "status": "completed",
+            "request_counts": {"total": len(results), "completed": len(results) - failed, "failed": failed},
+            "input_file_id": input_id,
+            "output_file_id": self.store(f"{batch_id}_output.jsonl", output.encode()),
+            "metadata": body.get("metadata"),
         }
-
-
-def _page(rows: list[Row], asked: dict[str, str]) -> Row:
-    """A page of a list, the newest first."""
-    ids = [row["id"] for row in reversed(rows)]
-    start = ids.index(asked["after"]) + 1 if asked.get("after") in ids else 0
-    page = rows[::-1][start : start + int(asked.get("limit", 20))]
-    return {"object": "list", "data": page, "has_more": start + len(page) < len(rows)}
-
-
-def _has_failed(row: Row) -> bool:
-    return row["response"] is None or row["response"]["status_code"] >= 400
-
-
-def _problem(rows: list[Row], endpoint: object) -> Row | None:
-    """What the service finds wrong with a file after it has taken it, with the line."""
-    seen: set[str] = set()
-    for line, row in enumerate(rows, 1):
-        faults = {
-            "duplicate_custom_id": row["custom_id"] in seen,
-            "url_mismatch": not row["url"] == endpoint == _ENDPOINT,
-            "model_mismatch": row["body"].get("model") != rows[0]["body"].get("model"),
-        }
-        for code in (code for code, there in faults.items() if there):
-            return {"code": code, "line": line, "message": code.replace("_", " "), "param": None}
-        seen.add(row["custom_id"])
-    return None
+        return self.batches[batch_id]

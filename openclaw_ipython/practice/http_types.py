@@ -20,8 +20,8 @@ NO_RESPONSE = 0  # in place of a status: the connection is closed without a resp
 class HttpRequest(Struct, frozen=True):
     """One request as received.
 
-    `origin` is scheme and host as sent by the client, without a slash; header names are in lower case; `time` is the
-    portal's clock, in seconds. The repr hides query, headers and body, which can contain tokens.
+    `origin` is scheme and host as sent by the client, without a slash; header names are in lower case. The repr hides
+    query, headers and body, which can contain tokens.
     """
 
     method: str
@@ -30,10 +30,9 @@ class HttpRequest(Struct, frozen=True):
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    time: float = 0.0
 
     def __repr__(self) -> str:
-        return f"HttpRequest({self.method} {self.origin}{self.path}, time={self.time})"
+        return f"HttpRequest({self.method} {self.origin}{self.path})"
 
     def json(self) -> Any:
         """The body parsed as JSON. Raises `ValueError` for anything else."""
@@ -89,19 +88,11 @@ class HttpResponse(Struct, frozen=True):
     delay: float = 0.0
 
 
-class Disconnect(Struct, frozen=True):
-    """A client closed its connection after `sent` chunks, before the response was complete."""
-
-    path: str
-    sent: int
-    time: float
-
-
 class RequestHandler(Protocol):
     """Handles the requests of an endpoint."""
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Completion one request."""
+        """The response to a request."""
 
     def client_disconnected(self, request: HttpRequest, sent: int) -> None:
         """The client closed the connection after `sent` chunks of the response to `request`."""

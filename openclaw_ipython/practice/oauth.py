@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from openclaw_ipython.practice.http_types import HttpResponse, json_response, oauth_error
 
@@ -32,32 +32,13 @@ AuthorizationStatus = Literal["pending", "approved", "denied", "used", "expired"
 
 
 class OAuthSettings(Struct):
-    """The behaviour of the server, which scripts change at any time. Times are in seconds.
+    """The behaviour of the server, which scripts change at any time. Times are in seconds."""
 
-    `interval`, `expires_in` and `token_lifetime` are sent unchanged and can be any JSON value; None omits the field.
-    For an absurd value a default is enforced. An unset `resource_url` is the origin that the client used, plus /v1.
-    """
-
-    interval: object = 1
-    enforced_interval: float | None = None
-    expires_in: object = 900
-    token_lifetime: object = 21_600
-    resource_url: str | UnsetType | None = UNSET
+    interval: float = 1
+    expires_in: float = 900
+    token_lifetime: float = 21_600
     approve_after: int | None = None
     denies: bool = False
-    slow_downs: int = 0
-
-    def shortest_interval(self) -> float:
-        """The enforced interval: faster polls get `slow_down`."""
-        if self.enforced_interval is not None:
-            return self.enforced_interval
-        return _number_or(self.interval, least=0.001, most=60.0, otherwise=1.0)
-
-
-def _number_or(value: object, *, least: float, most: float, otherwise: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return otherwise
-    return float(value) if math.isfinite(value) and least <= value <= most else otherwise
 
 
 class DeviceAuthorization(Struct):
@@ -101,14 +82,13 @@ class AuthorizationServer:
         if refused is not None:
             return refused
         self._delete_old()
-        lifetime = _number_or(self._settings.expires_in, least=0.0, most=_DAY, otherwise=900.0)
         authorization = DeviceAuthorization(
             user_code=self._user_code(),
             client_name=client_name[:80] or "an unnamed program",
             scopes=tuple(form["scope"].split()),
             device_code=self._random("practice-device"),
             code_challenge=form["code_challenge"],
-            expires_at=self._clock() + lifetime,
+            expires_at=self._clock() + self._settings.expires_in,
             csrf_token=self._random("page"),
         )
         self._by_device_code[authorization.device_code] = authorization
@@ -116,14 +96,14 @@ class AuthorizationServer:
 
     def _device_response(self, authorization: DeviceAuthorization, origin: str) -> dict[str, object]:
         uri = f"{origin}/authorize"
-        reply: dict[str, object] = {
+        return {
             "device_code": authorization.device_code,
             "user_code": authorization.user_code,
             "verification_uri": uri,
             "verification_uri_complete": f"{uri}?user_code={authorization.user_code}&client=qwen-code",
+            "expires_in": self._settings.expires_in,
+            "interval": self._settings.interval,
         }
-        optional = {"expires_in": self._settings.expires_in, "interval": self._settings.interval}
-        return reply | {name: value for name, value in optional.items() if value is not None}
 
     # -- the approval page -----------------------------------------------------------------
 
@@ -176,10 +156,7 @@ class AuthorizationServer:
     def _polls_too_fast(self, authorization: DeviceAuthorization) -> bool:
         now, before = self._clock(), authorization.last_poll
         authorization.last_poll = now
-        if self._settings.slow_downs > 0:
-            self._settings.slow_downs -= 1
-            return True
-        return before is not None and now - before < self._settings.shortest_interval() * _TOLERANCE
+        return before is not None and now - before < self._settings.interval * _TOLERANCE
 
     def _apply_script(self, authorization: DeviceAuthorization) -> None:
         after = self._settings.approve_after
@@ -212,15 +189,16 @@ class AuthorizationServer:
 
     def issue(self, origin: str) -> dict[str, Any]:
         """A token response with a new access token and a new refresh token."""
-        settings = self._settings
-        lifetime = _number_or(settings.token_lifetime, least=0.0, most=365 * _DAY, otherwise=21_600.0)
         access, refresh = self._random("practice-access"), self._random("practice-refresh")
-        self.access[access] = self._clock() + lifetime
+        self.access[access] = self._clock() + self._settings.token_lifetime
         self.refresh.add(refresh)
-        reply = {"access_token": access, "refresh_token": refresh, "token_type": "Bearer"}
-        url = f"{origin}/v1" if settings.resource_url is UNSET else settings.resource_url
-        optional = {"expires_in": settings.token_lifetime, "resource_url": url}
-        return reply | {name: value for name, value in optional.items() if value is not None}
+        return {
+            "access_token": access,
+            "refresh_token": refresh,
+            "token_type": "Bearer",
+            "expires_in": self._settings.token_lifetime,
+            "resource_url": f"{origin}/v1",
+        }
 
     def accepts(self, bearer: str) -> bool:
         """Whether `bearer` is a valid access token or API key."""

@@ -5,16 +5,12 @@ It does no I/O itself; clock and randomness are passed in.
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import random
-import threading
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -31,32 +27,25 @@ from openclaw_ipython.practice.completion_format import (
 )
 from openclaw_ipython.practice.http_types import (
     FORM_TYPE,
-    Disconnect,
     HttpRequest,
     HttpResponse,
-    html_response,
     json_response,
     oauth_error,
 )
-from openclaw_ipython.practice.prompt_cache import Bill, PromptCaches
 from openclaw_ipython.practice.requests import ChatPrompt, RequestRefused, check, parse
-from openclaw_ipython.practice.script import EVENT_STREAM, GATEWAY_PAGE, PortalScript, ScriptedReply
+from openclaw_ipython.practice.script import PortalScript, ScriptedReply
 
-if TYPE_CHECKING:
-    from openclaw_ipython.net.http import Transport
-
-_UNCACHED = {"cache-control": "no-cache"}
+STREAM_HEADERS = {"cache-control": "no-cache", "content-type": "text/event-stream; charset=utf-8"}
 
 
 class Portal(PortalScript):
     """A practice portal. It is not a model, and every answer says so. Thread-safe.
 
     `clock` returns Unix seconds, `pace` is the wait before each delta in seconds, `rng` makes codes and tokens
-    (`random.SystemRandom` by default), `keep` is the number of requests in `requests`.
+    (`random.SystemRandom` by default).
 
         portal = Portal().approve_after(polls=2).says("Hel", "lo")
         with portal.serve() as url: ...
-        httpx.AsyncClient(transport=portal.transport())
     """
 
     def __init__(
@@ -65,24 +54,17 @@ class Portal(PortalScript):
         clock: Callable[[], float] = time.time,
         pace: float = 0.0,
         rng: random.Random | None = None,
-        keep: int = 10_000,
     ) -> None:
         super().__init__(clock=clock, pace=pace, rng=rng)
-        self._requests: deque[HttpRequest] = deque(maxlen=keep)
-        self._disconnects: list[Disconnect] = []
-        self._disconnected = threading.Condition(self._lock)
         self._answered = 0
-        self._caches = PromptCaches()
-        self._bill = Bill()
-        self.batch_desk = BatchDesk(self._batch_settings, self._clock, self._batch_answer, self._next_id)
-        self._routes: Mapping[str, Mapping[str, Callable[[HttpRequest], HttpResponse]]] = {
+        self.batch_desk = BatchDesk(self._batch_answer, self._next_id)
+        self._routes: dict[str, dict[str, Callable[[HttpRequest], HttpResponse]]] = {
             "/": {"GET": self._approval_page},
             "/authorize": {"GET": self._approval_page, "POST": self._approval},
             "/api/v1/oauth2/device/code": {"POST": self._device_code},
             "/api/v1/oauth2/token": {"POST": self._token},
             "/v1/models": {"GET": self._list_models},
             "/v1/chat/completions": {"POST": self._chat},
-            "/batch/v1/chat/completions": {"POST": self._batch_chat},
         }
 
     # -- endpoints -------------------------------------------------------------------------
@@ -96,53 +78,14 @@ class Portal(PortalScript):
 
         return listening(self, port)
 
-    def transport(self, sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep) -> Transport:
-        """The same portal for `httpx.AsyncClient(transport=…)`, without a socket, for any host.
-
-        `sleep` is called for waits; one longer than the client's read timeout raises `ReadTimeout`.
-        """
-        from openclaw_ipython.practice.transport import PracticeTransport
-
-        return PracticeTransport(self, sleep)
-
-    # -- for tests -------------------------------------------------------------------------
-
-    @property
-    def requests(self) -> tuple[HttpRequest, ...]:
-        """Every request so far, oldest first."""
-        with self._lock:
-            return tuple(self._requests)
-
-    @property
-    def bill(self) -> Bill:
-        """The tokens of all answers so far, by the kind of their price; those of batches, at half of it, are plain."""
-        with self._lock:
-            return copy(self._bill)
-
-    @property
-    def disconnects(self) -> tuple[Disconnect, ...]:
-        """Every connection that a client closed before its response was complete."""
-        with self._lock:
-            return tuple(self._disconnects)
-
-    def wait_for_disconnect(self, count: int = 1, timeout: float = 5.0) -> bool:
-        """Wait until `count` clients have disconnected; False after `timeout` seconds."""
-        with self._disconnected:
-            return self._disconnected.wait_for(lambda: len(self._disconnects) >= count, timeout)
-
     def client_disconnected(self, request: HttpRequest, sent: int) -> None:
-        """Called by the endpoints: the client of `request` disconnected after `sent` chunks."""
-        with self._disconnected:
-            self._disconnects.append(Disconnect(request.path, sent, self._clock()))
-            self._disconnected.notify_all()
+        """Called by the endpoint: the client of `request` disconnected after `sent` chunks."""
 
     # -- routing ---------------------------------------------------------------------------
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """The response to a request."""
         with self._lock:
-            request = replace(request, time=self._clock())
-            self._requests.append(request)
             failure = self._failure_for(request.path)
             response = self._route(request) if failure is None or failure.late else failure.response
             return response if failure is None else failure.response
@@ -161,11 +104,7 @@ class Portal(PortalScript):
             return self._error(refusal.status, refusal.code, str(refusal))
 
     def _error(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        headers: Mapping[str, str] | None = None,
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
         """An error response in the form of the service."""
         error = {"code": code, "message": message, "param": None, "type": "invalid_request_error"}
@@ -185,8 +124,6 @@ class Portal(PortalScript):
         )
 
     def _token(self, request: HttpRequest) -> HttpResponse:
-        if not self._signs_in:
-            return html_response(504, GATEWAY_PAGE)
         return _refuse_form(request) or self._oauth.token(request.form(), origin=request.origin)
 
     def _approval_page(self, request: HttpRequest) -> HttpResponse:
@@ -226,7 +163,7 @@ class Portal(PortalScript):
     # -- models and chat -------------------------------------------------------------------
 
     def _check_bearer(self, request: HttpRequest) -> None:
-        if self._retired or not self._oauth.accepts(request.bearer()):
+        if not self._oauth.accepts(request.bearer()):
             text = "invalid access token or token expired"
             raise RequestRefused(text, status=401, code="invalid_api_key")
 
@@ -240,54 +177,40 @@ class Portal(PortalScript):
         self._check_bearer(request)
         prompt = self._prompt(request)
         reply = self._replies.popleft() if self._replies else ScriptedReply()
-        return replace(self._answer(prompt, reply, request.time), delay=self._delay)
+        return replace(self._answer(prompt, reply), delay=self._delay)
 
     def _batches(self, request: HttpRequest) -> HttpResponse:
         self._check_bearer(request)
         return self.batch_desk.handle(request)
 
-    def _batch_chat(self, request: HttpRequest) -> HttpResponse:
-        """The batch host: the answer comes whole, when there is time for it."""
-        return replace(self._chat(request), delay=self._batch_settings.takes)
-
     def _batch_answer(self, body: dict[str, Any]) -> dict[str, Any]:
         """The completion for a row of a batch, which may think without a stream."""
         prompt = parse(body, check(body, self._models, batch=True))
         reply = self._replies.popleft() if self._replies else ScriptedReply()
-        return document(*self._completed(prompt, reply, self._clock()))
+        return document(*self._completed(prompt, reply))
 
     def _completed(
-        self, prompt: ChatPrompt, reply: ScriptedReply, now: float
+        self, prompt: ChatPrompt, reply: ScriptedReply
     ) -> tuple[Completion, CompletionHeader, Mapping[str, Any]]:
         completion = reply.completion or truncate(compose(prompt), prompt.limit)
-        header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(now), prompt.model)
-        usage = usage_of(completion, prompt)
-        if completion.usage is None:  # a scripted one may have any form
-            self._bill.add(usage)
-        return completion, header, usage
+        header = CompletionHeader(f"chatcmpl-{self._next_id()}", int(self._clock()), prompt.model)
+        return completion, header, usage_of(completion, prompt)
 
-    def _prompt(self, request: HttpRequest) -> ChatPrompt:
+    def _prompt(self, request: HttpRequest, *, batch: bool = False) -> ChatPrompt:
         try:
             body = request.json()
         except ValueError:
             raise RequestRefused("Request body format invalid") from None
-        batch = request.path.startswith("/batch/")
-        model = check(body, self._models, batch=batch)
-        if self._demands_cache_control and not _opens_with_cache_control(body):
-            raise RequestRefused("bad request")
-        prompt = parse(body, model)
-        return prompt if batch else replace(prompt, cache=self._caches.usage(body, request.time, self._delay))
+        return parse(body, check(body, self._models, batch=batch))
 
-    def _answer(self, prompt: ChatPrompt, reply: ScriptedReply, now: float) -> HttpResponse:
-        if reply.raw is not None:
-            return HttpResponse(200, reply.raw, _UNCACHED | {"content-type": reply.content_type})
-        completion, header, usage = self._completed(prompt, reply, now)
+    def _answer(self, prompt: ChatPrompt, reply: ScriptedReply) -> HttpResponse:
+        completion, header, usage = self._completed(prompt, reply)
         if not prompt.streams:
             return _json_completion(document(completion, header, usage), reply)
         reported = usage if prompt.reports_usage else None
         pace = self._pace if reply.pace is None else reply.pace
         steps = event_stream(completion, header, reported, pace=pace, fault=reply.fault)
-        return HttpResponse(200, steps, _UNCACHED | {"content-type": EVENT_STREAM})
+        return HttpResponse(200, steps, STREAM_HEADERS)
 
 
 def _json_completion(value: Mapping[str, Any], reply: ScriptedReply) -> HttpResponse:
@@ -303,10 +226,3 @@ def _refuse_form(request: HttpRequest) -> HttpResponse | None:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() == FORM_TYPE:
         return None
     return oauth_error(400, "invalid_request", f"the body must be {FORM_TYPE}")
-
-
-def _opens_with_cache_control(body: Mapping[str, Any]) -> bool:
-    match body["messages"][0]:
-        case {"role": "system", "content": [*parts]}:
-            return any("cache_control" in part for part in parts)
-    return False

@@ -92,11 +92,7 @@ class PracticeGateway(Portal):
         return super()._route(request)
 
     def _error(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        headers: Mapping[str, str] | None = None,
+        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
     ) -> HttpResponse:
         kind = "unauthorized" if status == 401 else "invalid_request_error"
         return json_response(status, {"error": {"message": message, "type": kind}}, headers)
@@ -115,7 +111,7 @@ class PracticeGateway(Portal):
         rows = [{"id": one, "object": "model", "created": 0, "owned_by": "openclaw"} for one in ids]
         return json_response(200, {"object": "list", "data": rows})
 
-    def _prompt(self, request: HttpRequest) -> ChatPrompt:
+    def _prompt(self, request: HttpRequest, *, batch: bool = False) -> ChatPrompt:
         try:
             body = request.json()
         except ValueError:
@@ -145,10 +141,10 @@ class PracticeGateway(Portal):
             return prompt
         return replace(prompt, schema=None, wants_json=False)  # a schema in the text is that of a function
 
-    def _answer(self, prompt: ChatPrompt, reply: ScriptedReply, now: float) -> HttpResponse:
+    def _answer(self, prompt: ChatPrompt, reply: ScriptedReply) -> HttpResponse:
         completion = reply.completion or compose(prompt)
         self._session.calls = {call.id: call.name for call in completion.calls}
-        response = super()._answer(prompt, replace(reply, completion=completion), now)
+        response = super()._answer(prompt, replace(reply, completion=completion))
         if self.first_turn and prompt.model not in self._awake and not isinstance(response.body, bytes):
             self._awake.add(prompt.model)
             return replace(response, body=_silent_after_the_first(response.body, self.first_turn))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 from programs import SharedHome, programs
-
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
 
 pytestmark = [
     pytest.mark.slow,

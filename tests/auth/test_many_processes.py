@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 import pytest
 from programs import SharedHome, programs
+from scripted_portal import Portal
 
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 
 pytestmark = pytest.mark.slow
 

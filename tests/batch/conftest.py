@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
+from scripted_portal import Portal
+from signed_in import sign_in
 
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 
 
 class RemotePortal:
@@ -18,21 +19,10 @@ class RemotePortal:
     def __init__(self, portal, origin, folder):
         self.portal = portal
         self.origin = origin
-        environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
-        self.home = locate(environ, folder, Path.exists)
-        self._environ = environ
+        environ = {"OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin, "OPENCLAW_HOME": str(folder)}
+        self.home = locate(environ, None, Path.exists)
         self.client = Client(store=Store(self.home, Runtime(environ)), runtime=Runtime(environ))
-        asyncio.run(self._login())
-
-    async def _login(self):
-        async def no_wait(_):
-            await asyncio.sleep(0)
-
-        runtime = Runtime(self._environ, sleep=no_wait)
-        async with Client(store=Store(self.home, Runtime(self._environ)), runtime=runtime) as client:
-            async for event in client.login():
-                if hasattr(event, "prompt"):
-                    self.portal.approve(event.prompt.user_code)
+        asyncio.run(sign_in(environ, portal))
 
     def chats(self):
         return [r for r in self.portal.requests if r.path.endswith("/chat/completions")]

@@ -8,8 +8,7 @@ import sys
 import threading
 
 import pytest
-
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
 
 pytestmark = [
     pytest.mark.slow,

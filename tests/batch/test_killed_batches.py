@@ -10,6 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from scripted_portal import Portal
 
 import openclaw_ipython as oc
 from openclaw_ipython.batch_api.records import BatchRecords
@@ -17,7 +18,6 @@ from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.server import listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")]

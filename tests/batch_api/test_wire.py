@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import pytest
+from scripted_portal import Portal
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.batch_api import steps, wire
@@ -14,7 +15,6 @@ from openclaw_ipython.chat.stream import ChatEndpoint
 from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.net.http import HttpClient
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.runtime.env import Runtime
 from openclaw_ipython.sanitize.secrets import Secret
 

@@ -6,8 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from lab import find_chromium, jupyterlab
-
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
 
 pytestmark = [
     pytest.mark.browser,

@@ -12,8 +12,7 @@ import nbformat
 import pytest
 from hostile import HOSTILE
 from lab import find_chromium, jupyterlab
-
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,6 +7,7 @@ from threading import Thread
 
 import httpx
 import pytest
+from scripted_portal import PracticeGateway
 
 from openclaw_ipython.diagnostics.scan import (
     ServerAddress,
@@ -22,7 +23,6 @@ from openclaw_ipython.diagnostics.scan import (
 from openclaw_ipython.net.http import HttpClient
 from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice.practice_gateway import PracticeGateway
 from openclaw_ipython.providers import LocalServer, ModelSpec, Provider, Providers, built_in
 from openclaw_ipython.qwen_code.source import QwenCode
 

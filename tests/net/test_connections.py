@@ -10,10 +10,10 @@ from functools import partial
 import httpx
 import pytest
 from raw_server import CHUNKED, OK, always, once, request, reset, served
+from scripted_portal import Portal
 
 from openclaw_ipython.net import http as client
 from openclaw_ipython.net.http import REQUESTS_PER_CLIENT, HttpClient, body_pieces, undelivered
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.runtime.event_loop import LoopThread
 
 

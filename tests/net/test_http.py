@@ -14,6 +14,7 @@ from importlib.util import find_spec
 
 import httpx
 import pytest
+from scripted_portal import Portal
 
 from openclaw_ipython.errors import (
     ConfigError,
@@ -40,7 +41,6 @@ from openclaw_ipython.net.urls import (
     is_private,
     same_origin,
 )
-from openclaw_ipython.practice import Portal
 
 # -- errors --------------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from damage import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scripted_portal import Portal
 
 from openclaw_ipython.auth.token_grant import TokenGrant
 from openclaw_ipython.client import Client, Runtime
@@ -33,7 +34,6 @@ from openclaw_ipython.openclaw.files import FileSystem
 from openclaw_ipython.openclaw.paths import Home, exists, locate
 from openclaw_ipython.openclaw.reading import parse_file
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.sanitize.secrets import Secret
 

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from scripted_portal import Portal
 
-from openclaw_ipython.practice import HttpRequest, Portal
-from openclaw_ipython.practice.http_types import FORM_TYPE, HttpResponse
+from openclaw_ipython.practice.http_types import FORM_TYPE, HttpRequest, HttpResponse
 from openclaw_ipython.practice.oauth import CLIENT_ID, DEVICE_GRANT
 
 ORIGIN = "http://127.0.0.1:8642"

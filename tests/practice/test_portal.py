@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from scripted_portal import Portal
 
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.http_types import Cut, Pause, Stall
 
 STREAM = {"stream": True, "stream_options": {"include_usage": True}}

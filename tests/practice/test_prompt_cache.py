@@ -1,8 +1,7 @@
 """The portal's prompt cache and its bill: kinds of tokens, times, and what is too short."""
 
 import pytest
-
-from openclaw_ipython.practice.prompt_cache import LIFETIME, Bill, PromptCaches
+from prompt_cache import LIFETIME, Bill, PromptCaches
 
 LONG = "word " * 1_000  # 1,250 tokens
 MARK = {"cache_control": {"type": "ephemeral"}}

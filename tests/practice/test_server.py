@@ -11,8 +11,8 @@ from contextlib import closing
 
 import httpx
 import pytest
+from scripted_portal import Portal
 
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.server import is_loopback_host
 
 BODY = {"model": "coder-model", "messages": [{"role": "user", "content": "hello"}], "stream": True}

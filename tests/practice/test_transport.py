@@ -7,8 +7,7 @@ import json
 
 import httpx
 import pytest
-
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
 
 BODY = {"model": "coder-model", "messages": [{"role": "user", "content": "hello"}], "stream": True}
 

@@ -5,13 +5,12 @@ import json
 import os
 
 import pytest
+from scripted_portal import Portal, PracticeGateway
 
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.errors import ConfigError, LoginRequired, OpenClawError, StreamBroken
 from openclaw_ipython.openclaw.config_view import ConfigView
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
-from openclaw_ipython.practice.practice_gateway import PracticeGateway
 from openclaw_ipython.providers import built_in
 from openclaw_ipython.providers.openclaw_gateway import endpoint
 

@@ -17,13 +17,13 @@ from real_programs import (
     RealProgram,
     why_not,
 )
+from scripted_portal import Portal
 
 from openclaw_ipython.auth.key_login import KeySetup
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.config_rules import refusals
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.providers import ModelSpec, built_in
 from openclaw_ipython.sanitize.secrets import Secret
 

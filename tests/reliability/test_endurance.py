@@ -3,17 +3,13 @@
 import asyncio
 import os
 import threading
-from pathlib import Path
 
 import psutil
 import pytest
+from scripted_portal import Portal
+from signed_in import sign_in
 
-from openclaw_ipython.client import Client
-from openclaw_ipython.openclaw.paths import locate
-from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.practice.server import listening
-from openclaw_ipython.runtime.env import Runtime
 
 pytestmark = [pytest.mark.slow, pytest.mark.kernel]
 
@@ -65,18 +61,6 @@ class Day:
         return self.process.memory_info().rss / MEBIBYTE
 
 
-async def sign_in(home: Path, portal: Portal, origin: str) -> None:
-    async def at_once(_: float) -> None:
-        await asyncio.sleep(0)
-
-    environ = {"OPENCLAW_HOME": str(home), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}
-    store = Store(locate(environ, None, Path.exists), Runtime(environ))
-    async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
-        async for event in client.login():
-            if hasattr(event, "prompt"):
-                portal.approve(event.prompt.user_code)
-
-
 @pytest.fixture(scope="module")
 def day(tmp_path_factory):
     from jupyter_client.manager import start_new_kernel
@@ -87,7 +71,9 @@ def day(tmp_path_factory):
     portal = Portal(keep=10)
     desk = Counting(portal)
     with listening(desk, 0) as origin:
-        asyncio.run(sign_in(folder / "home", portal, origin))
+        asyncio.run(
+            sign_in({"OPENCLAW_HOME": str(folder / "home"), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin}, portal)
+        )
         environ = {k: v for k, v in os.environ.items() if "proxy" not in k.lower()}
         environ |= {
             "HOME": str(folder),

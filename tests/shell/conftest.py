@@ -7,11 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from openclaw_ipython.client import Client, Runtime
-from openclaw_ipython.openclaw.paths import locate
-from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
+from signed_in import sign_in
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +49,8 @@ class Notebook:
 
     def sign_in(self) -> None:
         """A finished login, by the quickest way that is a real one."""
-        asyncio.run(self._login())
-
-    async def _login(self) -> None:
-        async def at_once(_: float) -> None:
-            await asyncio.sleep(0)
-
         environ = {"OPENCLAW_HOME": str(self.kernel.home), "OPENCLAW_IPYTHON_OAUTH_ORIGIN": self.origin}
-        store = Store(locate(environ, None, Path.exists), Runtime(environ))
-        async with Client(store=store, runtime=Runtime(environ, sleep=at_once)) as client:
-            async for event in client.login():
-                if hasattr(event, "prompt"):
-                    self.portal.approve(event.prompt.user_code)
+        asyncio.run(sign_in(environ, self.portal))
 
     def config(self) -> dict:
         return json.loads((self.state / "openclaw.json").read_text("utf-8"))

@@ -1,8 +1,7 @@
 """`%%openclaw` in a real kernel, with a practice Gateway."""
 
 import pytest
-
-from openclaw_ipython.practice.practice_gateway import PracticeGateway
+from scripted_portal import PracticeGateway
 
 pytestmark = pytest.mark.kernel
 

@@ -7,8 +7,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
-
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
 
 pexpect = pytest.importorskip("pexpect")
 pytestmark = [

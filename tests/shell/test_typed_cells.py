@@ -6,8 +6,8 @@ import sys
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from scripted_portal import Portal
 
-from openclaw_ipython.practice import Portal
 from openclaw_ipython.shell import magics
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b\][^\x07]*\x07|\x1b[=>]")

@@ -12,7 +12,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
+
 from openclaw_ipython.practice.answers import pieces
 from openclaw_ipython.practice.completion_format import Call, Completion, CompletionHeader, event_stream
 from openclaw_ipython.practice.http_types import HttpResponse

@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripted_portal import Portal
+
 from openclaw_ipython.client import Client, Runtime
 from openclaw_ipython.openclaw.paths import locate
 from openclaw_ipython.openclaw.store import Store
-from openclaw_ipython.practice import Portal
 
 
 async def sign_in(environ: dict[str, str], portal: Portal) -> None:

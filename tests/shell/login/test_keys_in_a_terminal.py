@@ -6,8 +6,7 @@ import re
 import sys
 
 import pytest
-
-from openclaw_ipython.practice import Portal
+from scripted_portal import Portal
 
 pexpect = pytest.importorskip("pexpect")
 pytestmark = [
