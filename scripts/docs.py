@@ -19,6 +19,15 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
+def commands() -> dict[str, list[str]]:
+    """The usages by help. Of commands with the same help and arguments, only the first is written in full."""
+    found: dict[str, list[str]] = {}
+    for command in COMMANDS.values():
+        names = found.setdefault(command.help, [])
+        names.append(f"`{' '.join(command.words) if names else cell(command.spec.usage)}`")
+    return found
+
+
 def generated() -> str:
     lines = [
         "## `%%qwen [MODEL] [options]` and `%qwen [options] PROMPT`",
@@ -38,13 +47,13 @@ def generated() -> str:
     others = ", ".join(f"`{max(option.names, key=len)}`" for option in AGENT_CELL.options[2:])
     lines.append(f"| {others} | as in `%%qwen` |")
     lines += ["", "## `%openclaw …`", "", "| command | what it does |", "|---|---|"]
-    for command in COMMANDS.values():
-        lines.append(f"| `{cell(command.spec.usage)}` | {cell(command.help)} |")
+    for told, usages in commands().items():
+        lines.append(f"| {' · '.join(usages)} | {cell(told)} |")
     lines += [
         "",
         "## Preferences: `%config OpenClaw.NAME = …`",
         "",
-        "| name | at first | meaning |",
+        "| name | default | meaning |",
         "|---|---|---|",
     ]
     for name, trait in sorted(OpenClaw.class_own_traits(config=True).items()):

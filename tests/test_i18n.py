@@ -119,7 +119,7 @@ def test_a_catalogue_in_step_is_written_as_it_stands(tmp_path):
 
 
 def test_marked_sentences_and_the_help_of_commands_are_found_too():
-    wanted = {"sign in", "Beijing (China)", "Which models are chosen, and who is signed in."}
+    wanted = {"sign in", "Beijing (China)", "The chosen models, and the logins in use."}
     assert wanted <= set(messages.templates())
 
 

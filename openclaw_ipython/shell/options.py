@@ -46,7 +46,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     ] = None
     system: Annotated[
         str | None,
-        Option(("-s", "--system"), "what the model is told before the question: the system prompt", "TEXT"),
+        Option(("-s", "--system"), "the system prompt", "TEXT"),
     ] = None
     temperature: Annotated[
         float | None,
@@ -54,7 +54,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     ] = None
     top_p: Annotated[
         float | None,
-        Option(("--top-p",), "from 0 to 1; a lower one keeps to likelier words", "X", number(0, 1)),
+        Option(("--top-p",), "from 0 to 1; a lower value allows only likelier words", "X", number(0, 1)),
     ] = None
     max_tokens: Annotated[
         int | None, Option(("--max-tokens",), "the longest answer, in tokens", "N", count)
@@ -83,7 +83,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Option(
             ("-i", "--image"),
-            "show it a picture: a file, an https address, a variable, _ or Out[3]",
+            "add an image: a file, an https address, a variable, _ or Out[3]",
             "SRC",
             quotes_kept,
             kind="source",
@@ -110,12 +110,12 @@ class AskOptions(Struct, frozen=True, kw_only=True):
             cells,
         ),
     ] = None
-    raw: Annotated[bool, Option(("--raw",), "leave braces alone: {name} stays as typed")] = False
+    raw: Annotated[bool, Option(("--raw",), "replace nothing in braces: {name} stays as typed")] = False
     format: Annotated[
         str | None,
         Option(
             ("-f", "--format"),
-            "how it is shown",
+            "how the answer is shown",
             "FORMAT",
             choice(*FORMATS),
             kind="format",
@@ -135,7 +135,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         str | None,
         Option(
             ("--schema",),
-            "get the answer as an object of this class, or by this JSON schema, of yours",
+            "the answer as an object of this class, or by this JSON schema",
             "NAME",
             kind="schema",
         ),
@@ -144,7 +144,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         tuple[str, ...] | None,
         Option(
             ("--tools",),
-            "functions of yours that the model may call; notebook: those that look at it; mcp:SERVER: its tools",
+            "functions that the model may call; notebook: those that read it; mcp:SERVER: its tools",
             "NAME,…",
             names,
             kind="function",
@@ -155,22 +155,20 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     )
     assist: Annotated[
         bool,
-        Option(
-            ("--assist",), "let the model look at the notebook and propose code to run in it, step by step"
-        ),
+        Option(("--assist",), "let the model read the notebook and propose code to run, step by step"),
     ] = False
     keep: Annotated[
         bool, Option(("--keep",), "with --assist: put the code that ran into new cells below")
     ] = False
     mend: Annotated[
-        bool, Option(("--mend",), "send what in the code does not exist here back to the model, once")
+        bool, Option(("--mend",), "send names in the code that do not exist here back to the model, once")
     ] = False
     continue_: Annotated[
-        bool, Option(("-c", "--continue"), "go on with the last conversation of this notebook")
+        bool, Option(("-c", "--continue"), "continue the last conversation of this notebook")
     ] = False
     chat: Annotated[
         str | None,
-        Option(("--chat",), "go on with the conversation of this name, or begin it", "NAME", kind="chat"),
+        Option(("--chat",), "continue the conversation of this name, or begin it", "NAME", kind="chat"),
     ] = None
     no_history: Annotated[bool, Option(("--no-history",), "keep this question out of every conversation")] = (
         False
@@ -179,10 +177,12 @@ class AskOptions(Struct, frozen=True, kw_only=True):
         bool,
         Option(
             ("--cache",),
-            "show the answer that the same request got before, and send nothing; else keep this one",
+            "show the stored answer to the same request, or store the new one",
         ),
     ] = False
-    no_cache: Annotated[bool, Option(("--no-cache",), "send it, even where an answer to it is kept")] = False
+    no_cache: Annotated[
+        bool, Option(("--no-cache",), "send the request, even if an answer to it is stored")
+    ] = False
     no_stream: Annotated[bool, Option(("--no-stream",), "show the answer once, when it is complete")] = False
     timeout: Annotated[
         float | None,

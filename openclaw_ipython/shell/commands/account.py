@@ -67,7 +67,7 @@ def login_short(session: Session, options: LoginOptions, *, enables_plugin: bool
     Option(("--profile",), "which of several logins", "NAME", kind="profile"),
 )
 def logout(session: Session, *, provider: str | None, profile: str | None) -> View:
-    """Sign out: removes the stored login, and says what stays."""
+    """Sign out: remove the stored login, and say what stays."""
     removed = session.loop_thread.run(session.client.logout(_provider(session, provider), profile))
     return MessageView(
         _("Signed out: {login} is removed", login=removed.profile_id), details=removed.remaining
@@ -164,7 +164,7 @@ def order_set(session: Session, *, profiles: tuple[str, ...], provider: str | No
 
 @command("models auth order clear", PROVIDER)
 def order_clear(session: Session, *, provider: str | None) -> View:
-    """Forget the chosen order."""
+    """Remove the chosen order."""
     provider_id = _provider(session, provider)
     path = session.client.logins.clear_order(provider_id)
     if path is None:

@@ -58,7 +58,7 @@ def chat_show(session: Session, *, name: str | None) -> View:
     Positional("name", "which; all of this notebook if none is named", required=False, kind="chat"),
 )
 def chat_clear(session: Session, *, name: str | None) -> View:
-    """Forget a conversation, or all of this notebook, in the journal and in memory."""
+    """Delete a conversation, or all of this notebook."""
     turns = store_of(session)[0].clear(notebook_of(session), name)
     if name is None:
         session.recent_questions.clear()
@@ -157,7 +157,7 @@ def _snippet(content: Any) -> str:
 
 @command("cache status", JSON)
 def cache_status(session: Session) -> View:
-    """Whether answers are kept, where, and how many there are."""
+    """Whether answers are stored, where, and how many there are."""
     recorder, preferences = session.client.recorder, session.preferences
     size = recorder.answers.size()
     path = recorder.options.cache_file or recorder.journal.path
@@ -177,7 +177,7 @@ def cache_status(session: Session) -> View:
     Positional("file", "keep the answers in this file, to be passed on with a notebook", required=False),
 )
 def cache_on(session: Session, *, file: str | None) -> View:
-    """Answer a request that was answered before from the cache, in this kernel; nothing is sent."""
+    """Store answers, and show them for the same request instead of sending it, in this kernel."""
     preferences, error = session.preferences, None
     if file:
         before = preferences.cache_file
@@ -208,14 +208,14 @@ def cache_on(session: Session, *, file: str | None) -> View:
 
 @command("cache off")
 def cache_off(session: Session) -> View:
-    """Send every request again; what is kept stays."""
+    """Send every request; stored answers stay."""
     session.preferences.cache = False
     return MessageView(_("The cache is off"))
 
 
 @command("cache clear")
 def cache_clear(session: Session) -> View:
-    """Delete all answers that are kept."""
+    """Delete all stored answers."""
     deleted = session.client.recorder.answers.clear()
     return MessageView(_("answers deleted: {count}", count=f"{deleted.answers:,}"))
 

@@ -107,7 +107,7 @@ def _restart(session: Session) -> list[str]:
     ),
 )
 def doctor(session: Session, *, probe: bool) -> View:
-    """Look for what is wrong with files, logins and settings; each finding with the command that repairs it."""
+    """Check files, logins and settings; each finding comes with the command that repairs it."""
     return reports.findings(session.loop_thread.run(session.client.doctor.examine(probe=probe)))
 
 

@@ -59,7 +59,7 @@ def status(session: Session) -> View | None:
 
 @command("mcp stop")
 def stop(session: Session) -> View:
-    """Offer nothing to agents any more."""
+    """Stop offering variables and functions to agents."""
     serving, session.serving = session.serving, None
     if serving is None:
         return MessageView(_("Nothing is offered to agents"), SERVE)

@@ -27,7 +27,7 @@ MODEL = Positional("model", "provider/model or alias", kind="model")
     Option(("--probe",), "send one tiny question with each login, and say how it went"),
 )
 def models_status(session: Session, *, check: bool, probe: bool) -> View:
-    """Which models are chosen, and who is signed in."""
+    """The chosen models, and the logins in use."""
     status = reports.status(session)
     if probe:
         status["auth"]["probes"] = reports.probes(session)
@@ -53,7 +53,7 @@ def models_list(
     refresh: bool,
     local: bool,
 ) -> View:
-    """The models, with what they read, how much, and what they are used for."""
+    """The models, with what they read, their limits, and what they are used for."""
     failed = _refresh(session, provider) if refresh else ()
     rows = reports.model_rows(session, everything=all, provider=provider)
     if local:
@@ -139,7 +139,7 @@ def aliases_add(session: Session, *, name: str, model: str) -> View:
 
 @command("models aliases remove", Positional("name", "the short name", kind="alias"))
 def aliases_remove(session: Session, *, name: str) -> View:
-    """Forget a short name."""
+    """Remove a short name."""
     path = session.client.models.remove_alias(name)
     return MessageView(_("Alias {name} removed", name=name), details=written_to(path))
 
@@ -176,7 +176,7 @@ def fallbacks_remove(session: Session, *, model: str, images: bool) -> View:
 @command("models image-fallbacks clear", images=True)
 @command("models fallbacks clear", images=False)
 def fallbacks_clear(session: Session, *, images: bool) -> View:
-    """Have no fallbacks, or none for images."""
+    """Remove all fallbacks, or all for images."""
     return _changed(session, session.client.models.clear_fallbacks(images=images), images=images)
 
 
@@ -196,5 +196,5 @@ def _changed(session: Session, path: Path, *, images: bool) -> View:
 
 @command("models scan", JSON)
 def models_scan(session: Session) -> View:
-    """What could answer from here: local servers, keys, other programs' logins; with a command for each."""
+    """Find local servers, keys and logins of other programs, with the command that uses each."""
     return reports.scan(session, session.loop_thread.run(session.client.scan()))

@@ -28,7 +28,7 @@ _SET = "%openclaw budget set 2USD --per day"
 @command("budget", JSON)
 @command("budget show", JSON)
 def budget_show(session: Session) -> View:
-    """The limits on cost and tokens, and what of them is used."""
+    """The limits on cost and tokens, and how much of them is used."""
     rows = session.client.budget.used()
     data = {"limits": [{**asdict(limit), **used._asdict()} for limit, used in rows]}
     headings = [_("Limit"), _("Used"), _("Under way"), _("Batches"), _("Outcome unknown")]

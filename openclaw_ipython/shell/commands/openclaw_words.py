@@ -51,7 +51,7 @@ _PACKAGES = {
     Option(("--non-interactive",), "accepted; a key is then taken from the environment"),
 )
 def onboard(session: Session, *, auth_choice: str | None, non_interactive: bool) -> View | None:
-    """Sign in with the words of OpenClaw's provider page; nothing else of an OpenClaw is set up."""
+    """Sign in, as on OpenClaw's provider page; nothing else is set up."""
     if auth_choice is None:
         raise UsageError(
             _("onboard needs --auth-choice here: it signs in, and sets up nothing else of OpenClaw"),
@@ -74,7 +74,7 @@ def onboard(session: Session, *, auth_choice: str | None, non_interactive: bool)
 
 @command("plugins install", Positional("package", "as in OpenClaw, e.g. @openclaw/qwen-provider"))
 def plugins_install(session: Session, *, package: str) -> View:
-    """Plugins extend a Gateway; this says what stands in for one here."""
+    """Say what to use here in place of a plugin of a Gateway."""
     name = package.partition("@latest")[0].strip()
     provider = _PACKAGES.get(name)
     install = f"!openclaw plugins install {package}"
@@ -89,7 +89,7 @@ def plugins_install(session: Session, *, package: str) -> View:
 
 @command("models refresh", PROVIDER)
 def models_refresh(session: Session, *, provider: str | None) -> View:
-    """Ask the services for their lists of models, and remember them; as `models list --refresh`."""
+    """Ask the services for their lists of models, and store them; as `models list --refresh`."""
     return models.models_list(session, all=False, provider=provider, refresh=True, local=False)
 
 

@@ -59,7 +59,7 @@ class UsageSummary(Struct, frozen=True):
     JSON,
 )
 def usage(session: Session, *, days: int | None, by: GroupBy | None, plot: bool) -> View:
-    """What was asked and what it took: requests, tokens, errors, time, and cost where prices are known."""
+    """Requests, tokens, errors, time, and cost where prices are known."""
     report = gather(session, min(days or DEFAULT_DAYS, MOST_DAYS), by or "day")
     return plotted(session, report) if plot else as_table(report)
 

@@ -76,7 +76,7 @@ def test_an_added_format_is_completed_explained_documented_shown_and_bound(copy)
     assert "('c', ['code', 'csv'])" in output
     assert re.search(r"^ *-f csv +a table, asked for as CSV$", output, re.M)
     assert "| `-f csv` | a table, asked for as CSV |" in output
-    assert re.search(r"^ *-f, --format FORMAT +how it is shown$", output, re.M)
+    assert re.search(r"^ *-f, --format FORMAT +how the answer is shown$", output, re.M)
     assert "a,b\n1,2" in output
     assert "[['a', 'b'], ['1', '2']]" in output
 
