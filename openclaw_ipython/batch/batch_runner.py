@@ -115,30 +115,24 @@ class BatchRunner:
         self._sent = SubmittedBatches(self._client, self._route)
         try:
             for row in self._batch.rows:
-                try:
-                    finished = self._known(Item(self._batch.plan, row))
-                except OpenClawError as error:
-                    finished = self._batch.failed(row, error)
-                if finished is not None:
-                    yield finished
+                begun = self._batch.begin(row, self._route)
+                if isinstance(begun, Item):
+                    try:
+                        self._add(begun)
+                        continue
+                    except OpenClawError as error:
+                        begun = self._batch.failed(row, error)
+                yield begun
         except (SystemExit, KeyboardInterrupt) as exception:
             raise CallerExit(exception) from exception
         while records := await self._submitted():
             async for answered in self._answered(records):
                 yield answered
 
-    def _known(self, item: Item) -> Finished | None:
-        """The result of an item that is answered already; None for one that waits for a batch."""
-        known = self._batch.checkpoint.load(item)
-        if known is not None:
-            return known, item.row.item
-        while (reply := self._batch.cached_reply(self._route, item.request)) is not None:
-            if (final := item.receive(reply)) is not None:
-                return self._batch.succeeded(item, final)
+    def _add(self, item: Item) -> None:
         if len(self._line(item)) > (most := self._service.max_row_bytes):
             raise RequestRejected(_("the row is larger than {most:,} bytes", most=most))
         self._waiting[item.id] = item
-        return None
 
     def _request(self, item: Item) -> ChatRequest:
         return self._template.request(item.request.messages, item.request.schema)

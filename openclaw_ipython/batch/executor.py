@@ -142,28 +142,17 @@ class ExecutorRunner:
             if row is None:
                 self._rows_exhausted = True
                 break
-            try:
-                item = Item(self._batch.plan, row)
-            except OpenClawError as error:
-                self._failed(row, error)
+            item = self._batch.begin(row, self._route.current)
+            if not isinstance(item, Item):
+                self._finished.append(item)
                 continue
-            known = self._batch.checkpoint.load(item)
-            if known is not None:
-                self._finished.append((known, row.item))
-            elif not self._finished_from_cache(item):
-                items.append(item)
-                if not self._any_returned and has_cache_marks(
-                    self._route.chat_request(item.request).messages
-                ):
-                    break  # alone, so that the prompt cache is written once
+            items.append(item)
+            if not self._any_returned and self._is_marked(item):
+                break  # alone, so that the prompt cache is written once
         return items
 
-    def _finished_from_cache(self, item: Item) -> bool:
-        """Whether the cache had the replies to all requests of an item."""
-        while (reply := self._batch.cached_reply(self._route.current, item.request)) is not None:
-            if self._finish(item, reply):
-                return True
-        return False
+    def _is_marked(self, item: Item) -> bool:
+        return has_cache_marks(self._route.chat_request(item.request).messages)
 
     def _submit(self, items: list[Item]) -> bool:
         """Send the items that the budget allows; the others wait. Whether there are any."""
@@ -179,7 +168,7 @@ class ExecutorRunner:
             items = items[: len(held)]
         if not items:
             return False
-        self._writing_cache = not self._any_returned and has_cache_marks(requests[0].messages)
+        self._writing_cache = not self._any_returned and self._is_marked(items[0])
         memory = self._client.endpoint(route).host_memory
         chunk = Chunk(
             id=uuid4().hex,
@@ -271,20 +260,15 @@ class ExecutorRunner:
         item.sent = True
         if self._batch.cache is not None:
             self._batch.cache.put(sent.route, item.request, reply)
-        if not self._finish(item, reply):
-            self._again.append(item)
-
-    def _finish(self, item: Item, reply: Reply) -> bool:
-        """Hand a reply to its item; False when the item has another request to send."""
         try:
             final = item.receive(reply)
         except OpenClawError as error:
             self._failed(item.row, error)
-            return True
-        if final is None:
-            return False
-        self._finished.append(self._batch.succeeded(item, final))
-        return True
+            return
+        if final is None:  # it has another request to send
+            self._again.append(item)
+        else:
+            self._finished.append(self._batch.succeeded(item, final))
 
     def _failed(self, row: Row, error: OpenClawError) -> None:
         self._finished.append(self._batch.failed(row, error))

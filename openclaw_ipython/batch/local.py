@@ -102,47 +102,36 @@ class LocalRunner:
             raise CallerExit(exception) from exception
 
     async def _finish(self, row: Row) -> Finished:
+        item = self._batch.begin(row, self._route.current)
+        if not isinstance(item, Item):
+            return item
+        reply, item.sent = None, True
         try:
-            item = Item(self._batch.plan, row)
-            known = self._batch.checkpoint.load(item)
-            if known is not None:
-                return known, row.item
-            reply = None
             while reply is None:
-                reply = item.receive(await self._reply(item))
+                reply = item.receive(await self._send(item.request))
         except OpenClawError as error:
             return self._batch.failed(row, error)
         finished = self._batch.succeeded(item, reply)
-        if item.sent:
-            if self._batch.route.kind == "batch":  # a row may have waited an hour
-                await asyncio.to_thread(self._batch.checkpoint.flush)
-            await self._route.record_success()
+        if self._batch.route.kind == "batch":  # a row may have waited an hour
+            await asyncio.to_thread(self._batch.checkpoint.flush)
+        await self._route.record_success()
         return finished
-
-    async def _reply(self, item: Item) -> Reply:
-        """The reply to the next request of an item, from the cache or from the service."""
-        request = item.request
-        cached = self._batch.cached_reply(self._route.current, request)
-        if cached is not None:
-            return cached
-        item.sent = True
-        reply = await self._send(request)
-        cache, route = self._batch.cache, self._route.current
-        if cache is not None and reply.requested_model == str(route.ref):
-            await asyncio.to_thread(cache.put, route, request, reply)
-        return reply
 
     async def _send(self, request: ModelRequest) -> Reply:
         """The reply of the current route; of the next ones when it is refused for good."""
         while True:
-            route = self._route.current
+            route, cache = self._route.current, self._batch.cache
             try:
-                return await self._send_by(route, request)
+                reply = await self._send_by(route, request)
             except BudgetExceeded:
                 raise
             except OpenClawError as error:
                 if not affects_every_item(error) or not await self._change_route(route, error):
                     raise
+            else:
+                if cache is not None:
+                    await asyncio.to_thread(cache.put, route, request, reply)
+                return reply
 
     async def _send_by(self, route: ResolvedRequest, request: ModelRequest) -> Reply:
         made, held = self._route.chat_request(request), None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import RequestTemplate, affects_every_item
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.chat.endings import is_complete
@@ -19,7 +20,7 @@ from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
-    from openclaw_ipython.batch.plan import Item, Plan
+    from openclaw_ipython.batch.plan import Plan
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.chat.types import ChatRequest, Reply
     from openclaw_ipython.client import Client
@@ -62,7 +63,20 @@ class BatchRun(Struct, frozen=True, eq=False):
         """Reserve what a request may cost, for `record`. Raises BudgetExceeded."""
         return self.client.budget.hold(route, request, self.limit, self.scope)
 
-    def cached_reply(self, route: ResolvedRequest, request: ModelRequest) -> Reply | None:
+    def begin(self, row: Row, route: ResolvedRequest) -> Item | Finished:
+        """The item of a row, to be sent; the result of one that is answered already, or fails."""
+        try:
+            item = Item(self.plan, row)
+            if (known := self.checkpoint.load(item)) is not None:
+                return known, row.item
+            while (reply := self._cached_reply(route, item.request)) is not None:
+                if (final := item.receive(reply)) is not None:
+                    return self.succeeded(item, final)
+        except OpenClawError as error:
+            return self.failed(row, error)
+        return item
+
+    def _cached_reply(self, route: ResolvedRequest, request: ModelRequest) -> Reply | None:
         """The cached reply to a request. Raises LoginRequired when there is neither a reply nor a login."""
         reply = self.cache.get(route, request) if self.cache is not None else None
         if reply is not None:
