@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.batch.local import CallerExit
 from openclaw_ipython.batch.plan import Item
-from openclaw_ipython.batch.request import RequestTemplate
+from openclaw_ipython.batch.request import chat_request
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route, total
 from openclaw_ipython.batch_api.records import BatchRecord
@@ -41,7 +41,6 @@ from openclaw_ipython.i18n import _
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
-    from openclaw_ipython.chat.types import ChatRequest
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
 
@@ -106,7 +105,6 @@ class BatchRunner:
         self.status = ""
         self._batch, self._service, self._announce = batch, service, announce
         self._client, self._route = batch.client, batch.route
-        self._template = RequestTemplate(batch.route)
         self._waiting: dict[str, Item] = {}
         self._sent: SubmittedBatches  # made on the event loop
 
@@ -134,11 +132,8 @@ class BatchRunner:
             raise RequestRejected(_("the row is larger than {most:,} bytes", most=most))
         self._waiting[item.id] = item
 
-    def _request(self, item: Item) -> ChatRequest:
-        return self._template.request(item.request.messages, item.request.schema)
-
     def _line(self, item: Item) -> bytes:
-        request, at = self._request(item), self._sent.at
+        request, at = chat_request(self._route, item.request), self._sent.at
         known = at.dialect.adjustments | at.host_memory.known(at.url, request.model)
         body = AdjustedRequest(request, known, at.dialect.name).body
         return row_line(item.id, body, self._service.form, at.base_url)
@@ -201,7 +196,7 @@ class BatchRunner:
         made: list[BatchRecord] = []
         try:
             for record in records:
-                rows = (self._request(self._waiting[row]) for row in record.ids)
+                rows = (chat_request(route, self._waiting[row].request) for row in record.ids)
                 worst = total(route, (most(route, request) for request in rows))
                 held = budget.reserve(worst, batch.limit, batch=batch.scope, lasting=True)
                 made.append(replace(record, reserved=held.number if held is not None else 0))

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.progress import short_count
-from openclaw_ipython.batch.request import RequestTemplate
+from openclaw_ipython.batch.request import chat_request
 from openclaw_ipython.chat import token_estimate
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
@@ -101,7 +101,7 @@ def estimate(  # noqa: PLR0917 - the parts of a call
     """The estimate for the rows of `source`, which can be pulled again, by `route`."""
     answer, seconds = client.recorder.journal.usage.past_answers(str(route.ref), "map")
     size = source.size if source.size is not None else sum(1 for _row in source.data)
-    template, pictures = RequestTemplate(route), 1 if plan.images is not None else 0
+    pictures = 1 if plan.images is not None else 0
     sent: list[tuple[_Input, _Input]] = []
     known = failed = 0
     for row in _sample(source, size):
@@ -113,7 +113,7 @@ def estimate(  # noqa: PLR0917 - the parts of a call
         if checkpoint.has(item) or (cache is not None and cache.get(route, item.request) is not None):
             known += 1
         else:
-            sent.append(_input_of(template.request(item.request.messages, item.request.schema), pictures))
+            sent.append(_input_of(chat_request(route, item.request), pictures))
     sampled = max(1, len(sent) + known + failed)
     rows = round(size * len(sent) / sampled)
     scale = rows / max(1, len(sent))

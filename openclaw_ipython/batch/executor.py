@@ -20,6 +20,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from openclaw_ipython.batch.plan import Item
+from openclaw_ipython.batch.request import chat_request
 from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
 from openclaw_ipython.chat.adapt import has_cache_marks
@@ -152,13 +153,13 @@ class ExecutorRunner:
         return items
 
     def _is_marked(self, item: Item) -> bool:
-        return has_cache_marks(self._route.chat_request(item.request).messages)
+        return has_cache_marks(chat_request(self._route.current, item.request).messages)
 
     def _submit(self, items: list[Item]) -> bool:
         """Send the items that the budget allows; the others wait. Whether there are any."""
         route = self._route.current
         login, held = self._login(route), []
-        requests = [_without_origin(self._route.chat_request(item.request)) for item in items]
+        requests = [_without_origin(chat_request(route, item.request)) for item in items]
         try:
             for request in requests:
                 held.append(self._batch.hold(route, request))  # noqa: PERF401 - those before an error stay

@@ -14,7 +14,13 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.bearer import BearerAuth, RecentToken
 from openclaw_ipython.batch.plan import Item
-from openclaw_ipython.batch.request import BATCH_CHAT_POLICY, Throttle, affects_every_item, send_request
+from openclaw_ipython.batch.request import (
+    BATCH_CHAT_POLICY,
+    Throttle,
+    affects_every_item,
+    chat_request,
+    send_request,
+)
 from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.chat.adapt import has_cache_marks
 from openclaw_ipython.errors import BudgetExceeded, OpenClawError
@@ -134,7 +140,7 @@ class LocalRunner:
                 return reply
 
     async def _send_by(self, route: ResolvedRequest, request: ModelRequest) -> Reply:
-        made, held = self._route.chat_request(request), None
+        made, held = chat_request(route, request), None
         sent = replace(route, request=made)
 
         async def before() -> None:

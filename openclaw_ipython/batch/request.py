@@ -28,13 +28,11 @@ from openclaw_ipython.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
-
     from openclaw_ipython.batch.rate_limit import Permit, RateLimiter
     from openclaw_ipython.chat.stream import ChatEndpoint
-    from openclaw_ipython.chat.types import ChatRequest, Message, Reply
+    from openclaw_ipython.chat.types import ChatRequest, Reply
     from openclaw_ipython.dispatch.failover import ResolvedRequest
+    from openclaw_ipython.structured.loop import ModelRequest
 
 RETRY_POLICY = RetryPolicy(idle_timeout=600.0, retry_rate_limits=False)
 """A reply that is not streamed arrives after a long silence; the rate limiter handles "too many requests"."""
@@ -178,38 +176,15 @@ def prompt_length(request: ChatRequest) -> int:
     )
 
 
-class RequestTemplate:
-    """Makes the requests of a batch in the dialect of its host. The parts that text messages share are made once."""
-
-    def __init__(self, route: ResolvedRequest) -> None:
-        asked, family = route.unadapted or route.request, route.family or family_of(route.request.model)
-        if asked.thinking is None and family in SWITCHABLE and (route.dialect.name or is_qwen(asked.model)):
-            asked = replace(asked, thinking="off")  # rows think only if asked to
-        self._route = route
-        self._asked = asked
-        self._by_kind: dict[tuple[str, ...], ChatRequest] = {}
-
-    def request(self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None) -> ChatRequest:
-        """The request with these messages. `schema` is None or the same in every call."""
-        route, messages = self._route, tuple(messages)
-        kind = (*(message.role for message in messages), "schema" if schema is not None else "")
-        plain = all(map(_is_plain_text, messages))
-        known = self._by_kind.get(kind)
-        if plain and known is not None:
-            return replace(known, messages=messages)
-        base = replace(self._asked, messages=messages, schema=schema)
-        made = adapt(base, route.dialect, route.family).request
-        if route.kind == "batch":  # also where a model thinks only in streams otherwise
-            made = replace(made, stream=False)
-        if (
-            plain and made.messages == messages and not made.stream
-        ):  # a streamed request depends on its length
-            self._by_kind[kind] = made
-        return made
-
-
-def _is_plain_text(message: Message) -> bool:
-    return type(message.content) is str and not message.reasoning and not message.tool_calls
+def chat_request(route: ResolvedRequest, request: ModelRequest) -> ChatRequest:
+    """A request of a batch, in the dialect of the host of `route`."""
+    asked, family = route.unadapted or route.request, route.family or family_of(route.request.model)
+    if asked.thinking is None and family in SWITCHABLE and (route.dialect.name or is_qwen(asked.model)):
+        asked = replace(asked, thinking="off")  # rows think only if asked to
+    asked = replace(asked, messages=request.messages, schema=request.schema)
+    made = adapt(asked, route.dialect, route.family).request
+    # also where a model thinks only in streams otherwise
+    return replace(made, stream=False) if route.kind == "batch" else made
 
 
 def affects_every_item(error: OpenClawError) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from openclaw_ipython.batch.plan import Item
-from openclaw_ipython.batch.request import RequestTemplate, affects_every_item
+from openclaw_ipython.batch.request import affects_every_item
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.chat.endings import is_complete
 from openclaw_ipython.dispatch.failover import Failover
@@ -131,16 +131,11 @@ class ActiveRoute:
         self.success_recorded = False
         self._client = batch.client
         self._notify = batch.notify
-        self._template = RequestTemplate(batch.route)
 
     @property
     def current(self) -> ResolvedRequest:
         """The route in use."""
         return self.failover.current
-
-    def chat_request(self, request: ModelRequest) -> ChatRequest:
-        """A request in the form for the current host."""
-        return self._template.request(request.messages, request.schema)
 
     async def record_success(self) -> None:
         """Record that the login works: once, not for each of a thousand answers."""
@@ -153,7 +148,6 @@ class ActiveRoute:
         await self._client.record_login_outcome(self.current, error)
         if not self.failover.advance(error):
             return False
-        self._template = RequestTemplate(self.current)
         self.success_recorded = False
         for note in self.failover.notes():
             self._notify(note)

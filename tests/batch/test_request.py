@@ -3,15 +3,12 @@
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolver import Credential
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
-from openclaw_ipython.batch.request import RequestTemplate, Throttle, affects_every_item
-from openclaw_ipython.chat.adapt import adapt
-from openclaw_ipython.chat.dialects import DIALECTS, PLAIN, PORTAL
+from openclaw_ipython.batch.request import Throttle, affects_every_item, chat_request
+from openclaw_ipython.chat.dialects import DIALECTS
 from openclaw_ipython.chat.types import ChatRequest, Message, Reply, Usage
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.errors import (
@@ -27,15 +24,7 @@ from openclaw_ipython.errors import (
     UsageError,
 )
 from openclaw_ipython.openclaw.model_refs import ModelRef
-
-SCHEMA = {"name": "label", "schema": {"type": "object"}}
-PICTURE = ({"type": "image_url", "image_url": {"url": "data:,"}}, {"type": "text", "text": "what?"})
-
-turns = st.sampled_from(["system", "user", "assistant"])
-contents = st.text(max_size=20) | st.just(PICTURE)
-conversations = st.lists(
-    st.builds(Message, turns, contents, st.sampled_from(["", "hm"])), min_size=1, max_size=4
-)
+from openclaw_ipython.structured.loop import ModelRequest
 
 
 def question(dialect, model, stream):
@@ -44,25 +33,6 @@ def question(dialect, model, stream):
     return ResolvedRequest(
         ref, "http://x/", asked, Credential("p", "none needed"), dialect=dialect, unadapted=asked
     )
-
-
-@given(
-    st.sampled_from(
-        [*DIALECTS.values(), PLAIN, replace(PORTAL, adjustments=frozenset({"begins with a mark"}))]
-    ),
-    st.sampled_from(["coder-model", "qwen3.7-plus", "glm-5", "gpt"]),
-    st.booleans(),
-    st.lists(st.tuples(conversations, st.sampled_from([None, SCHEMA])), min_size=1, max_size=6),
-)
-def test_a_request_of_a_batch_equals_that_of_a_single_question(dialect, model, stream, asks):
-    to = question(dialect, model, stream)
-    template = RequestTemplate(to)
-    for messages, schema in asks:
-        alone = adapt(
-            replace(to.unadapted, messages=tuple(messages), schema=schema), dialect, to.family
-        ).request
-        made = template.request(messages, schema)
-        assert replace(made, schema=None) == replace(alone, schema=None)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +51,7 @@ def test_a_request_of_a_batch_equals_that_of_a_single_question(dialect, model, s
 def test_rows_think_only_if_asked_to(dialect, model, asked, fields):
     to = question(DIALECTS[dialect], model, stream=asked is not None)
     to = replace(to, unadapted=replace(to.unadapted, thinking=asked))
-    assert RequestTemplate(to).request([Message("user", "hi")]).extra == fields
+    assert chat_request(to, ModelRequest((Message("user", "hi"),))).extra == fields
 
 
 @pytest.mark.parametrize(
