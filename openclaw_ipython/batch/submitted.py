@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from openclaw_ipython.batch_api.records import BatchRecord, BatchRecords
-from openclaw_ipython.batch_api.sender import BatchSender
+from openclaw_ipython.batch_api.sender import run_steps
 from openclaw_ipython.batch_api.steps import clean_up, fetch
 from openclaw_ipython.batch_api.wire import read_row
 from openclaw_ipython.chat.endings import is_complete
@@ -58,7 +59,7 @@ class SubmittedBatches:
     def __init__(self, client: Client, route: ResolvedRequest) -> None:
         self.at = client.endpoint(route)
         self.records = BatchRecords(client.recorder.journal.jobs)
-        self.run = BatchSender(self.at, self.records).run
+        self.run = partial(run_steps, self.at, self.records)
         self._client = client
         self._route = route
 

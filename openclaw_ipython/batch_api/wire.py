@@ -6,7 +6,6 @@ case, times in seconds or ISO 8601, and "" for a file that does not exist. A sta
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
@@ -18,9 +17,11 @@ from msgspec import Struct
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.completions import to_bytes
 from openclaw_ipython.chat.decode import AnswerDecoder
+from openclaw_ipython.chat.fields import object_of
 from openclaw_ipython.chat.http_errors import ErrorDetails, error_for, error_in, server_text
 from openclaw_ipython.errors import OpenClawError, ProtocolError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.sanitize.text import json_value
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch_api.records import BatchRecord
@@ -50,8 +51,8 @@ class BatchAnswer(Struct, frozen=True):
     @property
     def value(self) -> Json:
         """The JSON object in the body, or in its `job` (Together); an empty one for anything else."""
-        value = _parsed(self.body)
-        return _object(value.get("job")) or value
+        value = object_of(json_value(self.body))
+        return object_of(value.get("job")) or value
 
     @property
     def id(self) -> str:
@@ -148,14 +149,16 @@ class BatchState(Struct, frozen=True):
 
 def read_state(value: Json) -> BatchState:
     """The state of a batch."""
-    counts, problems = _object(value.get("request_counts")), _object(value.get("errors")).get("data")
-    problem = _object(problems[0]) if isinstance(problems, list) and problems else _object(value.get("error"))
+    counts, problems = object_of(value.get("request_counts")), object_of(value.get("errors")).get("data")
+    problem = (
+        object_of(problems[0]) if isinstance(problems, list) and problems else object_of(value.get("error"))
+    )
     files = (value.get(f"{kind}_file_id") for kind in ("output", "error"))
     rows = value.get("results")
     return BatchState(
         str(value.get("status", "")).lower(),
         tuple(file for file in files if file and isinstance(file, str)),
-        tuple(map(_object, rows)) if isinstance(rows, list) else (),
+        tuple(map(object_of, rows)) if isinstance(rows, list) else (),
         _count(counts.get("completed")) + _count(counts.get("failed")),
         server_text(problem.get("message") or problem.get("code")),
     )
@@ -165,26 +168,25 @@ def belongs(batch: Json, record: BatchRecord) -> bool:
     """Whether a batch may be the one that was meant to be created for a record; one without a file has no name."""
     if record.form == "files":
         return bool(batch.get("input_file_id") == record.files[0])
-    total, at = _count(_object(batch.get("request_counts")).get("total")), batch.get("created_at")
+    total, at = _count(object_of(batch.get("request_counts")).get("total")), batch.get("created_at")
     try:
         created = datetime.fromisoformat(at).timestamp() if isinstance(at, str) else float(at or 0)
     except (ValueError, TypeError):
         return False
     since = created - record.at
-    return (
-        batch.get("model") == record.model_name and total in (0, len(record.ids)) and since >= -60
-    )  # seconds
+    same = batch.get("model") == record.model_name and total in (0, len(record.ids))
+    return same and since >= -60  # seconds
 
 
 def read_lines(body: bytes) -> tuple[Json, ...]:
     """The rows of a result file. A line that is no object is an empty row."""
-    return tuple(map(_parsed, body.split(b"\n")))
+    return tuple(object_of(json_value(line)) for line in body.split(b"\n"))
 
 
 def read_row(row: Json, model: str) -> Reply | OpenClawError:
     """The answer to a row, or its error. `model` is the ref that was asked."""
-    response, error = _object(row.get("response")), _object(row.get("error"))
-    body, status = _object(response.get("body")), response.get("status_code")
+    response, error = object_of(row.get("response")), object_of(row.get("error"))
+    body, status = object_of(response.get("body")), response.get("status_code")
     if error:  # some services call them `error_code` and `error_message`
         body = {
             "error": {name: error.get(name) or error.get(f"error_{name}") for name in ("code", "message")}
@@ -201,17 +203,6 @@ def read_row(row: Json, model: str) -> Reply | OpenClawError:
     except OpenClawError as failure:
         return failure
     return collector.reply(0.0)
-
-
-def _parsed(text: bytes) -> Json:
-    try:
-        return _object(json.loads(text))
-    except (ValueError, RecursionError):
-        return {}
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
 
 
 def _count(value: Any) -> int:

@@ -6,7 +6,7 @@ Nothing is retried once anything of the answer was yielded: it may be paid for a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,13 @@ from openclaw_ipython.chat.agents import agent_error, turn_broken
 from openclaw_ipython.chat.completions import to_bytes
 from openclaw_ipython.chat.decode import AnswerDecoder, joined
 from openclaw_ipython.chat.dialects import PLAIN, Dialect
-from openclaw_ipython.chat.http_errors import error_for, parse_error_body, retry_after, retryable
+from openclaw_ipython.chat.http_errors import (
+    ErrorDetails,
+    error_for,
+    parse_error_body,
+    retry_after,
+    retryable,
+)
 from openclaw_ipython.chat.received import partial_kept
 from openclaw_ipython.chat.types import AdjustmentNotice, ChatEvent, ChatRequest, Notice
 from openclaw_ipython.chat.wrong_address import answering_base_url, is_wrong_path, wrong_address
@@ -100,10 +106,15 @@ class ChatEndpoint(Struct, frozen=True):
     may_load: bool = False
     host_memory: HostMemory = field(default_factory=HostMemory)
 
-    @property
-    def error_for(self) -> Callable[..., OpenClawError]:
-        """Makes the error of what the host reports."""
-        return agent_error if self.dialect.agent else error_for
+    def error(
+        self, status: int | None, details: ErrorDetails, retry_after: float | None = None
+    ) -> OpenClawError:
+        """The error for what the host reports; `status` is None inside an answer."""
+        make = agent_error if self.dialect.agent else error_for
+        error = make(status, details, retry_after=retry_after)
+        if self.refused_key_hint and isinstance(error, LoginRequired):
+            error.hint = self.refused_key_hint
+        return error
 
     @property
     def base_url(self) -> str:
@@ -269,20 +280,17 @@ async def _failed(at: ChatEndpoint, response: Response) -> _Failure:
         body = await read_capped(response, within=ERROR_SECONDS)
     except HTTPError:
         body = b""  # the status is enough
-    details = parse_error_body(body, response.headers, _token_of(response))
+    details = parse_error_body(body, response.headers, token_of(response))
     if is_wrong_path(status, details) and not at.dialect.agent:
         answering = await answering_base_url(at.http, at.base_url)
         reason = details.message or _("no reason given")
         raise wrong_address(at.base_url, at.name, answering, status, reason)
     wait = retry_after(response.headers, at.runtime.clock())
-    error = at.error_for(status, details, retry_after=wait)
-    if at.refused_key_hint and isinstance(error, LoginRequired):
-        error.hint = at.refused_key_hint
     refusal = body[: 2 * REFUSAL_LENGTH].decode("utf-8", "replace")
-    return _Failure(error, wait, retryable(status, details), refusal)
+    return _Failure(at.error(status, details, wait), wait, retryable(status, details), refusal)
 
 
-def _token_of(response: Response) -> Secret:
+def token_of(response: Response) -> Secret:
     """The token that was sent, to redact it in error messages."""
     return Secret(response.request.headers.get("authorization", "").partition(" ")[2])
 
@@ -292,7 +300,7 @@ async def _answer(
 ) -> AsyncGenerator[ChatEvent, None]:
     """The events of a successful response, whatever its content type says."""
     answer = AnswerDecoder(
-        _token_of(response), model=request.model, cache=at.dialect.cache, error_for=at.error_for
+        token_of(response), model=request.model, cache=at.dialect.cache, error_for=at.error
     )
     started = at.runtime.monotonic()
     last_data = started

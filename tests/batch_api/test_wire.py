@@ -9,7 +9,7 @@ from scripted_portal import Portal
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
 from openclaw_ipython.batch_api import steps, wire
 from openclaw_ipython.batch_api.records import BatchRecord
-from openclaw_ipython.batch_api.sender import BatchSender
+from openclaw_ipython.batch_api.sender import run_steps
 from openclaw_ipython.batch_api.services import BatchService, batch_service
 from openclaw_ipython.chat.stream import ChatEndpoint
 from openclaw_ipython.chat.types import Reply
@@ -70,7 +70,7 @@ def by_us(origin, token):
         async with HttpClient() as http:
             auth = BearerAuth(FixedToken(Secret(token)))
             at = ChatEndpoint(http, f"{origin}/v1/chat/completions", "portal", auth, Runtime({}))
-            await BatchSender(at, None).run(every_call())
+            await run_steps(at, None, every_call())
 
     asyncio.run(run())
 
