@@ -13,7 +13,9 @@ from contextlib import aclosing
 from dataclasses import replace as replace_fields
 from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
+import msgspec
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from openclaw_ipython.auth.resolver import Credential
 from openclaw_ipython.chat.collect import Collector
@@ -137,37 +139,29 @@ def _times(reply: Reply) -> tuple[float, float | None]:
     return round(reply.seconds, 3), None if reply.first_text is None else round(reply.first_text, 3)
 
 
+class _StoredReply(Struct):
+    text: str
+    reasoning: str
+    model: str
+    seconds: float
+    usage: tuple[int | float | None, ...] | None
+    finish_reason: str = ""
+    finish: str = ""  # the same, for rows of batches in release 0.1
+    first_text: float | None = None
+    tool_calls: tuple[tuple[str, str, str], ...] = ()
+
+
 def decode_reply(stored: Any) -> Reply | None:
-    """The stored reply; None for anything else: the file may come from anywhere.
-
-    Rows of a batch had no tools and no first text in release 0.1, and their finish reason was called `finish`.
-    """
+    """The stored reply; None for anything else: the file may come from anywhere."""
     try:
-        usage, first_text = stored["usage"], stored.get("first_text")
-        return Reply(
-            _text(stored["text"]),
-            reasoning=_text(stored["reasoning"]),
-            usage=None if usage is None else Usage(*map(_count, usage)),
-            model=_text(stored["model"]),
-            finish_reason=_text(stored.get("finish_reason", stored.get("finish"))),
-            tool_calls=tuple(ToolCall(*map(_text, call)) for call in stored.get("tool_calls", ())),
-            seconds=float(stored["seconds"]),
-            first_text=None if first_text is None else float(first_text),
-        )
-    except (KeyError, TypeError, ValueError):
+        found = asdict(msgspec.convert(stored, _StoredReply))
+        found["usage"] = found["usage"] and Usage(*found["usage"])
+    except (msgspec.ValidationError, TypeError):
         return None
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _count(value: Any) -> Any:
-    if value is not None and not isinstance(value, int | float):
-        raise TypeError
-    return value
+    finish = found.pop("finish")
+    found["finish_reason"] = found["finish_reason"] or finish
+    found["tool_calls"] = tuple(ToolCall(*call) for call in found["tool_calls"])
+    return Reply(found.pop("text"), **found)
 
 
 def _plain(value: Any) -> Any:
