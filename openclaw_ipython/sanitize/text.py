@@ -59,13 +59,14 @@ def _written_out(match: re.Match[str]) -> str:
 # -- terminals ------------------------------------------------------------------------------
 
 _PLAIN = rf"[^{HIDDEN}{SURROGATES}]+"
-_CONTROL = r"[\x00-\x1f\x7f-\x9f]"
-
-# States of the reader of sequences. A sequence never goes past a newline: a stray introducer in an answer
-# hides the rest of its line at most.
-_TEXT, _ESCAPE, _CONTROL_SEQUENCE, _STRING = range(4)
-_STRING_INTRODUCERS = "]PX^_"  # OSC, DCS, SOS, PM, APC after ESC
-_STRING_INTRODUCERS_8BIT = "\x9d\x90\x98\x9e\x9f"
+# A sequence never goes past a newline: a stray introducer in an answer hides the rest of its line at most. CAN, SUB and
+# ESC abort one. A group holds what completes it; without one at the end of a piece, it goes on in the next.
+_STRING = r"[^\n\x07\x18\x1a\x1b\x9c]*([\x07\x9c])?"
+_PARAMETERS = r"[ -?]*([@-~])?"
+_SEQUENCE = (
+    rf"\x1b(?:\[{_PARAMETERS}|[\]PX^_]{_STRING}|[ -/]*([0-~])?)|\x9b{_PARAMETERS}|[\x90\x98\x9d-\x9f]{_STRING}"
+    r"|([\x00-\x08\x0b-\x1f\x7f-\x9f])"
+)
 
 
 class TerminalFilter:
@@ -76,87 +77,29 @@ class TerminalFilter:
     """
 
     def __init__(self) -> None:
-        self._state = _TEXT
-        self._high = ""  # a high surrogate whose other half may come with the next piece
+        self._held = (
+            ""  # how a sequence begins, and a high surrogate whose other half may come with the next piece
+        )
 
     def feed(self, text: str) -> str:
         """What of `text` may be written now."""
-        text, self._high = self._high + text, ""
-        if self._state == _TEXT and re.fullmatch(_PLAIN, text):
+        text, self._held = self._held + text, ""
+        if re.fullmatch(_PLAIN, text):
             return text
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            text, self._high = text[:-1], text[-1]
-        return visible("".join(self._kept(paired(text))))
+        high = text[-1] if text and "\ud800" <= text[-1] <= "\udbff" else ""
+        kept = visible(re.sub(_SEQUENCE, self._removed, paired(text.removesuffix(high))))
+        self._held += high
+        return kept
 
     def close(self) -> str:
         """What was held back. An unfinished sequence is dropped; the filter can be used again."""
-        held, self._high = self._high, ""
-        in_text, self._state = self._state == _TEXT, _TEXT
-        return visible(held) if in_text else ""
+        held, self._held = self._held, ""
+        return visible(held) if held >= "\ud800" else ""
 
-    def _kept(self, text: str) -> list[str]:
-        kept: list[str] = []
-        plain_run = re.compile(_PLAIN).match
-        at = 0
-        while at < len(text):
-            if self._state == _TEXT and (plain := plain_run(text, at)):
-                kept.append(plain[0])
-                at = plain.end()
-                continue
-            if self._step(text[at]):
-                kept.append(text[at])
-            at += 1
-        return kept
-
-    def _step(self, char: str) -> bool:
-        """Advance by one character; True when it is text to keep."""
-        if char == "\n":
-            self._state = _TEXT
-            return True
-        if char in "\x18\x1a":  # CAN and SUB abort a sequence
-            self._state = _TEXT
-            return False
-        if char == "\x1b":
-            self._state = _ESCAPE  # inside a string as well: that is how one ends
-            return False
-        if self._state == _STRING:
-            self._state = _TEXT if char in "\x07\x9c" else _STRING
-            return False
-        if self._state == _ESCAPE:
-            return self._after_escape(char)
-        if self._state == _CONTROL_SEQUENCE:
-            return self._in_control_sequence(char)
-        return self._in_text(char)
-
-    def _after_escape(self, char: str) -> bool:
-        if char in _STRING_INTRODUCERS:
-            self._state = _STRING
-        elif char == "[":
-            self._state = _CONTROL_SEQUENCE
-        elif " " <= char <= "/":
-            self._state = _ESCAPE  # an intermediate byte: the final one follows
-        elif "0" <= char <= "~":
-            self._state = _TEXT
-        else:
-            return self._in_text(char)
-        return False
-
-    def _in_control_sequence(self, char: str) -> bool:
-        if " " <= char <= "?":
-            return False
-        if "@" <= char <= "~":
-            self._state = _TEXT
-            return False
-        return self._in_text(char)
-
-    def _in_text(self, char: str) -> bool:
-        if char == "\x9b":
-            self._state = _CONTROL_SEQUENCE
-        elif char in _STRING_INTRODUCERS_8BIT:
-            self._state = _STRING
-        else:
-            self._state = _TEXT
-        return char == "\t" or re.match(_CONTROL, char) is None
+    def _removed(self, sequence: re.Match[str]) -> str:
+        if sequence.lastindex is None and sequence.end() == len(sequence.string):
+            self._held = sequence[0][:2]
+        return ""
 
 
 def safe_text(text: str) -> str:
