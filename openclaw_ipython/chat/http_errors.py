@@ -23,6 +23,7 @@ from openclaw_ipython.errors import (
     QuotaExceeded,
     RateLimited,
     RequestRejected,
+    ServiceError,
     ServiceUnavailable,
 )
 from openclaw_ipython.i18n import _
@@ -128,67 +129,53 @@ def error_for(
     status: int | None, details: ErrorDetails, *, retry_after: float | None = None
 ) -> OpenClawError:
     """The error to raise. `status` is None when it came inside an answer."""
-    code = details.code.lower()
     about: dict[str, Any] = {"status": status, "code": details.code, "request_id": details.request_id}
-    text = details.message or details.code or _("no reason given")
-    number = f" ({status})" if status else ""
     if details.html and status not in {401, 429}:
         return _page(status, about)
+    kind, words, hint = _kind(status, details.code.lower(), details.message)
+    if kind is RateLimited:
+        about["retry_after"] = retry_after
+    if kind in {RateLimited, ServiceUnavailable}:
+        hint = _later(retry_after, hint)
+    reason = details.message or details.code or _("no reason given")
+    number = f" ({status})" if status else ""
+    return kind(words.format(reason=reason, number=number), hint=hint, **about)
+
+
+def _kind(status: int | None, code: str, message: str) -> tuple[type[ServiceError | LoginRequired], str, str]:
+    """The class of an error, what it says, and what repairs it."""
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
-        return LoginRequired(
-            _("the service does not accept the login: {reason}", reason=text),
-            hint="%openclaw login --force",
-            **about,
-        )
+        return LoginRequired, _("the service does not accept the login: {reason}"), "%openclaw login --force"
     if code == "allocationquota.freetieronly":
         hint = _(
             "in the service's console, switch off 'free tier only' to go on with paid use, or use another model"
         )
-        return QuotaExceeded(_("the free quota is used up: {reason}", reason=text), hint=hint, **about)
-    if _out_of_quota(status, details):
+        return QuotaExceeded, _("the free quota is used up: {reason}"), hint
+    if code == "insufficient_quota" or (_throttled(status, code) and re.search(_QUOTA, message)):
         hint = _("wait for its reset, or a minute if tokens a minute are meant, or use another model")
-        return QuotaExceeded(_("the quota is used up: {reason}", reason=text), hint=hint, **about)
-    if code == "arrearage" or status == 402 or re.search(_OVERDUE, details.message):
-        return QuotaExceeded(
-            _("the account has an unpaid bill or no balance: {reason}", reason=text), **about
-        )
-    if status in {413, 429} and re.search(_TOO_LARGE, details.message):
-        return RequestRejected(
-            _("the request is too large for this service: {reason}", reason=text),
-            hint=_("a shorter prompt, fewer images or attachments, or another model"),
-            **about,
-        )
+        return QuotaExceeded, _("the quota is used up: {reason}"), hint
+    if code == "arrearage" or status == 402 or re.search(_OVERDUE, message):
+        return QuotaExceeded, _("the account has an unpaid bill or no balance: {reason}"), ""
+    if status in {413, 429} and re.search(_TOO_LARGE, message):
+        hint = _("a shorter prompt, fewer images or attachments, or another model")
+        return RequestRejected, _("the request is too large for this service: {reason}"), hint
     if _throttled(status, code):
-        hint = _later(retry_after, _("wait a moment, then run the cell again"))
-        return RateLimited(
-            _("too many requests: {reason}", reason=text), retry_after=retry_after, hint=hint, **about
-        )
+        hint = _("wait a moment, then run the cell again")
+        return RateLimited, _("too many requests: {reason}"), hint
     if code in {"data_inspection_failed", "datainspectionfailed"}:
-        return RequestRejected(_("the service's content filter stopped this: {reason}", reason=text), **about)
-    if re.search(_PLAN_ONLY, details.message):
+        return RequestRejected, _("the service's content filter stopped this: {reason}"), ""
+    if re.search(_PLAN_ONLY, message):
         hint = _("use a pay-as-you-go or Token Plan key: %openclaw login --provider modelstudio")
-        return RequestRejected(
-            _("this plan serves only the programs its vendor lists: {reason}", reason=text),
-            hint=hint,
-            **about,
-        )
+        return RequestRejected, _("this plan serves only the programs its vendor lists: {reason}"), hint
+    refused = _("the service refused{number}: {reason}")
     if code in {"access_denied", "accessdenied", "model.accessdenied"}:
         hint = _("the key has no right to this model: %openclaw models list shows the others")
-        return RequestRejected(
-            _("the service refused{number}: {reason}", number=number, reason=text),
-            hint=hint,
-            **about,
-        )
-    if status == 404 or code in _NO_SUCH_MODEL_CODES or (status == 400 and _names_no_model(details.message)):
-        return RequestRejected(_("not found: {reason}", reason=text), hint="%openclaw models list", **about)
+        return RequestRejected, refused, hint
+    if status == 404 or code in _NO_SUCH_MODEL_CODES or (status == 400 and _names_no_model(message)):
+        return RequestRejected, _("not found: {reason}"), "%openclaw models list"
     if _broken(status, code):
-        hint = _later(retry_after, _("try again later"))
-        return ServiceUnavailable(
-            _("the service failed{number}: {reason}", number=number, reason=text),
-            hint=hint,
-            **about,
-        )
-    return RequestRejected(_("the service refused{number}: {reason}", number=number, reason=text), **about)
+        return ServiceUnavailable, _("the service failed{number}: {reason}"), _("try again later")
+    return RequestRejected, refused, ""
 
 
 def is_unknown_model(error: OpenClawError) -> bool:
@@ -249,12 +236,6 @@ def _throttled(status: int | None, code: str) -> bool:
     return (
         status == 429 or code.startswith(("throttling", "limit_")) or code in {"rate_limit_exceeded", "429"}
     )
-
-
-def _out_of_quota(status: int | None, details: ErrorDetails) -> bool:
-    code = details.code.lower()
-    quota = re.search(_QUOTA, details.message) is not None
-    return code == "insufficient_quota" or (_throttled(status, code) and quota)
 
 
 def _broken(status: int | None, code: str) -> bool:
