@@ -6,7 +6,7 @@ pandas and polars are imported only to make a DataFrame.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, overload
@@ -304,11 +304,7 @@ def fields_of(value: Any) -> Mapping[str, Any] | None:
     """The fields of a dictionary, dataclass, pydantic model, msgspec struct or named tuple; None for other values."""
     if isinstance(value, dict):
         return value
-    names = (
-        [field.name for field in fields(value)]
-        if is_dataclass(value)
-        else getattr(type(value), "model_fields", None)
-        or getattr(value, "__struct_fields__", None)
-        or getattr(value, "_fields", None)
-    )
+    from openclaw_ipython.structured.annotations import field_names
+
+    names = field_names(type(value))
     return {name: getattr(value, name) for name in names} if names else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from types import UnionType
 from typing import Any
 
@@ -214,28 +214,21 @@ def resolve_top(schema: Mapping[str, Any]) -> dict[str, Any]:
             break
         del flat["$ref"]
         flat = {**found, **flat}
-    definitions = flat.pop("$defs", {})
-    used: dict[str, Any] = {}
-    names = list(_references(flat))
+    definitions, used = flat.pop("$defs", {}), set()
+    names = _references(flat)
     while names:
         name = names.pop()
         if name not in used and name in definitions:
-            used[name] = definitions[name]
+            used.add(name)
             names += _references(definitions[name])
     return (
         {**flat, "$defs": {name: definitions[name] for name in definitions if name in used}} if used else flat
     )
 
 
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        if isinstance(target := value.get("$ref"), str):
-            yield target.removeprefix("#/$defs/").partition("/")[0]
-        for inner in value.values():
-            yield from _references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _references(inner)
+def _references(value: Any) -> list[str]:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return re.findall(r'"\$ref": "#/\$defs/([^"/]+)', text)
 
 
 def _name_of(wanted: Any) -> str:
