@@ -13,6 +13,7 @@ from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.progress import short_count
 from openclaw_ipython.batch.request import chat_request
 from openclaw_ipython.chat import token_estimate
+from openclaw_ipython.chat.completions import parts_of
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 
@@ -160,8 +161,7 @@ def _input_of(request: ChatRequest, pictures: int) -> tuple[_Input, _Input]:
     shared = (0, 0)
     for message in request.messages:
         least, most = least + token_estimate.PER_MESSAGE, most + token_estimate.PER_MESSAGE
-        parts = [{"text": message.content}] if isinstance(message.content, str) else message.content
-        for part in parts:
+        for part in parts_of(message.content):
             low, high = token_estimate.bounds(str(part.get("text", "")))
             least, most = least + low, most + high
             if "cache_control" in part:

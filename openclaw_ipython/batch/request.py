@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from openclaw_ipython.chat.adapt import adapt
+from openclaw_ipython.chat.adapt import adapt, text_length
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.stream import RetryPolicy, stream_chat
@@ -120,7 +120,7 @@ async def send_request(
     `before` is awaited each time before it is sent; if it raises, nothing is sent. `notify` is given the notes about a
     request that was changed because the host refused a part of it.
     """
-    characters = prompt_length(request)
+    characters = sum(text_length(message.content) for message in request.messages)
     answered_before = throttle.answers
     for attempt in range(MAX_REFUSALS + 1):
         permit = await throttle.acquire(characters)
@@ -164,16 +164,6 @@ async def _collect(
                 notify(event.text)
             collector.add(event, endpoint.runtime.monotonic())
     return collector.reply(endpoint.runtime.monotonic())
-
-
-def prompt_length(request: ChatRequest) -> int:
-    """The characters of the text of all messages; images do not count."""
-    return sum(
-        len(message.content)
-        if isinstance(message.content, str)
-        else sum(len(part.get("text", "")) for part in message.content)
-        for message in request.messages
-    )
 
 
 def chat_request(route: ResolvedRequest, request: ModelRequest) -> ChatRequest:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, structs
 
 from openclaw_ipython.chat.agents import for_agent
-from openclaw_ipython.chat.completions import joined_content, parts_of
+from openclaw_ipython.chat.completions import joined_content, marked, parts_of
 from openclaw_ipython.chat.dialects import MARK
 from openclaw_ipython.chat.thinking import (
     LEVELS,
@@ -147,12 +147,16 @@ def _check_may_think(request: ChatRequest) -> None:
         )
 
 
+def thinks(fields: Mapping[str, Any]) -> bool:
+    """Whether request fields leave the thinking of a model on."""
+    return fields.get("enable_thinking") is not False and fields.get("reasoning_effort") != "none"
+
+
 def clamp_temperature(
     temperature: float | None, dialect: Dialect, family: Family, extra: Mapping[str, Any]
 ) -> float | None:
     """The temperature, at least 0.6 for Qwen 3.8 on DashScope while it thinks, which is its default."""
-    thinks = extra.get("enable_thinking") is not False and extra.get("reasoning_effort") != "none"
-    if dialect.dashscope and family == "effort" and thinks and temperature is not None:
+    if dialect.dashscope and family == "effort" and thinks(extra) and temperature is not None:
         return max(temperature, 0.6)
     return temperature
 
@@ -170,10 +174,8 @@ def _format(
     """
     if request.schema is None or (fields.get("tools") and fields.get("tool_choice") != "none"):
         return {}
-    if dialect.dashscope and family in {*SWITCHABLE, "always", "kimi"}:
-        thinks = fields.get("enable_thinking") is not False and fields.get("reasoning_effort") != "none"
-        if thinks:
-            return {}
+    if dialect.dashscope and family in {*SWITCHABLE, "always", "kimi"} and thinks(fields):
+        return {}
     return {"response_format": {"type": "json_schema", "json_schema": dict(request.schema)}}
 
 
@@ -187,13 +189,12 @@ def _image_fields(model: str, messages: Sequence[Message], dialect: Dialect) -> 
     """The switch for more pixels per image, for the models that have it and requests with an image."""
     if not dialect.dashscope or not re.match(HIGH_RESOLUTION_MODELS, model.lower()):
         return {}
-    has_image = any(
-        part.get("type") == "image_url"
-        for message in messages
-        if not isinstance(message.content, str)
-        for part in message.content
-    )
-    return {"vl_high_resolution_images": True} if has_image else {}
+    return {"vl_high_resolution_images": True} if has_pictures(messages) else {}
+
+
+def has_pictures(messages: Iterable[Message]) -> bool:
+    """Whether a message holds a picture."""
+    return any(part.get("type") == "image_url" for message in messages for part in parts_of(message.content))
 
 
 def _with_cache_marks(request: ChatRequest, dialect: Dialect) -> ChatRequest:
@@ -290,22 +291,17 @@ def move_tool_images(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 def text_length(content: Content) -> int:
     """The number of characters of text in a message."""
-    if isinstance(content, str):
-        return len(content)
-    return sum(len(str(part.get("text", ""))) for part in content)
+    return sum(len(str(part.get("text", ""))) for part in parts_of(content))
 
 
 def has_cache_marks(messages: Iterable[Message]) -> bool:
     """Whether a part is marked for the prompt cache."""
-    return any(
-        "cache_control" in part for m in messages if not isinstance(m.content, str) for part in m.content
-    )
+    return any("cache_control" in part for message in messages for part in parts_of(message.content))
 
 
 def with_cache_mark(message: Message) -> Message:
     """The message with its last part marked for the prompt cache."""
-    *before, last = parts_of(message.content) or [{"type": "text", "text": ""}]
-    return replace(message, content=[*before, {**last, **MARK}])
+    return replace(message, content=marked(message.content))
 
 
 def with_tools_marked(extra: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.chat.completions import encode, joined_content, parts_of
-from openclaw_ipython.chat.dialects import MARK
+from openclaw_ipython.chat.completions import encode, joined_content, marked, parts_of
 from openclaw_ipython.i18n import N_, _
 
 if TYPE_CHECKING:
@@ -204,11 +203,9 @@ def _begins_with_mark(body: Body, _ours: Collection[str]) -> bool:
     if first.get("role") != "system":
         first = {"role": "system", "content": ""}
         body["messages"] = [first, *body["messages"]]
-    parts = parts_of(first["content"])
-    if any("cache_control" in part for part in parts):
+    if any("cache_control" in part for part in parts_of(first["content"])):
         return False
-    *before, last = parts or [{"type": "text", "text": ""}]
-    body["messages"][0] = {**first, "content": [*before, {**last, **MARK}]}
+    body["messages"][0] = {**first, "content": marked(first["content"])}
     return True
 
 

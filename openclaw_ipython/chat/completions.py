@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.chat.dialects import MARK
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import paired
@@ -42,7 +43,13 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
 
 def parts_of(content: Any) -> list[Any]:
     """A content as a list of parts."""
-    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content or ())
+
+
+def marked(content: Any) -> list[Any]:
+    """A content with its last part marked for the prompt cache."""
+    *before, last = parts_of(content) or parts_of("")
+    return [*before, {**last, **MARK}]
 
 
 def joined_content(contents: Iterable[Any]) -> Any:

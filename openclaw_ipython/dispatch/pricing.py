@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from openclaw_ipython.chat import token_estimate
-from openclaw_ipython.chat.adapt import has_cache_marks
+from openclaw_ipython.chat.adapt import has_cache_marks, thinks
+from openclaw_ipython.chat.completions import parts_of
 from openclaw_ipython.chat.thinking import family_of
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def worst_case(resolved: ResolvedRequest) -> WorstCase:
 def _most_input(request: ChatRequest) -> int:
     tokens = token_estimate.at_most(json.dumps(dict(request.extra), ensure_ascii=False, default=str))
     for message in request.messages:
-        parts = [{"text": message.content}] if isinstance(message.content, str) else message.content
+        parts = parts_of(message.content)
         texts = [str(part["text"]) for part in parts if "text" in part]
         calls = [call.name + call.arguments for call in message.tool_calls]
         tokens += token_estimate.PER_MESSAGE + token_estimate.LARGEST_PICTURE * (len(parts) - len(texts))
@@ -105,10 +106,8 @@ def _most_output(resolved: ResolvedRequest) -> int:
     request, extra = resolved.request, resolved.request.extra
     of_model = resolved.limit or ASSUMED_LIMIT
     answer = request.max_tokens or extra.get("max_tokens") or extra.get("max_completion_tokens") or of_model
-    thinks = (resolved.family or family_of(request.model)) != "none" and (
-        extra.get("enable_thinking") is not False and extra.get("reasoning_effort") != "none"
-    )
-    apart = resolved.dialect.dashscope and thinks
+    able = (resolved.family or family_of(request.model)) != "none"
+    apart = resolved.dialect.dashscope and able and thinks(extra)
     thinking = (extra.get("thinking_budget") or of_model) if apart else 0
     return int((answer + thinking) * (extra.get("n") or 1))
 

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from msgspec import structs
 
 from openclaw_ipython.auth.resolver import key_variable
-from openclaw_ipython.chat.adapt import adapt
+from openclaw_ipython.chat.adapt import adapt, has_pictures
+from openclaw_ipython.chat.completions import parts_of
 from openclaw_ipython.chat.http_errors import is_unknown_model
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.dispatch.failover import ResolvedRequest, SkippedRoute, choose_route
@@ -90,7 +91,7 @@ class RequestResolver:
         """
         if model:
             return self._with_fallbacks(self._models.resolve(model), (), request)
-        if has_pictures(request):
+        if has_pictures(request.messages):
             return self._with_pictures(request)
         return self._with_fallbacks(self._default(), self._models.fallbacks(), request)
 
@@ -117,7 +118,7 @@ class RequestResolver:
         models = self._models
         if model:
             return models.resolve(model)
-        if not has_pictures(request):
+        if not has_pictures(request.messages):
             return self._default()
         default = models.default() or models.image_default() or self._default()
         return (
@@ -137,7 +138,7 @@ class RequestResolver:
         ref = resolved.ref
         if not isinstance(error, ServiceError) or not ref.model:
             return error
-        if has_pictures(resolved.request) and re.search(_ABOUT_PICTURES, str(error)):
+        if has_pictures(resolved.request.messages) and re.search(_ABOUT_PICTURES, str(error)):
             error.hint = self._set_image_hint(ref)
         elif is_unknown_model(error):
             rows = self._models.rows(everything=True, provider=ref.provider)
@@ -190,7 +191,7 @@ class RequestResolver:
         if target.limit is not None and request.max_tokens is not None and request.max_tokens > target.limit:
             request = structs.replace(request, max_tokens=target.limit)
             notes = (_("{ref} answers with at most {count} tokens", ref=ref, count=target.limit),)
-        if has_pictures(request) and self._models.reads_images(ref) is False:
+        if has_pictures(request.messages) and self._models.reads_images(ref) is False:
             notes += (_("{ref} reads text only; the picture was sent all the same", ref=ref),)
         credentials = self._accounts.credentials(ref.provider)
         if not credentials:
@@ -304,16 +305,6 @@ def _unencrypted_gateway(base_url: str) -> ConfigError:
     )
 
 
-def has_pictures(request: ChatRequest) -> bool:
-    """Whether a message holds a picture."""
-    return any(
-        part.get("type") == "image_url"
-        for message in request.messages
-        if not isinstance(message.content, (str, type(None)))
-        for part in message.content
-    )
-
-
 async def with_servers(tools: Functions, store: Store, *, awaitable: bool = True) -> Functions:
     """The functions that a program offers, with the tools of MCP servers in place of their names; as `mcp.offer`."""
     if not isinstance(tools, Sequence) or not any(isinstance(each, str) for each in tools):
@@ -335,8 +326,7 @@ def messages_of(prompt: str | Sequence[Message], images: Sequence[Any] = ()) -> 
 
     *before, last = messages
     pictures = [{"type": "image_url", "image_url": {"url": p.url}} for p in images_of(images, STANDARD)]
-    parts = [{"type": "text", "text": last.content}] if isinstance(last.content, str) else last.content
-    return (*before, replace(last, content=[*pictures, *parts]))
+    return (*before, replace(last, content=[*pictures, *parts_of(last.content)]))
 
 
 def image_reader(models: Models) -> Callable[[str], bool]:
