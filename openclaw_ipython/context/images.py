@@ -10,7 +10,7 @@ import binascii
 import io
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from openclaw_ipython.context.names import (
     unknown_name,
 )
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 
 _DATA_URL = r"(?i)data:image/[\w.+-]+;base64,"
 _MAX_DEPTH = 3  # of nested lists, which plotting functions return
@@ -121,9 +121,15 @@ def _from_value(name: str, value: Any, limits: ImageLimits, depth: int) -> Itera
     elif (figure := _figure(value)) is not None:
         yield image_encoding.from_bytes(name, _matplotlib_png(figure, limits), limits)
     elif _is_a(value, "plotly", "BaseFigure"):
-        yield image_encoding.from_bytes(name, _plotly_png(value), limits)
+        failed = N_("plotly could not draw the figure: {why}")  # Kaleido or its browser is missing
+        png = _drawn(lambda into: into.write(value.to_image(format="png")), failed, "pip install kaleido")
+        yield image_encoding.from_bytes(name, png, limits)
     elif _is_a(value, "altair", "TopLevelMixin"):
-        yield image_encoding.from_bytes(name, _altair_png(value), limits)
+        failed = N_(
+            "altair could not draw the chart: {why}"
+        )  # vl-convert is missing, or the chart is not valid
+        png = _drawn(lambda into: value.save(into, format="png"), failed, "pip install vl-convert-python")
+        yield image_encoding.from_bytes(name, png, limits)
     elif _is_a(value, "IPython", "Image"):
         yield _from_display(name, value, limits)
     elif _is_a(value, "numpy", "ndarray") or _is_a(value, "torch", "Tensor"):
@@ -192,42 +198,20 @@ def _figure(value: Any) -> Any:
 
 
 def _matplotlib_png(figure: Any, limits: ImageLimits) -> bytes:
+    max_dpi = 2 * limits.edge / max(*figure.get_size_inches(), 1)  # a large figure is scaled down anyway
+    options = {"format": "png", "bbox_inches": "tight", "dpi": min(figure.get_dpi(), max_dpi)}
+    failed = N_("matplotlib could not draw the figure: {why}")  # invalid TeX in labels, a missing renderer
+    return _drawn(lambda into: figure.savefig(into, **options), failed)
+
+
+def _drawn(draw: Callable[[io.BytesIO], object], failed: str, hint: str = "") -> bytes:
+    """What `draw` writes. `failed` is the sentence for its error, `hint` what it may lack."""
     into = io.BytesIO()
     try:
-        max_dpi = 2 * limits.edge / max(*figure.get_size_inches(), 1)  # a large figure is scaled down anyway
-        figure.savefig(into, format="png", bbox_inches="tight", dpi=min(figure.get_dpi(), max_dpi))
-    except Exception as error:  # invalid TeX in labels, a missing renderer
-        raise UsageError(
-            _(
-                "matplotlib could not draw the figure: {why}",
-                why=" ".join(f"{type(error).__name__}: {error}".split())[:200],
-            )
-        ) from None
-    return into.getvalue()
-
-
-def _plotly_png(figure: Any) -> bytes:
-    try:
-        return bytes(figure.to_image(format="png"))
-    except Exception as error:  # Kaleido or its browser is missing
-        missing = "kaleido" in str(error).lower() or isinstance(error, ImportError)
-        raise UsageError(
-            _("plotly needs Kaleido to draw an image")
-            if missing
-            else _("plotly could not draw the figure: {why}", why=type(error).__name__),
-            hint="pip install kaleido",
-        ) from None
-
-
-def _altair_png(chart: Any) -> bytes:
-    into = io.BytesIO()
-    try:
-        chart.save(into, format="png")
-    except Exception as error:  # vl-convert is missing, or the chart is not valid
-        raise UsageError(
-            _("altair could not draw the chart: {why}", why=type(error).__name__),
-            hint="pip install vl-convert-python",
-        ) from None
+        draw(into)
+    except Exception as error:
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise UsageError(_(failed, why=why), hint=hint) from None
     return into.getvalue()
 
 
