@@ -7,7 +7,7 @@ import linecache
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 from openclaw_ipython.errors import OpenClawError
@@ -37,22 +37,26 @@ def shown_as(error: Any, lines: list[str]) -> BaseException:
 def brief_in_cells(function: Function) -> Function:
     """Let errors of `function` be shown in a cell as the line that called it and two lines, without frames of ours.
 
-    Outside IPython, and with `%openclaw debug on`, nothing changes.
+    So are errors of a function that the caller passed to it, with the lines of that function. Outside IPython, and
+    with `%openclaw debug on`, nothing changes.
     """
 
     @functools.wraps(function)
     def called(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except (OpenClawError, TypeError) as error:
-            trace = error.__traceback__
-            if not isinstance(error, OpenClawError) and (trace is None or trace.tb_next is not None):
-                raise  # not about the arguments of this call
-            shell = running_shell()
-            if shell is not None and not getattr(getattr(shell, "_openclaw_ipython", None), "debug", False):
-                shown_as(error, [*_callers(shell, sys._getframe(1)), *error_lines(error)])
+        except Exception as error:
+            shell, trace = running_shell(), error.__traceback__
+            if shell is None or getattr(getattr(shell, "_openclaw_ipython", None), "debug", False):
+                raise
+            given = _of_the_caller(shell, trace)
+            wrong_arguments = isinstance(error, TypeError) and trace is not None and trace.tb_next is None
+            if given or wrong_arguments or isinstance(error, OpenClawError):
+                shown_as(error, [*_callers(shell, sys._getframe(1)), *given, *error_lines(error)])
             raise
 
+    if "." not in function.__qualname__:  # the name that messages about its arguments have: `oc.map()`
+        function.__qualname__ = f"oc.{function.__name__.partition('_')[0]}"
     return called  # type: ignore[return-value]
 
 
@@ -66,12 +70,26 @@ def _callers(shell: Any, frame: FrameType | None) -> list[str]:
     """The lines of the user's code that lead to the call, a line each, the outermost first."""
     lines: list[str] = []
     while frame is not None and not _is_of_ipython(file := frame.f_code.co_filename):
-        cell = shell.compile.format_code_name(file)
-        place = " ".join(cell) if cell is not None else file
-        code = linecache.getline(file, frame.f_lineno).strip()
-        lines.insert(0, safe_text(f"{place}, line {frame.f_lineno}: {code}"))
+        lines.insert(0, _line(shell, file, frame.f_lineno))
         frame = frame.f_back
     return lines
+
+
+def _of_the_caller(shell: Any, trace: TracebackType | None) -> list[str]:
+    """The lines of a function of the user that raised; none where the error comes from elsewhere."""
+    lines: list[str] = []
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if lines or shell.compile.format_code_name(file) is not None:
+            lines.append(_line(shell, file, trace.tb_lineno))
+        trace = trace.tb_next
+    return lines
+
+
+def _line(shell: Any, file: str, number: int) -> str:
+    cell = shell.compile.format_code_name(file)
+    place = " ".join(cell) if cell is not None else file
+    return safe_text(f"{place}, line {number}: {linecache.getline(file, number).strip()}")
 
 
 def _is_of_ipython(file: str) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from msgspec import structs
 
 from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
+from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.chat.collect import Collector
 from openclaw_ipython.chat.stream import RetryPolicy
 from openclaw_ipython.chat.time_limit import with_timeout
@@ -76,6 +77,7 @@ class Client:
     the most that this client's requests may cost: `2 USD`, `500k` tokens. The others replace what comes from here.
     """
 
+    @brief_in_cells
     def __init__(
         self,
         *,
@@ -437,8 +439,6 @@ class Client:
     def provider(self, word: str) -> Provider:
         """The built-in provider named `word`, an id or another name. Raises UsageError with suggestions."""
         return self.models.built_in_provider(word)
-
-    # -- internal --
 
     def _answer(self, resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
         events = self.recorder.answer(resolved, self._sender.stream)

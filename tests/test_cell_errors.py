@@ -1,5 +1,6 @@
 """Errors of `oc.ask` and `oc.map` in IPython: the line of the user's code and two lines; elsewhere a traceback."""
 
+import asyncio
 import subprocess
 import sys
 
@@ -39,20 +40,59 @@ def test_the_callers_line_and_two_lines_are_shown(shell, call):
     assert lines[2] == f"→ {error.hint}"
 
 
-@pytest.mark.parametrize("call", ["oc.ask('x', colour='red')", "oc.compare(['a'], prompts='Say {item}')"])
-def test_a_wrong_argument_is_shown_without_frames_of_ours(shell, call):
+WRONG_ARGUMENTS = {
+    "oc.ask('x', colour='red')": "oc.ask() got an unexpected keyword argument 'colour'",
+    "oc.map()": "oc.map() missing 1 required positional argument: 'items'",
+    "oc.filter(['a'])": "oc.filter() missing 1 required positional argument: 'prompt'",
+    "oc.compare(['a'], prompts='Say {item}')": "oc.compare() missing 1 required keyword-only argument: 'expected'",
+    "oc.Client(colour='red')": "Client.__init__() got an unexpected keyword argument 'colour'",
+}
+
+
+@pytest.mark.parametrize(("call", "text"), WRONG_ARGUMENTS.items())
+def test_a_wrong_argument_is_shown_without_frames_of_ours(shell, call, text):
     shell.run_cell("import openclaw_ipython as oc", silent=True)
     error = shell.run_cell(call, store_history=True).error_in_exec
     assert isinstance(error, TypeError)
     place, said = error._render_traceback_()
     assert place.endswith(f"line 1: {call}")
-    assert said == f"TypeError: {error}"
+    assert said == f"TypeError: {error}" == f"TypeError: {text}"
 
 
-@pytest.mark.parametrize("prompt", ["None", "5"])
-def test_a_prompt_that_is_no_text_is_one_sentence(shell, prompt):
-    _error, lines = rendered(shell, f"oc.ask({prompt})")
-    assert lines[1:] == ["UsageError: a prompt is a text or a sequence of messages"]
+PASSED = [
+    "oc.compare(['a'], prompts='{item}', expected=broken, client=client, progress=False)",
+    "oc.map(['a'], on_error=broken, client=client, progress=False)",
+    "oc.map((broken(n) for n in 'ab'), client=client, table=False, progress=False)",
+]
+
+
+@pytest.mark.parametrize("call", PASSED)
+def test_an_error_of_a_function_of_the_caller_is_shown_with_its_line(shell, house, call):
+    asyncio.run(house.login())
+    if "on_error" in call:
+        house.portal.fails_next("/chat/completions", 400)
+    shell.user_ns["client"] = house.client
+    shell.run_cell("import openclaw_ipython as oc\ndef broken(*given):\n    return 1 / 0", silent=True)
+    error = shell.run_cell(call, store_history=True).error_in_exec
+    assert isinstance(error, ZeroDivisionError)
+    first, *others, said = error._render_traceback_()
+    assert first.endswith(f"line 1: {call}")
+    assert others[-1].endswith("line 3: return 1 / 0")
+    assert all(line.startswith("Cell In[") for line in others)
+    assert said == "ZeroDivisionError: division by zero"
+
+
+SENTENCES = {
+    "oc.ask(None)": "a prompt is a text or a sequence of messages",
+    "oc.ask(5)": "a prompt is a text or a sequence of messages",
+    "oc.Client(budget='x')": "budget must be an amount such as 2USD, 10CNY or 500k (tokens)",
+}
+
+
+@pytest.mark.parametrize(("call", "said"), SENTENCES.items())
+def test_what_cannot_be_used_is_one_sentence(shell, call, said):
+    _error, lines = rendered(shell, call)
+    assert lines[1:] == [f"UsageError: {said}"]
 
 
 def test_a_function_of_the_user_between_is_shown_too(shell):

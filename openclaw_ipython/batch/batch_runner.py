@@ -162,7 +162,7 @@ class BatchRunner:
             planned = await asyncio.to_thread(self._reserved, planned)
             await asyncio.to_thread(self._sent.records.save, *planned)
             text = _(
-                "{rows:,} rows go to {host} as a batch: their prompts are stored in your account there until the"
+                "rows that go to {host} as a batch: {rows:,}; their prompts are stored in your account there until the"
                 " answers are here"
             )
             rows = sum(len(record.ids) for record in planned)

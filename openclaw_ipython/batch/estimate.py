@@ -71,7 +71,7 @@ class BatchEstimate:
     def __repr__(self) -> str:
         if not self.rows + self.known:
             return _("no rows: nothing would be sent")
-        parts = [_("{rows:,} rows to {model}", rows=self.rows, model=self.model)]
+        parts = [_("rows to {model}: {rows:,}", rows=self.rows, model=self.model)]
         if self.known:
             parts.append(_("{count:,} answered already", count=self.known))
         least, most = self.cost or (0, 0)

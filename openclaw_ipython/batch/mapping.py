@@ -328,7 +328,9 @@ class _MapCall(Struct, eq=False):
                         progress.update(results.tally, self.pause(), self.status())
                 if isinstance(self.plan.images, ImageReader) and self.plan.images.missing:
                     count = len(self.plan.images.missing)
-                    results.notes.append(_("{count:,} rows without an image, asked without one", count=count))
+                    results.notes.append(
+                        _("rows without an image, asked without one: {count:,}", count=count)
+                    )
                 returned = self._returned(results)
             except OpenClawError as raised:
                 error = client.explained(raised, route)

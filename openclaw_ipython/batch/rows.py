@@ -60,8 +60,8 @@ class ItemSource(Struct, frozen=True, eq=False):
             yield Row(position, item, _names(item))
 
 
-def item_source(given: Any) -> ItemSource:
-    """`given` as a source of items. Raises UsageError for a string, a mapping, or anything that is not iterable."""
+def item_source(given: Any, function: str = "oc.map") -> ItemSource:
+    """`given` to `function` as a source of items. Raises UsageError for text, a mapping, and what is not iterable."""
     library, kind = _kind(given)
     if kind == "DataFrame":
         return ItemSource(given, len(given), library, _columns(given))
@@ -70,7 +70,10 @@ def item_source(given: Any) -> ItemSource:
     single = isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable)
     if single or getattr(given, "shape", None) == ():  # a NumPy array without dimensions is an Iterable
         raise UsageError(
-            _("oc.map takes a collection of items: a list, a Series, a DataFrame or another iterable"),
+            _(
+                "{function} takes a list, a Series, a DataFrame or another iterable of items",
+                function=function,
+            ),
             hint=_("for a single prompt use oc.ask"),
         )
     return ItemSource(given, len(given) if isinstance(given, Sized) else None)
@@ -139,21 +142,23 @@ class PromptTemplate:
         starts = (brace.start for brace in self._braces if _value(brace, names) is not None)
         return self.text[: next(starts, None)]
 
-    def check(self, names: Mapping[str, Any]) -> None:
+    def check(self, names: Mapping[str, Any], *, strict: bool = False) -> None:
         """Raises UsageError for a placeholder that nearly names something of the row, and if none names anything.
 
-        Without one all prompts would be equal.
+        Without one all prompts would be equal. A `strict` check is for a text that needs none: every placeholder in it
+        has to name something.
         """
         unknown = [brace for brace in self._braces if not brace.in_code and _value(brace, names) is None]
         for brace in unknown:
-            if near := _meant(brace, names):
+            near = _meant(brace, names)
+            if near or (strict and brace.name):
                 raise UsageError(
                     _("{brace} names no column of the items", brace="{" + brace.inner + "}")
                     + did_you_mean(tuple(f"{{{name}}}" for name in near[:1])),
                     suggestions=near,
                     hint=_("in a fence, or in backticks with other text, it stays as typed"),
                 )
-        if any(not brace.in_code for brace in self._braces if brace not in unknown):
+        if strict or any(not brace.in_code for brace in self._braces if brace not in unknown):
             return
         known = [f"{{{name}}}" for name in names][:8]
         raise UsageError(

@@ -84,7 +84,7 @@ def compare(
     arguments, and what `oc.map` raises.
     """
     given = map_options("oc.compare", options, "model")
-    source = item_source(rows)
+    source = item_source(rows, "oc.compare")
     if not source.library:  # the rows are read once for each prompt and model
         source = item_source(list(rows))
     if isinstance(prompts, str):
@@ -101,6 +101,8 @@ def compare(
         raise UsageError(_("expected is a column, a function of answer and row, or oc.Judge(model)"))
     for prompt in prompts.values() if given.get("images") is None else ():
         PromptTemplate(prompt).check(first.names)
+    if isinstance(expected, Judge):
+        PromptTemplate(expected.criterion).check(first.names, strict=True)
     schema = given.pop("schema", None)
     scores = []
     for name, prompt in prompts.items():

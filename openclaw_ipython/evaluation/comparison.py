@@ -101,7 +101,7 @@ class Comparison:
             sentences.append(_paired(best, self.scores[1], comb(len(self.scores), 2)))
         if best.high - best.low >= _WIDE:
             sentences.append(
-                _("{rows:,} rows are few: the best is right between {low:.0%} and {high:.0%}", **vars(best))
+                _("few rows ({rows:,}): the best is right between {low:.0%} and {high:.0%}", **vars(best))
             )
         return " · ".join(sentences)
 
@@ -182,13 +182,8 @@ def _paired(best: Score, second: Score, pairs: int) -> str:
     if first == other:
         return _("a tie: {best} and {second} are right on equally many rows", **names)
     if p < _LEVEL:
-        return _(
-            "{best} is better: alone right on {first:,} rows, {second} on {other:,} (p = {p:.2g})", **names
-        )
-    return _(
-        "too close to call: {best} alone right on {first:,} rows, {second} on {other:,} (p = {p:.2g})",
-        **names,
-    )
+        return _("{best} is better: alone right {first:,}, {second} {other:,} (p = {p:.2g})", **names)
+    return _("too close to call: alone right {best} {first:,}, {second} {other:,} (p = {p:.2g})", **names)
 
 
 def _money(cost: float | None) -> str:

@@ -107,7 +107,10 @@ def filter_rows(
             raise UsageError(_("{name} is a share between 0 and 1", name=name))
     if cascade is not None and (isinstance(cascade, str) or len(cascade) != 2):
         raise UsageError(_("cascade is two models: (cheap, strong)"))
-    source = item_source(rows)
+    if cascade is not None and cascade[0] == cascade[1]:
+        why = _("cascade has {model} twice: it would only be asked more often", model=cascade[0])
+        raise UsageError(why, hint=_("model= asks one model"))
+    source = item_source(rows, "oc.filter")
     if not source.library:
         source = item_source(list(rows))
     asked: Counter[str] = Counter()
@@ -115,7 +118,7 @@ def filter_rows(
 
     def ask(at: int, positions: Sequence[int]) -> list[Opinion]:
         model = cascade[at] if cascade else given.get("model")
-        label = _("{model}: {rows:,} rows", model=model, rows=len(positions)) if cascade else ""
+        label = _("{model}, rows: {rows:,}", model=model, rows=len(positions)) if cascade else ""
         schema, asked_for = (SureYesOrNo, YesOrNo)[at], {**given, "model": model}
         answers = ask_rows(_rows_at(source, positions), prompt, label=label, schema=schema, options=asked_for)
         asked[model or answers.model] += len(positions)
@@ -128,7 +131,7 @@ def filter_rows(
         decision = Decision([answer for answer, _sure in ask(1, range(size))])
     else:
         decision = decide(size, ask, Random(seed), sample=sample, **demands)  # noqa: S311 - no secret
-    notes = [_("{kept:,} of {rows:,} rows kept", kept=decision.answers.count(True), rows=size)]
+    notes = [_("rows kept: {kept:,} of {rows:,}", kept=decision.answers.count(True), rows=size)]
     if None in decision.answers:
         notes.append(_("{count:,} undecided", count=decision.answers.count(None)))
     if cascade is not None:
@@ -156,7 +159,7 @@ def _savings(
     if decision.accepted_from == inf:
         return [_("{cheap} is not reliable enough: {strong} answered all", **names)]
     notes = [
-        _("{strong} asked about {asked:,} rows", **names),
+        _("rows that {strong} was asked about: {asked:,}", **names),
         _("at least {agreement:.1%} as {strong} answers (confidence {confidence:.1%})", **names),
     ]
     if decision.lost and demands["recall"] is None:

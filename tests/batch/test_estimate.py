@@ -125,7 +125,7 @@ def test_rows_with_an_answer_are_not_paid_again(priced):
     ask(priced, ["a", "b"], cache=True)
     found = ask(priced, ["a", "b", "c", "d"], cache=True, dry_run=True)
     assert (found.rows, found.known) == (2, 2)
-    assert "2 rows to qwen-portal/coder-model · 2 answered already · about " in repr(found)
+    assert "rows to qwen-portal/coder-model: 2 · 2 answered already · about " in repr(found)
 
 
 def test_rows_of_an_interrupted_run_are_not_paid_again(priced):
@@ -174,7 +174,7 @@ def test_a_large_batch_says_its_price_before_it_is_sent(priced, capsys):
     items = [f"{n} " + "word " * 4_000 for n in range(250)]
     ask(priced, items, progress=True)
     first = capsys.readouterr().err.splitlines()[0]
-    assert first.startswith("250 rows to qwen-portal/coder-model · about ")
+    assert first.startswith("rows to qwen-portal/coder-model: 250 · about ")
     ask(priced, items[:20], progress=True)
     assert "rows to" not in capsys.readouterr().err
 
@@ -184,7 +184,7 @@ def test_the_text_of_an_estimate():
         "p/m", 12_000, 0, (3_400_000, 4_100_000), (120_000, 1_200_000), (2.06, 5.65), 1_500.0
     )
     assert repr(found) == (
-        "12,000 rows to p/m · about 3.4M–4.1M tokens in, 120k–1.2M out · $2.1–$5.7 · about 25 min"
+        "rows to p/m: 12,000 · about 3.4M–4.1M tokens in, 120k–1.2M out · $2.1–$5.7 · about 25 min"
     )
 
 

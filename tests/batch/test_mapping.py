@@ -531,4 +531,4 @@ def test_rows_with_images_go_to_a_vision_model_also_when_the_first_has_none(sign
     assert "32" in replies[1]
     assert any("pictures go to" in note for note in replies.notes)
     assert not any('"url": ""' in str(r.json()) for r in signed.portal.requests[-2:])
-    assert "1 rows without an image, asked without one" in replies.notes
+    assert "rows without an image, asked without one: 1" in replies.notes

@@ -37,7 +37,7 @@ def test_a_row_has_the_names_that_a_prompt_may_use(given, names):
 
 @pytest.mark.parametrize("given", ["text", b"bytes", {"a": 1}, 5, None, numpy.array(5)])
 def test_a_value_that_is_not_a_collection_of_items_is_refused(given):
-    with pytest.raises(UsageError, match="collection of items"):
+    with pytest.raises(UsageError, match="takes a list"):
         item_source(given)
 
 

@@ -177,13 +177,13 @@ def of(compare, first, second):
 @pytest.mark.parametrize(
     ("first", "second", "verdict"),
     [
-        ("x" * 100, "x" * 90 + "-" * 10, "a · test/cheap is better: alone right on 10 rows, "
-         "b · test/cheap on 0 (p = 0.002)"),
-        ("x" * 100, "x" * 97 + "-" * 3, "too close to call: a · test/cheap alone right on 3 rows, "
-         "b · test/cheap on 0 (p = 0.25)"),
+        ("x" * 100, "x" * 90 + "-" * 10, "a · test/cheap is better: alone right 10, "
+         "b · test/cheap 0 (p = 0.002)"),
+        ("x" * 100, "x" * 97 + "-" * 3, "too close to call: alone right a · test/cheap 3, "
+         "b · test/cheap 0 (p = 0.25)"),
         ("x" * 99 + "-", "-" + "x" * 99, "a tie: a · test/cheap and b · test/cheap are right on equally many rows"),
-        ("xxx-", "xx--", "too close to call: a · test/cheap alone right on 1 rows, b · test/cheap on 0 (p = 1)"
-         " · 4 rows are few: the best is right between 30% and 95%"),
+        ("xxx-", "xx--", "too close to call: alone right a · test/cheap 1, b · test/cheap 0 (p = 1)"
+         " · few rows (4): the best is right between 30% and 95%"),
     ],
     ids=["better", "close", "tie", "tiny"],
 )  # fmt: skip
@@ -269,6 +269,8 @@ def test_a_budget_is_for_the_whole_call_which_continues_with_a_higher_one(compar
     [
         ({"expected": "lable"}, "no column lable"),
         ({"expected": 3}, "expected is a column, a function"),
+        ({"expected": oc.Judge("test/strong", "It is {gold}.")}, "{gold} names no column"),
+        ({"rows": "abc"}, "^oc.compare takes a list"),
         ({"prompts": []}, "needs rows and prompts"),
         ({"prompts": ["Odd? {n}", "Odd or even?"]}, "no placeholder"),
         ({"model": "test/cheap"}, "model is not an option of oc.compare"),

@@ -80,7 +80,7 @@ def test_what_is_neither_yes_nor_no_is_undecided(filtered, answer):
     assert result.answers == [True, None, True]
     assert result.undecided["n"].tolist() == [4]
     assert result.rows["n"].tolist() == [3, 6]
-    assert result.summary == "2 of 3 rows kept · 1 undecided"
+    assert result.summary == "rows kept: 2 of 3 · 1 undecided"
 
 
 def test_a_row_that_is_refused_is_undecided(filtered):
@@ -108,8 +108,8 @@ def test_what_was_asked_and_saved_is_told(filtered, capsys):
     strong = result.asked["test/strong"]
     assert result.cost == pytest.approx((strong * 1.0 + 200 * 0.1) * 110 / 1e6)
     told = (
-        f"67 of 200 rows kept · test/strong asked about {strong} rows · at least 90.0% as test/strong answers "
-        f"(confidence 90.0%) · ${result.cost:.3g} instead of about $0.022"
+        f"rows kept: 67 of 200 · rows that test/strong was asked about: {strong} · "
+        f"at least 90.0% as test/strong answers (confidence 90.0%) · ${result.cost:.3g} instead of about $0.022"
     )
     assert result.summary == told
     assert capsys.readouterr().err.endswith(told + "\n")
@@ -195,6 +195,7 @@ def test_a_budget_is_for_all_steps_and_the_same_call_continues_with_a_higher_one
         ({"prompt": "By three?"}, "no placeholder"),
         ({"cascade": ("test/cheap",)}, "cascade is two models"),
         ({"cascade": "test/cheap"}, "cascade is two models"),
+        ({"cascade": ("test/cheap", "test/cheap")}, "cascade has test/cheap twice"),
     ],
 )
 def test_a_wrong_call_is_refused_before_anything_is_sent(filtered, options, said):
@@ -206,3 +207,8 @@ def test_a_wrong_call_is_refused_before_anything_is_sent(filtered, options, said
 def test_the_result_is_shown_in_a_line_in_which_nothing_is_active():
     result = oc.Filtered([], [], [], "<b>\x1b[31m", {}, None, 0)
     assert repr(result) == "<Filtered: <b>>"
+
+
+def test_a_text_is_no_rows(filtered):
+    with pytest.raises(oc.UsageError, match=r"^oc\.filter takes a list"):
+        filtered("abc")

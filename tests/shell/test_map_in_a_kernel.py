@@ -59,6 +59,6 @@ def test_a_large_batch_says_its_price_first_in_an_output_of_its_own(signed_in):
     assert not cell.ename, cell.traceback
     said, line = (shown["text/plain"] for shown in cell.displays.values())
     assert re.match(
-        r"60 rows to \S+ · about [\d.]+k–[\d.]+M tokens in, .* · price unknown · about \d+ s", said
+        r"rows to \S+: 60 · about [\d.]+k–[\d.]+M tokens in, .* · price unknown · about \d+ s", said
     )
     assert line.startswith("0 of 60 answered · 60 cut at the token limit")
