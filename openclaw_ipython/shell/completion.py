@@ -16,7 +16,7 @@ from openclaw_ipython.context.names import BrokenReference, look_up
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.journal.limits import PERIODS
 from openclaw_ipython.shell.commands import batches, history, longest, mcp_servers, next_words
-from openclaw_ipython.shell.login.flow import METHODS
+from openclaw_ipython.shell.login.keys import METHODS
 from openclaw_ipython.shell.options import AGENT_CELL, CELL, LINE
 from openclaw_ipython.shell.render.formats import NAMES as FORMATS
 

@@ -246,7 +246,7 @@ def test_a_key_of_the_environment_is_listed_once(house, tmp_path):
 
 
 def test_the_command_for_a_service_imports_it(house, tmp_path, monkeypatch):
-    from openclaw_ipython.shell.login.keys import import_credentials
+    from openclaw_ipython.shell.login.keys import LoginOptions, import_credentials
 
     class Session:
         client = house.another()
@@ -259,7 +259,7 @@ def test_the_command_for_a_service_imports_it(house, tmp_path, monkeypatch):
     house.environ |= {"OPENAI_BASE_URL": "https://llm.example/v1", "OPENAI_API_KEY": KEY, "OPENAI_MODEL": "m"}
     for found in importable(services(house, tmp_path), []):
         provider = found.command.removeprefix("%openclaw login --method import --provider ")
-        import_credentials(Session(), provider, set_default=False, yes=True)
+        import_credentials(Session(), LoginOptions(provider=provider, yes=True))
     providers = house.config()["models"]["providers"]
     assert providers["openai-compatible"]["apiKey"] == "OPENAI_API_KEY"
     assert providers["openai-compatible"]["baseUrl"] == "https://llm.example/v1"

@@ -8,8 +8,8 @@ from openclaw_ipython.auth.stored_logins import MANUAL, KeyKind
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.shell.commands.registry import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.commands.reports import sign_in_command
-from openclaw_ipython.shell.login.flow import METHODS, LoginOptions, checked_profile_name, login
-from openclaw_ipython.shell.login.keys import ask_secret
+from openclaw_ipython.shell.login.flow import login
+from openclaw_ipython.shell.login.keys import METHODS, LoginOptions, ask_secret
 from openclaw_ipython.shell.parser import Option, Positional, choice
 from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
 
@@ -118,7 +118,7 @@ def auth_list(session: Session, *, provider: str | None) -> View:
 def store_key(session: Session, options: LoginOptions, *, kind: KeyKind) -> View:
     """Store an API key, or a token from elsewhere, asked for in a hidden field."""
     provider_id = _provider(session, options.provider_id)
-    name = checked_profile_name(options.name or MANUAL)
+    name = options.login_name(MANUAL)
     logins = session.client.logins
     what = _("API key") if kind == "api_key" else _("Token")
     key = ask_secret(

@@ -11,7 +11,8 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.commands import account, models
 from openclaw_ipython.shell.commands.registry import PROVIDER, command
-from openclaw_ipython.shell.login.flow import LoginOptions, login
+from openclaw_ipython.shell.login.flow import login
+from openclaw_ipython.shell.login.keys import LoginOptions
 from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import MessageView, View, written_to
 from openclaw_ipython.suggestions import did_you_mean, suggest

@@ -8,11 +8,10 @@ import webbrowser
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from openclaw_ipython.errors import AuthError, LoginCancelled, LoginRequired, OpenClawError, UsageError
+from openclaw_ipython.errors import LoginCancelled, LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.login.keys import (
+    LoginOptions,
     import_credentials,
     key_form,
     set_up_local_server,
@@ -37,42 +36,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.login.panel import SignInPanel
     from openclaw_ipython.shell.session import Session
 
-METHODS = ("device", "api-key", "token", "import")
-
 ANSWER_SECONDS = 15.0  # how long a notebook's cell waits for the code before it returns without it
-
-
-class LoginOptions(Struct, frozen=True, kw_only=True):
-    """The options of `%openclaw login`; `service` is the word after it."""
-
-    service: str | None = None
-    provider: str | None = None
-    set_default: bool = False
-    wait: bool = False
-    force: bool = False
-    open: bool = False
-    profile: str | None = None
-    method: str | None = None
-    region: str | None = None
-    yes: bool = False
-    device_code: bool = False
-    profile_id: str | None = None
-
-    @property
-    def provider_id(self) -> str | None:
-        """The provider as typed, by option or by word."""
-        by_id = (self.profile_id or "").partition(":")
-        return self.provider or self.service or (by_id[0] if by_id[1] else None)
-
-    @property
-    def name(self) -> str | None:
-        """The name of the login, the part of `--profile-id` after the colon."""
-        return self.profile_id.rpartition(":")[2] if self.profile_id else self.profile
-
-    @property
-    def kind(self) -> str | None:
-        """The method, also as OpenClaw's flag."""
-        return "device" if self.device_code else self.method
 
 
 def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
@@ -85,18 +49,16 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
     """
     client = session.client
     if options.method == "import":
-        return import_credentials(
-            session, options.provider_id, set_default=options.set_default, yes=options.yes
-        )
+        return import_credentials(session, options)
     provider = client.provider(options.provider_id or "qwen-portal")
     if provider.configured is not None:
         return MessageView(
             _("Nothing to sign in to: its secret is read where OpenClaw keeps it"), "%openclaw gateway"
         )
-    profile = checked_profile_name(options.name)
+    profile = options.login_name()
     by_device = _is_by_device(provider, options.kind)
     if not by_device and provider.local is not None:
-        return set_up_local_server(session, provider, options.region, set_default=options.set_default)
+        return set_up_local_server(session, provider, options)
     pending = session.pending
     if by_device and pending is not None:
         if pending.provider != provider.id:
@@ -107,17 +69,15 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
         return _follow(session, pending, wait=options.wait)
     existing = client.accounts.stored_login(provider.id)
     if existing is not None and not options.force and client.advice.usable(provider.id):
-        return _already_signed_in(session, existing.id, provider, set_default=options.set_default)
-    if not by_device:
-        return sign_in_by_key(
-            session,
-            provider,
-            options.region,
-            profile=profile,
-            set_default=options.set_default,
-            force=options.force,
-            wait=options.wait,
+        models, ref = client.models, provider.ref(provider.default_model)
+        if options.set_default and models.default() != ref:
+            models.set_default(str(ref))
+        return MessageView(
+            _("Already signed in as {login}", login=existing.id) + default_suffix(models.default()),
+            details=(_("%openclaw login --force signs in anew"),),
         )
+    if not by_device:
+        return sign_in_by_key(session, provider, options)
     if not enables_plugin and any(
         p.id == provider.plugin and p.enabled is False for p in client.accounts.plugins()
     ):
@@ -126,7 +86,15 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
             hint=f"%openclaw plugins enable {provider.plugin}",
         )
     if not session.front.attended and not options.wait:
-        raise _unattended(provider.key_variables)
+        variables = _(" or ").join(provider.key_variables)
+        ways = _("set {variables}", variables=variables) if variables else _("sign in first")
+        raise LoginRequired(
+            _("no person can approve a sign-in in this run"),
+            hint=_(
+                "{ways}, or run %openclaw login once in a notebook or terminal with the same home, or add --wait",
+                ways=ways,
+            ),
+        )
     sign_in = PendingSignIn(
         client, session.loop_thread, provider.id, set_default=options.set_default, profile=profile
     )
@@ -166,8 +134,9 @@ def _follow_in_notebook(session: Session, sign_in: PendingSignIn, *, wait: bool)
     surface = JupyterSurface()
     attended = session.front.attended
     _wait_for_code(sign_in, 1.0, shows_other_ways=attended)
-    panel = _show_panel(session, surface, sign_in) if attended else None
+    panel = None
     if attended:
+        panel = _show_panel(session, surface, sign_in)
         _wait_for_code(sign_in, 0.0)
     handle = surface.show(prompt_bundle(sign_in.state))
     shown = prompt_text(sign_in.state)
@@ -196,18 +165,14 @@ def _wait_for_code(sign_in: PendingSignIn, seconds: float, *, shows_other_ways: 
     With `shows_other_ways` a sign-in that is no longer offered does not fail it yet: the panel has the other ways.
     """
     sign_in.answered(seconds)
-    if not sign_in.ended():
-        return
     state = sign_in.state
-    if state.phase == "failed" and not (shows_other_ways and state.unavailable):
+    if sign_in.ended() and state.phase == "failed" and not (shows_other_ways and state.unavailable):
         sign_in.result()
 
 
-def _show_panel(session: Session, surface: JupyterSurface, sign_in: PendingSignIn) -> SignInPanel | None:
-    try:
-        from openclaw_ipython.shell.login.panel import SignInPanel
-    except ImportError:  # without widgets the plain-text copy is complete
-        return None
+def _show_panel(session: Session, surface: JupyterSurface, sign_in: PendingSignIn) -> SignInPanel:
+    from openclaw_ipython.shell.login.panel import SignInPanel
+
     form = key_form(session, on_saved=sign_in.replace_by)
     label = sign_in.state.label
     panel = SignInPanel(label, sign_in.cancel, form.widget)
@@ -261,38 +226,6 @@ def join(session: Session, show_wait: Callable[[str, float], None]) -> None:
         raise LoginRequired(
             _("the sign-in failed: {error}", error=error), hint=error.hint or "%openclaw login"
         ) from None
-
-
-def _already_signed_in(session: Session, profile_id: str, provider: Provider, *, set_default: bool) -> View:
-    models, ref = session.client.models, provider.ref(provider.default_model)
-    if set_default and models.default() != ref:
-        models.set_default(str(ref))
-    return MessageView(
-        _("Already signed in as {login}", login=profile_id) + default_suffix(models.default()),
-        details=(_("%openclaw login --force signs in anew"),),
-    )
-
-
-def _unattended(variables: tuple[str, ...]) -> AuthError:
-    ways = _("set {variables}", variables=_(" or ").join(variables)) if variables else _("sign in first")
-    return LoginRequired(
-        _("no person can approve a sign-in in this run"),
-        hint=_(
-            "{ways}, or run %openclaw login once in a notebook or terminal with the same home, or add --wait",
-            ways=ways,
-        ),
-    )
-
-
-def checked_profile_name(name: str | None) -> str:
-    """`name`, or `default` for None. Raises UsageError for what cannot be the name of a login."""
-    name = name or "default"
-    if not all(c.isalnum() or c in "._-@+" for c in name) or len(name) > 64:
-        raise UsageError(
-            _("{name!r} cannot be the name of a login", name=name),
-            hint=_("letters, digits and . _ - @ + are allowed"),
-        )
-    return name
 
 
 def _page_opener(session: Session) -> Observer:

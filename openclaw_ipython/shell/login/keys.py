@@ -8,12 +8,16 @@ from __future__ import annotations
 import getpass
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.shell.front_end import YES, FrontEnd, answer_to
 from openclaw_ipython.shell.login.prompts import QUIET_LINE, default_suffix, notes_of
 from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface
 from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
@@ -21,58 +25,85 @@ from openclaw_ipython.shell.views import MessageView, TableView, View, written_t
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import LoginOutcome
     from openclaw_ipython.providers import Provider
-    from openclaw_ipython.shell.front_end import FrontEnd
     from openclaw_ipython.shell.login.panel import KeyEntry, KeyForm, SaveResult
     from openclaw_ipython.shell.session import Session
 
 log = logging.getLogger(__name__)
+
+METHODS = ("device", "api-key", "token", "import")
 
 KEY_REFUSED = N_(
     "The service refuses this key: it is mistyped, or it belongs to another product or region, to be chosen above"
 )
 
 
-def sign_in_by_key(
-    session: Session,
-    provider: Provider,
-    region: str | None,
-    *,
-    profile: str,
-    set_default: bool,
-    force: bool,
-    wait: bool,
-) -> View | None:
+class LoginOptions(Struct, frozen=True, kw_only=True):
+    """The options of `%openclaw login`; `service` is the word after it."""
+
+    service: str | None = None
+    provider: str | None = None
+    set_default: bool = False
+    wait: bool = False
+    force: bool = False
+    open: bool = False
+    profile: str | None = None
+    method: str | None = None
+    region: str | None = None
+    yes: bool = False
+    device_code: bool = False
+    profile_id: str | None = None
+
+    @property
+    def provider_id(self) -> str | None:
+        """The provider as typed, by option or by word."""
+        by_id = (self.profile_id or "").partition(":")
+        return self.provider or self.service or (by_id[0] if by_id[1] else None)
+
+    def login_name(self, otherwise: str = "default") -> str:
+        """The name of the login, the part of `--profile-id` after the colon. Raises UsageError for no name."""
+        name = (self.profile_id.rpartition(":")[2] if self.profile_id else self.profile) or otherwise
+        if not all(c.isalnum() or c in "._-@+" for c in name) or len(name) > 64:
+            raise UsageError(
+                _("{name!r} cannot be the name of a login", name=name),
+                hint=_("letters, digits and . _ - @ + are allowed"),
+            )
+        return name
+
+    @property
+    def kind(self) -> str | None:
+        """The method, also as OpenClaw's flag."""
+        return "device" if self.device_code else self.method
+
+
+def sign_in_by_key(session: Session, provider: Provider, options: LoginOptions) -> View | None:
     """Sign in with the API key of the environment, or else with one that the person enters.
 
-    `force` asks although the environment has a key, `wait` asks at a prompt instead of in a panel. Raises UsageError,
-    LoginRequired (also where no person can answer), and the service errors.
+    `--force` asks although the environment has a key, `--wait` asks at a prompt instead of in a panel. Raises
+    UsageError, LoginRequired (also where no person can answer), and the service errors.
     """
-    client = session.client
-    address = client.keys.address(provider, region)
-    key = None
+    client, front = session.client, session.front
+    address = client.keys.address(provider, options.region)
     refused = client.advice.has_refused_login(provider.id)
-    if force or refused or client.keys.environment_key(provider) is None:
-        if _can_show_fields(session) and not wait:
-            _show_fields(session, provider, address, profile=profile, set_default=set_default)
-            return None
-        _show_terms(session, provider)
-        key = ask_secret(
-            session.front, _("API key of {label}: ", label=provider.label), provider.key_variables
-        )
-    else:
-        _show_terms(session, provider)
+    asks = options.force or refused or client.keys.environment_key(provider) is None
+    if asks and front.kind == "notebook" and front.attended and not options.wait:
+        _show_fields(session, provider, address, options)
+        return None
+    if provider.terms:
+        session.show(MessageView(_(provider.terms)))
+    question = _("API key of {label}: ", label=provider.label)
+    key = ask_secret(front, question, provider.key_variables) if asks else None
     outcome = session.loop_thread.run(
-        client.login_with_key(provider.id, key, region=address, profile=profile, set_default=set_default)
+        client.login_with_key(
+            provider.id, key, region=address, profile=options.login_name(), set_default=options.set_default
+        )
     )
     return outcome_view(provider, outcome)
 
 
-def set_up_local_server(
-    session: Session, provider: Provider, region: str | None, *, set_default: bool
-) -> View:
+def set_up_local_server(session: Session, provider: Provider, options: LoginOptions) -> View:
     """Set up a server on this machine with the models it has."""
     outcome = session.loop_thread.run(
-        session.client.login_locally(provider.id, region=region, set_default=set_default)
+        session.client.login_locally(provider.id, region=options.region, set_default=options.set_default)
     )
     found = [row.ref.model for row in session.client.models.rows(provider=provider.id)]
     names = ", ".join(found[:5])
@@ -93,11 +124,6 @@ def outcome_view(provider: Provider, outcome: LoginOutcome, *details: str) -> Me
     )
 
 
-def _show_terms(session: Session, provider: Provider) -> None:
-    if provider.terms:
-        session.show(MessageView(_(provider.terms)))
-
-
 # -- prompts -------------------------------------------------------------------------------
 
 
@@ -110,26 +136,13 @@ def ask_secret(front: FrontEnd, prompt: str, variables: Sequence[str] = ()) -> S
         set_them = _("set {variables} in the environment", variables=_(" or ").join(variables))
         hint = set_them if variables else _("run this in a notebook")
         raise LoginRequired(_("no person can enter the key here"), hint=hint)
-    try:
+    with suppress(EOFError):
         # In a kernel, ipykernel has replaced getpass by its own, which asks the front end.
         return Secret(getpass.getpass(prompt).strip())
-    except EOFError:
-        pass
     raise UsageError(_("nothing was entered; nothing was written"))
 
 
 # -- fields in a notebook ------------------------------------------------------------------
-
-
-def _can_show_fields(session: Session) -> bool:
-    front = session.front
-    if front.kind == "terminal" or not front.attended:
-        return False
-    try:
-        import ipywidgets  # noqa: F401 - tests that it is installed
-    except ImportError:
-        return False
-    return True
 
 
 def widget_bundle(widget: Any, text: str) -> dict[str, str]:
@@ -142,10 +155,8 @@ def show_widget(surface: JupyterSurface, widget: Any, text: str) -> Handle:
     return surface.show(widget_bundle(widget, text))
 
 
-def _show_fields(
-    session: Session, provider: Provider, address: str, *, profile: str, set_default: bool
-) -> None:
-    from openclaw_ipython.shell.login.panel import KeyPanel
+def _show_fields(session: Session, provider: Provider, address: str, options: LoginOptions) -> None:
+    from openclaw_ipython.shell.login.panel import key_panel
 
     surface = JupyterSurface()
     fallback = MessageView(
@@ -160,8 +171,8 @@ def _show_fields(
         for handle in handles:
             handle.update(_quietly(MessageView(message)))
 
-    form = key_form(session, provider, address, profile=profile, set_default=set_default, on_saved=show_end)
-    show_widget(surface, KeyPanel(form).widget, _("[fields for an API key of {label}]", label=provider.label))
+    panel = key_panel(key_form(session, provider, address, options, on_saved=show_end))
+    show_widget(surface, panel, _("[fields for an API key of {label}]", label=provider.label))
     handles.append(surface.show(_quietly(fallback)))
 
 
@@ -169,9 +180,8 @@ def key_form(
     session: Session,
     chosen: Provider | None = None,
     address: str = "",
+    options: LoginOptions = LoginOptions(),  # noqa: B008 - immutable
     *,
-    profile: str = "default",
-    set_default: bool = False,
     on_saved: Callable[[str], None],
 ) -> KeyForm:
     """A form for a key, with `chosen` and its `address` filled in. `on_saved` is called with the final message."""
@@ -195,8 +205,8 @@ def key_form(
                     entered.provider.id,
                     entered.key,
                     region=entered.base_url,
-                    profile=profile,
-                    set_default=set_default,
+                    profile=options.login_name(),
+                    set_default=options.set_default,
                 )
             except LoginRequired:
                 show(SaveResult(_(KEY_REFUSED)))
@@ -227,13 +237,13 @@ def _quietly(view: MessageView) -> dict[str, str]:
 # -- import --------------------------------------------------------------------------------
 
 
-def import_credentials(session: Session, provider: str | None, *, set_default: bool, yes: bool) -> View:
+def import_credentials(session: Session, options: LoginOptions) -> View:
     """Take over the services of Qwen Code and the environment, after showing them with masked secrets.
 
     Raises UsageError where there is nothing to import, or no person to agree.
     """
     found = session.client.credential_import.found(Path.cwd())
-    if provider is not None:
+    if (provider := options.provider_id) is not None:
         ids = {service.provider.id for service in found}
         wanted = provider if provider in ids else session.client.models.checked_provider(provider)
         found = [service for service in found if service.provider.id == wanted]
@@ -241,9 +251,15 @@ def import_credentials(session: Session, provider: str | None, *, set_default: b
         raise UsageError(_("nothing to import was found"), hint=_("%openclaw models scan shows what is here"))
     rows = [(s.source, s.provider.label, s.base_url, s.shown_key, s.outcome) for s in found]
     session.show(TableView((_("Found in"), _("Service"), _("Address"), _("Key"), _("What happens")), rows))
-    if not yes and not _confirmed(session, len(found)):
-        return MessageView(_("Nothing was written"))
-    outcomes = session.client.credential_import.import_services(found, set_default=set_default)
+    if not options.yes:
+        if not session.front.can_answer():
+            why = _("nothing was written: no person can confirm the import here")
+            raise UsageError(why, hint=_("add --yes"))
+        count = len(found)
+        several = _("Import these {count}? [y/N] ", count=count)
+        if answer_to(_("Import this? [y/N] ") if count == 1 else several) not in YES:
+            return MessageView(_("Nothing was written"))
+    outcomes = session.client.credential_import.import_services(found, set_default=options.set_default)
     services = ", ".join(outcome.provider for outcome in outcomes)
     written = dict.fromkeys(path for outcome in outcomes for path in outcome.written)
     return MessageView(
@@ -251,15 +267,3 @@ def import_credentials(session: Session, provider: str | None, *, set_default: b
         outcomes[0].next_command,
         written_to(*written),
     )
-
-
-def _confirmed(session: Session, count: int) -> bool:
-    if not session.front.can_answer():
-        raise UsageError(_("nothing was written: no person can confirm the import here"), hint=_("add --yes"))
-    try:
-        answer = input(
-            _("Import this? [y/N] ") if count == 1 else _("Import these {count}? [y/N] ", count=count)
-        )
-    except EOFError:
-        return False
-    return answer.strip().lower() in {"y", "yes"}

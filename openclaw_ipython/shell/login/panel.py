@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 _TEXT = "color: var(--jp-ui-font-color1, inherit); font-family: var(--jp-ui-font-family, sans-serif)"
 _QUIET = f"{_TEXT}; {QUIET}"
 _OTHER_ADDRESS = ""  # the value of "Another address …"
-_WIDE = "430px"
-_EMPTY_FIELD = N_("paste it here")
 _KEY_ENTERED = N_("key entered ••••")
 _SUBMIT_SECONDS = 0.2  # Enter is reported before the value of the field, where that has changed
 
@@ -124,21 +122,12 @@ class KeyForm:
             options=[(provider.label, provider.id) for provider in products],
             value=chosen if chosen in self._products else next(iter(self._products)),
             description=_("Product"),
-            layout=w.Layout(width=_WIDE),
         )
-        self._region = w.Dropdown(description=_("Region"), layout=w.Layout(width=_WIDE))
-        self._address = w.Text(
-            description=_("Address"),
-            placeholder="https://…/v1",
-            continuous_update=False,
-            layout=w.Layout(width=_WIDE),
-        )
-        self._field = _KeyField(
-            description=_("API key"),
-            placeholder=_(_EMPTY_FIELD),
-            continuous_update=False,  # otherwise every keystroke is a state of the widget
-            layout=w.Layout(width=_WIDE),
-        )
+        self._region = w.Dropdown(description=_("Region"))
+        # A continuous update would make every keystroke a state of the widget.
+        typed = {"placeholder": "https://…/v1", "continuous_update": False}
+        self._address = w.Text(description=_("Address"), **typed)
+        self._field = _KeyField(description=_("API key"), **typed | {"placeholder": _("paste it here")})
         self._about = w.HTML("")
         self._button = w.Button(
             description=_("Save"),
@@ -147,11 +136,12 @@ class KeyForm:
         )
         self._status = w.HTML("")
         self._status.add_class("openclaw-key-status")
-        row = w.HBox([self._button], layout=w.Layout(margin="2px 0 0 88px"))
-        about = w.HBox([self._about], layout=w.Layout(margin="0 0 0 88px", width="342px"))
-        status = w.HBox([self._status], layout=w.Layout(margin="2px 0 0 88px", width="342px"))
-        fields = [self._product, self._region, self._address, self._field, about, row, status]
-        self.widget: Any = w.VBox(fields)
+        self._fields = [self._product, self._region, self._address, self._field]
+        for field in self._fields:
+            field.layout.width = "430px"
+        below = [self._about, self._button, self._status]
+        beside = w.VBox(below, layout=w.Layout(margin="2px 0 0 88px", width="342px"))
+        self.widget: Any = w.VBox([*self._fields, beside])
         self._product.observe(self._show_product, "value")
         self._region.observe(self._show_region, "value")
         self._field.observe(self._take, "value")
@@ -226,7 +216,7 @@ class KeyForm:
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy
-        for widget in (self._button, self._product, self._region, self._address, self._field):
+        for widget in (self._button, *self._fields):
             widget.disabled = busy
 
     def _show(self, result: SaveResult) -> None:
@@ -244,19 +234,16 @@ class KeyForm:
         self._status.value = _alert(wrong + "".join(map(_quiet, result.details)))
 
 
-class KeyPanel:
-    """A form in a frame, for a sign-in by key, in `widget`."""
+def _framed(*children: Any) -> Any:
+    """The frame of a panel."""
+    border = "1px solid var(--jp-border-color1, #ccc)"
+    layout = w.Layout(border=border, padding="12px 18px", width="fit-content", max_width="100%")
+    return w.VBox(children, layout=layout)
 
-    def __init__(self, form: KeyForm) -> None:
-        title = w.HTML(_heading(_("Sign in with an API key")))
-        self.widget: Any = w.VBox(
-            [title, form.widget],
-            layout=w.Layout(
-                border="1px solid var(--jp-border-color1, #ccc)",
-                padding="12px 18px",
-                width="fit-content",
-            ),
-        )
+
+def key_panel(form: KeyForm) -> Any:
+    """A form in a frame, for a sign-in by key."""
+    return _framed(w.HTML(_heading(_("Sign in with an API key"))), form.widget)
 
 
 class SignInPanel:
@@ -268,11 +255,7 @@ class SignInPanel:
 
     def __init__(self, label: str, cancel: Callable[[], None], other: Any) -> None:
         self._title = w.HTML(_heading(_("Sign in to {label}", label=label)))
-        self._before = w.HTML("")
-        self._code = w.HTML("")
-        self._link = w.HTML("")
-        self._qr = w.HTML("")
-        self._time = w.HTML("")
+        self._before, self._code, self._link, self._qr, self._time = (w.HTML("") for _ in range(5))
         self._status = w.HTML(_status(_("Asking {label} for a code …", label=label)))
         self._cancel = w.Button(description=_("Cancel"), tooltip=_("Stop this sign-in; nothing is written"))
         self._cancel.on_click(lambda _: cancel())
@@ -295,15 +278,7 @@ class SignInPanel:
         self._other.children = (other, more)
         self._show_other(shown=False)
         self._top = w.HBox([self._texts, self._qr], layout=w.Layout(align_items="center", grid_gap="24px"))
-        self.widget: Any = w.VBox(
-            [self._top, self._toggle, self._other, self._sign],
-            layout=w.Layout(
-                border="1px solid var(--jp-border-color1, #ccc)",
-                padding="12px 18px",
-                width="fit-content",
-                max_width="100%",
-            ),
-        )
+        self.widget: Any = _framed(self._top, self._toggle, self._other, self._sign)
         self._prompt: DevicePrompt | None = None
 
     def when_shown(self, call: Callable[[], None]) -> None:

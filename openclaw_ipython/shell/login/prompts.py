@@ -22,10 +22,16 @@ QUIET_LINE = f"{QUIET}; font-size: var(--jp-ui-font-size1, 13px)"
 def prompt_text(state: SignInState) -> str:
     """What to do now, or the end, in which neither code nor link is left."""
     if state.over:
-        return "\n".join([ending(state), *_after(state)])
+        lines = [ending(state)]
+        if state.outcome is not None:
+            lines += [*(f"  {line}" for line in notes_of(state.outcome)), f"→ {state.outcome.next_command}"]
+        elif state.error and state.error.hint:
+            lines.append(f"→ {state.error.hint}")
+        return "\n".join(lines)
     if state.prompt is None:
         return _("Asking {label} for a code …", label=state.label)
-    return retirement_text(state) + _(
+    before = "".join(f"{line}\n" for line in retirement_lines(state)) + ("\n" if state.retirement else "")
+    return before + _(
         "To sign in to {label}, open\n\n    {link}\n\nand confirm the code  {code}  (within {time})",
         label=state.label,
         link=state.prompt.link,
@@ -34,20 +40,8 @@ def prompt_text(state: SignInState) -> str:
     )
 
 
-def _after(state: SignInState) -> list[str]:
-    """The lines below the end: notes, and what to type next."""
-    if state.outcome is not None:
-        return [*(f"  {line}" for line in notes_of(state.outcome)), f"→ {state.outcome.next_command}"]
-    return [f"→ {state.error.hint}"] if state.error and state.error.hint else []
-
-
-def retirement_text(state: SignInState) -> str:
-    """What to know before a sign-in that its service is known to have ended; empty for others."""
-    return "".join(f"{line}\n" for line in retirement_lines(state)) + ("\n" if state.retirement else "")
-
-
 def retirement_lines(state: SignInState) -> tuple[str, ...]:
-    """The sentences of `retirement_text`."""
+    """What to know before a sign-in that its service is known to have ended; empty for others."""
     if not state.retirement:
         return ()
     return (

@@ -180,15 +180,13 @@ class PendingSignIn:
                 self._update(phase="cancelled", error=error, prompt=None)
             raise
         except OpenClawError as error:
-            self._update(phase=_phase_of(error), error=error, prompt=None)
+            phases: dict[type, Phase] = {LoginDenied: "denied", LoginExpired: "expired"}
+            self._update(phase=phases.get(type(error), "failed"), error=error, prompt=None)
         except Exception as error:
             # After any error the panel must end; the traceback goes to the log only.
             log.exception("sign-in failed")
-            self._update(
-                phase="failed",
-                error=ServiceError(_("the sign-in broke: {kind}", kind=type(error).__name__)),
-                prompt=None,
-            )
+            broken = ServiceError(_("the sign-in broke: {kind}", kind=type(error).__name__))
+            self._update(phase="failed", error=broken, prompt=None)
         finally:
             ticking.cancel()
 
@@ -208,13 +206,3 @@ class PendingSignIn:
                 observer(self.state)
             except Exception:  # a closed front end must not end the sign-in
                 log.debug("an observer of the sign-in failed", exc_info=True)
-
-
-def _phase_of(error: OpenClawError) -> Phase:
-    match error:
-        case LoginDenied():
-            return "denied"
-        case LoginExpired():
-            return "expired"
-        case _:
-            return "failed"
