@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from msgspec import Struct
-
 from openclaw_ipython.auth.accounts import ORIGIN_VARIABLE
-from openclaw_ipython.diagnostics.findings import Finding, Severity, shell_line
-from openclaw_ipython.diagnostics.refusal_checks import check_refusals
+from openclaw_ipython.diagnostics.findings import Facts, Finding, Severity, shell_line
 from openclaw_ipython.errors import ConfigError, OpenClawError
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.models.selection import COMPLETIONS
 from openclaw_ipython.net.urls import base_url_problem, is_unencrypted
-from openclaw_ipython.openclaw.config_rules import apis, services
-from openclaw_ipython.openclaw.keypaths import path_text
+from openclaw_ipython.openclaw.config_file import apply_merge_patch
+from openclaw_ipython.openclaw.config_rules import RELEASES, Refusal, apis, refusals, services
+from openclaw_ipython.openclaw.json5.parse import REMOVE
+from openclaw_ipython.openclaw.keypaths import Keys, path_text
 from openclaw_ipython.sanitize.secrets import redact
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.advice import SignInAdvice
-    from openclaw_ipython.models.selection import Models
+    from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.model_refs import ModelRef
     from openclaw_ipython.openclaw.paths import Home
     from openclaw_ipython.openclaw.store import Snapshot
@@ -44,20 +44,9 @@ _PLACE_VARIABLES = {
 }
 
 
-class ConfigFacts(Struct, frozen=True):
-    """The state that the checks read. `missing_login(provider)` is the reason why a provider has no login, or ''."""
-
-    advice: SignInAdvice
-    snapshot: Snapshot
-    models: Models
-    providers: Providers
-    home: Home
-    missing_login: Callable[[str], str]
-
-
-def check_config(facts: ConfigFacts) -> Iterator[Finding]:
+def check_config(facts: Facts) -> Iterator[Finding]:
     """The findings about the chosen models and the addresses of their providers."""
-    yield from check_refusals(facts.snapshot.config, facts.providers)
+    yield from _check_refusals(facts.snapshot.config, facts.providers)
     yield from _check_default(facts)
     yield from _check_logins_in_use(facts)
     yield from _check_offered(facts)
@@ -68,7 +57,7 @@ def check_config(facts: ConfigFacts) -> Iterator[Finding]:
         yield from _check_base_url(facts, provider_id)
 
 
-def _check_tool_search(facts: ConfigFacts) -> Iterator[Finding]:
+def _check_tool_search(facts: Facts) -> Iterator[Finding]:
     """A note for a Gateway that is set up for `%%openclaw` and hides functions of a notebook from its model."""
     config = facts.snapshot.config
     shown = config.get(("tools", "toolSearch")) is False
@@ -105,7 +94,7 @@ def check_storage(snapshot: Snapshot, home: Home, *, has_json_logins: bool) -> I
 # -- models --------------------------------------------------------------------------------
 
 
-def _check_default(facts: ConfigFacts) -> Iterator[Finding]:
+def _check_default(facts: Facts) -> Iterator[Finding]:
     default = facts.models.default()
     where = "agents.defaults.model"
     if default is None:
@@ -137,13 +126,13 @@ def _check_default(facts: ConfigFacts) -> Iterator[Finding]:
         yield Finding("model", "error", str(error), where, fix)
 
 
-def _set_default(facts: ConfigFacts) -> str:
+def _set_default(facts: Facts) -> str:
     """The command that chooses a model of a service that can answer, or else signs in to one."""
     model = _usable_model(facts)
     return f"%openclaw models set {model}" if model else facts.advice.by_key()
 
 
-def _usable_model(facts: ConfigFacts, *, images: bool = False) -> str:
+def _usable_model(facts: Facts, *, images: bool = False) -> str:
     """A model of a service with a usable login to choose instead; empty for none."""
     refs = facts.models.suggestions()
     if images:
@@ -152,7 +141,7 @@ def _usable_model(facts: ConfigFacts, *, images: bool = False) -> str:
     return next((str(ref) for ref in refs if usable[ref.provider]), "")
 
 
-def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
+def _check_logins_in_use(facts: Facts) -> Iterator[Finding]:
     models = facts.models
     chosen = [ref for ref in (models.default(), models.image_default()) if ref]
     fallbacks = [*models.fallbacks(), *models.image_fallbacks()]
@@ -184,7 +173,7 @@ def _check_logins_in_use(facts: ConfigFacts) -> Iterator[Finding]:
             yield Finding("login", "note", what, where, "" if ended else facts.advice.command(provider))
 
 
-def _check_offered(facts: ConfigFacts) -> Iterator[Finding]:
+def _check_offered(facts: Facts) -> Iterator[Finding]:
     """Aliases and fallbacks name models that the provider has, where its list of models is complete."""
     unknown = {
         row.ref for row in facts.models.rows(everything=True) if row.missing and _is_listed(facts, row.ref)
@@ -210,7 +199,7 @@ def _check_offered(facts: ConfigFacts) -> Iterator[Finding]:
                 yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
 
 
-def _is_listed(facts: ConfigFacts, ref: ModelRef) -> bool:
+def _is_listed(facts: Facts, ref: ModelRef) -> bool:
     """Whether the list of the provider's models is complete, so that no other model exists."""
     provider = facts.providers.get(ref.provider)
     entry = facts.snapshot.config.provider(ref.provider)
@@ -219,7 +208,7 @@ def _is_listed(facts: ConfigFacts, ref: ModelRef) -> bool:
     return bool(entry and entry.models) and ref.provider not in services()
 
 
-def _check_images(facts: ConfigFacts) -> Iterator[Finding]:
+def _check_images(facts: Facts) -> Iterator[Finding]:
     image = facts.models.image_default()
     rows = facts.models.rows(everything=True)
     row = next((row for row in rows if row.ref == image), None)
@@ -230,7 +219,7 @@ def _check_images(facts: ConfigFacts) -> Iterator[Finding]:
         yield Finding("model", "warning", what, "agents.defaults.imageModel", fix)
 
 
-def _check_plugins(facts: ConfigFacts) -> Iterator[Finding]:
+def _check_plugins(facts: Facts) -> Iterator[Finding]:
     default = facts.models.default()
     provider = facts.providers.get(default.provider) if default else None
     if provider and provider.plugin and facts.snapshot.config.plugin_enabled(provider.plugin) is False:
@@ -255,7 +244,7 @@ def _tunnel(url: str) -> str:
     )
 
 
-def _check_base_url(facts: ConfigFacts, provider_id: str) -> Iterator[Finding]:
+def _check_base_url(facts: Facts, provider_id: str) -> Iterator[Finding]:
     entry = facts.snapshot.config.provider(provider_id)
     where = path_text(("models", "providers", provider_id, "baseUrl"))
     url = entry.base_url if entry else None
@@ -287,3 +276,88 @@ def _check_base_url(facts: ConfigFacts, provider_id: str) -> Iterator[Finding]:
         )
         fix = shell_line("rm", facts.home.models_json)
         yield Finding("base-url", "warning", what, str(facts.home.models_json), fix)
+
+
+# -- the rules of OpenClaw -----------------------------------------------------------------
+
+# Top-level keys that are written by mistake, and the place they belong to.
+_PLACES = {
+    "providers": "models.providers", "model": "agents.defaults.model", "agent": "agents.defaults",
+    "profiles": "auth.profiles", "aliases": "agents.defaults.models.<ref>.alias",
+    "fallbacks": "agents.defaults.model.fallbacks", "mcpServers": "mcp.servers", "routing": "agents.list",
+    "identity": "agents.list[].identity", "heartbeat": "agents.defaults.heartbeat",
+    "memorySearch": "agents.defaults.memorySearch", "telegram": "channels.telegram",
+    "discord": "channels.discord", "slack": "channels.slack", "whatsapp": "channels.whatsapp",
+}  # fmt: skip
+
+
+def _check_refusals(config: ConfigView, providers: Providers) -> Iterator[Finding]:
+    """A finding for each place that OpenClaw refuses, and one for what only other releases than this home's refuse."""
+    value = config.get(())
+    own = _release_of(config)
+    elsewhere: dict[tuple[str, ...], list[str]] = {}
+    for refusal in refusals(value):
+        if refusal.is_everywhere or own in refusal.releases:
+            releases = "" if refusal.is_everywhere else f" {own}"
+            where = refusal.path or "openclaw.json"
+            place = _PLACES.get(refusal.keys[0]) if len(refusal.keys) == 1 else None
+            what = f"OpenClaw{releases} refuses the file: {refusal.what}"
+            if place:
+                what, fix = f"{what}; its place is {place}", f"move it to {place} in openclaw.json"
+            else:
+                fix = _repair(value, refusal, providers)
+            yield Finding("settings", "error", what, where, fix)
+        else:
+            elsewhere.setdefault(refusal.releases, []).append(refusal.path)
+    for names, paths in elsewhere.items():
+        what = f"refused by OpenClaw {', '.join(names)}: {', '.join(paths)}"
+        later = own and RELEASES[-1] in names
+        what += "; after an update to it, `openclaw doctor --fix` changes the file" if later else ""
+        yield Finding("settings", "note", what, "openclaw.json", "")
+
+
+def _release_of(config: ConfigView) -> str:
+    """The known release with the rules of the one that wrote the file; empty if the file does not tell."""
+    if config.says_sqlite:
+        return RELEASES[2]
+    written = config.raw(("meta", "lastTouchedVersion"))
+    match = re.match(r"([0-9]{4})\.([0-9]{1,2})\.", written) if isinstance(written, str) else None
+    if match is None:
+        return ""
+    return RELEASES[0] if (int(match[1]), int(match[2])) < (2026, 3) else RELEASES[1]
+
+
+def _repair(config: Any, refusal: Refusal, providers: Providers) -> str:
+    """The command after which the refusal is gone and no other has come; a sentence where there is none."""
+    before = {one.keys for one in refusals(config)}
+    for keys, value in _candidates(config, refusal.keys, providers):
+        patch = None if value is REMOVE else value
+        for key in reversed(keys):
+            patch = {key: patch}
+        after = {one.keys for one in refusals(apply_merge_patch(config, patch))}
+        if refusal.keys not in after and after < before:
+            path = path_text(keys)
+            if value is REMOVE:
+                return f"%openclaw config unset '{path}'"
+            text = value if isinstance(value, str) else f"'{json.dumps(value)}'"
+            return f"%openclaw config set '{path}' {text}"
+    if refusal.keys[:2] == ("models", "providers") and refusal.keys[3:] == ("baseUrl",):
+        return f"%openclaw config set '{refusal.path}' https://…"
+    return "correct it in openclaw.json"
+
+
+def _candidates(config: Any, keys: Keys, providers: Providers) -> Iterator[tuple[Keys, Any]]:
+    """Changes that may repair a refusal at `keys`, the best first. Members of lists are not changed one by one."""
+    if any(key.isdigit() for key in keys) or not keys:
+        return
+    if keys[:2] == ("models", "providers") and len(keys) == 4:
+        entry = config["models"]["providers"][keys[2]]
+        provider = providers.get(keys[2].lower())
+        typed = [value for key, value in entry.items() if key.lower() == "baseurl" and isinstance(value, str)]
+        url = next(iter(typed), provider.base_url if provider else None)
+        defaults: dict[str, Any] = {"models": [], "api": "openai-completions", "baseUrl": url}
+        if (default := defaults.get(keys[3])) is not None:
+            yield keys, default
+    if keys[:2] == ("auth", "profiles") and keys[3:] == ("provider",):
+        yield keys, keys[2].partition(":")[0]
+    yield keys, REMOVE

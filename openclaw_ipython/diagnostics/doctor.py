@@ -12,15 +12,14 @@ from msgspec import Struct
 
 from openclaw_ipython.diagnostics.config_checks import (
     CHAT_SETTING,
-    ConfigFacts,
     check_config,
     check_environment,
     check_storage,
 )
 from openclaw_ipython.diagnostics.file_checks import check_files, check_journal, inspect_files
-from openclaw_ipython.diagnostics.findings import Finding, unreadable, worst_first
+from openclaw_ipython.diagnostics.findings import Facts, Finding, unreadable, worst_first
 from openclaw_ipython.diagnostics.gateway_state import GatewayState, gateway_state
-from openclaw_ipython.diagnostics.login_checks import LoginFacts, check_logins
+from openclaw_ipython.diagnostics.login_checks import check_logins
 from openclaw_ipython.errors import DocumentError, OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL
@@ -87,11 +86,11 @@ class Doctor(Struct, frozen=True, eq=False):
             has_json_logins = any(fact.path == home.auth_profiles for fact in files)
             found += check_storage(snapshot, home, has_json_logins=has_json_logins)
             rows = self.accounts.profiles()
-            logins = LoginFacts(snapshot, rows, self.providers, environ, int(now * 1000), self.advice)
-            found += check_logins(logins)
-            found += check_config(
-                ConfigFacts(self.advice, snapshot, self.models, self.providers, home, self._missing_login)
-            )
+            facts = Facts(
+                snapshot, self.models, self.providers, home, self.advice, rows, environ, int(now * 1000),
+                self._missing_login,
+            )  # fmt: skip
+            found += [*check_logins(facts), *check_config(facts)]
         except DocumentError as error:
             found.append(unreadable(error))
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,13 @@ from msgspec import Struct
 from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
+    from openclaw_ipython.auth.accounts import ProfileRow
+    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.errors import DocumentError
+    from openclaw_ipython.models.selection import Models
+    from openclaw_ipython.openclaw.paths import Home
+    from openclaw_ipython.openclaw.store import Snapshot
+    from openclaw_ipython.providers import Providers
 
 Severity = Literal["error", "warning", "note"]
 
@@ -30,6 +37,23 @@ class Finding(Struct, frozen=True):
     what: str
     where: str
     fix: str
+
+
+class Facts(Struct, frozen=True):
+    """The state that the checks of logins and configuration read. `now` in epoch milliseconds.
+
+    `missing_login(provider)` is the reason why a provider has no login, or empty.
+    """
+
+    snapshot: Snapshot
+    models: Models
+    providers: Providers
+    home: Home
+    advice: SignInAdvice
+    rows: Sequence[ProfileRow]
+    environ: Mapping[str, str]
+    now: int
+    missing_login: Callable[[str], str]
 
 
 def worst_first(found: list[Finding]) -> list[Finding]:

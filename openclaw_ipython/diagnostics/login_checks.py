@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
 from openclaw_ipython.auth.resolver import mode_matches
-from openclaw_ipython.diagnostics.findings import Finding, Severity
+from openclaw_ipython.diagnostics.findings import Facts, Finding, Severity
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_rules import services
 from openclaw_ipython.openclaw.config_view import is_marker
@@ -16,27 +14,14 @@ from openclaw_ipython.openclaw.keypaths import path_text
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
-    from openclaw_ipython.auth.advice import SignInAdvice
     from openclaw_ipython.openclaw.profiles import StoredProfile
-    from openclaw_ipython.openclaw.store import Snapshot
     from openclaw_ipython.providers import Providers
 
 _YEAR_MS = 365.25 * 86400 * 1000
 _SECONDS_BELOW = 1e11  # as milliseconds this is March 1973, as seconds the year 5138
 
 
-class LoginFacts(Struct, frozen=True):
-    """The state that the checks of logins read. `now` in epoch milliseconds."""
-
-    snapshot: Snapshot
-    rows: Sequence[ProfileRow]
-    providers: Providers
-    environ: Mapping[str, str]
-    now: int
-    advice: SignInAdvice
-
-
-def check_logins(facts: LoginFacts) -> Iterator[Finding]:
+def check_logins(facts: Facts) -> Iterator[Finding]:
     """The findings about stored logins and the parts of the configuration that name them."""
     rows = {row.profile_id: row for row in facts.rows}
     for profile in facts.snapshot.profiles.values():
@@ -58,7 +43,7 @@ def sign_in_again(profile: StoredProfile, providers: Providers) -> str:
     return f"%openclaw models auth {word} --provider {profile.provider} --profile {name}"
 
 
-def _repair(facts: LoginFacts, profile: StoredProfile) -> str:
+def _repair(facts: Facts, profile: StoredProfile) -> str:
     """The command that renews a login, or removes one of a service that has ended its sign-in."""
     if profile.type == "oauth" and facts.advice.retirement(profile.provider):
         name = profile.id.partition(":")[2]
@@ -66,7 +51,7 @@ def _repair(facts: LoginFacts, profile: StoredProfile) -> str:
     return sign_in_again(profile, facts.providers)
 
 
-def _check_profile(facts: LoginFacts, profile: StoredProfile, row: ProfileRow | None) -> Iterator[Finding]:
+def _check_profile(facts: Facts, profile: StoredProfile, row: ProfileRow | None) -> Iterator[Finding]:
     again = _repair(facts, profile)
     secret = profile.secret(facts.environ)
     name = profile.id.partition(":")[2]
@@ -91,7 +76,7 @@ def _check_profile(facts: LoginFacts, profile: StoredProfile, row: ProfileRow | 
     yield from _check_entry(facts, profile)
 
 
-def _check_expiry(facts: LoginFacts, profile: StoredProfile, again: str) -> Iterator[Finding]:
+def _check_expiry(facts: Facts, profile: StoredProfile, again: str) -> Iterator[Finding]:
     expires = profile.expires or 0
     if 1e9 <= expires < _SECONDS_BELOW:
         what = _("its expiry is written in seconds, not in milliseconds, and so lies in 1970")
@@ -102,7 +87,7 @@ def _check_expiry(facts: LoginFacts, profile: StoredProfile, again: str) -> Iter
         yield Finding("clock", "warning", what, profile.id, again)
 
 
-def _check_in_place(facts: LoginFacts) -> Iterator[Finding]:
+def _check_in_place(facts: Facts) -> Iterator[Finding]:
     """Another program's login is used only where its provider has an entry."""
     for row in facts.rows:
         stored = row.profile_id in facts.snapshot.profiles
@@ -111,7 +96,7 @@ def _check_in_place(facts: LoginFacts) -> Iterator[Finding]:
             yield _no_entry(facts.providers, row.provider, row.profile_id, "note", what)
 
 
-def _check_entry(facts: LoginFacts, profile: StoredProfile) -> Iterator[Finding]:
+def _check_entry(facts: Facts, profile: StoredProfile) -> Iterator[Finding]:
     """A login needs an entry of its provider, unless its address is known here or brought along by OpenClaw."""
     provider = facts.providers.get(profile.provider)
     if facts.snapshot.config.provider(profile.provider) is not None:
@@ -132,7 +117,7 @@ def _no_entry(providers: Providers, provider_id: str, where: str, severity: Seve
     return Finding("provider", severity, missing, where, fix)
 
 
-def _check_listed(facts: LoginFacts) -> Iterator[Finding]:
+def _check_listed(facts: Facts) -> Iterator[Finding]:
     """`auth.profiles` names stored logins only, each with its mode."""
     listed = facts.snapshot.config.get(("auth", "profiles"))
     for profile_id, entry in listed.items() if isinstance(listed, Mapping) else ():
@@ -150,7 +135,7 @@ def _check_listed(facts: LoginFacts) -> Iterator[Finding]:
             yield Finding("login", "warning", what, where, fix)
 
 
-def _check_orders(facts: LoginFacts) -> Iterator[Finding]:
+def _check_orders(facts: Facts) -> Iterator[Finding]:
     known = {row.profile_id for row in facts.rows} | set(facts.snapshot.profiles)
     for provider, order in facts.snapshot.order.items():
         missing = [profile_id for profile_id in order if profile_id not in known]
@@ -161,7 +146,7 @@ def _check_orders(facts: LoginFacts) -> Iterator[Finding]:
             yield Finding("login", "warning", what, where, fix)
 
 
-def _check_variables(facts: LoginFacts) -> Iterator[Finding]:
+def _check_variables(facts: Facts) -> Iterator[Finding]:
     """Variables that hold a placeholder, and entries that refer to a variable that is not set."""
     for provider in facts.providers.values():
         for name in provider.key_variables:

@@ -98,9 +98,24 @@ class Probe(Struct, frozen=True, eq=False):
         return list(await asyncio.gather(*(self._ask(route, limit) for route in with_login)))
 
     async def _ask(self, request: ResolvedRequest, limit: asyncio.Semaphore) -> ProbeResult:
+        endpoint = self.endpoint(request)
+        retry_policy = replace(endpoint.retry_policy, retries=0, idle_timeout=SECONDS)
+        endpoint = replace(endpoint, retry_policy=retry_policy)
+        status: ProbeStatus = "ok"
+        failure: str | None = None
         async with limit:
             started = self.runtime.monotonic()
-            status, error = await self._send(request)
+            try:
+                async with (
+                    asyncio.timeout(SECONDS),
+                    aclosing(stream_chat(endpoint, request.request)) as events,
+                ):
+                    async for _event in events:
+                        pass
+            except OpenClawError as error:
+                status, failure = status_of(error), _one_line(error)
+            except TimeoutError:
+                status, failure = "timeout", f"no answer within {SECONDS:.0f} s"
             elapsed = round((self.runtime.monotonic() - started) * 1000)
         used = request.credential
         return ProbeResult(
@@ -111,44 +126,26 @@ class Probe(Struct, frozen=True, eq=False):
             model=str(request.ref),
             profile_id=used.profile.id if used.profile else None,
             mode=used.profile.type if used.profile else "api_key" if used.key else None,
-            error=error,
+            error=failure,
             latency_ms=elapsed,
         )
 
-    async def _send(self, request: ResolvedRequest) -> tuple[ProbeStatus, str | None]:
-        endpoint = self.endpoint(request)
-        retry_policy = replace(endpoint.retry_policy, retries=0, idle_timeout=SECONDS)
-        endpoint = replace(endpoint, retry_policy=retry_policy)
-        try:
-            async with asyncio.timeout(SECONDS), aclosing(stream_chat(endpoint, request.request)) as events:
-                async for _event in events:
-                    pass
-        except OpenClawError as error:
-            return status_of(error), _one_line(error)
-        except TimeoutError:
-            return "timeout", f"no answer within {SECONDS:.0f} s"
-        return "ok", None
+
+_STATUSES: tuple[tuple[type[OpenClawError], ProbeStatus], ...] = (
+    (QuotaExceeded, "billing"),
+    (RateLimited, "rate_limit"),
+    (AuthError, "auth"),
+    (ConfigError, "no_model"),
+    (ServiceUnavailable, "timeout"),
+    (ServiceError, "format"),
+)
 
 
 def status_of(error: OpenClawError) -> ProbeStatus:
     """OpenClaw's word for a failure."""
-    match error:
-        case QuotaExceeded():
-            return "billing"
-        case RateLimited():
-            return "rate_limit"
-        case AuthError():
-            return "auth"
-        case ConfigError():
-            return "no_model"
-        case RequestRejected():
-            return "auth" if error.status in {401, 403} else "format"
-        case ServiceUnavailable():
-            return "timeout"
-        case ServiceError():
-            return "format"
-        case _:
-            return "unknown"
+    if isinstance(error, RequestRejected) and error.status in {401, 403}:
+        return "auth"
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), "unknown")
 
 
 def _one_line(error: OpenClawError) -> str:

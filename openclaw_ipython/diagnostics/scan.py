@@ -81,13 +81,21 @@ async def scan(
     def has_key(provider_id: str) -> bool:
         return is_usable(provider_id) and any(c.has_secret for c in accounts.credentials(provider_id))
 
+    def ask(service: ImportableService) -> str:
+        """The command that asks a service that has been imported already."""
+        provider = service.provider
+        entry = snapshot.config.provider(provider.id)
+        if entry is not None and entry.base_url == service.base_url and is_usable(provider.id):
+            return _command_to_ask(provider.id, provider, snapshot.config)
+        return ""
+
     gateway = await gateway_state(http, snapshot.config, accounts, seconds=SECONDS, with_secret=False)
     keys = environment_keys(environ, providers, snapshot.config)
     login = qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock())
     return [
         *await local_servers(http, servers, is_usable, providers=providers, has_key=has_key),
         *_without_ended([*keys, *login], retirement),
-        *_to_ask(importable(services, [key.name for key in keys]), services, snapshot.config, is_usable),
+        *importable(services, [key.name for key in keys], ask),
         *([_gateway(gateway)] if gateway.version else []),
         *openclaw_home(home, snapshot),
     ]
@@ -241,36 +249,25 @@ def qwen_code_login(qwen_code: QwenCode, home: Home, config: ConfigView, now: fl
     return [ScanResult("Qwen Code", str(home.qwen_dir / "oauth_creds.json"), state, command, login.provider)]
 
 
-def importable(services: Sequence[ImportableService], known: Sequence[str]) -> list[ScanResult]:
-    """The services that an import takes over, but for those with a key in one of the `known` variables."""
+def importable(
+    services: Sequence[ImportableService],
+    known: Sequence[str],
+    ask: Callable[[ImportableService], str] = lambda service: "",
+) -> list[ScanResult]:
+    """The services that an import takes over, but for those with a key in one of the `known` variables.
+
+    `ask` gives a command that needs no import.
+    """
     found = []
     for service in services:
         if service.variable and service.variable in known:
             continue
         models = tuple(model.id for model in service.provider.models)
         detail = " · ".join(map(redact, (*models[:1], service.base_url, service.shown_key)))
-        command = f"%openclaw login --method import --provider {service.provider.id}"
+        command = ask(service) or f"%openclaw login --method import --provider {service.provider.id}"
         kind: Kind = "key" if service.variable else "Qwen Code"
         name = service.variable or service.source
         found.append(ScanResult(kind, name, detail, command, service.provider.id, models))
-    return found
-
-
-def _to_ask(
-    rows: Sequence[ScanResult],
-    services: Sequence[ImportableService],
-    config: ConfigView,
-    is_usable: Callable[[str], bool],
-) -> list[ScanResult]:
-    """The results, where the command for a service that has been imported already asks it."""
-    urls = {one.provider.id: (one.provider, one.base_url) for one in services}
-    found = []
-    for row in rows:
-        provider, url = urls[row.provider]
-        entry = config.provider(row.provider)
-        if entry is not None and entry.base_url == url and is_usable(row.provider):
-            row = replace(row, command=_command_to_ask(row.provider, provider, config))  # noqa: PLW2901 - the row
-        found.append(row)
     return found
 
 
