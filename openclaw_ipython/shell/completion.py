@@ -11,23 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.completer import SimpleCompletion, SimpleMatcherResult
 
-from openclaw_ipython.chat.thinking import LEVELS
-from openclaw_ipython.context.names import BrokenReference, look_up
+from openclaw_ipython.context.names import look_up
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.journal.limits import PERIODS
 from openclaw_ipython.shell.commands import batches, history, longest, mcp_servers, next_words
-from openclaw_ipython.shell.login.keys import METHODS
 from openclaw_ipython.shell.options import AGENT_CELL, CELL, LINE
-from openclaw_ipython.shell.render.formats import NAMES as FORMATS
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.notebook import NotebookView
     from openclaw_ipython.shell.parser import Option, Spec
     from openclaw_ipython.shell.session import Session
 
-_FIXED = {
-    "method": METHODS, "thinking": LEVELS, "format": FORMATS, "by": ("day", "model", "provider"), "per": PERIODS,
-}  # fmt: skip
 # Kinds of values that are in the notebook: a variable; a variable or file; functions; a class or schema.
 _NOTEBOOK_KINDS = frozenset({"name", "source", "function", "schema"})
 
@@ -94,92 +87,67 @@ def _command_words(session: Session, typed: Sequence[str], fragment: str) -> lis
 def _argument_words(session: Session, spec: Spec, typed: Sequence[str], fragment: str) -> list[str]:
     name, equals, value = fragment.partition("=")
     if equals:
-        return _values(session, spec.option(name), value)
+        return list(_values(session, spec.option(name), value))
     before = spec.option(typed[-1]) if typed else None
     if before is not None and before.metavar:
-        return _values(session, before, fragment)
+        return list(_values(session, before, fragment))
     if fragment.startswith("-"):
-        return [
-            max(o.names, key=len) if fragment.startswith("--") else n
-            for o in spec.options
-            for n in o.names[:1]
-        ] + [n for o in spec.options for n in o.names if n.startswith(fragment)]
-    place = len(_bare(spec, typed))
+        first = [max(o.names, key=len) if fragment.startswith("--") else o.names[0] for o in spec.options]
+        return [*first, *(n for o in spec.options for n in o.names if n.startswith(fragment))]
+    bare, skip = 0, False  # the words that are neither options nor their values
+    for word in typed:
+        option = spec.option(word)
+        bare += not skip and option is None and not word.startswith("-")
+        skip = not skip and option is not None and bool(option.metavar)
     if spec.positionals and spec.positionals[-1].rest:
-        place = min(place, len(spec.positionals) - 1)
+        bare = min(bare, len(spec.positionals) - 1)
     words: list[str] = []
-    if place < len(spec.positionals):
-        positional = spec.positionals[place]
+    if bare < len(spec.positionals):
+        positional = spec.positionals[bare]
         words += positional.choices or _named(session, positional.kind)
     if not fragment:
         words += [max(o.names, key=len) for o in spec.options]
     return words
 
 
-def _bare(spec: Spec, typed: Iterable[str]) -> list[str]:
-    """The words of `typed` that are neither options nor their values."""
-    bare, skip = [], False
-    for word in typed:
-        option = spec.option(word)
-        if skip:
-            skip = False
-        elif option is not None:
-            skip = bool(option.metavar)
-        elif not word.startswith("-"):
-            bare.append(word)
-    return bare
-
-
-def _values(session: Session, option: Option | None, fragment: str) -> list[str]:
+def _values(session: Session, option: Option | None, fragment: str) -> Sequence[str]:
     if option is not None and option.kind in _NOTEBOOK_KINDS:
         found = _notebook_names(session.notebook, option.kind, fragment)
-        return found + _named(session, "server", fragment) if option.kind == "function" else found
-    return _named(session, option.kind) if option is not None else []
+        return [*found, *_named(session, "server", fragment)] if option.kind == "function" else found
+    return (option.choices or _named(session, option.kind)) if option is not None else ()
 
 
-def _named(session: Session, kind: str, fragment: str = "") -> list[str]:  # noqa: PLR0912
+def _named(session: Session, kind: str, fragment: str = "") -> list[str]:
     """The values of one kind. A file that cannot be read completes to nothing."""
-    if kind in _FIXED:
-        return list(_FIXED[kind])
-    if kind in ("chat", "batch"):
-        return history.chat_names(session) if kind == "chat" else batches.batch_names(session)
-    if kind == "agent":
-        places = {"model": "openclaw/", "setting": "agents.entries."}
-        return list(
-            dict.fromkeys(
-                re.split(r"[./]", name.removeprefix(start))[0]
-                for known, start in places.items()
-                for name in _named(session, known)
-                if name.startswith(start)
-            )
-        )
     client = session.client
+    models = client.models
+    kinds: dict[str, Callable[[], Iterable[object]]] = {
+        "chat": lambda: history.chat_names(session),
+        "batch": lambda: batches.batch_names(session),
+        "agent": lambda: _agents(session),
+        "model": lambda: [*models.aliases(), *(row.ref for row in models.rows(everything=True))],
+        "alias": models.aliases,
+        "provider": lambda: sorted({row.ref.provider for row in models.rows(everything=True)}),
+        "region": lambda: sorted({region.id for p in client.keys.products() for region in p.regions}),
+        "plugin": lambda: [row.id for row in client.accounts.plugins()],
+        "profile": lambda: [row.profile_id for row in client.accounts.profiles()],
+        "fallback": models.fallbacks,
+        "image-fallback": models.image_fallbacks,
+        "setting": client.settings.paths,
+        "server": lambda: mcp_servers.server_words(session, fragment),
+    }
     try:
-        match kind:
-            case "model":
-                refs = [str(row.ref) for row in client.models.rows(everything=True)]
-                return [*client.models.aliases(), *refs]
-            case "alias":
-                return list(client.models.aliases())
-            case "provider":
-                return sorted({row.ref.provider for row in client.models.rows(everything=True)})
-            case "region":
-                return sorted({region.id for p in client.keys.products() for region in p.regions})
-            case "plugin":
-                return [row.id for row in client.accounts.plugins()]
-            case "profile":
-                return [row.profile_id for row in client.accounts.profiles()]
-            case "fallback":
-                return [str(ref) for ref in client.models.fallbacks()]
-            case "image-fallback":
-                return [str(ref) for ref in client.models.image_fallbacks()]
-            case "setting":
-                return client.settings.paths()
-            case "server":
-                return mcp_servers.server_words(session, fragment)
+        return list(map(str, kinds[kind]())) if kind in kinds else []
     except OpenClawError:
-        pass
-    return []
+        return []
+
+
+def _agents(session: Session) -> Iterable[str]:
+    """The agents that the models and the settings name."""
+    for kind, start in (("model", "openclaw/"), ("setting", "agents.entries.")):
+        for name in _named(session, kind):
+            if name.startswith(start):
+                yield re.split(r"[./]", name.removeprefix(start))[0]
 
 
 def _open_brace(before: str) -> str | None:
@@ -222,9 +190,7 @@ def _variables(
     try:
         value = look_up(owner, notebook, modules=modules)
         listed = dir(value)
-    except (BrokenReference, KeyError):
-        return []
-    except Exception:  # an odd `__dir__`
+    except Exception:  # no such value, or an odd `__dir__`
         return []
     kind = type(value)
     return [

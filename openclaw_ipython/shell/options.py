@@ -21,7 +21,6 @@ from openclaw_ipython.shell.parser import (
     Spec,
     amount,
     cells,
-    choice,
     count,
     field,
     identifier,
@@ -75,8 +74,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
             ("--thinking",),
             "whether, or how long, the model thinks first: off, on, low, medium or high",
             "LEVEL",
-            choice(*LEVELS),
-            kind="thinking",
+            choices=LEVELS,
         ),
     ] = None
     image: Annotated[
@@ -113,13 +111,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     raw: Annotated[bool, Option(("--raw",), "replace nothing in braces: {name} stays as typed")] = False
     format: Annotated[
         str | None,
-        Option(
-            ("-f", "--format"),
-            "how the answer is shown",
-            "FORMAT",
-            choice(*FORMATS),
-            kind="format",
-        ),
+        Option(("-f", "--format"), "how the answer is shown", "FORMAT", choices=FORMATS),
     ] = None
     out: Annotated[
         str | None,
@@ -175,10 +167,7 @@ class AskOptions(Struct, frozen=True, kw_only=True):
     )
     cache: Annotated[
         bool,
-        Option(
-            ("--cache",),
-            "show the stored answer to the same request, or store the new one",
-        ),
+        Option(("--cache",), "show the stored answer to the same request, or store the new one"),
     ] = False
     no_cache: Annotated[
         bool, Option(("--no-cache",), "send the request, even if an answer to it is stored")

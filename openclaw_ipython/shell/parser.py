@@ -22,7 +22,8 @@ from openclaw_ipython.suggestions import did_you_mean, suggest
 class Option(Struct, frozen=True):
     """`--name VALUE`, or a flag when `metavar` is empty. `kind` names the values that complete it.
 
-    With `repeat` it may be given several times and its value is a tuple. `convert` is given a `Word`.
+    `choices` are the allowed values, in lower case. With `repeat` it may be given several times and its value is a
+    tuple. `convert` is given a `Word`.
     """
 
     names: tuple[str, ...]
@@ -31,6 +32,7 @@ class Option(Struct, frozen=True):
     convert: Callable[[str], Any] = str
     kind: str = ""
     repeat: bool = False
+    choices: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -108,18 +110,6 @@ def count(text: str) -> int:
     return value
 
 
-def choice(*words: str) -> Callable[[str], str]:
-    """A converter for one of a few words."""
-
-    def convert(text: str) -> str:
-        if text.lower() not in words:
-            near = did_you_mean(suggest(text, words)[:1])
-            raise ValueError(_("one of {words}", words=", ".join(words)) + near)
-        return text.lower()
-
-    return convert
-
-
 def identifier(text: str) -> str:
     """A converter for the name of a Python variable."""
     if not text.isidentifier() or iskeyword(text):
@@ -127,12 +117,8 @@ def identifier(text: str) -> str:
     return text
 
 
-def seconds(text: str) -> float:
-    """A converter for a time in seconds, above nought."""
-    value = float(text)
-    if not 0 < value < 1e6:
-        raise ValueError(_("a number of seconds"))
-    return value
+seconds = number(1e-3, 1e6)
+"""A converter for a time in seconds."""
 
 
 def field(text: str) -> tuple[str, Any]:
@@ -235,17 +221,6 @@ def words(line: str) -> list[str]:
     return found
 
 
-def _word(typed: str) -> Word:
-    """A word without its quotes and escapes."""
-    parts: list[str] = []
-    for piece in re.finditer(_PIECE, typed):
-        text = piece[piece.lastgroup or 0]
-        parts.append(re.sub(r'\\(["\\])', r"\1", text) if piece.lastgroup == "double" else text)
-    word = Word("".join(parts))
-    word.typed = typed
-    return word
-
-
 def quotes_kept(word: str) -> str:
     """A converter for a name in the notebook or a path: quotes inside it stay, as in `a."b.c"` and `d["key"]`.
 
@@ -266,13 +241,18 @@ def parse(typed: Sequence[str], spec: Spec) -> Mapping[str, Any]:
     rest = list(typed)
     while rest:
         word = rest.pop(0)
-        if word.startswith("-") and len(word) > 1 and not _is_number(word):
+        if word.startswith("-") and len(word) > 1 and not re.fullmatch(r"-\d+(\.\d+)?", word):
             _take_option(word, rest, spec, given)
         elif places and places[0].rest:
             given[places[0].name] = (*given[places[0].name], places[0].convert(word))
         elif places:
             place = places.pop(0)
-            given[place.name] = _convert_positional(word, place, spec)
+            if place.choices and word not in place.choices:
+                near = suggest(word, place.choices) or place.choices[:3]
+                raise UsageError(
+                    f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.hint
+                )
+            given[place.name] = place.convert(word)
         else:
             unexpected = _("{name} takes no further argument: {word!r}", name=spec.name, word=word)
             raise UsageError(_(spec.leftover) if spec.leftover else unexpected, hint=spec.hint)
@@ -329,17 +309,17 @@ def _take_option(word: str, rest: list[str], spec: Spec, given: dict[str, Any]) 
         while rest and _goes_on(option, value, rest[0]):
             value += rest.pop(0)
     try:
-        converted = option.convert(value)
+        if option.choices and value.lower() not in option.choices:
+            near = did_you_mean(suggest(value, option.choices)[:1])
+            raise ValueError(_("one of {words}", words=", ".join(option.choices)) + near)
+        converted = option.convert(value.lower() if option.choices else value)
     except ValueError as error:
-        raise UsageError(f"{name} {value}: {_requirement(error)}", hint=spec.hint) from None
+        text = str(error)
+        if text.startswith(("could not", "invalid")):  # the messages of float() and int()
+            text = _("a number")
+        must = _("must be {what}", what=text)
+        raise UsageError(f"{name} {value}: {must}", hint=spec.hint) from None
     given[option.key] = (*given[option.key], converted) if option.repeat else converted
-
-
-def _requirement(error: ValueError) -> str:
-    text = str(error)
-    if text.startswith(("could not", "invalid")):  # the messages of float() and int()
-        text = _("a number")
-    return _("must be {what}", what=text)
 
 
 def _option(word: str, spec: Spec) -> Option:
@@ -347,32 +327,21 @@ def _option(word: str, spec: Spec) -> Option:
     if option is not None:
         return option
     near = suggest(word, [name for option in spec.options for name in option.names])
-    raise UsageError(
-        _(
-            "{name} has no option {word}{suggestion}",
-            name=spec.name,
-            word=word,
-            suggestion=did_you_mean(near),
-        ),
-        suggestions=near,
-        hint=spec.hint,
+    what = _(
+        "{name} has no option {word}{suggestion}", name=spec.name, word=word, suggestion=did_you_mean(near)
     )
-
-
-def _convert_positional(word: str, place: Positional, spec: Spec) -> str:
-    if place.choices and word not in place.choices:
-        near = suggest(word, place.choices) or place.choices[:3]
-        raise UsageError(f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.hint)
-    return place.convert(word)
+    raise UsageError(what, suggestions=near, hint=spec.hint)
 
 
 def _first_word(text: str) -> tuple[str, str]:
-    """The first word, unquoted, and what comes after it."""
+    """The first word, without its quotes and escapes, and what comes after it."""
     match = re.match(_WORD, text)
     if match is None or text[match.end() : match.end() + 1] in ('"', "'"):
         raise UsageError(_("a quote is not closed"))
-    return _word(match[0]), text[match.end() :].lstrip(_BLANKS)
-
-
-def _is_number(word: str) -> bool:
-    return re.fullmatch(r"-\d+(\.\d+)?", word) is not None
+    parts: list[str] = []
+    for piece in re.finditer(_PIECE, match[0]):
+        part = piece[piece.lastgroup or 0]
+        parts.append(re.sub(r'\\(["\\])', r"\1", part) if piece.lastgroup == "double" else part)
+    word = Word("".join(parts))
+    word.typed = match[0]
+    return word, text[match.end() :].lstrip(_BLANKS)

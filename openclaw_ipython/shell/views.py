@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,11 @@ def duration(seconds: float) -> str:
     if whole < 2 * 86400:
         return _("{hours} h {minutes} min", hours=whole // 3600, minutes=whole % 3600 // 60)
     return _("{days} days", days=whole // 86400)
+
+
+def when(at: float) -> str:
+    """The local time of `at`, epoch seconds, to the minute."""
+    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
 
 
 def written_to(*paths: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from openclaw_ipython.shell.commands.registry import JSON, PLAIN, PROVIDER, comm
 from openclaw_ipython.shell.commands.reports import sign_in_command
 from openclaw_ipython.shell.login.flow import login
 from openclaw_ipython.shell.login.keys import METHODS, LoginOptions, ask_secret
-from openclaw_ipython.shell.parser import Option, Positional, choice
+from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ LOGIN_OPTIONS = (
         ("--method",),
         "device, api-key, token or import; the service's own if not given",
         "M",
-        choice(*METHODS),
-        "method",
+        choices=METHODS,
     ),
     Option(("--region",), "which address of the service: its id, or https://…", "ID", kind="region"),
     Option(("--yes",), "with --method import: do not ask"),

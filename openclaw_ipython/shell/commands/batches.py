@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.parser import Positional
-from openclaw_ipython.shell.views import MessageView, TableView, View
+from openclaw_ipython.shell.views import MessageView, TableView, View, when
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def batches_list(session: Session) -> View:
             record.name,
             record.model,
             f"{len(record.ids):,}",
-            datetime.fromtimestamp(record.at).strftime("%Y-%m-%d %H:%M"),
+            when(record.at),
             _acted(session, record, _state),
         ]
         for record in _records(session).all()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from openclaw_ipython.sanitize.text import safe_text, visible
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.conversation import notebook_of, store_of
 from openclaw_ipython.shell.parser import Option, Positional
-from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, short
+from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, short, when
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def chat_list(session: Session, *, all: bool) -> View:  # noqa: A002 - named as 
     chats = store_of(session)[0].summaries(notebook)
     data = [{"notebook": c.notebook, "name": c.name, "turns": c.turns, "at": c.at} for c in chats]
     headings = [_("Name"), _("Turns"), _("Last"), _("Begins with")]
-    table = [[c.name, str(c.turns), _when(c.at), _snippet(c.first)] for c in chats]
+    table = [[c.name, str(c.turns), when(c.at), _snippet(c.first)] for c in chats]
     if all:
         headings.append(_("Notebook"))
         table = [[*row, short(Path(c.notebook))] for row, c in zip(table, chats, strict=True)]
@@ -128,7 +127,7 @@ class Transcript(View, frozen=True):
         parts = [self.name]
         for turn in self.turns:
             parts += [f"> {line}" for line in safe_text(text_of(turn.prompt)).splitlines()]
-            parts += [f"({safe_text(turn.model)}, {_when(turn.at)})", safe_text(turn.answer).strip("\n"), ""]
+            parts += [f"({safe_text(turn.model)}, {when(turn.at)})", safe_text(turn.answer).strip("\n"), ""]
         return "\n".join(parts).rstrip("\n")
 
     def html(self) -> str:
@@ -139,12 +138,8 @@ class Transcript(View, frozen=True):
         parts = []
         for turn in self.turns:
             quoted = "\n".join(f"> {line}" for line in text_of(turn.prompt).splitlines())
-            parts += [quoted, f"*{turn.model}, {_when(turn.at)}*", turn.answer]
+            parts += [quoted, f"*{turn.model}, {when(turn.at)}*", turn.answer]
         return {"text/markdown": safe_markdown("\n\n".join(parts)), "text/plain": self.text()}
-
-
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at).strftime("%Y-%m-%d %H:%M")
 
 
 def _snippet(content: Any) -> str:

@@ -13,7 +13,7 @@ from openclaw_ipython.journal.limits import PERIODS, TOKENS, Limit, amount_text,
 from openclaw_ipython.models.stated import price_at
 from openclaw_ipython.shell.commands.registry import JSON, PROVIDER, command
 from openclaw_ipython.shell.commands.usage import used_text
-from openclaw_ipython.shell.parser import Option, Positional, choice
+from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import MessageView, TableView, View
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.journal.spending import Used
     from openclaw_ipython.shell.session import Session
 
-PER = Option(("--per",), "cell, batch, day or month", "PERIOD", choice(*PERIODS), kind="per")
+PER = Option(("--per",), "cell, batch, day or month", "PERIOD", choices=PERIODS)
 _SET = "%openclaw budget set 2USD --per day"
 
 

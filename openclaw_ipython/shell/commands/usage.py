@@ -15,7 +15,7 @@ from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.limits import amount_text
 from openclaw_ipython.shell.commands.registry import JSON, command
-from openclaw_ipython.shell.parser import Option, choice, count
+from openclaw_ipython.shell.parser import Option, count
 from openclaw_ipython.shell.plots import draw, literal
 from openclaw_ipython.shell.render.status import duration, money
 from openclaw_ipython.shell.views import TableView, View
@@ -54,7 +54,7 @@ class UsageSummary(Struct, frozen=True):
 @command(
     "usage",
     Option(("--days",), "how many days, today included (30)", "N", count),
-    Option(("--by",), "day, model or provider", "WHAT", choice("day", "model", "provider"), kind="by"),
+    Option(("--by",), "day, model or provider", "WHAT", choices=("day", "model", "provider")),
     Option(("--plot",), "draw requests and tokens per day, by model"),
     JSON,
 )

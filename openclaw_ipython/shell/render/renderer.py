@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.render.surfaces import Surface
 
 
-class Renderer(Protocol):
+class Renderer:
     """Shows one answer: `start`, then `update` until the answer ends, then `finish` or `cancel` once."""
 
-    interval: float
+    interval = 0.5
     """Seconds between two calls of `update`."""
 
     def start(self, label: str) -> None:
@@ -49,7 +49,7 @@ class RenderContext(Struct, frozen=True):
     footer: bool = True
 
 
-class RendererWrapper:
+class RendererWrapper(Renderer):
     """Shows an answer as `inner` does; subclasses add to it."""
 
     def __init__(self, inner: Renderer) -> None:

@@ -63,7 +63,7 @@ class TerminalSurface:
     def show(self, bundle: Mapping[str, str]) -> Handle:
         """Print the `text/plain` of the bundle on lines of its own."""
         self.write(bundle.get("text/plain", "") + "\n")
-        return _Printed()
+        return self
 
     def write(self, text: str) -> None:
         """Write and flush, so that text is seen as it comes."""
@@ -71,7 +71,5 @@ class TerminalSurface:
         self._stream.write(text.encode(encoding, "replace").decode(encoding))
         self._stream.flush()
 
-
-class _Printed:
     def update(self, bundle: Mapping[str, str]) -> None:
         """Nothing: it has been printed."""

@@ -176,12 +176,6 @@ class TestPlainRenderer(RendererContract):
         renderer.update([TextDelta("x")])
         assert screen.written == "thinking… 2.0 s\n\nx"
 
-    def test_thinking_is_written_on_request(self, screen, clock):
-        renderer = PlainRenderer(screen, clock, show_reasoning=True)
-        renderer.start("m")
-        renderer.update([ReasoningDelta("my thoughts"), TextDelta("x")])
-        assert screen.written == "thinking…\nmy thoughts\n0.0 s\n\nx"
-
     def test_a_sequence_cut_in_two_does_not_reach_the_terminal(self, renderer, screen):
         renderer.update([TextDelta("a\x1b")])
         renderer.update([TextDelta("[31mb")])

@@ -20,6 +20,7 @@ from openclaw_ipython.runtime.interrupts import held
 from openclaw_ipython.sanitize.html import QUIET, html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
 from openclaw_ipython.sanitize.text import safe_text, visible
+from openclaw_ipython.shell.render.renderer import Renderer
 from openclaw_ipython.shell.render.sections import Piece, Sections
 from openclaw_ipython.shell.render.status import StatusLine, call_text, footer_text, mark_text, result_text
 from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface, Surface
@@ -31,7 +32,7 @@ _SMALL = f"{QUIET};font-size:85%"
 _SLICE = 32_000  # characters painted at once; a whole answer that comes in one piece is shown in several
 
 
-class MarkdownRenderer:
+class MarkdownRenderer(Renderer):
     """The answer as Markdown outputs of a cell.
 
     The last output is a status line or the growing section. What was waited for replaces the status line, so that

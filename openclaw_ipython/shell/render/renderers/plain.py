@@ -18,6 +18,7 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import TerminalFilter, safe_text
+from openclaw_ipython.shell.render.renderer import Renderer
 from openclaw_ipython.shell.render.status import (
     StatusLine,
     call_text,
@@ -36,27 +37,16 @@ WAIT_WRITTEN_EVERY = 5.0
 """Seconds between two words about a wait of unknown length."""
 
 
-class PlainRenderer:
-    """The answer as text, as it arrives: without control characters, and never rewritten.
-
-    With `show_reasoning` the thinking is written too, otherwise only its duration.
-    """
+class PlainRenderer(Renderer):
+    """The answer as text, as it arrives: without control characters, and never rewritten; thinking as its duration."""
 
     interval = 0.05
 
-    def __init__(
-        self,
-        surface: Surface,
-        monotonic: Callable[[], float],
-        *,
-        footer: bool = True,
-        show_reasoning: bool = False,
-    ) -> None:
+    def __init__(self, surface: Surface, monotonic: Callable[[], float], *, footer: bool = True) -> None:
         self._surface = surface
         self._footer = footer
         self._monotonic = monotonic
         self._status_line = StatusLine(monotonic)
-        self._show_reasoning = show_reasoning
         self._filter = TerminalFilter()
         self._at_line_start = True
         self._has_text = self._has_reasoning = self._called = self._waits = False
@@ -82,8 +72,7 @@ class PlainRenderer:
         """Write the rest, and the footer in parentheses."""
         pieces = list(self._waited(ended=True))
         if not self._has_text and not self._has_reasoning and reply.reasoning:
-            shown = reply.reasoning if self._show_reasoning else ""
-            pieces += ["thinking…\n", self._filter.feed(shown), self._filter.close(), "\n"]
+            pieces.append("thinking…\n\n")
         if not self._has_text and reply:
             pieces += self._written(TextDelta(str(reply)))
         pieces += self._end_thinking()
@@ -109,9 +98,7 @@ class PlainRenderer:
             self._has_reasoning = True
             if not self._status_line.is_thinking:
                 self._status_line.think()
-                yield "thinking…\n" if self._show_reasoning else "thinking… "
-            if self._show_reasoning:
-                yield self._filter.feed(event.text)
+                yield "thinking… "
         elif isinstance(event, TextWasReasoning):
             self._has_text, self._has_reasoning = False, True
             yield f"{self._filter.close()}\n({_('the text above was the thinking of the model')})\n\n"
@@ -142,8 +129,7 @@ class PlainRenderer:
 
     def _end_thinking(self) -> Iterator[str]:
         if self._status_line.is_thinking:
-            yield self._filter.close() + ("\n" if self._show_reasoning else "")
-            yield f"{self._status_line.thought()}\n\n"
+            yield f"{self._filter.close()}{self._status_line.thought()}\n\n"
 
     def _write_line(self, line: str) -> None:
         """Write `line` on a line of its own; an empty one only ends an unfinished line."""
