@@ -7,7 +7,6 @@ file for a moment: a file that may be torn is read again before it counts as bro
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -101,7 +100,8 @@ def update_own_json(path: Path, kind: type[T], change: Callable[[T], T]) -> None
     while True:
         value, stamp = _own_json(path, kind)
         with suppress(FileChanged):
-            write_atomically(path, json.dumps(change(value), ensure_ascii=False, indent=1), expect=stamp)
+            text = msgspec.json.format(msgspec.json.encode(change(value)), indent=1).decode()
+            write_atomically(path, text, expect=stamp)
             return
 
 

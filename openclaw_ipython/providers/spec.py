@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
+from openclaw_ipython.chat.thinking import Family  # noqa: TC001 - msgspec decodes it
 from openclaw_ipython.openclaw.model_refs import ModelRef
 
 if TYPE_CHECKING:
-    from openclaw_ipython.chat.thinking import Family
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.openclaw.config_view import ConfigView
 
