@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Iterable
 
+from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 
 # What a word of one library or language is called in another one: `wrong …: right …`, compared without case and `_`.
@@ -118,6 +119,14 @@ def _shared(ours: set[str], theirs: set[str], word: str, choice: str) -> float:
     short, long = sorted((word.lower(), choice.lower()), key=len)
     within = len(short) > 2 and short in long
     return max(both / every, len(short) / len(long) if within else 0, 0.3 if within else 0)
+
+
+def mistyped(
+    what: str, word: str, among: Iterable[str], *, hint: str = "", otherwise: Iterable[str] = ()
+) -> UsageError:
+    """The error for a `word` that is none of `among`, as `what` says; `otherwise` is suggested where none is near."""
+    near = suggest(word, among) or tuple(otherwise)[:3]
+    return UsageError(what + did_you_mean(near), suggestions=near, hint=hint)
 
 
 def did_you_mean(near: tuple[str, ...]) -> str:

@@ -25,7 +25,7 @@ from openclaw_ipython.openclaw.sqlite import databases
 from openclaw_ipython.openclaw.token_stores import ProfileTokenStore, TokenStore
 from openclaw_ipython.qwen_code.credentials import PROVIDER_ID
 from openclaw_ipython.qwen_code.source import QwenCode
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.token_grant import TokenGrant
@@ -311,15 +311,8 @@ class Accounts:
         """Write `plugins.entries.<id>.enabled`. Raises UsageError for an unknown plugin."""
         known = [row.id for row in self.plugins()]
         if plugin_id not in known:
-            near = suggest(plugin_id, known) or tuple(known[:3])
-            raise UsageError(
-                _(
-                    "unknown plugin {plugin_id!r}{suggestion}",
-                    plugin_id=plugin_id,
-                    suggestion=did_you_mean(near),
-                ),
-                suggestions=near,
-            )
+            what = _("unknown plugin {plugin_id!r}", plugin_id=plugin_id)
+            raise mistyped(what, plugin_id, known, otherwise=known)
         from openclaw_ipython.openclaw.config_edit import set_plugin
 
         return self._store.edit_config(lambda view: set_plugin(view, plugin_id, enabled))

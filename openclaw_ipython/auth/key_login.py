@@ -20,7 +20,7 @@ from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.providers.addresses import default_address
 from openclaw_ipython.providers.lookup import entry_of
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.json5.parse import Edit
@@ -198,17 +198,9 @@ def chosen_address(provider: Provider, region: str) -> str:
         return f"https://{workspace[1]}.maas.aliyuncs.com/compatible-mode/v1"
     ids = {r.id: r.base_url for r in provider.regions}
     if word.lower() not in ids:
-        near = suggest(word, ids) or tuple(ids)
-        raise UsageError(
-            _(
-                "{provider} has no region {word!r}{suggestion}",
-                provider=provider.id,
-                word=word,
-                suggestion=did_you_mean(near),
-            ),
-            suggestions=near,
-            hint=_("one of {ids}, or an address of your own: --region https://…", ids=", ".join(ids)),
-        )
+        what = _("{provider} has no region {word!r}", provider=provider.id, word=word)
+        hint = _("one of {ids}, or an address of your own: --region https://…", ids=", ".join(ids))
+        raise mistyped(what, word, ids, hint=hint, otherwise=ids)
     return ids[word.lower()]
 
 

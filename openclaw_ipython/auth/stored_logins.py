@@ -21,7 +21,7 @@ from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
 from openclaw_ipython.openclaw.profiles import StoredProfile, version_edits
 from openclaw_ipython.sanitize.secrets import is_token
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
@@ -149,17 +149,9 @@ class StoredLogins:
         if name is not None:
             found = next((key for key in (name, f"{provider_id}:{name}") if key in mine), None)
             if found is None and name.rpartition(":")[2] != QWEN_CODE:
-                near = suggest(name, [*mine, *(key.partition(":")[2] for key in mine)]) or tuple(mine[:3])
-                raise UsageError(
-                    _(
-                        "no login {name!r} of {provider_id}{suggestion}",
-                        name=name,
-                        provider_id=provider_id,
-                        suggestion=did_you_mean(near),
-                    ),
-                    suggestions=near,
-                    hint=_LIST,
-                )
+                what = _("no login {name!r} of {provider_id}", name=name, provider_id=provider_id)
+                names = [*mine, *(key.partition(":")[2] for key in mine)]
+                raise mistyped(what, name, names, hint=_LIST, otherwise=mine)
             return found or f"{provider_id}:{name.rpartition(':')[2]}"
         if not mine:
             others = [_logout(p.provider, p.id.partition(":")[2]) for p in profiles.values()]
@@ -240,12 +232,8 @@ class StoredLogins:
         profile = profiles.get(name) or profiles.get(f"{provider_id}:{name}")
         if profile is None:
             mine = [p.id for p in profiles.values() if p.provider == provider_id]
-            near = suggest(name, mine) or tuple(mine[:3])
-            raise UsageError(
-                _('Auth profile "{name}" not found{suggestion}', name=name, suggestion=did_you_mean(near)),
-                suggestions=near,
-                hint=_LIST,
-            )
+            what = _('Auth profile "{name}" not found', name=name)
+            raise mistyped(what, name, mine, hint=_LIST, otherwise=mine)
         if profile.provider != provider_id:
             raise UsageError(
                 _(

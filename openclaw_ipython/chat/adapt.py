@@ -25,7 +25,7 @@ from openclaw_ipython.chat.thinking import (
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.dialects import Dialect
@@ -123,12 +123,8 @@ def _thinking(
 def _level(typed: str | None) -> str | None:
     if typed is None or typed in LEVELS:
         return typed
-    near = suggest(typed, LEVELS) or LEVELS
-    raise UsageError(
-        _("thinking cannot be {typed!r}{suggestion}", typed=typed, suggestion=did_you_mean(near)),
-        suggestions=near,
-        hint=" · ".join(LEVELS),
-    )
+    what = _("thinking cannot be {typed!r}", typed=typed)
+    raise mistyped(what, typed, LEVELS, hint=" · ".join(LEVELS), otherwise=LEVELS)
 
 
 def _may_think(request: ChatRequest) -> bool:

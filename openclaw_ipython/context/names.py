@@ -10,13 +10,15 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from types import BuiltinFunctionType, MethodWrapperType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
+
+if TYPE_CHECKING:
+    from openclaw_ipython.errors import UsageError
 
 NAME = r"[^\W\d]\w*"
 _KEY = r"-?\d+(?:, ?-?\d+)*|'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\""
@@ -121,12 +123,9 @@ def look_up(reference: str, notebook: Notebook, *, modules: bool = False) -> Any
 
 def unknown_name(word: str, notebook: Notebook) -> UsageError:
     """The error for a word that is neither a variable nor a file."""
-    near = suggest(word, [name for name in notebook.variables() if not name.startswith("_")])
+    names = [name for name in notebook.variables() if not name.startswith("_")]
     shown = word if len(word) <= _MAX_SHOWN else f"{word[:_MAX_SHOWN]}…"
-    return UsageError(
-        _("{word} is neither a variable nor a file{suggestion}", word=shown, suggestion=did_you_mean(near)),
-        suggestions=near,
-    )
+    return mistyped(_("{word} is neither a variable nor a file", word=shown), word, names)
 
 
 def _root_value(name: str, rest: str, notebook: Notebook) -> tuple[Any, str]:

@@ -23,7 +23,7 @@ from openclaw_ipython.openclaw.paths import exists
 from openclaw_ipython.openclaw.reading import own_json, read_object, update_own_json
 from openclaw_ipython.sanitize.secrets import Secret, redact
 from openclaw_ipython.sanitize.text import safe_text
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.store import Store
@@ -201,9 +201,8 @@ def selected(words: Sequence[str], servers: Mapping[str, McpServer]) -> dict[str
     for word in words:
         name, _slash, tool = word.removeprefix(PREFIX).partition("/")
         if (server := servers.get(name)) is None:
-            near = suggest(name, list(servers))
-            what = _("there is no MCP server {name}", name=name) + did_you_mean(near)
-            raise UsageError(what, suggestions=near, hint="%openclaw mcp list")
+            what = _("there is no MCP server {name}", name=name)
+            raise mistyped(what, name, servers, hint="%openclaw mcp list")
         if problem := server.problem if server.enabled else _("it is switched off"):
             what = _("the MCP server {name} cannot be used: {why}", name=name, why=problem)
             raise UsageError(what, hint=server.place)

@@ -24,7 +24,7 @@ from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.sanitize.text import HIDDEN, SURROGATES
 from openclaw_ipython.structured.loop import CallOutcome
 from openclaw_ipython.structured.tools import RESULT_LIMIT, Functions, Tool, cap, encoded
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult
@@ -61,9 +61,8 @@ def listed(
         found = CONNECTIONS.loop_thread.run(connection.tools()).values()
         tools = [tool for tool in found if server.offers(tool.name)]
         if missing := sorted(wanted - {tool.name for tool in tools}):
-            near = suggest(missing[0], [tool.name for tool in tools])
             what = _("{name} offers no tool {tool}", name=server.name, tool=missing[0])
-            raise UsageError(what + did_you_mean(near), suggestions=near, hint="%openclaw mcp list")
+            raise mistyped(what, missing[0], [tool.name for tool in tools], hint="%openclaw mcp list")
         yield connection, consent, [tool for tool in tools if not wanted or tool.name in wanted]
 
 

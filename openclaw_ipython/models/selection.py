@@ -21,7 +21,7 @@ from openclaw_ipython.openclaw.model_refs import KnownModels, ModelRef, check_al
 from openclaw_ipython.providers.addresses import configured_address
 from openclaw_ipython.providers.guesses import guessed, unlisted
 from openclaw_ipython.providers.lookup import entry_of
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.models.catalog import ModelCatalog
@@ -216,12 +216,11 @@ class Models:
         """The provider id `word` stands for. Raises UsageError with suggestions."""
         found = self.provider_of(word)
         if found is None:
-            near = suggest(word, [*self._providers, *self._view().provider_ids]) or tuple(self._providers)
-            raise UsageError(
-                _("unknown provider {word!r}{suggestion}", word=word, suggestion=did_you_mean(near)),
-                suggestions=near,
-                hint="%openclaw models list --all",
+            what, known = (
+                _("unknown provider {word!r}", word=word),
+                [*self._providers, *self._view().provider_ids],
             )
+            raise mistyped(what, word, known, hint="%openclaw models list --all", otherwise=known)
         return found
 
     def built_in_provider(self, word: str) -> Provider:
@@ -284,11 +283,7 @@ class Models:
             words = view.image_fallbacks if images else view.fallbacks
             kept = [other for other in words if other != word and self._chosen(other) != removed]
             if len(kept) == len(words):
-                near = suggest(word, words) or words[:3]
-                raise UsageError(
-                    _("Fallback not found: {word}{suggestion}", word=word, suggestion=did_you_mean(near)),
-                    suggestions=near,
-                )
+                raise mistyped(_("Fallback not found: {word}", word=word), word, words, otherwise=words)
             return set_fallbacks(view, kept, images=images)
 
         return self._store.edit_config(plan)
@@ -313,11 +308,7 @@ class Models:
 
         aliases = self._view().aliases
         if name.lower() not in {alias.lower() for alias in aliases}:
-            near = suggest(name, aliases)
-            raise UsageError(
-                _("Alias not found: {name}{suggestion}", name=name, suggestion=did_you_mean(near)),
-                suggestions=near,
-            )
+            raise mistyped(_("Alias not found: {name}", name=name), name, aliases)
         return self._store.edit_config(lambda view: remove_alias(view, name))
 
     # -- inside --

@@ -79,11 +79,7 @@ def resolve_model(word: str, known: KnownModels) -> ModelRef:
     if provider is None:
         near = suggest(ref.provider, known.models)
         raise UnknownProvider(
-            _(
-                "unknown provider {provider!r}{suggestion}",
-                provider=ref.provider,
-                suggestion=did_you_mean(near),
-            ),
+            _("unknown provider {word!r}", word=ref.provider) + did_you_mean(near),
             suggestions=near,
             hint="%openclaw models list --all",
         )
@@ -123,7 +119,7 @@ def _unknown_model(word: str, provider: str, known: KnownModels) -> UnknownModel
             if ref.rpartition("/")[2] in suggest(model, [r.rpartition("/")[2] for r in refs])
         )
     return UnknownModel(
-        _("unknown model {word!r}{suggestion}", word=word, suggestion=did_you_mean(near[:2])),
+        _("unknown model {word!r}", word=word) + did_you_mean(near[:2]),
         suggestions=near[:3],
         hint="%openclaw models list --all",
     )

@@ -31,7 +31,7 @@ from openclaw_ipython.openclaw.keypaths import (
     value_at,
 )
 from openclaw_ipython.sanitize.secrets import mask, redact
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.config_view import ConfigView
@@ -111,15 +111,8 @@ class Settings:
     def _existing(self, document: Mapping[str, Any], path: str) -> Keys:
         keys = keys_of(document, parse_path(path))
         if value_at(document, keys) is MISSING:
-            near = suggest(path_text(keys), paths_in(document))
-            raise UsageError(
-                _(
-                    "Config path not found: {path}{suggestion}",
-                    path=path_text(keys),
-                    suggestion=did_you_mean(near),
-                ),
-                suggestions=near,
-            )
+            typed = path_text(keys)
+            raise mistyped(_("Config path not found: {path}", path=typed), typed, paths_in(document))
         return keys
 
 

@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import did_you_mean, mistyped, suggest
 
 
 class Option(Struct, frozen=True):
@@ -248,10 +248,8 @@ def parse(typed: Sequence[str], spec: Spec) -> Mapping[str, Any]:
         elif places:
             place = places.pop(0)
             if place.choices and word not in place.choices:
-                near = suggest(word, place.choices) or place.choices[:3]
-                raise UsageError(
-                    f"{spec.name}: {word!r}{did_you_mean(near)}", suggestions=near, hint=spec.hint
-                )
+                what, choices = f"{spec.name}: {word!r}", place.choices
+                raise mistyped(what, word, choices, hint=spec.hint, otherwise=choices)
             given[place.name] = place.convert(word)
         else:
             unexpected = _("{name} takes no further argument: {word!r}", name=spec.name, word=word)
@@ -326,11 +324,8 @@ def _option(word: str, spec: Spec) -> Option:
     option = spec.option(word)
     if option is not None:
         return option
-    near = suggest(word, [name for option in spec.options for name in option.names])
-    what = _(
-        "{name} has no option {word}{suggestion}", name=spec.name, word=word, suggestion=did_you_mean(near)
-    )
-    raise UsageError(what, suggestions=near, hint=spec.hint)
+    names = [name for option in spec.options for name in option.names]
+    raise mistyped(_("{name} has no option {word}", name=spec.name, word=word), word, names, hint=spec.hint)
 
 
 def _first_word(text: str) -> tuple[str, str]:

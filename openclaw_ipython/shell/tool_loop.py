@@ -48,7 +48,7 @@ from openclaw_ipython.structured.loop import (
 from openclaw_ipython.structured.runner import CallRunner, notebook_loop, run_loop
 from openclaw_ipython.structured.schema import is_schema
 from openclaw_ipython.structured.text_calls import unread_call
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.context.names import Notebook
@@ -141,14 +141,9 @@ def _named(notebook: Notebook, option: str, text: str, fits: Callable[[Any], boo
         raise UsageError(f"{option} {text}: {error}") from None
     except KeyError as error:
         path = str(error.args[0])
-        near = suggest(path, [name for name, value in notebook.variables().items() if fits(value)])
-        what = _(
-            "{option}: nothing here is called {path}{suggestion}",
-            option=option,
-            path=path,
-            suggestion=did_you_mean(near),
-        )
-        raise UsageError(what, suggestions=near, hint=_("run the cell that defines it first")) from None
+        names = [name for name, value in notebook.variables().items() if fits(value)]
+        what = _("{option}: nothing here is called {path}", option=option, path=path)
+        raise mistyped(what, path, names, hint=_("run the cell that defines it first")) from None
 
 
 class CellToolLoop:

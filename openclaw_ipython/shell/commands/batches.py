@@ -10,12 +10,12 @@ from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route
 from openclaw_ipython.batch_api import steps
 from openclaw_ipython.batch_api.records import BatchRecord, BatchRecords
 from openclaw_ipython.batch_api.services import batch_service
-from openclaw_ipython.errors import OpenClawError, UsageError
+from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.parser import Positional
 from openclaw_ipython.shell.views import MessageView, TableView, View, when
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -68,9 +68,8 @@ def _records(session: Session) -> BatchRecords:
 def _named(session: Session, name: str) -> BatchRecord:
     found = {record.name: record for record in _records(session).all()}
     if name not in found:
-        near = suggest(name, found)
-        why = _("no batch {name} is under way{suggestion}", name=name, suggestion=did_you_mean(near))
-        raise UsageError(why, suggestions=near, hint="%openclaw batches list")
+        what = _("no batch {name} is under way", name=name)
+        raise mistyped(what, name, found, hint="%openclaw batches list")
     return found[name]
 
 

@@ -17,7 +17,7 @@ from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.conversation import notebook_of, store_of
 from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, short, when
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.journal.conversations import Turn
@@ -102,13 +102,8 @@ def _turns(session: Session, name: str | None) -> tuple[str, list[Turn]]:
 
 
 def _unknown(session: Session, name: str) -> UsageError:
-    names = chat_names(session)
-    near = suggest(name, names)
-    return UsageError(
-        _("no conversation {name} in this notebook{suggestion}", name=name, suggestion=did_you_mean(near)),
-        suggestions=near,
-        hint="%openclaw chat list",
-    )
+    what = _("no conversation {name} in this notebook", name=name)
+    return mistyped(what, name, chat_names(session), hint="%openclaw chat list")
 
 
 def chat_names(session: Session) -> list[str]:

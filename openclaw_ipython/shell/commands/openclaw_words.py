@@ -15,7 +15,7 @@ from openclaw_ipython.shell.login.flow import login
 from openclaw_ipython.shell.login.keys import LoginOptions
 from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import MessageView, View, written_to
-from openclaw_ipython.suggestions import did_you_mean, suggest
+from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -59,16 +59,8 @@ def onboard(session: Session, *, auth_choice: str | None, non_interactive: bool)
             hint="%openclaw login",
         )
     if auth_choice not in CHOICES:
-        near = suggest(auth_choice, CHOICES)
-        raise UsageError(
-            _(
-                "{choice!r} is a choice of OpenClaw's own set-up, not of this extension{suggestion}",
-                choice=auth_choice,
-                suggestion=did_you_mean(near),
-            ),
-            suggestions=near,
-            hint=_("%openclaw login lists what can be used here"),
-        )
+        what = _("{choice!r} is a choice of OpenClaw's own set-up, not of this extension", choice=auth_choice)
+        raise mistyped(what, auth_choice, CHOICES, hint=_("%openclaw login lists what can be used here"))
     provider, region = CHOICES[auth_choice]
     return login(session, LoginOptions(provider=provider, region=region), enables_plugin=True)
 

@@ -141,9 +141,5 @@ def find(typed: Sequence[str]) -> tuple[Command, list[str]]:
     near = [" ".join([*start, word]) for word in suggest(wrong, follows)]
     # `models status` is suggested for `status`.
     near = near or [" ".join(one.words) for one in group(start) if wrong in one.words[known + 1 :]]
-    suggestion = did_you_mean(tuple(near))
-    raise UsageError(
-        _("unknown command {words!r}{suggestion}", words=" ".join([*start, wrong]), suggestion=suggestion),
-        suggestions=tuple(near),
-        hint="%openclaw help",
-    )
+    what = _("unknown command {words!r}", words=" ".join([*start, wrong])) + did_you_mean(tuple(near))
+    raise UsageError(what, suggestions=tuple(near), hint="%openclaw help")
