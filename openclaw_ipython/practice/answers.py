@@ -29,7 +29,6 @@ DISCLAIMER = "*I am the practice portal, not a model.*"
 
 _PIECES = re.compile(r"\S+\s*|\s+")
 _WANTS_CODE = re.compile(r"\b(code|function|python|script|repair|fix)\b", re.I)
-_WANTS_TOUR = re.compile(r"\bshow me everything\b", re.I)
 _CODE_BLOCK = re.compile(r"^(`{3,})[ \t]*(?:python|py|ipython)?[ \t]*\n(.*?)^\1[ \t]*$", re.M | re.S)
 _FAILED_CELL = re.compile(r"^A cell of a notebook failed\.")
 _QUOTED_CHARACTERS = 200
@@ -37,39 +36,6 @@ _SINGLE_VALUE = re.compile(r"\bone (JSON value|HTML page|formula in LaTeX) and n
 _FENCED = re.compile(r"^(`{3,}|~{3,})[^\n]*\n(.*?)^\1", re.M | re.S)
 _MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
 _MIN_LINES = 3  # outside a fence: three lines of prose rarely have equally many commas
-
-TOUR = r"""This page shows what an answer can look like.
-
-## Text
-Some **bold**, some *slanted*, some `inline code`, and a [link](https://jupyter.org).
-
-- a list
-- with two entries
-  1. and a numbered one
-  2. inside
-
-> A quotation, for the record.
-
-## A table
-| name | value | squared |
-|---|---:|---:|
-| one | 1 | 1 |
-| two | 2 | 4 |
-| three | 3 | 9 |
-
-## Mathematics
-Inline, $e^{i\pi} + 1 = 0$, and on its own line:
-
-$$\int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}$$
-
-## Code
-```python
-def squares(n: int) -> list[int]:
-    return [i * i for i in range(n)]
-```
-
-<b>HTML stays text</b>, and so does <script>alert("this")</script>.
-"""
 
 
 def compose(prompt: ChatPrompt) -> Completion:
@@ -133,8 +99,6 @@ def _page(prompt: ChatPrompt) -> str:
 
 
 def _report(prompt: ChatPrompt) -> str:
-    if _WANTS_TOUR.search(prompt.text):
-        return f"{DISCLAIMER} {TOUR}"
     failed_cell = _FAILED_CELL.search(prompt.text) is not None  # tracebacks have commas
     table = None if failed_cell else find_table(prompt.text)
     parts = [f"{DISCLAIMER} This is what I received:", "\n".join(_received(prompt)), _beginning(prompt.text)]

@@ -12,6 +12,8 @@ from hostile import HOSTILE
 from lab import find_chromium, jupyterlab
 from scripted_portal import Portal
 
+from openclaw_ipython.practice.answers import pieces
+
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(
@@ -23,10 +25,43 @@ SHOTS = Path(os.environ.get("OPENCLAW_TEST_SHOTS") or Path(__file__).parents[2] 
 CELLS = [
     "%load_ext openclaw_ipython",
     "%openclaw login --set-default",
-    "%%qwen\nshow me everything",
+    "%%qwen\nwhat an answer can look like",
     "%openclaw login --force",
     "%%qwen\nhostile",
 ]
+
+TOUR = r"""This page shows what an answer can look like.
+
+## Text
+Some **bold**, some *slanted*, some `inline code`, and a [link](https://jupyter.org).
+
+- a list
+- with two entries
+  1. and a numbered one
+  2. inside
+
+> A quotation, for the record.
+
+## A table
+| name | value | squared |
+|---|---:|---:|
+| one | 1 | 1 |
+| two | 2 | 4 |
+| three | 3 | 9 |
+
+## Mathematics
+Inline, $e^{i\pi} + 1 = 0$, and on its own line:
+
+$$\int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}$$
+
+## Code
+```python
+def squares(n: int) -> list[int]:
+    return [i * i for i in range(n)]
+```
+
+<b>HTML stays text</b>, and so does <script>alert("this")</script>.
+"""
 
 
 @pytest.fixture
@@ -86,6 +121,7 @@ def test_sign_in_ask_cancel_and_nothing_hostile_acts(work):
         lab.shot("3-signed-in")
 
         # ask: the stream grows, and is Markdown in the end
+        portal.says(*pieces(TOUR))
         lab.run(2)
         answer = lab.output(2)
         lab.wait(lambda: len(answer.inner_text()) > 20)
