@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from openclaw_ipython.auth.cooldown import LoginStats
+from openclaw_ipython.auth.cooldown import LoginStats, cooldown_of
 from openclaw_ipython.auth.resolver import Credential, CredentialResolver
 from openclaw_ipython.auth.sign_in_address import base_url_after, is_allowed, is_vendors_address
 from openclaw_ipython.auth.token_grant import DeviceEndpoints
@@ -70,15 +70,18 @@ class PluginRow(Struct, frozen=True):
 
 
 class ProfileRow(Struct, frozen=True):
-    """One stored login. Times in epoch milliseconds and milliseconds from now, None where they do not apply."""
+    """One stored login, and the file or program it is in. `remaining_ms` is None where it does not expire."""
 
-    provider: str
-    profile_id: str
-    type: str
+    profile: StoredProfile
     status: ProfileStatus
-    expires_at: int | None
     remaining_ms: int | None
     source: str
+    cooldown: str
+
+    @property
+    def state(self) -> str:
+        """In a list, in OpenClaw's words: the cooldown if there is one, else the status."""
+        return self.cooldown or ("ok" if self.status == "static" else self.status)
 
 
 class Accounts:
@@ -162,10 +165,8 @@ class Accounts:
             remaining = profile.expires - now if profile.expires is not None else None
             file = snapshot.sources.get(profile.id, self._store.home.auth_profiles)
             source = self.qwen_code.source if profile is in_place else file.name
-            status, expires = self._status(profile), profile.expires
-            rows.append(
-                ProfileRow(profile.provider, profile.id, profile.type, status, expires, remaining, source)
-            )
+            cooldown = _cooldown_status(snapshot.stats.get(profile.id, {}), now)
+            rows.append(ProfileRow(profile, self._status(profile), remaining, source, cooldown))
         return rows
 
     def _status(self, profile: StoredProfile) -> ProfileStatus:
@@ -316,6 +317,15 @@ class Accounts:
         from openclaw_ipython.openclaw.config_edit import set_plugin
 
         return self._store.edit_config(lambda view: set_plugin(view, plugin_id, enabled))
+
+
+def _cooldown_status(stats: Mapping[str, Any], now: int) -> str:
+    """`cooldown 4 min` or `disabled 5 h` for a login that is cooling down after failures; empty otherwise."""
+    cooldown = cooldown_of(stats, now)
+    if cooldown is None:
+        return ""
+    disabled = cooldown_of({"disabledUntil": stats.get("disabledUntil")}, now) is not None
+    return f"{'disabled' if disabled else 'cooldown'} {cooldown.time_left}"
 
 
 def replaced_default(before: str | None, now: ModelRef | None) -> tuple[str, ...]:

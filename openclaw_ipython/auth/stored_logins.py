@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import Struct
 
 from openclaw_ipython.auth.accounts import login_edits
-from openclaw_ipython.auth.cooldown import cooldown_of
 from openclaw_ipython.auth.resolver import key_variable, provider_keys
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
@@ -24,7 +23,6 @@ from openclaw_ipython.sanitize.secrets import is_token
 from openclaw_ipython.suggestions import mistyped
 
 if TYPE_CHECKING:
-    from openclaw_ipython.auth.accounts import ProfileRow
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Providers
     from openclaw_ipython.runtime.env import Runtime
@@ -43,18 +41,6 @@ class RemovedLogin(Struct, frozen=True):
     remaining: tuple[str, ...]
 
 
-class LoginRow(Struct, frozen=True):
-    """One login in a list, in OpenClaw's words. `expires_at` is epoch milliseconds."""
-
-    id: str
-    provider: str
-    type: str
-    account: str | None
-    credential: str
-    status: str
-    expires_at: int | None
-
-
 class StoredLogins:
     """The stored logins of one home."""
 
@@ -68,21 +54,6 @@ class StoredLogins:
         """The file of the logins that are written here."""
         home = self._store.home
         return home.auth_profiles if self._store.storage == "json" else home.own_profiles
-
-    def rows(self, profiles: Sequence[ProfileRow]) -> list[LoginRow]:
-        """The logins of `Accounts.profiles`, sorted by provider and name."""
-        snapshot = self._store.load()
-        ordered = sorted(profiles, key=lambda row: (row.provider, row.profile_id))
-        now = int(self._runtime.clock() * 1000)
-        rows = []
-        for row in ordered:
-            stored, stats = snapshot.profiles.get(row.profile_id), snapshot.stats.get(row.profile_id, {})
-            status = _cooldown_status(stats, now) or ("ok" if row.status == "static" else row.status)
-            account, credential = (stored.email, _credential(stored)) if stored else (None, row.type)
-            rows.append(
-                LoginRow(row.profile_id, row.provider, row.type, account, credential, status, row.expires_at)
-            )
-        return rows
 
     # -- adding a key --
 
@@ -252,22 +223,6 @@ class StoredLogins:
 
 
 _LIST = "%openclaw models auth list"
-
-
-def _cooldown_status(stats: Mapping[str, Any], now: int) -> str:
-    """`cooldown 4 min` or `disabled 5 h` for a login that is cooling down after failures; empty otherwise."""
-    cooldown = cooldown_of(stats, now)
-    if cooldown is None:
-        return ""
-    disabled = cooldown_of({"disabledUntil": stats.get("disabledUntil")}, now) is not None
-    return f"{'disabled' if disabled else 'cooldown'} {cooldown.time_left}"
-
-
-def _credential(profile: StoredProfile) -> str:
-    if profile.type == "oauth":
-        return "oauth"
-    name = "api-key" if profile.type == "api_key" else "token"
-    return name if profile.key or profile.token else f"{name}-ref"
 
 
 def check_key(key: Secret) -> None:

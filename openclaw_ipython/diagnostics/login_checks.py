@@ -23,7 +23,7 @@ _SECONDS_BELOW = 1e11  # as milliseconds this is March 1973, as seconds the year
 
 def check_logins(facts: Facts) -> Iterator[Finding]:
     """The findings about stored logins and the parts of the configuration that name them."""
-    rows = {row.profile_id: row for row in facts.rows}
+    rows = {row.profile.id: row for row in facts.rows}
     for profile in facts.snapshot.profiles.values():
         yield from _check_profile(facts, profile, rows.get(profile.id))
     yield from _check_in_place(facts)
@@ -90,10 +90,10 @@ def _check_expiry(facts: Facts, profile: StoredProfile, again: str) -> Iterator[
 def _check_in_place(facts: Facts) -> Iterator[Finding]:
     """Another program's login is used only where its provider has an entry."""
     for row in facts.rows:
-        stored = row.profile_id in facts.snapshot.profiles
-        if not stored and facts.snapshot.config.provider(row.provider) is None:
+        stored = row.profile.id in facts.snapshot.profiles
+        if not stored and facts.snapshot.config.provider(row.profile.provider) is None:
             what = _("so this login ({source}) is not used", source=row.source)
-            yield _no_entry(facts.providers, row.provider, row.profile_id, "note", what)
+            yield _no_entry(facts.providers, row.profile.provider, row.profile.id, "note", what)
 
 
 def _check_entry(facts: Facts, profile: StoredProfile) -> Iterator[Finding]:
@@ -124,7 +124,7 @@ def _check_listed(facts: Facts) -> Iterator[Finding]:
         where = path_text(("auth", "profiles", profile_id))
         stored = facts.snapshot.profiles.get(profile_id)
         if stored is None:
-            if profile_id not in {row.profile_id for row in facts.rows}:
+            if profile_id not in {row.profile.id for row in facts.rows}:
                 fix = f"%openclaw config unset '{where}'"
                 yield Finding("login", "warning", _("it names a login that is not stored"), where, fix)
         elif isinstance(entry, Mapping) and not mode_matches(entry.get("mode"), stored.type):
@@ -136,7 +136,7 @@ def _check_listed(facts: Facts) -> Iterator[Finding]:
 
 
 def _check_orders(facts: Facts) -> Iterator[Finding]:
-    known = {row.profile_id for row in facts.rows} | set(facts.snapshot.profiles)
+    known = {row.profile.id for row in facts.rows} | set(facts.snapshot.profiles)
     for provider, order in facts.snapshot.order.items():
         missing = [profile_id for profile_id in order if profile_id not in known]
         if missing:

@@ -79,8 +79,8 @@ class Probe(Struct, frozen=True, eq=False):
         offered: dict[str, ModelRef] = {}
         for row in self.models.rows(everything=True):
             offered.setdefault(row.ref.provider, row.ref)
-        for profile in self.accounts.profiles():
-            provider = profile.provider
+        for login in self.accounts.profiles():
+            provider = login.profile.provider
             found.setdefault(provider, offered.get(provider, ModelRef(provider, "")))
         return [found[provider] for provider in sorted(found)]
 

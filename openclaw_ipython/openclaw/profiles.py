@@ -45,6 +45,14 @@ class StoredProfile(Struct, frozen=True):
 
     __rich_repr__ = hidden_fields
 
+    @property
+    def credential(self) -> str:
+        """What it holds, in OpenClaw's words: `oauth`, `api-key`, `token`, `api-key-ref`, `token-ref`."""
+        if self.type == "oauth":
+            return self.type
+        name = "api-key" if self.type == "api_key" else "token"
+        return name if self.key or self.token else f"{name}-ref"
+
     def secret(self, environ: Mapping[str, str]) -> Secret | None:
         """What requests send: access token, token or key; a reference is looked up in the environment."""
         stored = self.access or self.token or self.key

@@ -130,7 +130,7 @@ def _named(session: Session, kind: str, fragment: str = "") -> list[str]:
         "provider": lambda: sorted({row.ref.provider for row in models.rows(everything=True)}),
         "region": lambda: sorted({region.id for p in client.keys.products() for region in p.regions}),
         "plugin": lambda: [row.id for row in client.accounts.plugins()],
-        "profile": lambda: [row.profile_id for row in client.accounts.profiles()],
+        "profile": lambda: [row.profile.id for row in client.accounts.profiles()],
         "fallback": models.fallbacks,
         "image-fallback": models.image_fallbacks,
         "setting": client.settings.paths,

@@ -157,8 +157,8 @@ def test_logins_are_listed_with_their_state(house, logins, clock):
     run(house.login())
     house.write_config(house.config() | MINE)
     logins.add_key("mine", "manual", "api_key", Secret(KEY))
-    rows = logins.rows(house.client.accounts.profiles())
-    assert [(r.id, r.type, r.credential, r.status) for r in rows] == [
+    rows = house.client.accounts.profiles()
+    assert sorted((r.profile.id, r.profile.type, r.profile.credential, r.state) for r in rows) == [
         ("mine:manual", "api_key", "api-key", "ok"),
         ("qwen-portal:default", "oauth", "oauth", "ok"),
     ]
@@ -173,10 +173,10 @@ def test_logins_are_listed_with_their_state(house, logins, clock):
         ({"cooldownUntil": -1000}, "ok"),
     ],
 )
-def test_a_login_that_cools_down_shows_the_time_left(house, logins, clock, record, status):
+def test_a_login_that_cools_down_shows_the_time_left(house, clock, record, status):
     run(house.login())
     now = int(clock() * 1000)
     stats = {key: now + value if isinstance(value, int) else value for key, value in record.items()}
     document = json.loads(house.home.auth_profiles.read_text("utf-8"))
     house.home.auth_profiles.write_text(json.dumps(document | {"usageStats": {"qwen-portal:default": stats}}))
-    assert [row.status for row in logins.rows(house.client.accounts.profiles())] == [status]
+    assert [row.state for row in house.client.accounts.profiles()] == [status]

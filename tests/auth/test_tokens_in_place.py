@@ -111,7 +111,7 @@ def test_it_is_listed_as_what_it_is(house, neighbour):
     house.write_config(ENTRY)
     neighbour.signs_in()
     (row,) = house.client.accounts.profiles()
-    assert row.profile_id == "qwen-portal:qwen-cli"
+    assert row.profile.id == "qwen-portal:qwen-cli"
     assert row.source == "Qwen Code, in place"
     assert row.status == "ok"
     credential = house.client.accounts.credential("qwen-portal")

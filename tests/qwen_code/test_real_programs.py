@@ -105,7 +105,7 @@ def test_openclaw_accepts_what_a_login_wrote(folder, us, config):
         one for one in status["auth"]["oauth"]["profiles"] if one["profileId"] == "qwen-portal:default"
     )
     assert profile["status"] == "ok"
-    assert profile["expiresAt"] == us.client().accounts.profiles()[0].expires_at
+    assert profile["expiresAt"] == us.client().accounts.profiles()[0].profile.expires
     models = {model["key"]: model for model in openclaw.json("models", "list")["models"]}
     assert "default" in models["qwen-portal/coder-model"]["tags"]
     assert models["qwen-portal/vision-model"]["input"] == "text+image"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.auth.stored_logins import MANUAL, KeyKind
 from openclaw_ipython.i18n import N_, _
@@ -77,29 +77,29 @@ def logout(session: Session, *, provider: str | None, profile: str | None) -> Vi
 def auth_list(session: Session, *, provider: str | None) -> View:
     """The stored logins: their kind, and how long they last."""
     client = session.client
-    rows = client.logins.rows(client.accounts.profiles())
+    rows = sorted(client.accounts.profiles(), key=lambda row: (row.profile.provider, row.profile.id))
     if provider:
         wanted = client.models.checked_provider(provider)
-        rows = [row for row in rows if row.provider == wanted]
-    profiles = [
+        rows = [row for row in rows if row.profile.provider == wanted]
+    profiles: list[dict[str, Any]] = [
         {
-            "id": row.id,
-            "provider": row.provider,
-            "type": row.type,
-            "account": row.account,
-            "credential": row.credential,
-            "status": row.status,
-            "expiresAt": row.expires_at,
+            "id": row.profile.id,
+            "provider": row.profile.provider,
+            "type": row.profile.type,
+            "account": row.profile.email,
+            "credential": row.profile.credential,
+            "status": row.state,
+            "expiresAt": row.profile.expires,
         }
         for row in rows
     ]
     return TableView(
         (_("Profile"), _("Type"), _("Credential"), _("Account"), _("Status")),
-        [(row.id, row.type, row.credential, row.account or "", row.status) for row in rows],
+        [[one[name] or "" for name in ("id", "type", "credential", "account", "status")] for one in profiles],
         _("no stored logins"),
         sign_in_command(session),
         data={**_agent(session), "storePath": str(client.accounts.store_path), "profiles": profiles},
-        words=[row.id for row in rows],
+        words=[one["id"] for one in profiles],
     )
 
 

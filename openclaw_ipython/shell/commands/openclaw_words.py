@@ -94,7 +94,7 @@ def auth_activate(session: Session, *, login: str) -> View:
     """Try this login before the others of its service."""
     client = session.client
     provider = client.models.checked_provider(login.partition(":")[0])
-    others = [row.id for row in client.logins.rows(client.accounts.profiles()) if row.provider == provider]
+    others = sorted(row.profile.id for row in client.accounts.profiles() if row.profile.provider == provider)
     first = client.logins.find(provider, login)
     path = client.logins.set_order(provider, [first, *(other for other in others if other != first)])
     return MessageView(_("{login} is tried first", login=first), details=written_to(path))

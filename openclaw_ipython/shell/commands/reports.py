@@ -74,7 +74,7 @@ def status(session: Session) -> dict[str, Any]:
     fallbacks = (*models.fallbacks(), *models.image_fallbacks())
     used = {ref.provider for ref in (default, image, *fallbacks) if ref}
     rows = accounts.profiles()
-    shown = sorted(used | {row.provider for row in rows} | set(models.to_refresh()))
+    shown = sorted(used | {row.profile.provider for row in rows} | set(models.to_refresh()))
     providers = [_provider_status(session, provider, rows) for provider in shown]
     missing = [provider for provider in sorted(used) if accounts.credential(provider) is None]
     home = session.client.home
@@ -95,11 +95,11 @@ def status(session: Session) -> dict[str, Any]:
             "oauth": {
                 "profiles": [
                     {
-                        "profileId": row.profile_id,
-                        "provider": row.provider,
-                        "type": row.type,
+                        "profileId": row.profile.id,
+                        "provider": row.profile.provider,
+                        "type": row.profile.type,
                         "status": row.status,
-                        "expiresAt": row.expires_at,
+                        "expiresAt": row.profile.expires,
                         "remainingMs": row.remaining_ms,
                         "source": row.source,
                     }
@@ -117,7 +117,7 @@ def _provider_status(session: Session, provider: str, rows: Sequence[ProfileRow]
         kind, detail = "profiles", credential.profile.id
     elif credential is not None:
         kind, detail = ("env" if credential.source.startswith("env") else "key"), credential.source
-    labels = [row.profile_id for row in rows if row.provider == provider]
+    labels = [row.profile.id for row in rows if row.profile.provider == provider]
     effective = {"kind": kind, "detail": detail}
     try:
         base_url = session.client.models.target(ModelRef(provider, "")).base_url
