@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections import ChainMap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
@@ -28,28 +28,22 @@ from openclaw_ipython.runtime.interrupts import one_line
 
 if TYPE_CHECKING:
     from types import FrameType, UnionType
-    from typing import TypedDict, TypeVar, Unpack
+    from typing import TypeVar, Unpack
 
     from openclaw_ipython.chat.types import Message, Reply, Thinking
+    from openclaw_ipython.dispatch.resolve import RequestKeywords
     from openclaw_ipython.structured.loop import CallOutcome, ModelRequest, ToolRun
     from openclaw_ipython.structured.tools import Functions
 
     T = TypeVar("T")
 
-    class AskKeywords(TypedDict, total=False):
+    class AskKeywords(RequestKeywords, total=False):
         """The keywords of `ask` that do not change its type."""
 
-        model: str | None
-        system: str | None
-        temperature: float | None
-        top_p: float | None
-        max_tokens: int | None
-        thinking: Thinking | None
         images: Sequence[Any]
         attach: Sequence[Any]
         tools: Functions
         extra: Mapping[str, Any] | None
-        cache: bool | None
         timeout: float | None
         budget: str | None
         raw: bool
@@ -126,13 +120,36 @@ def ask(
         "timeout": timeout,
         "budget": limit_for(budget, "call"),  # one for all rounds
     }
-    call = _Call(client, options, extra or {})
+    shared = _PROCESS.shared()
+    if client is not None:
+        shared.guests.add(client)
+    else:
+        shared.client.recording.follow_notebook()
+    asked = client or shared.client
+
+    def send(
+        messages: Sequence[Message],
+        fields: Mapping[str, Any] | None = None,
+        answer_schema: Mapping[str, Any] | None = None,
+    ) -> Reply:
+        async def answer() -> Reply:
+            # resolved on the loop too, where nothing else of the client runs at the same time
+            further = {**(extra or {}), **(fields or {})}
+            resolved = asked.resolve(messages, extra=further, answer_schema=answer_schema, **options)
+            return await asked.ask(resolved)
+
+        return shared.loop_thread.run(answer())
+
     try:
         if schema is None and not tools:
-            return call.ask(messages)
-        return _run_tool_loop(call, messages, schema, call.with_servers(tools))
+            return send(messages)
+        store = Store(asked.home, asked.runtime)
+        tools = shared.loop_thread.run(with_servers(tools, store, awaitable=False))
+        return _run_tool_loop(asked, send, messages, schema, tools)
     except KeyboardInterrupt:
         raise one_line(KeyboardInterrupt(_("interrupted"))) from None
+    finally:
+        _log_notices(asked)
 
 
 log = logging.getLogger(__name__)
@@ -141,59 +158,17 @@ _COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 """Code that has its own frame up to Python 3.11, though it sees the names of the function around it."""
 
 
-class _Call:
-    """One call of `ask`: its client and options."""
-
-    def __init__(self, client: Client | None, options: Mapping[str, Any], extra: Mapping[str, Any]) -> None:
-        self._shared = _PROCESS.shared()
-        self._client = client or self._shared.client
-        if client is not None:
-            self._shared.guests.add(client)
-        else:
-            self._client.recording.follow_notebook()
-        self._options = options
-        self._extra = extra
-
-    def reads_images(self, model: str) -> bool:
-        """Whether a model is known to read images."""
-        return image_reader(self._client.models)(model)
-
-    def with_servers(self, tools: Functions) -> Functions:
-        """`tools` with the tools of MCP servers in place of their names."""
-        store = Store(self._client.home, self._client.runtime)
-        return self._shared.loop_thread.run(with_servers(tools, store, awaitable=False))
-
-    def ask(
-        self,
-        messages: Sequence[Message],
-        fields: Mapping[str, Any] | None = None,
-        answer_schema: Mapping[str, Any] | None = None,
-    ) -> Reply:
-        """Send one request and return its reply."""
-        extra = {**self._extra, **(fields or {})}
-
-        async def answer() -> Reply:
-            # resolved on the loop too, where nothing else of the client runs at the same time
-            resolved = self._client.resolve(
-                messages, extra=extra, answer_schema=answer_schema, **self._options
-            )
-            return await self._client.ask(resolved)
-
-        try:
-            return self._shared.loop_thread.run(answer())
-        finally:
-            _log_notices(self._client)
-
-
-def _run_tool_loop(call: _Call, messages: Sequence[Message], schema: Any, tools: Functions) -> Reply:
+def _run_tool_loop(
+    client: Client, ask: Callable[..., Reply], messages: Sequence[Message], schema: Any, tools: Functions
+) -> Reply:
     from openclaw_ipython.structured.loop import tool_loop
     from openclaw_ipython.structured.runner import CallRunner, notebook_loop, run_loop
 
-    loop = tool_loop(messages, schema, tools, reads_images=call.reads_images)
+    loop = tool_loop(messages, schema, tools, reads_images=image_reader(client.models))
     with CallRunner(notebook_loop()) as runner:
 
         def send(step: ModelRequest) -> Reply:
-            return call.ask(step.messages, step.fields, step.schema)
+            return ask(step.messages, step.fields, step.schema)
 
         def run(step: ToolRun) -> list[CallOutcome]:
             outcomes = dict(runner.run(step.calls))

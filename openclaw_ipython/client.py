@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from functools import cached_property
 from pathlib import Path
@@ -41,12 +41,10 @@ if TYPE_CHECKING:
     from typing import TypeVar, Unpack
 
     from openclaw_ipython.auth.advice import SignInAdvice
-    from openclaw_ipython.auth.bearer import TokenSource
     from openclaw_ipython.auth.import_credentials import CredentialImport
     from openclaw_ipython.auth.key_login import KeyLogins
     from openclaw_ipython.auth.sign_in import LoginEvent, LoginService
     from openclaw_ipython.auth.stored_logins import RemovedLogin, StoredLogins
-    from openclaw_ipython.chat.stream import ChatEndpoint
     from openclaw_ipython.diagnostics.doctor import Doctor
     from openclaw_ipython.diagnostics.probe import ProbeResult
     from openclaw_ipython.diagnostics.scan import ScanResult
@@ -105,7 +103,7 @@ class Client:
         self.models = Models(self._store, self._providers, self._catalogue)
         self.accounts = Accounts(self._store, self._providers, self.runtime)
         self._resolver = RequestResolver(self.models, self.accounts, self._providers, lambda: self.advice)
-        self._sender = Sender(
+        self.sender = Sender(
             self.accounts,
             runtime=self.runtime,
             http=self._open,
@@ -184,7 +182,7 @@ class Client:
         """Ask one tiny question with each login and key."""
         from openclaw_ipython.diagnostics.probe import Probe
 
-        routes, endpoint = self._resolver.routes, self._sender.endpoint
+        routes, endpoint = self._resolver.routes, self.sender.endpoint
         return await Probe(self.models, self.accounts, self.runtime, routes, endpoint).run()
 
     @property
@@ -201,7 +199,7 @@ class Client:
     async def aclose(self) -> None:
         """Close the connections."""
         http, self._http = self._http, None
-        await self._sender.aclose()
+        await self.sender.aclose()
         if http is not None:
             await http.aclose()
         self.budget.close()
@@ -341,28 +339,12 @@ class Client:
             retry_policy=retry_policy or self._retry_policy, budget=self.budget.own,
         )  # fmt: skip
         vars(other.recording).update(vars(self.recording))
-        other._sender.host_memory = self._sender.host_memory
+        other.sender.host_memory = self.sender.host_memory
         return other
-
-    def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
-        """Where and how `resolved` is sent, without failover or a record of the login's outcome."""
-        return self._sender.endpoint(resolved)
-
-    def remembered_adjustments(self, resolved: ResolvedRequest) -> Collection[str]:
-        """What is changed in `resolved` because its host has refused it before: names of `chat.adjustments`."""
-        return self._sender.host_memory.known(resolved.url, resolved.request.model)
 
     def explained(self, error: OpenClawError, resolved: ResolvedRequest) -> OpenClawError:
         """An error of the service with what is known here: near models, a model for pictures, an ended sign-in."""
         return self._login_service.explained(self._resolver.explained(error, resolved), resolved.credential)
-
-    def tokens(self, resolved: ResolvedRequest) -> TokenSource:
-        """The login of `resolved`, refreshed when needed."""
-        return self._sender.tokens(resolved)
-
-    async def record_login_outcome(self, resolved: ResolvedRequest, error: OpenClawError | None) -> None:
-        """Record in the login's statistics that it failed with `error`, or worked."""
-        await self._sender.record_login_outcome(resolved, error)
 
     # -- signing in --
 
@@ -410,7 +392,7 @@ class Client:
     async def logout(self, provider: str, profile: str | None = None) -> RemovedLogin:
         """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""
         profile_id = self.logins.find(provider, profile)
-        await self._sender.forget(ProfileTokenStore(self._store, profile_id).name)
+        await self.sender.forget(ProfileTokenStore(self._store, profile_id).name)
         return self.logins.remove(provider, profile_id)
 
     # -- what services list --
@@ -420,7 +402,7 @@ class Client:
         from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
 
         found = self.models.checked_provider(provider)
-        to = self._sender.endpoint(self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0])
+        to = self.sender.endpoint(self._resolver.routes(ModelRef(found, ""), ChatRequest("", ()))[0])
         at = ModelsEndpoint(
             to.http, to.base_url, to.auth, to.name, self._providers.get(found),
             to.refused_key_hint, to.unreachable_hint,
@@ -441,7 +423,7 @@ class Client:
         return self.models.built_in_provider(word)
 
     def _answer(self, resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:
-        events = self.recorder.answer(resolved, self._sender.stream)
+        events = self.recorder.answer(resolved, self.sender.stream)
         return events if resolved.timeout is None else with_timeout(resolved.timeout, events)
 
     def _open(self) -> HttpClient:

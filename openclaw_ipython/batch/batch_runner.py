@@ -170,7 +170,7 @@ class BatchRunner:
         try:
             return [await self._created(record) for record in [*records, *planned]]
         except OpenClawError as error:
-            await self._client.record_login_outcome(self._route, error)
+            await self._client.sender.record_login_outcome(self._route, error)
             for record in await asyncio.to_thread(self._sent.records.all, self._batch.scope):
                 if record.step == "planned":
                     await self._forget(record)

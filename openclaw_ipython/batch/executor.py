@@ -170,7 +170,7 @@ class ExecutorRunner:
         if not items:
             return False
         self._writing_cache = not self._any_returned and self._is_marked(items[0])
-        memory = self._client.endpoint(route).host_memory
+        memory = self._client.sender.endpoint(route).host_memory
         chunk = Chunk(
             id=uuid4().hex,
             url=route.url,
@@ -202,7 +202,7 @@ class ExecutorRunner:
 
     def _login(self, route: ResolvedRequest) -> Secret:
         """A current token that the service has not refused."""
-        source = self._client.tokens(route)
+        source = self._client.sender.tokens(route)
         token = self._loop_thread.run(source.current())
         if token in self._refused_logins:
             renewed = self._loop_thread.run(source.renewed(token))
@@ -225,7 +225,7 @@ class ExecutorRunner:
         self._any_returned, self._writing_cache = True, False
         self._window = returned.window
         self._free_at.append(time.monotonic() + returned.next_delay)
-        memory = self._client.endpoint(sent.route).host_memory
+        memory = self._client.sender.endpoint(sent.route).host_memory
         memory.learn(sent.route.url, sent.route.ref.model, returned.adjustments)
         for note in returned.notes:
             self._batch.notify(note)

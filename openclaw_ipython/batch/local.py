@@ -91,8 +91,8 @@ class LocalRunner:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _open(self, route: ResolvedRequest) -> ChatEndpoint:
-        tokens = RecentToken(self._client.tokens(route), self._runtime.monotonic)
-        endpoint = replace(self._client.endpoint(route), auth=BearerAuth(tokens))
+        tokens = RecentToken(self._client.sender.tokens(route), self._runtime.monotonic)
+        endpoint = replace(self._client.sender.endpoint(route), auth=BearerAuth(tokens))
         return replace(endpoint, retry_policy=BATCH_CHAT_POLICY) if route.kind == "batch" else endpoint
 
     async def _work(self, put: Callable[[Finished], None]) -> None:

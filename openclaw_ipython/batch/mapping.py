@@ -35,32 +35,26 @@ from openclaw_ipython.runtime.event_loop import LoopThread
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import UnionType
-    from typing import TypedDict, Unpack
+    from typing import Unpack
 
     from openclaw_ipython.batch.executor import Executor
     from openclaw_ipython.batch.run import Finished
     from openclaw_ipython.batch_api.services import BatchService, Form
     from openclaw_ipython.chat.types import Thinking
     from openclaw_ipython.dispatch.failover import ResolvedRequest
+    from openclaw_ipython.dispatch.resolve import RequestKeywords
     from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.journal.limits import Limit
 
-    class MapKeywords(TypedDict, total=False):
+    class MapKeywords(RequestKeywords, total=False):
         """The keywords of `oc.map` that do not change its type."""
 
-        model: str | None
-        system: str | None
         schema: type | Mapping[str, Any] | UnionType | None
         images: str | Callable[[Any], Any] | None
-        temperature: float | None
-        top_p: float | None
-        max_tokens: int | None
-        thinking: Thinking | None
         concurrency: int
         requests_per_minute: float | None
         tokens_per_minute: float | None
         on_error: OnError
-        cache: bool | None
         resume: bool
         executor: Executor | None
         workers: int | None

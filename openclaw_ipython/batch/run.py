@@ -141,11 +141,11 @@ class ActiveRoute:
         """Record that the login works: once, not for each of a thousand answers."""
         if not self.success_recorded:
             self.success_recorded = True
-            await self._client.record_login_outcome(self.current, None)
+            await self._client.sender.record_login_outcome(self.current, None)
 
     async def change(self, error: OpenClawError) -> bool:
         """Change to the next route; False when there is none."""
-        await self._client.record_login_outcome(self.current, error)
+        await self._client.sender.record_login_outcome(self.current, error)
         if not self.failover.advance(error):
             return False
         self.success_recorded = False

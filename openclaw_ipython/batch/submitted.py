@@ -57,7 +57,7 @@ class SubmittedBatches:
     """
 
     def __init__(self, client: Client, route: ResolvedRequest) -> None:
-        self.at = client.endpoint(route)
+        self.at = client.sender.endpoint(route)
         self.records = BatchRecords(client.recorder.journal.jobs)
         self.run = partial(run_steps, self.at, self.records)
         self._client = client

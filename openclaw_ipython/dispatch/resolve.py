@@ -40,20 +40,24 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers import Providers
     from openclaw_ipython.structured.tools import Functions
 
-    class ResolveKeywords(TypedDict, total=False):
-        """The keywords of `Client.resolve`."""
+    class RequestKeywords(TypedDict, total=False):
+        """The keywords of whatever asks a model."""
 
         model: str | None
         system: str | None
         temperature: float | None
         top_p: float | None
         max_tokens: int | None
-        stream: bool
         thinking: Thinking | None
+        cache: bool | None
+
+    class ResolveKeywords(RequestKeywords, total=False):
+        """The keywords of `Client.resolve`."""
+
+        stream: bool
         images: Sequence[Any]
         extra: Mapping[str, Any] | None
         answer_schema: Mapping[str, Any] | None
-        cache: bool | None
         notes: Sequence[str]
         timeout: float | None
         budget: str | Limit | None

@@ -55,7 +55,8 @@ def show_dry_run(session: Session, options: AskOptions, prompt: CellPrompt, rend
         request = first_request(session, options, prompt, renderer)
     else:
         request = prepare_request(session, options, prompt, renderer)
-    session.show(dry_run(request, prompt.images, session.client.remembered_adjustments(request)))
+    known = session.client.sender.host_memory.known(request.url, request.request.model)
+    session.show(dry_run(request, prompt.images, known))
 
 
 def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:

@@ -329,7 +329,7 @@ def test_a_401_first_looks_whether_qwen_code_has_another_token(house, neighbour)
 
     async def meanwhile():
         async with client:
-            tokens = client._sender.tokens(question)
+            tokens = client.sender.tokens(question)
             neighbour.signs_in()
             return await tokens.renewed(await FixedFirst(old).current())
 

@@ -266,7 +266,7 @@ def test_a_dry_run_shows_the_request_that_would_be_sent_to_a_host_that_has_refus
     place.ask(prompt, **options)
     client = place.client()
     resolved = client.resolve(prompt, **options)
-    shown = dry_run(resolved, (), client.remembered_adjustments(resolved))
+    shown = dry_run(resolved, (), client.sender.host_memory.known(resolved.url, resolved.request.model))
     sent = place.host.accepted[-1]
     assert shown.messages == [(message["role"], message["content"]) for message in sent["messages"]]
     assert any('"temperature"' in fact for fact in shown.facts) is ("temperature" in sent)
