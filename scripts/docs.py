@@ -3,6 +3,7 @@
 `python scripts/docs.py` rewrites the file; a test fails when it is stale.
 """
 
+import re
 from pathlib import Path
 
 from openclaw_ipython.shell.commands import COMMANDS
@@ -24,7 +25,7 @@ def commands() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for command in COMMANDS.values():
         names = found.setdefault(command.help, [])
-        usage = command.spec.usage.removeprefix("%openclaw ")
+        usage = re.sub(r"^%openclaw | \[--(?:json|plain)\]", "", command.spec.usage)
         names.append(f"`{' '.join(command.words) if names else cell(usage)}`")
     return found
 

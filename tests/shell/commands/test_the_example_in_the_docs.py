@@ -65,7 +65,7 @@ def test_an_added_command_is_completed_explained_run_and_suggested(copy):
 def test_an_added_command_is_in_the_table_of_the_docs(copy):
     assert run(copy, "scripts/docs.py").returncode == 0
     page = (copy / "docs" / "magics.md").read_text("utf-8")
-    row = "| `models largest [SERVICE] [--top N] [--json]` | The models with the largest context windows. |"
+    row = "| `models largest [SERVICE] [--top N]` | The models with the largest context windows. |"
     assert row in page
 
 
