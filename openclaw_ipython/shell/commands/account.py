@@ -137,7 +137,7 @@ def store_key(session: Session, options: LoginOptions, *, kind: KeyKind) -> View
 
 @command("models auth order get", PROVIDER, JSON)
 def order_get(session: Session, *, provider: str | None) -> View:
-    """The order in which the logins of a service are tried, where you chose one."""
+    """The chosen order of the logins of a service."""
     provider_id = _provider(session, provider)
     order = session.client.logins.order(provider_id)
     where = {"provider": provider_id, "authStorePath": str(session.client.logins.path)}
@@ -154,7 +154,7 @@ def order_get(session: Session, *, provider: str | None) -> View:
     PROVIDER,
 )
 def order_set(session: Session, *, profiles: tuple[str, ...], provider: str | None) -> View:
-    """Choose the order in which the logins of a service are tried."""
+    """Choose the order of the logins of a service."""
     provider_id = _provider(session, provider)
     path = session.client.logins.set_order(provider_id, profiles)
     order = ", ".join(session.client.logins.order(provider_id))

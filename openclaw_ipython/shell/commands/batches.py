@@ -25,7 +25,7 @@ Act = Callable[[SubmittedBatches, BatchRecord], Coroutine[Any, Any, str]]
 
 @command("batches list", JSON)
 def batches_list(session: Session) -> View:
-    """The batches of `oc.map(…, batch=True)` that are under way, with their state at the service."""
+    """The batches of `oc.map(…, batch=True)`, with their state."""
     rows = [
         [
             record.name,
@@ -44,7 +44,7 @@ def batches_list(session: Session) -> View:
 
 @command("batches fetch", Positional("name", "which; all if none is named", required=False, kind="batch"))
 def batches_fetch(session: Session, *, name: str | None) -> View:
-    """Get the answers of batches that have ended; the same call of `oc.map` then returns them."""
+    """Store the answers of batches that have ended, for the same call of `oc.map`."""
     records = [_named(session, name)] if name else _records(session).all()
     lines = [f"{record.name}: {_acted(session, record, partial(_state, fetch=True))}" for record in records]
     return MessageView("\n".join(lines) or _("no batch is under way"))

@@ -31,7 +31,7 @@ def agents(session: Session) -> View:
 
 @command("gateway", JSON, leftover=_ELSEWHERE)
 def gateway(session: Session) -> View:
-    """Whether your OpenClaw Gateway runs, which endpoints are on, and whether its secret is right."""
+    """The state of your OpenClaw Gateway, its endpoints and its secret."""
     state = session.loop_thread.run(session.client.doctor.gateway())
     words = {True: _("yes"), False: _("no"), None: _("not known")}
     facts = [(_("runs"), state.version or _("no"))]

@@ -167,7 +167,7 @@ def cache_status(session: Session) -> View:
     Positional("file", "keep the answers in this file, to be passed on with a notebook", required=False),
 )
 def cache_on(session: Session, *, file: str | None) -> View:
-    """Store answers, and show them for the same request instead of sending it, in this kernel."""
+    """Store answers, and show them for the same request, in this kernel."""
     preferences, error = session.preferences, None
     if file:
         before = preferences.cache_file

@@ -49,7 +49,7 @@ def config_get(session: Session, *, path: str) -> View:
     Option(("--string",), "take the value as text, whatever it looks like"),
 )
 def config_set(session: Session, *, path: str, value: str, string: bool) -> View:
-    """Write one setting into openclaw.json; everything else in it stays as it is."""
+    """Write one setting into openclaw.json."""
     written = session.client.settings.set(path, value, as_text=string)
     return _written(session, written, f" = {dumps(written.value, ensure_ascii=False)}")
 

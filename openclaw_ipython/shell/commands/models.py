@@ -150,7 +150,7 @@ def aliases_remove(session: Session, *, name: str) -> View:
 @command("models image-fallbacks list", JSON, PLAIN, images=True)
 @command("models fallbacks list", JSON, PLAIN, images=False)
 def fallbacks_list(session: Session, *, images: bool) -> View:
-    """The models that are asked when the default one, or the image model, fails, in order."""
+    """The models to ask, in order, when the default or the image model fails."""
     refs = _refs(session, images=images)
     rows = [(str(place), ref) for place, ref in enumerate(refs, 1)]
     add = f"%openclaw models {'image-fallbacks' if images else 'fallbacks'} add MODEL"

@@ -22,7 +22,7 @@ WISH = Positional("wish", "what to mind, in your words", required=False, rest=Tr
 def fix(
     session: Session, *, wish: tuple[str, ...], model: str | None, cell: str | None, no_mend: bool
 ) -> View | None:
-    """Repair the cell that failed last: the repaired cell appears below, and what changes is shown. Nothing is run."""
+    """Repair the cell that failed last, in a new cell below, with what changes; nothing is run."""
     from openclaw_ipython.context.repairs import REPAIR, failure_prompt
     from openclaw_ipython.shell import repairing
 
