@@ -32,6 +32,7 @@ html_title = "openclaw-ipython"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_search_scorer = str(Path(__file__).with_name("_static") / "scorer.js")
+search_words = dict(re.findall(r'^  "(.+?)": "(.+)",$', Path(html_search_scorer).read_text("utf-8"), re.M))
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {
@@ -46,7 +47,7 @@ REPOSITORY = "https://github.com/openclaw/openclaw-ipython/blob/main/"
 
 
 def links(app, docname: str, source: list[str]) -> None:
-    """Links as they are on GitHub become links of the site; a picture gets its dark version, where there is one."""
+    """Links become links of the site, a picture gets its dark version if there is one, the search gets more words."""
     if docname.startswith("notebooks/"):
         source[0] = re.sub(r"\]\(\.\./docs/", "](../", source[0])
         return
@@ -80,6 +81,8 @@ def links(app, docname: str, source: list[str]) -> None:
 
     text = re.sub(r"\]\(((?:\.\./)+[^)#\s]+)(#[^)\s]*)?\)", link, source[0])
     source[0] = re.sub(r"^!\[([^]]*)\]\(([^)\s]+\.png)\)$", picture, text, flags=re.M)
+    if words := app.config.search_words.get(docname):
+        source[0] = f"---\nmyst:\n  html_meta:\n    keywords: {words.replace(' ', ', ')}\n---\n\n{source[0]}"
 
 
 def chinese(app, pagename: str, templatename: str, context: dict, doctree) -> None:
@@ -119,6 +122,7 @@ def examples(*signature) -> None:
 
 def setup(app) -> None:
     """Called by Sphinx."""
+    app.add_config_value("search_words", {}, "env")  # a change is a reason to read the pages again
     app.connect("autodoc-process-docstring", examples)
     app.connect("build-finished", name_labels)
     app.connect("source-read", links)

@@ -82,6 +82,49 @@ def test_text_has_contrast_and_pictures_buttons_and_links_have_names(chromium, t
     assert not [url for url in outside if not url.startswith(("data:", "blob:"))]
 
 
+SEARCHES = [
+    ("try without account", "start/no-account"),
+    ("openrouter api key", "start/api-key"),
+    ("local model ollama", "start/local-server"),
+    ("ask about a dataframe", "images-and-data"),
+    ("describe an image", "images-and-data"),
+    ("classify 1000 rows cheaply", "scale"),
+    ("spending limit", "money"),
+    ("fix error in cell", "ask"),
+    ("ask my own agent", "agents"),
+    ("use mcp server tools", "mcp"),
+    ("install jupyterhub for all users", "jupyterhub"),
+    ("budget", "money"),
+    ("proxy", "providers"),
+]
+
+
+@pytest.fixture(scope="module")
+def search(chromium):
+    page = chromium.new_page()
+    page.goto((HTML / "search.html").as_uri())
+    page.wait_for_function("typeof Search === 'object' && Search.hasIndex()")
+    return page
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("query", "target"), SEARCHES)
+def test_the_search_leads_a_newcomer_to_the_page(search, query, target):
+    """Among the first three results is the page on which the task was done; see "Tasks tried" in CONTRIBUTING.md."""
+    search.evaluate(
+        """(query) => {
+          document.getElementById("search-results").replaceChildren();
+          history.replaceState(null, "", "?q=" + encodeURIComponent(query));
+          Search.performSearch(query);
+        }""",
+        query,
+    )
+    search.wait_for_function("document.querySelector('#search-results .search-summary').innerText")
+    links = search.locator("#search-results li > a")
+    found = links.evaluate_all("all => all.slice(0, 3).map(a => a.getAttribute('href').split(/[?#]/)[0])")
+    assert f"{target}.html" in found
+
+
 def test_every_link_inside_the_site_leads_somewhere():
     spec = importlib.util.spec_from_file_location("site_script", ROOT / "scripts" / "site.py")
     script = importlib.util.module_from_spec(spec)
