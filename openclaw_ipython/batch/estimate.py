@@ -18,12 +18,11 @@ from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
     from openclaw_ipython.batch.plan import Plan
     from openclaw_ipython.batch.rate_limit import Limits
     from openclaw_ipython.batch.rows import ItemSource, Row
+    from openclaw_ipython.batch.run import BatchRun
     from openclaw_ipython.chat.types import ChatRequest
-    from openclaw_ipython.client import Client
     from openclaw_ipython.dispatch.failover import ResolvedRequest
 
 SAMPLE = 200
@@ -90,17 +89,10 @@ class BatchEstimate:
 NO_ROWS = BatchEstimate("", 0, 0, (0, 0), (0, 0), (0.0, 0.0), 0.0)
 
 
-def estimate(  # noqa: PLR0917 - the parts of a call
-    plan: Plan,
-    source: ItemSource,
-    client: Client,
-    route: ResolvedRequest,
-    limits: Limits,
-    cache: BatchCache | None,
-    checkpoint: Checkpoint,
-) -> BatchEstimate:
-    """The estimate for the rows of `source`, which can be pulled again, by `route`."""
-    answer, seconds = client.recorder.journal.usage.past_answers(str(route.ref), "map")
+def estimate(batch: BatchRun, source: ItemSource, limits: Limits) -> BatchEstimate:
+    """The estimate for the rows of `source`, which can be pulled again."""
+    plan, route, cache = batch.plan, batch.route, batch.cache
+    answer, seconds = batch.client.recorder.journal.usage.past_answers(str(route.ref), "map")
     size = source.size if source.size is not None else sum(1 for _row in source.data)
     pictures = 1 if plan.images is not None else 0
     sent: list[tuple[_Input, _Input]] = []
@@ -111,7 +103,7 @@ def estimate(  # noqa: PLR0917 - the parts of a call
         except OpenClawError:
             failed += 1
             continue
-        if checkpoint.has(item) or (cache is not None and cache.get(route, item.request) is not None):
+        if batch.checkpoint.has(item) or (cache is not None and cache.get(route, item.request) is not None):
             known += 1
         else:
             sent.append(_input_of(chat_request(route, item.request), pictures))

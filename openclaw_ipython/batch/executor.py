@@ -63,24 +63,25 @@ class Executor(Protocol):
 class ExecutorRunner:
     """Runs a batch on an executor. The client belongs to the event loop of `loop_thread`.
 
-    `workers` is the number of chunks in flight, `size` the number of items, None if unknown.
+    `workers` is the number of chunks in flight, by default that of all workers, `size` the number of items, None if
+    unknown.
     """
 
     def __init__(
         self,
         batch: BatchRun,
         limits: Limits,
-        *,
         loop_thread: LoopThread,
         executor: Executor,
-        workers: int,
+        *,
+        workers: int | None,
         size: int | None,
     ) -> None:
         self._batch = batch
         self._client = batch.client
         self._loop_thread = loop_thread
         self._executor = executor
-        self._workers = max(1, min(workers, limits.concurrency))
+        self._workers = max(1, min(workers or workers_of(executor), limits.concurrency))
         self._limits = limits.share(self._workers)
         self._chunk_size = chunk_size(self._limits, math.ceil(size / self._workers) if size else None)
         self._route = ActiveRoute(batch)

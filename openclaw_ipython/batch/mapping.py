@@ -31,6 +31,7 @@ from openclaw_ipython.dispatch.budget import in_batch, limit_for
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.runtime.event_loop import LoopThread
+from openclaw_ipython.structured.schema import schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Thinking
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.dispatch.resolve import RequestKeywords
-    from openclaw_ipython.journal.jobs import Job
     from openclaw_ipython.journal.limits import Limit
 
     class MapKeywords(RequestKeywords, total=False):
@@ -170,7 +170,7 @@ def map_items(
         PromptTemplate(prompt),
         model,
         system,
-        _schema(schema),
+        schema_of(schema) if schema is not None else None,
         ImageReader(images) if images is not None else None,
         images if isinstance(images, str) else "",
         {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking},
@@ -207,14 +207,6 @@ def _limits(concurrency: int, requests: float | None, tokens: float | None) -> L
         if value is not None and not (isinstance(value, Real) and float(value) > 0):
             raise UsageError(_("{name} must be a number above 0", name=name))
     return Limits(max(1, int(concurrency)), requests, tokens)
-
-
-def _schema(wanted: Any) -> Any:
-    if wanted is None:
-        return None
-    from openclaw_ipython.structured.schema import schema_of
-
-    return schema_of(wanted)
 
 
 def _on_loop(
@@ -260,62 +252,32 @@ class _MapCall(Struct, eq=False):
     def _run(
         self, results: Results, executor: Executor | None, workers: int | None, *, show_progress: bool
     ) -> Any:
-        rows = self.source.rows()
-        first = next(rows, None)
-        if first is None:
-            return self._returned(results)
-        if self.plan.images is None:
-            self.plan.prompt.check(first.names)
-        complete = False
+        complete, announce = False, say if show_progress else results.note
         with ExitStack() as stack:  # whatever is raised: finished items are stored, and the network is closed
             loop_thread = LoopThread()
             client = self.client.sibling(retry_policy=RETRY_POLICY)
             stack.callback(_close, loop_thread, client)
-            cache = self._cache(client)
-            route, login_error = self._resolve(client, first, cache)
-            if route.dialect.agent and not self.yes:
-                confirm_agent(str(route.ref), self.source.size)
-            key = self.plan.key(route)
-            job = client.recorder.journal.jobs.open(key) if self._resumable(client) else None
-            scope = key if job is not None else f"map-{client.runtime.random_bytes(8).hex()}"
-            stack.callback(lambda: client.budget.forget(scope) if complete else None)
-            announce = say if show_progress else results.note
-            route = self._at_batch_price(client, route, job, first, announce)
-            checkpoint = self.checkpoint = Checkpoint(self.plan, job, claim=self.service is not None)
+            batch = self._batch(client, announce, results.note)
+            if batch is None:
+                return self._returned(results)
+            route, checkpoint = batch.route, batch.checkpoint
+            stack.callback(lambda: client.budget.forget(batch.scope) if complete else None)
             stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
             stack.callback(lambda: progress.close(self._last_line(results)))
             if show_progress and self.source.is_list:
-                expected = estimate(self.plan, self.source, client, route, self.limits, cache, checkpoint)
+                expected = estimate(batch, self.source, self.limits)
                 results.tally.rows, results.tally.estimated_cost = self.source.size, expected.expected_cost
                 if expected.is_large:
                     say(repr(expected))
             results.notes += [*route.notes, *terms_notes(client, route)]
-            if job is not None and (error := client.recorder.journal.check()) is not None:
+            journal = client.recorder.journal
+            if self._resumable(client) and (error := journal.check()) is not None:
                 results.notes.append(_("an interrupted batch resumes in this kernel only: {why}", why=error))
                 if show_progress:
                     say(results.notes[-1])
-            batch = BatchRun(
-                self.plan,
-                chain([first], rows),
-                route,
-                client,
-                checkpoint,
-                fail_fast=self.on_error == "raise",
-                cache=cache,
-                notify=results.note,
-                login_error=login_error,
-                breaker=CircuitBreaker(self.limits.concurrency),
-                scope=scope,
-                limit=in_batch(self.budget, scope),
-            )
             try:
-                finished = (
-                    self._run_on_executor(batch, loop_thread, executor, workers)
-                    if executor is not None
-                    else self._run_locally(batch, loop_thread, announce)
-                )
-                with closing(finished):
+                with closing(self._finished(batch, loop_thread, executor, workers, announce)) as finished:
                     for some in finished:
                         for result, item in some:
                             results.add(result, item)
@@ -341,18 +303,50 @@ class _MapCall(Struct, eq=False):
             raise UsageError(
                 _("an estimate would use up the iterator"), hint=_("pass a list: oc.map(list(items), …)")
             )
-        first = next(self.source.rows(), None)
+        batch = self._batch(self.client, say, dry_run=True)
+        return estimate(batch, self.source, self.limits) if batch is not None else NO_ROWS
+
+    def _batch(
+        self, client: Client, announce: Say, notify: Say = lambda _: None, *, dry_run: bool = False
+    ) -> BatchRun | None:
+        """The run, of which nothing is sent yet; None if there are no rows. Raises what `oc.map` says."""
+        rows = self.source.rows()
+        first = next(rows, None)
         if first is None:
-            return NO_ROWS
+            return None
         if self.plan.images is None:
             self.plan.prompt.check(first.names)
-        cache = self._cache(self.client)
-        route, _login_error = self._resolve(self.client, first, cache)
-        jobs = self.client.recorder.journal.jobs
-        job = jobs.open(self.plan.key(route)) if self._resumable(self.client) else None
-        route = self._at_batch_price(self.client, route, job, first, say)
-        checkpoint = Checkpoint(self.plan, job)
-        return estimate(self.plan, self.source, self.client, route, self.limits, cache, checkpoint)
+        cache = self._cache(client)
+        route, login_error = self._resolve(client, first, cache)
+        if route.dialect.agent and not (self.yes or dry_run):
+            confirm_agent(str(route.ref), self.source.size)
+        key = self.plan.key(route)
+        job = client.recorder.journal.jobs.open(key) if self._resumable(client) else None
+        scope = key if job is not None else f"map-{client.runtime.random_bytes(8).hex()}"
+        if self.batch and job is None:
+            raise UsageError(_("batch= needs the journal"), hint="%config OpenClaw.journal = True")
+        forms = BatchRecords(client.recorder.journal.jobs).forms(job.key) if job is not None else set()
+        if self.batch or forms:
+            from openclaw_ipython.batch.batch_runner import choose
+
+            request = Item(self.plan, first).request
+            route, self.service = choose(self.batch, route, forms, request, announce)
+        claim = self.service is not None and not dry_run
+        self.checkpoint = Checkpoint(self.plan, job, claim=claim)
+        return BatchRun(
+            self.plan,
+            chain([first], rows),
+            route,
+            client,
+            self.checkpoint,
+            fail_fast=self.on_error == "raise",
+            cache=cache,
+            notify=notify,
+            login_error=login_error,
+            breaker=CircuitBreaker(self.limits.concurrency),
+            scope=scope,
+            limit=in_batch(self.budget, scope),
+        )
 
     def _returned(self, results: Results) -> Any:
         return results.table(self.library) if self.library else results
@@ -398,46 +392,28 @@ class _MapCall(Struct, eq=False):
             return _("{done:,} answered; the batch goes on, and the same call fetches it", done=done)
         return _("{done:,} answered; the same call resumes from there", done=done)
 
-    def _at_batch_price(
-        self, client: Client, route: ResolvedRequest, job: Job | None, first: Row, announce: Say
-    ) -> ResolvedRequest:
-        """The route of a call with `batch`, which sets its `service`; else `route`. Raises UsageError."""
-        if self.batch and job is None:
-            raise UsageError(_("batch= needs the journal"), hint="%config OpenClaw.journal = True")
-        forms = BatchRecords(client.recorder.journal.jobs).forms(job.key) if job is not None else set()
-        if not self.batch and not forms:
-            return route
-        from openclaw_ipython.batch.batch_runner import choose
-
-        request = Item(self.plan, first).request
-        route, self.service = choose(self.batch, route, forms, request, announce)
-        return route
-
-    def _run_locally(
-        self, batch: BatchRun, loop_thread: LoopThread, announce: Say
+    def _finished(
+        self,
+        batch: BatchRun,
+        loop_thread: LoopThread,
+        executor: Executor | None,
+        workers: int | None,
+        announce: Say,
     ) -> Generator[list[Finished], None, None]:
-        runtime = batch.client.runtime
+        """The results as they come, in lists, of the runner that this call needs."""
+        if executor is not None:
+            from openclaw_ipython.batch.executor import ExecutorRunner
+
+            size = self.source.size
+            chunks = ExecutorRunner(batch, self.limits, loop_thread, executor, workers=workers, size=size)
+            return chunks.results()
         if self.service is not None and self.service.form != "chat":
             from openclaw_ipython.batch.batch_runner import BatchRunner
 
-            runner = BatchRunner(batch, self.service, announce)
-            self.status = lambda: runner.status
-            return _on_loop(loop_thread, runner.results)
+            batches = BatchRunner(batch, self.service, announce)
+            self.status = lambda: batches.status
+            return _on_loop(loop_thread, batches.results)
+        runtime = batch.client.runtime
         limiter = RateLimiter(self.limits, runtime.monotonic(), runtime.random)
         self.pause = lambda: limiter.pause(runtime.monotonic())
         return _on_loop(loop_thread, LocalRunner(batch, limiter).results)
-
-    def _run_on_executor(
-        self, batch: BatchRun, loop_thread: LoopThread, executor: Executor, workers: int | None
-    ) -> Generator[list[Finished], None, None]:
-        from openclaw_ipython.batch.executor import ExecutorRunner, workers_of
-
-        runner = ExecutorRunner(
-            batch,
-            self.limits,
-            loop_thread=loop_thread,
-            executor=executor,
-            workers=workers or workers_of(executor),
-            size=self.source.size,
-        )
-        return runner.results()
