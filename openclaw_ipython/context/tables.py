@@ -6,12 +6,9 @@ pandas, polars, numpy and torch are never imported; types are recognised by name
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from math import isnan
 from typing import Any, NamedTuple
 
 _HEAD = 8  # rows
@@ -87,19 +84,7 @@ def _pandas_summary(shown: Any) -> Iterator[str]:
     except Exception:  # values without an order, such as lists or complex numbers; types of other libraries
         return
     yield f"{about} as CSV:"
-    names = [str(name) for name in described.columns]
-    columns_of = [[_figure(value) for value in described.iloc[:, at].tolist()] for at in range(len(names))]
-    written = io.StringIO()
-    csv.writer(written).writerow(["", *map(str, described.index)])
-    csv.writer(written).writerows([name, *row] for name, row in zip(names, columns_of, strict=True))
-    yield from _clipped(written.getvalue())
-
-
-def _figure(value: Any) -> str:
-    """A statistic with six digits; empty for NaN."""
-    if isinstance(value, float):
-        return "" if isnan(value) else f"{value:.6g}"
-    return str(value)
+    yield from _clipped(described.T.infer_objects().to_csv(float_format="%.6g"))
 
 
 def _pandas_series(series: Any) -> str:
