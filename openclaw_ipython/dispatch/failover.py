@@ -27,7 +27,7 @@ from openclaw_ipython.errors import (
     ServiceUnavailable,
     StreamBroken,
 )
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.cooldown import Reason
@@ -39,6 +39,16 @@ if TYPE_CHECKING:
     from openclaw_ipython.providers.spec import Price
 
 Scope = Literal["login", "limit", "model"]
+
+_IN_WORDS = {
+    RateLimited: N_("too many requests"),
+    QuotaExceeded: N_("quota or balance used up"),
+    (LoginRequired, RefreshRejected): N_("login not accepted"),
+    ServiceUnavailable: N_("not reachable or failing"),
+    StreamBroken: N_("the answer broke off"),
+    RequestRejected: N_("no such model there"),
+    BudgetExceeded: N_("over the budget"),
+}
 
 
 class SkippedRoute(Struct, frozen=True):
@@ -224,24 +234,11 @@ def cooldown_reason(error: OpenClawError) -> Reason | None:
 
 def short_reason(error: OpenClawError) -> str:
     """An error in a few words, for a footer."""
-    match error:
-        case RateLimited():
-            return _("too many requests")
-        case QuotaExceeded():
-            return _("quota or balance used up")
-        case LoginRequired() | RefreshRejected():
-            return _("login not accepted")
-        case ServiceUnavailable():
-            return _("not reachable or failing")
-        case StreamBroken():
-            return _("the answer broke off")
-        case RequestRejected(status=403):
-            return _("access refused")
-        case RequestRejected():
-            return _("no such model there")
-        case BudgetExceeded():
-            return _("over the budget")
-    return _("no proper answer")
+    if isinstance(error, RequestRejected) and error.status == 403:
+        return _("access refused")
+    return next(
+        (_(words) for kind, words in _IN_WORDS.items() if isinstance(error, kind)), _("no proper answer")
+    )
 
 
 def switch_note(skipped: Sequence[SkippedRoute], answering: ResolvedRequest) -> str:
@@ -264,25 +261,15 @@ def _cools_down(route: ResolvedRequest) -> bool:
 
 def _cooldown_text(route: ResolvedRequest) -> str:
     cooldown = route.credential.cooldown
-    if cooldown is None:
-        return ""
+    assert cooldown is not None  # noqa: S101
     return _("cooling down for {time_left} ({reason})", time_left=cooldown.time_left, reason=cooldown.why)
 
 
 def _may_succeed(error: OpenClawError, failed: ResolvedRequest, other: ResolvedRequest) -> bool:
-    scope = scope_of(error)
-    if scope is None or (_is_key_rotation(failed, other) and not _is_rate_limit(error)):
-        return False
+    scope, other_login = scope_of(error), other.credential.id != failed.credential.id
+    limited = isinstance(error, RateLimited) or (isinstance(error, QuotaExceeded) and error.status == 429)
+    if other_login and other.credential.is_key and other.ref.provider == failed.ref.provider and not limited:
+        return False  # another key of the same service is tried after rate limits only
     if scope == "login":
-        return other.credential.id != failed.credential.id
-    return scope == "limit" or other.ref != failed.ref
-
-
-def _is_key_rotation(failed: ResolvedRequest, other: ResolvedRequest) -> bool:
-    """Whether `other` is another key of the same service, after a key or a stored login."""
-    same_service = failed.ref.provider == other.ref.provider
-    return same_service and other.credential.is_key and other.credential.id != failed.credential.id
-
-
-def _is_rate_limit(error: OpenClawError) -> bool:
-    return isinstance(error, RateLimited) or (isinstance(error, QuotaExceeded) and error.status == 429)
+        return other_login
+    return scope == "limit" or (scope == "model" and other.ref != failed.ref)
