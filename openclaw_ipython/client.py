@@ -15,8 +15,8 @@ from msgspec import structs
 from openclaw_ipython.auth.accounts import Accounts, LoginOutcome
 from openclaw_ipython.cell_errors import brief_in_cells
 from openclaw_ipython.chat.collect import Collector
+from openclaw_ipython.chat.received import with_timeout
 from openclaw_ipython.chat.stream import RetryPolicy
-from openclaw_ipython.chat.time_limit import with_timeout
 from openclaw_ipython.chat.types import Answered, ChatEvent, ChatRequest, Message, Reply, Thinking
 from openclaw_ipython.dispatch.budget import Budget, limit_for
 from openclaw_ipython.dispatch.failover import ResolvedRequest

@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from raw_server import always, served
 
 from openclaw_ipython.auth.bearer import BearerAuth, FixedToken
+from openclaw_ipython.chat.received import with_timeout
 from openclaw_ipython.chat.stream import stream_chat
-from openclaw_ipython.chat.time_limit import with_timeout
 from openclaw_ipython.chat.types import (
     ChatRequest,
     Finished,
