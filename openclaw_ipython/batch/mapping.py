@@ -16,12 +16,11 @@ from msgspec import Struct
 from openclaw_ipython.batch.checkpoint import BatchCache, Checkpoint
 from openclaw_ipython.batch.estimate import NO_ROWS, BatchEstimate, estimate
 from openclaw_ipython.batch.local import CallerExit, LocalRunner
-from openclaw_ipython.batch.plan import Item, Plan
+from openclaw_ipython.batch.plan import ImageReader, Item, Plan
 from openclaw_ipython.batch.progress import confirm_agent, progress_for, say
 from openclaw_ipython.batch.rate_limit import Limits, RateLimiter
 from openclaw_ipython.batch.request import RETRY_POLICY
 from openclaw_ipython.batch.results import Results, interrupted, table_library
-from openclaw_ipython.batch.row_images import ImageReader
 from openclaw_ipython.batch.rows import ItemSource, PromptTemplate, Row, item_source
 from openclaw_ipython.batch.run import BatchRun, CircuitBreaker, terms_notes
 from openclaw_ipython.batch_api.records import BatchRecords
@@ -172,7 +171,6 @@ def map_items(
         system,
         schema_of(schema) if schema is not None else None,
         ImageReader(images) if images is not None else None,
-        images if isinstance(images, str) else "",
         {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens, "thinking": thinking},
     )
     if batch and (executor is not None or not resume):
@@ -282,7 +280,7 @@ class _MapCall(Struct, eq=False):
                         for result, item in some:
                             results.add(result, item)
                         progress.update(results.tally, self.pause(), self.status())
-                if isinstance(self.plan.images, ImageReader) and self.plan.images.missing:
+                if self.plan.images is not None and self.plan.images.missing:
                     count = len(self.plan.images.missing)
                     results.notes.append(
                         _("rows without an image, asked without one: {count:,}", count=count)

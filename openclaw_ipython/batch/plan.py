@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field, structs
 
 from openclaw_ipython.chat.types import Message
+from openclaw_ipython.errors import UsageError
+from openclaw_ipython.i18n import _
 from openclaw_ipython.structured.loop import ModelRequest, ToolLoop, tool_loop
 
 if TYPE_CHECKING:
@@ -20,22 +22,42 @@ if TYPE_CHECKING:
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.schema import Schema
 
-RowImages = Callable[["Row"], "tuple[EncodedImage, ...]"]
-"""Returns the images of a row, encoded for sending."""
-
 _PLACEHOLDER_IMAGE = Message("user", ({"type": "image_url", "image_url": {"url": ""}},))
 """Makes the choice of a model take images into account when the first row has none. It is never sent."""
 
 
+class ImageReader:
+    """Reads the images of rows from a column, or by a function. `missing` are the positions of rows without any."""
+
+    def __init__(self, source: str | Callable[[Any], Any]) -> None:
+        self.column = source if isinstance(source, str) else ""
+        self.missing: set[int] = set()
+        self._source = source
+
+    def __call__(self, row: Row) -> tuple[EncodedImage, ...]:
+        """The images of a row. Raises UsageError."""
+        from openclaw_ipython.context.image_encoding import STANDARD
+        from openclaw_ipython.context.images import images_of
+
+        if not callable(self._source) and self._source not in row.names:
+            what = _("no column {name} for the images", name=self._source)
+            raise UsageError(what, suggestions=tuple(row.names))
+        found = self._source(row.item) if callable(self._source) else row.names[self._source]
+        if found is None or (isinstance(found, float) and found != found):  # noqa: PLR0124
+            self.missing.add(row.position)
+            return ()
+        several = isinstance(found, Sequence) and not isinstance(found, (str, bytes))
+        return tuple(images_of(list(found) if several else [found], STANDARD))
+
+
 class Plan(Struct, frozen=True, eq=False):
-    """What a batch asks. `options` are those of `Client.resolve`; `image_column` is None for a function."""
+    """What a batch asks. `options` are those of `Client.resolve`."""
 
     prompt: PromptTemplate
     model: str | None = None
     system: str | None = None
     schema: Schema | None = None
-    images: RowImages | None = None
-    image_column: str = ""
+    images: ImageReader | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def messages(self, row: Row) -> tuple[Message, ...]:
@@ -84,7 +106,7 @@ class Plan(Struct, frozen=True, eq=False):
                 "model": str(route.requested_model),
                 "system": self.system,
                 "schema": self.schema.for_request if self.schema is not None else None,
-                "images": self.image_column,
+                "images": self.images.column if self.images is not None else "",
                 **self.options,
             }
         )
