@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from openclaw_ipython.chat.adapt import adapt, text_length
@@ -49,42 +50,36 @@ MAX_RETRY_AFTER = 600.0
 _QUOTA_PERIOD = 60.0  # seconds; a token quota per minute that is refused without Retry-After
 
 
-class Throttle:
+class Throttle(Struct, eq=False):
     """Delays requests as the rate limiter demands, in the order they arrive.
 
     `monotonic` is a clock in seconds. `answers` counts the requests that were answered.
     """
 
-    def __init__(
-        self,
-        limiter: RateLimiter,
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], Awaitable[None]],
-    ) -> None:
-        self.limiter = limiter
-        self.answers = 0
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._turn = asyncio.Lock()
-        self._freed = asyncio.Event()
+    limiter: RateLimiter
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    answers: int = 0
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def acquire(self, characters: int) -> Permit:
         """Return when a request with a prompt of that many characters may be sent."""
         async with self._turn:
-            while (wait := self.limiter.wait(self._monotonic())) != 0:
+            while (wait := self.limiter.wait(self.monotonic())) != 0:
                 self._freed.clear()
                 if wait is None:
                     await self._freed.wait()
                 else:
-                    await self._sleep(wait)
-            return self.limiter.start(characters, self._monotonic())
+                    await self.sleep(wait)
+            return self.limiter.start(characters, self.monotonic())
 
     def answered(self, permit: Permit, reply: Reply) -> None:
         """The request was answered."""
         self.answers += 1
         usage = reply.usage
         tokens = (usage.input_tokens, usage.output_tokens) if usage else (None, None)
-        self.limiter.answered(permit, tokens, self._monotonic())
+        self.limiter.answered(permit, tokens, self.monotonic())
         self._freed.set()
 
     def refused(self, permit: Permit, error: RateLimited) -> None:
@@ -92,12 +87,12 @@ class Throttle:
         retry_after = error.retry_after
         if retry_after is None and "allocationquota" in error.code.lower():
             retry_after = _QUOTA_PERIOD
-        self.limiter.refused(permit, retry_after, self._monotonic())
+        self.limiter.refused(permit, retry_after, self.monotonic())
         self._freed.set()
 
     def failed(self, permit: Permit) -> None:
         """The request failed in another way."""
-        self.limiter.failed(permit, self._monotonic())
+        self.limiter.failed(permit, self.monotonic())
         self._freed.set()
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 Scope = Literal["login", "limit", "model"]
 
-_IN_WORDS = {
+_IN_WORDS: dict[type[OpenClawError] | tuple[type[OpenClawError], ...], str] = {
     RateLimited: N_("too many requests"),
     QuotaExceeded: N_("quota or balance used up"),
     (LoginRequired, RefreshRejected): N_("login not accepted"),

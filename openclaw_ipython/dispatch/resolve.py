@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from openclaw_ipython.auth.resolver import key_variable
 from openclaw_ipython.chat.adapt import adapt, has_pictures
@@ -71,21 +71,14 @@ if TYPE_CHECKING:
 _ABOUT_PICTURES = r"(?i)\b(image|picture|vision|multi-?modal)|image_url|mmproj"
 
 
-class RequestResolver:
+class RequestResolver(Struct, eq=False):
     """Resolves requests with the models and logins of one home. `advice` is asked where there is no login."""
 
-    def __init__(
-        self,
-        models: Models,
-        accounts: Accounts,
-        providers: Providers,
-        advice: Callable[[], SignInAdvice],
-    ) -> None:
-        self._models = models
-        self._accounts = accounts
-        self._advice = advice
-        self._providers = providers
-        self._known_unencrypted: set[str] = set()  # providers of which it was said
+    models: Models
+    accounts: Accounts
+    providers: Providers
+    advice: Callable[[], SignInAdvice]
+    _known_unencrypted: set[str] = set()  # providers of which it was said
 
     def resolve(self, model: str | None, request: ChatRequest) -> ResolvedRequest:
         """`request` to `model`, an alias or ref; None is the default model, followed by its fallbacks.
@@ -94,14 +87,14 @@ class RequestResolver:
         Raises UnknownModel, UnknownProvider, LoginRequired, ConfigError.
         """
         if model:
-            return self._with_fallbacks(self._models.resolve(model), (), request)
+            return self._with_fallbacks(self.models.resolve(model), (), request)
         if has_pictures(request.messages):
             return self._with_pictures(request)
-        return self._with_fallbacks(self._default(), self._models.fallbacks(), request)
+        return self._with_fallbacks(self._default(), self.models.fallbacks(), request)
 
     def _with_pictures(self, request: ChatRequest) -> ResolvedRequest:
         """To the default model and its fallbacks that read pictures, or else to the vision model."""
-        models = self._models
+        models = self.models
         default = models.default() or models.image_default() or self._default()
         if models.reads_images(default) is not False:
             fallbacks = [ref for ref in models.fallbacks() if models.reads_images(ref) is not False]
@@ -119,7 +112,7 @@ class RequestResolver:
 
     def requested_model(self, model: str | None, request: ChatRequest) -> ModelRef:
         """The model that `resolve` would choose, whether or not there is a login for it. Raises UnknownModel."""
-        models = self._models
+        models = self.models
         if model:
             return models.resolve(model)
         if not has_pictures(request.messages):
@@ -131,11 +124,10 @@ class RequestResolver:
 
     def _set_image_hint(self, other_than: ModelRef) -> str:
         """The command that chooses a model for pictures with a login; without one, the command that signs in."""
-        models = self._models
+        models = self.models
         able = [ref for ref in models.suggestions() if ref != other_than and models.reads_images(ref)]
-        usable = {p: self._accounts.credential(p) is not None for p in {ref.provider for ref in able}}
-        model = next((ref for ref in able if usable[ref.provider]), None)
-        return f"%openclaw models set-image {model}" if model else self._advice().by_key()
+        model = self._usable(able)
+        return f"%openclaw models set-image {model}" if model else self.advice().by_key()
 
     def explained(self, error: OpenClawError, resolved: ResolvedRequest) -> OpenClawError:
         """`error`, for a refused picture or an unknown model with what repairs it."""
@@ -145,16 +137,16 @@ class RequestResolver:
         if has_pictures(resolved.request.messages) and re.search(_ABOUT_PICTURES, str(error)):
             error.hint = self._set_image_hint(ref)
         elif is_unknown_model(error):
-            rows = self._models.rows(everything=True, provider=ref.provider)
+            rows = self.models.rows(everything=True, provider=ref.provider)
             others = {row.ref.model: str(row.ref) for row in rows if row.ref != ref}
             near = tuple(others[model] for model in suggest(ref.model, others))
             error.args = (f"{error}{did_you_mean(near)}",)
         return error
 
     def _default(self) -> ModelRef:
-        ref = self._models.default()
+        ref = self.models.default()
         if ref is None:
-            raise self._advice().no_model()
+            raise self.advice().no_model()
         return ref
 
     def _with_fallbacks(
@@ -185,19 +177,19 @@ class RequestResolver:
 
     def routes(self, ref: ModelRef, request: ChatRequest) -> list[ResolvedRequest]:
         """`request` to one model, by each login that can be used. Raises LoginRequired, ConfigError."""
-        if self._models.is_openclaws(ref.provider):
+        if self.models.is_openclaws(ref.provider):
             raise self._not_asked_from_here(ref)
-        if problem := self._accounts.setup_problem(ref.provider):
+        if problem := self.accounts.setup_problem(ref.provider):
             raise problem
-        target = self._models.target(ref)
+        target = self.models.target(ref)
         request = structs.replace(request, model=ref.model)
         notes: tuple[str, ...] = ()
         if target.limit is not None and request.max_tokens is not None and request.max_tokens > target.limit:
             request = structs.replace(request, max_tokens=target.limit)
             notes = (_("{ref} answers with at most {count} tokens", ref=ref, count=target.limit),)
-        if has_pictures(request.messages) and self._models.reads_images(ref) is False:
+        if has_pictures(request.messages) and self.models.reads_images(ref) is False:
             notes += (_("{ref} reads text only; the picture was sent all the same", ref=ref),)
-        credentials = self._accounts.credentials(ref.provider)
+        credentials = self.accounts.credentials(ref.provider)
         if not credentials:
             raise self._no_login(ref.provider)
         return [self._route(credential, target, request, notes) for credential in credentials]
@@ -206,9 +198,9 @@ class RequestResolver:
         self, credential: Credential, target: Target, request: ChatRequest, notes: tuple[str, ...]
     ) -> ResolvedRequest:
         ref, model = target.ref, target.model
-        base_url, about = self._accounts.address(credential, target.base_url)
-        provider = self._providers.get(ref.provider)
-        dialect = self._accounts.dialect(ref.provider, base_url)
+        base_url, about = self.accounts.address(credential, target.base_url)
+        provider = self.providers.get(ref.provider)
+        dialect = self.accounts.dialect(ref.provider, base_url)
         family = model.thinking if model else ""
         adapted = adapt(request, dialect, family)
         service = provider.configured if provider is not None else None
@@ -238,12 +230,12 @@ class RequestResolver:
         )
         if credential.profile is None or provider is None or provider.device_login is None:
             return resolved
-        endpoints = self._accounts.device_endpoints(provider)
+        endpoints = self.accounts.device_endpoints(provider)
         return structs.replace(resolved, token_url=endpoints.token_url, client_id=endpoints.client_id)
 
     def _refused_key_hint(self, credential: Credential, base_url: str) -> str:
         """The hint of the error when the key is refused; empty for a sign-in, which is repeated instead."""
-        provider = self._providers.get(credential.provider)
+        provider = self.providers.get(credential.provider)
         if credential.key is None:
             if credential.profile is None:  # a server that was thought to need no key
                 return f"%openclaw models auth add --provider {credential.provider}"
@@ -259,8 +251,8 @@ class RequestResolver:
         if provider.device_login is not None:
             return ""
         if provider.configured is not None:
-            return self._accounts.key_command(provider, credential.source)
-        return refused_key_hint(provider, base_url, self._providers.values())
+            return self.accounts.key_command(provider, credential.source)
+        return refused_key_hint(provider, base_url, self.providers.values())
 
     def _not_asked_from_here(self, ref: ModelRef) -> ConfigError:
         """The error for a model that only OpenClaw can ask; the hint names one that can answer here."""
@@ -274,21 +266,23 @@ class RequestResolver:
 
     def usable_model(self) -> str:
         """A model that can answer here: a fallback, else the first one with a login; empty for none."""
-        refs = self._models.suggestions()
-        has_login = {p: bool(self._accounts.credentials(p)) for p in dict.fromkeys(r.provider for r in refs)}
+        return self._usable(self.models.suggestions())
+
+    def _usable(self, refs: Sequence[ModelRef]) -> str:
+        has_login = {p: bool(self.accounts.credentials(p)) for p in dict.fromkeys(r.provider for r in refs)}
         return next((str(ref) for ref in refs if has_login[ref.provider]), "")
 
     def _no_login(self, provider_id: str) -> LoginRequired:
-        error = self._accounts.qwen_code.login_required(provider_id)
-        if self._advice().retirement(provider_id):
-            return self._advice().login_required(error, provider_id)
-        why = self._accounts.login_problem(provider_id)
+        error = self.accounts.qwen_code.login_required(provider_id)
+        if self.advice().retirement(provider_id):
+            return self.advice().login_required(error, provider_id)
+        why = self.accounts.login_problem(provider_id)
         hint = error.hint
-        provider = self._providers.get(provider_id)
+        provider = self.providers.get(provider_id)
         if provider is not None and provider.configured is not None:
             error = LoginRequired(_("the secret of the {label} is not known here", label=provider.label))
-            hint = self._accounts.key_command(provider)
-        if provider_id not in self._providers:  # the user's own entry has no sign-in
+            hint = self.accounts.key_command(provider)
+        if provider_id not in self.providers:  # the user's own entry has no sign-in
             hint = _(
                 "%openclaw models auth add --provider {provider_id}, or set {variable}",
                 provider_id=provider_id,

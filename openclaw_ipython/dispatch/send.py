@@ -58,7 +58,7 @@ class _Received(Struct):
     complete: bool = False
 
 
-class Sender:
+class Sender(Struct, eq=False):
     """Sends resolved requests over one HTTP client.
 
     `http` opens that client at the first use. `explain` may replace the last error by one that says more. `record`
@@ -67,30 +67,17 @@ class Sender:
     limits that every attempt keeps to.
     """
 
-    def __init__(
-        self,
-        accounts: Accounts,
-        *,
-        runtime: Runtime,
-        http: Callable[[], HttpClient],
-        retry_policy: RetryPolicy,
-        explain: Callable[[OpenClawError, ResolvedRequest], OpenClawError],
-        record: Callable[[SentRequest], None],
-        remarks: Callable[[str], list[str]],
-        host_memory: HostMemory,
-        budget: Budget,
-    ) -> None:
-        self._budget = budget
-        self._accounts = accounts
-        self._runtime = runtime
-        self._http = http
-        self._retry_policy = retry_policy
-        self._explain = explain
-        self._record = record
-        self._remarks = remarks
-        self.host_memory = host_memory
-        self._sources: dict[str, StoredTokens] = {}
-        self._warnings: list[str] = []
+    accounts: Accounts
+    runtime: Runtime
+    http: Callable[[], HttpClient]
+    retry_policy: RetryPolicy
+    explain: Callable[[OpenClawError, ResolvedRequest], OpenClawError]
+    record: Callable[[SentRequest], None]
+    remarks: Callable[[str], list[str]]
+    host_memory: HostMemory
+    budget: Budget
+    _sources: dict[str, StoredTokens] = {}
+    _warnings: list[str] = []
 
     async def aclose(self) -> None:
         """Stop token refreshes that are under way."""
@@ -120,9 +107,9 @@ class Sender:
                 if received.begun:
                     raise
                 if not failover.advance(error):
-                    raise self._explain(failover.final_error(error), failover.current) from None
+                    raise self.explain(failover.final_error(error), failover.current) from None
         await self._record_success(failover)
-        self._warnings += self._remarks(failover.current.ref.provider)
+        self._warnings += self.remarks(failover.current.ref.provider)
         while self._warnings:
             yield Notice(self._warnings.pop(0))
 
@@ -130,9 +117,9 @@ class Sender:
         self, failover: Failover, received: _Received, limit: Limit | None
     ) -> AsyncGenerator[ChatEvent, None]:
         """Send by the current route; the opening events come before the first event of the answer."""
-        current, monotonic = failover.current, self._runtime.monotonic
-        held = self._budget.hold(current, current.request, limit)
-        at, start = self._runtime.clock(), monotonic()
+        current, monotonic = failover.current, self.runtime.monotonic
+        held = self.budget.hold(current, current.request, limit)
+        at, start = self.runtime.clock(), monotonic()
         outcome, usage, first_text, failure = "interrupted", None, None, None
         try:
             answer = stream_chat(self.endpoint(current), current.request)
@@ -165,12 +152,12 @@ class Sender:
             )
             raise
         finally:
-            self._warnings += self._budget.release(held, current, usage, failure)
-            self._record(SentRequest(current, at, monotonic() - start, outcome, usage, first_text))
+            self._warnings += self.budget.release(held, current, usage, failure)
+            self.record(SentRequest(current, at, monotonic() - start, outcome, usage, first_text))
 
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
         """Where and how `resolved` is sent."""
-        policy, name = self._retry_policy, resolved.ref.provider
+        policy, name = self.retry_policy, resolved.ref.provider
         if (
             resolved.dialect.agent
         ):  # it may be silent for long, and tries again by itself: twice would be two turns
@@ -179,11 +166,11 @@ class Sender:
         elif resolved.timeout is not None:  # the person chose how long to wait: for silence as for the whole
             policy = replace(policy, idle_timeout=resolved.timeout)
         return ChatEndpoint(
-            http=self._http(),
+            http=self.http(),
             url=resolved.url,
             name=name,
             auth=BearerAuth(self.tokens(resolved)),
-            runtime=self._runtime,
+            runtime=self.runtime,
             retry_policy=policy,
             dialect=resolved.dialect,
             refused_key_hint=resolved.refused_key_hint,
@@ -199,14 +186,14 @@ class Sender:
             return FixedToken(credential.key)
         if credential.profile is None:
             return FixedToken()
-        home = self._accounts.token_store(credential)
+        home = self.accounts.token_store(credential)
         if home.name not in self._sources:
             self._sources[home.name] = StoredTokens(
                 home,
                 token_url=resolved.token_url,
                 client_id=resolved.client_id,
-                http=self._http(),
-                runtime=self._runtime,
+                http=self.http(),
+                runtime=self.runtime,
                 warn=self._warnings.append,
             )
         return self._sources[home.name]
@@ -220,11 +207,11 @@ class Sender:
         if (
             reason is not None and used.has_secret and not resolved.dialect.agent
         ):  # most are of its model's login
-            await self._accounts.login_stats.record_failure(used.id, used.provider, reason)
+            await self.accounts.login_stats.record_failure(used.id, used.provider, reason)
 
     async def _record_success(self, failover: Failover) -> None:
         used = failover.current.credential
         if used.has_secret:
-            await self._accounts.login_stats.record_success(
+            await self.accounts.login_stats.record_success(
                 used.id, used.provider, one_of_several=failover.has_other_logins
             )
