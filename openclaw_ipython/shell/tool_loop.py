@@ -41,7 +41,6 @@ from openclaw_ipython.structured.loop import (
     PlannedCall,
     ToolLoop,
     ToolRun,
-    mend_loop,
     merge_replies,
     tool_loop,
 )
@@ -76,21 +75,19 @@ def run_tool_loop(session: Session, options: AskOptions, prompt: CellPrompt, ren
             hint=_("--yes runs them without asking"),
         )
     loop = CellToolLoop(session, options, prompt, renderer)
-    with CallRunner(notebook_loop()) as runner:
-        steps = loop.steps()
-        if options.mend:
-            steps = mend_loop(steps, lambda reply: _misfits(session, renderer, reply))
-        with partial_reply_kept(session, renderer, options.out, loop.partial_reply), loop.kept():
-            try:
-                reply = run_loop(steps, loop.ask, partial(loop.run, runner))
-            except EditRequested as edit:
-                reply = loop.reply_so_far("stop")
-                session.put_cells([str(edit)])
-                renderer.finish(reply, [_("the code is in the cell below, to be edited and run")])
-                return reply
-            note = unread_call(reply) if options.tools or options.assist else ""
-            renderer.finish(reply, [note] if note else [])
+    steps = loop.steps()
+    kept = partial_reply_kept(session, renderer, options.out, loop.partial_reply)
+    with CallRunner(notebook_loop()) as runner, kept, loop.kept():
+        try:
+            reply = run_loop(steps, loop.ask, partial(loop.run, runner))
+        except EditRequested as edit:
+            reply = loop.reply_so_far("stop")
+            session.put_cells([str(edit)])
+            renderer.finish(reply, [_("the code is in the cell below, to be edited and run")])
             return reply
+        note = unread_call(reply) if options.tools or options.assist else ""
+        renderer.finish(reply, [note] if note else [])
+        return reply
 
 
 def first_request(
@@ -190,7 +187,12 @@ class CellToolLoop:
         wanted = schema_named(self._session.notebook, schema) if schema else None
         limits = (ASSIST_ROUNDS, ASSIST_ROUNDS) if self._assistant is not None else (MAX_ROUNDS, MAX_REPEATS)
         reads_images = lambda _model: self._reads_figures  # noqa: E731
-        return tool_loop(self._prompt.messages, wanted, self._tools, *limits, reads_images=reads_images)
+        misfits = (
+            partial(_misfits, self._session, self._renderer) if self._options.mend else lambda _reply: ""
+        )
+        return tool_loop(
+            self._prompt.messages, wanted, self._tools, *limits, reads_images=reads_images, misfits=misfits
+        )
 
     @cached_property
     def _reads_figures(self) -> bool:

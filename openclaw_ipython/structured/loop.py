@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import fields, replace
 from typing import Any
 
@@ -94,21 +93,24 @@ def tool_loop(
     max_repeats: int = MAX_REPEATS,
     *,
     reads_images: Callable[[str], bool] = lambda model: False,
+    misfits: Callable[[Reply], str] = lambda reply: "",
 ) -> ToolLoop:
     """The steps to an answer, with `tools` offered to the model, that fits `schema` (see `schema_of`; None: any text).
 
-    `reads_images` tells whether a model is known to read images; pictures in results are sent to no other.
+    `reads_images` tells whether a model is known to read images; pictures in results are sent to no other. `misfits`
+    says what in the code of an answer does not exist, which is then asked for once more.
     Raises UsageError for an unusable schema or function. The loop raises TooManyRounds, and SchemaMismatch when a
     second answer does not fit either; the `reply` of both is the answer.
     """
     wanted = schema_of(schema) if schema is not None else None
-    return _steps(messages, tools_of(tools), wanted, _Limits(max_rounds, max_repeats, reads_images))
+    return _steps(messages, tools_of(tools), wanted, _Limits(max_rounds, max_repeats, reads_images, misfits))
 
 
 class _Limits(Struct, frozen=True):
     rounds: int
     repeats: int
     reads_images: Callable[[str], bool]
+    misfits: Callable[[Reply], str]
 
 
 def _without_images(outcome: CallOutcome) -> CallOutcome:
@@ -117,47 +119,31 @@ def _without_images(outcome: CallOutcome) -> CallOutcome:
     return struct_replace(outcome, text=f"{outcome.text} (You cannot see it.)", images=())
 
 
-def mend_loop(loop: ToolLoop, misfits: Callable[[Reply], str]) -> ToolLoop:
-    """The steps of `loop`, and one more request where `misfits` says what in the code of its answer does not exist."""
-    result: Any = None
-    request = ModelRequest(())
-    with closing(loop):
-        while True:
-            try:
-                step = loop.send(result)
-            except StopIteration as end:
-                reply: Reply = end.value
-                break
-            request = step if isinstance(step, ModelRequest) else request
-            result = yield step
-    finding = misfits(reply) if ending_of(reply.finish_reason) == "complete" else ""
-    if not finding:
-        return reply
-    turns = (
-        *request.messages,
-        Message("assistant", str(reply)),
-        Message("user", _MEND.format(finding=finding)),
-    )
-    fields = {**request.fields, "tool_choice": "none"} if "tools" in request.fields else request.fields
-    return merge_replies([reply, (yield ModelRequest(turns, fields, request.schema))])
-
-
 def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, limits: _Limits) -> ToolLoop:
     replies: list[Reply] = []
     if schema is not None:
         messages = (Message("system", schema.instruction), *messages)
     turns = yield from _until_answered(list(messages), tools, schema, limits, replies)
+    complete = ending_of(replies[-1].finish_reason) == "complete"
     if schema is None:
-        return merge_replies(replies)
-    try:
-        return _with_parsed(replies, schema)
-    except Mismatch as mismatch:
-        if ending_of(replies[-1].finish_reason) != "complete":
-            raise _schema_error(replies, mismatch) from None
-        turns += [_assistant_turn(replies[-1]), Message("user", _CORRECTION.format(mismatch=mismatch))]
+        reply = merge_replies(replies)
+        finding = limits.misfits(reply) if complete else ""
+        if not finding:
+            return reply
+        correction = _MEND.format(finding=finding)
+    else:
+        try:
+            return _with_parsed(replies, schema)
+        except Mismatch as mismatch:
+            if not complete:
+                raise _schema_error(replies, mismatch) from None
+            correction = _CORRECTION.format(mismatch=mismatch)
+    turns += [_assistant_turn(replies[-1]), Message("user", correction)]
     # Earlier calls in `turns` are valid only with the functions declared; new calls are not allowed.
     request_fields = {**_offer(tools), "tool_choice": "none"} if tools else {}
-    replies.append((yield ModelRequest(tuple(turns), request_fields, schema.for_request)))
+    replies.append((yield ModelRequest(tuple(turns), request_fields, schema.for_request if schema else None)))
+    if schema is None:
+        return merge_replies(replies)
     try:
         return _with_parsed(replies, schema)
     except Mismatch as mismatch:

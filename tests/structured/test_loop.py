@@ -14,7 +14,6 @@ from openclaw_ipython.structured.loop import (
     CallOutcome,
     ModelRequest,
     ToolRun,
-    mend_loop,
     merge_replies,
     tool_loop,
 )
@@ -291,7 +290,7 @@ def test_the_first_text_counts_from_the_beginning():
 
 def mended(findings, *replies, **options):
     """The requests of a mending loop that is sent `replies`, and its reply."""
-    steps = mend_loop(tool_loop(QUESTION, **options), lambda reply: findings.get(str(reply), ""))
+    steps = tool_loop(QUESTION, misfits=lambda reply: findings.get(str(reply), ""), **options)
     requests = [next(steps)]
     try:
         for reply in replies:
@@ -319,7 +318,7 @@ def test_an_answer_that_was_cut_off_is_not_sent_back():
 
 
 def test_after_calls_the_functions_stay_declared_and_none_is_called():
-    steps = mend_loop(tool_loop(QUESTION, tools=TOOLS), lambda reply: "the name x")
+    steps = tool_loop(QUESTION, tools=TOOLS, misfits=lambda reply: "the name x")
     next(steps)
     steps.send(calls(("add", '{"a": 1, "b": 2}')))
     steps.send([CallOutcome("3")])
