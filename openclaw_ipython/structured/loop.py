@@ -139,9 +139,7 @@ def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, lim
                 raise _schema_error(replies, mismatch) from None
             correction = _CORRECTION.format(mismatch=mismatch)
     turns += [_assistant_turn(replies[-1]), Message("user", correction)]
-    # Earlier calls in `turns` are valid only with the functions declared; new calls are not allowed.
-    request_fields = {**_offer(tools), "tool_choice": "none"} if tools else {}
-    replies.append((yield ModelRequest(tuple(turns), request_fields, schema.for_request if schema else None)))
+    replies.append((yield _request(turns, tools, schema, answer=True)))
     if schema is None:
         return merge_replies(replies)
     try:
@@ -156,12 +154,7 @@ def _until_answered(
     """The rounds until the model answers. Every reply is added to `replies`. Returns the turns before the answer."""
     seen: dict[tuple[str, str], int] = {}
     for number in range(limits.rounds + 1):
-        request_fields = (
-            {**_offer(tools), "tool_choice": "none"} if number == limits.rounds else _offer(tools)
-        )
-        reply: Reply = yield ModelRequest(
-            tuple(turns), request_fields, schema.for_request if schema else None
-        )
+        reply: Reply = yield _request(turns, tools, schema, answer=number == limits.rounds)
         if tools and not reply.tool_calls:
             reply = _changed(reply, tool_calls=calls_in(reply, tools))
         reply = _with_call_ids(reply, number)
@@ -184,8 +177,12 @@ def _until_answered(
     )
 
 
-def _offer(tools: Tools) -> dict[str, Any]:
-    return {"tools": [tool.spec for tool in tools.values()]} if tools else {}
+def _request(turns: Sequence[Message], tools: Tools, schema: Schema | None, *, answer: bool) -> ModelRequest:
+    """The next request. With `answer` no function may be called; earlier calls are valid only with these declared."""
+    fields: dict[str, Any] = {"tools": [tool.spec for tool in tools.values()]} if tools else {}
+    if tools and answer:
+        fields["tool_choice"] = "none"
+    return ModelRequest(tuple(turns), fields, schema.for_request if schema else None)
 
 
 def _with_call_ids(reply: Reply, number: int) -> Reply:
