@@ -168,8 +168,7 @@ _PAIRS = {  # as Qwen and others, Gemini, Bedrock (gpt-oss), Seed and Magistral 
     "[THINK]": "[/THINK]",
 }
 _BLANK = 1_000  # whitespace characters after which a tag is no longer expected
-_FOLD = 64 * 1024  # characters of text that are kept until they are looked at
-_LINE = 1_000  # characters of the last line that are kept
+_MAX_LOOKS = 100  # at the whole text: the time stays linear in it
 _QUOTES = "`\"'“”‘’([{|=\\"
 
 
@@ -192,7 +191,7 @@ class ThinkTagParser:
         """`event`, or what it becomes."""
         match event:
             case TextDelta(text) if self._state == "text" and not self._held and "<" not in text:
-                self._before.add(text)
+                self._before.texts.append(text)
                 yield event
             case TextDelta(text):
                 self._held += text
@@ -259,7 +258,7 @@ class ThinkTagParser:
             if not tag:
                 text, self._held = _split_partial_tag(text, _CLOSE)
             if text:
-                self._before.add(text)
+                self._before.texts.append(text)
                 yield TextDelta(text)
             if not tag:
                 return
@@ -269,37 +268,29 @@ class ThinkTagParser:
                 return
             self._held = after
             if closes:
-                if self._before.any:
+                if any(self._before.texts):
                     yield TextWasReasoning()
                 self._state, self._before = "after", _TextBefore()
                 return
-            self._before.add(tag)
+            self._before.texts.append(tag)
             yield TextDelta(tag)
 
 
 class _TextBefore:
-    """What the text so far says about a closing tag that comes now. Takes time linear in the text."""
+    """What the text so far says about a closing tag that comes now."""
 
     def __init__(self) -> None:
-        self.any = False
-        self._new: list[str] = []
-        self._size = 0
-        self._line = ""  # the last one
-        self._in_fence = self._opened = False
-
-    def add(self, text: str) -> None:
-        """Add more of the text."""
-        self.any = True
-        self._new.append(text)
-        self._size += len(text)
-        if self._size > _FOLD:
-            self._fold()
+        self.texts: list[str] = []
+        self._looks = 0
 
     def ends_with_tag(self, after: str) -> bool | None:
         """Whether a closing tag with `after` behind it ends thinking; None while more text has to come first."""
-        self._fold()
-        line = self._line
-        if self._opened or self._in_fence or line.count("`") % 2:
+        self._looks += 1
+        text = "".join(self.texts)
+        self.texts = [text]
+        lines, _, line = text.rpartition("\n")
+        in_fence = len(re.findall(r"(?m)^[ \t>]*(?:```|~~~)", lines)) % 2
+        if self._looks > _MAX_LOOKS or "<think>" in text or in_fence or line.count("`") % 2:
             return False
         if not line.strip():
             return True
@@ -307,15 +298,6 @@ class _TextBefore:
             return line[-1] not in _QUOTES
         behind = after.lstrip(" \t")  # amid a sentence, unless its line ends
         return behind[0] in "\r\n" if behind else None
-
-    def _fold(self) -> None:
-        text = self._line + "".join(self._new)
-        self._new.clear()
-        self._size = 0
-        lines, _, last = text.rpartition("\n")
-        self._opened = self._opened or "<think>" in text
-        self._in_fence ^= len(re.findall(r"(?m)^[ \t>]*(?:```|~~~)", lines)) % 2 == 1
-        self._line = last if len(last) <= _LINE else "…" + last[-_LINE:]
 
 
 def _split_partial_tag(text: str, tag: str) -> tuple[str, str]:
