@@ -158,7 +158,9 @@ async def stream_chat(at: ChatEndpoint, request: ChatRequest) -> AsyncGenerator[
             yield Notice(loading_text(at.name), seconds=0)
             await at.runtime.sleep(1.0)
             continue
-        wait = _wait(at, attempt, failure.retry_after)
+        wait = failure.retry_after
+        if wait is None:
+            wait = at.retry_policy.first_wait * 2**attempt * (1 + at.runtime.random())
         paced = isinstance(failure.error, RateLimited) and not at.retry_policy.retry_rate_limits
         last = attempt == at.retry_policy.retries or wait > at.retry_policy.max_wait
         if not failure.retryable or paced or last:
@@ -185,6 +187,7 @@ async def _answer_to(
     An answer that was streamed although the request did not ask for it is given at its end.
     """
     held: list[ChatEvent] = []
+    failure: OpenClawError | None = None
     holds, begun = sent.body["stream"] and not request.stream, False
     try:
         with partial_kept() as received, translated(at.name):
@@ -200,14 +203,14 @@ async def _answer_to(
                         held.append(event)
                     else:
                         yield event
-    except OpenClawError:
-        for event in joined(iter(held)):
-            yield event
-        raise
+    except OpenClawError as error:
+        failure = error
     finally:
         await response.aclose()
     for event in joined(iter(held)):
         yield event
+    if failure is not None:
+        raise failure
 
 
 class _Failure(Struct, frozen=True):
@@ -219,17 +222,22 @@ class _Failure(Struct, frozen=True):
     refusal: str = ""
 
 
-def _wait(at: ChatEndpoint, attempt: int, asked: float | None) -> float:
-    if asked is not None:
-        return asked
-    return float(at.retry_policy.first_wait * 2**attempt * (1 + at.runtime.random()))
-
-
 async def _send(at: ChatEndpoint, sent: AdjustedRequest) -> Response | _Failure:
     """An open, successful response, which the caller closes, or the failure."""
     with translated(at.name, at.unreachable_hint):
         try:
-            response = await _open(at, sent)
+            response = await at.http.send(
+                "POST",
+                at.url,
+                content=to_bytes(sent.body),
+                headers={
+                    **sent.headers,
+                    "Accept": "text/event-stream" if sent.body["stream"] else "application/json",
+                    "Content-Type": "application/json",
+                },
+                auth=at.auth,
+                idle=None if at.may_load else at.retry_policy.idle_timeout,
+            )
         except ReadTimeout:
             idle = at.retry_policy.idle_timeout
             words = _("{name} did not begin to answer within {idle:g} s", name=at.name, idle=idle)
@@ -247,21 +255,6 @@ async def _send(at: ChatEndpoint, sent: AdjustedRequest) -> Response | _Failure:
             return await _failed(at, response)
         finally:
             await response.aclose()
-
-
-async def _open(at: ChatEndpoint, sent: AdjustedRequest) -> Response:
-    return await at.http.send(
-        "POST",
-        at.url,
-        content=to_bytes(sent.body),
-        headers={
-            **sent.headers,
-            "Accept": "text/event-stream" if sent.body["stream"] else "application/json",
-            "Content-Type": "application/json",
-        },
-        auth=at.auth,
-        idle=None if at.may_load else at.retry_policy.idle_timeout,
-    )
 
 
 async def _failed(at: ChatEndpoint, response: Response) -> _Failure:
@@ -366,20 +359,16 @@ async def _drain(pieces: AsyncGenerator[bytes, None], within: float) -> None:
 
 
 def _connection_error(at: ChatEndpoint, error: HTTPError | StreamBroken) -> OpenClawError:
-    match error:
-        case StreamBroken():
-            return error
-        case ReadTimeout():
-            return _idle_error(at)
-        case DecodingError():
-            return service_error(error, at.name)
-        case _:
-            return turn_broken() if at.dialect.agent else _ended_early(type(error).__name__)
+    if isinstance(error, StreamBroken):
+        return error
+    if isinstance(error, DecodingError):
+        return service_error(error, at.name)
+    return _idle_error(at) if isinstance(error, ReadTimeout) else _ended_early(at, type(error).__name__)
 
 
 def _unfinished(at: ChatEndpoint, *, started: bool, junk: str) -> OpenClawError:
     if started:
-        return turn_broken() if at.dialect.agent else _ended_early()
+        return _ended_early(at)
     hint = _("check the base URL with %openclaw models status")
     if junk:
         why = _("{name} answered something that is not an answer of a model: {text}", name=at.name, text=junk)
@@ -400,7 +389,9 @@ def _longer(at: ChatEndpoint) -> str:
     )
 
 
-def _ended_early(why: str = "") -> StreamBroken:
+def _ended_early(at: ChatEndpoint, why: str = "") -> StreamBroken:
+    if at.dialect.agent:
+        return turn_broken()
     return StreamBroken(
         _(
             "the answer ended early: the connection broke before it was finished{why}",
