@@ -349,15 +349,11 @@ class AdjustedRequest:
 
     def notes(self) -> list[str]:
         """What the user is told about the request as it was sent."""
-        told = [
-            a for a in self._made if a.note and (a.lasting or a.name in self.learned) and not self._undone(a)
-        ]
+        told = [a for a in self._made if a.note and (a.lasting or a.name in self.learned)]
+        if "response_format" not in self.body:  # a later adjustment took it back altogether
+            told = [a for a in told if a.name != "json_object"]
         shown = {"json_object": 'response_format "json_object"'}
         return [_(a.note, name=shown.get(a.name, a.name), model=self._request.model) for a in told]
-
-    def _undone(self, adjustment: Adjustment) -> bool:
-        """Whether a later adjustment took the same part back altogether."""
-        return adjustment.name == "json_object" and "response_format" not in self.body
 
     def _adjusted(self) -> tuple[Body, list[Adjustment]]:
         body = encode(self._request)

@@ -121,10 +121,7 @@ class CallRunner:
         """
         awaitables: dict[int, Awaitable[Any]] = {}
         for at, planned in enumerate(calls):
-            if planned.refusal or planned.tool is None:
-                yield at, CallOutcome(planned.refusal, failed=True)
-                continue
-            value = _call(planned.tool.function, planned)
+            value = _call(planned)
             if inspect.isawaitable(value):
                 awaitables[at] = value
             else:
@@ -170,10 +167,12 @@ def _make_reentrant(loop: asyncio.AbstractEventLoop, values: Sequence[Awaitable[
         ) from None
 
 
-def _call(function: Callable[..., Any], planned: PlannedCall) -> Any:
-    """The result of `function`, or a CallOutcome if it raises. (A future cannot hold StopIteration.)"""
+def _call(planned: PlannedCall) -> Any:
+    """The result of a call, or a CallOutcome if it is refused or raises. (A future cannot hold StopIteration.)"""
+    if planned.refusal or planned.tool is None:
+        return CallOutcome(planned.refusal, failed=True)
     try:
-        return function(*planned.args, **planned.kwargs)
+        return planned.tool.function(*planned.args, **planned.kwargs)
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         return CallOutcome(error_text(error), failed=True)
 
@@ -184,7 +183,7 @@ def start_call(tool: Tool, arguments: str) -> CallOutcome | Coroutine[Any, Any, 
         args, kwargs = tool.arguments(arguments)
     except BadArguments as error:
         return CallOutcome(str(error), failed=True)
-    value = _call(tool.function, PlannedCall(ToolCall("", tool.name, arguments), tool, args, kwargs))
+    value = _call(PlannedCall(ToolCall("", tool.name, arguments), tool, args, kwargs))
     return _outcome(value) if inspect.isawaitable(value) else _as_outcome(value)
 
 
@@ -258,19 +257,15 @@ async def run_calls(calls: Sequence[PlannedCall]) -> list[CallOutcome]:
     """
     one_at_a_time = asyncio.Lock()
 
-    async def value_of(planned: PlannedCall, function: Callable[..., Any]) -> Any:
-        if is_coroutine_function(function):
-            return await function(*planned.args, **planned.kwargs)
-        async with one_at_a_time:
-            value = await asyncio.to_thread(_call, function, planned)
+    async def value_of(planned: PlannedCall) -> Any:
+        if planned.tool is not None and is_coroutine_function(planned.tool.function):
+            value = _call(planned)
+        else:
+            async with one_at_a_time:
+                value = await asyncio.to_thread(_call, planned)
         return await value if inspect.isawaitable(value) else value
 
-    async def run(planned: PlannedCall) -> CallOutcome:
-        if planned.refusal or planned.tool is None:
-            return CallOutcome(planned.refusal, failed=True)
-        return await _outcome(value_of(planned, planned.tool.function))
-
-    return list(await asyncio.gather(*(run(planned) for planned in calls)))
+    return list(await asyncio.gather(*(_outcome(value_of(planned)) for planned in calls)))
 
 
 def is_coroutine_function(function: Any) -> bool:
