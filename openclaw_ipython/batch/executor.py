@@ -160,7 +160,9 @@ class ExecutorRunner:
         """Send the items that the budget allows; the others wait. Whether there are any."""
         route = self._route.current
         login, held = self._login(route), []
-        requests = [_without_origin(chat_request(route, item.request)) for item in items]
+        # without the schema they were made from, and with plain dictionaries: they can be pickled
+        made = [chat_request(route, item.request) for item in items]
+        requests = [replace(r, extra=dict(r.extra), headers=dict(r.headers), schema=None) for r in made]
         try:
             for request in requests:
                 held.append(self._batch.hold(route, request))  # noqa: PERF401 - those before an error stay
@@ -321,11 +323,6 @@ class _SentChunk(Struct, frozen=True, eq=False):
     at: float
     held: list[Reservation | None]
     first: ChatRequest
-
-
-def _without_origin(request: ChatRequest) -> ChatRequest:
-    """The request with plain dictionaries, and without the schema it was made from: it can be pickled."""
-    return replace(request, extra=dict(request.extra), headers=dict(request.headers), schema=None)
 
 
 def _executor_broken(error: Exception) -> ServiceUnavailable:

@@ -78,8 +78,9 @@ class LocalRunner:
                 tasks.append(asyncio.create_task(self._work(finished.put_nowait)))
                 await asyncio.sleep(0)  # the first request leaves before the last connection is opened
             all_tasks = asyncio.gather(*tasks)
-            all_tasks.add_done_callback(_retrieve)
             all_tasks.add_done_callback(lambda _: finished.put_nowait(None))
+            # taken also where tasks are cancelled while nobody awaits them: asyncio would print it
+            all_tasks.add_done_callback(lambda done: done.cancelled() or done.exception())
             while (one := await finished.get()) is not None:
                 yield one
             await all_tasks
@@ -200,9 +201,3 @@ class LocalRunner:
                 self._endpoint = self._open(self._route.current)
                 self._cache_used = float("-inf")
             return not self._exhausted
-
-
-def _retrieve(future: asyncio.Future[list[None]]) -> None:
-    """Take the exception of tasks that are cancelled while nobody awaits them: asyncio would print it."""
-    if not future.cancelled():
-        future.exception()

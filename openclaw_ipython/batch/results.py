@@ -39,6 +39,11 @@ class ItemResult(Struct, frozen=True):
     value: Reply | OpenClawError
     remembered: bool = False
 
+    @property
+    def error(self) -> str | None:
+        """The error as text; None for a reply."""
+        return None if isinstance(self.value, Reply) else f"{type(self.value).__name__}: {self.value}"
+
 
 @dataclass(slots=True)
 class Tally:
@@ -209,7 +214,9 @@ class Results(Sequence[Any]):
     def _item(self, position: int) -> Any:
         if self._source.columns is None:
             return self._pulled[position]
-        return dict(zip(self._source.columns, _row(self._source, position), strict=True))
+        data = self._source.data
+        row = data.row(position) if self._source.library == "polars" else data.iloc[position]
+        return dict(zip(self._source.columns, row, strict=True))
 
     def _columns(self) -> dict[str, list[Any]]:
         results = self._results
@@ -218,7 +225,7 @@ class Results(Sequence[Any]):
         done = [o.value if o is not None and isinstance(o.value, Reply) else None for o in results]
         usages = [r.usage if r is not None else None for r in done]
         ours: dict[str, list[Any]] = {
-            "error": [_error_text(o) for o in results],
+            "error": [_("not asked") if o is None else o.error for o in results],
             "finish_reason": [r.finish_reason if r is not None else None for r in done],
             "model": [r.model if r is not None else None for r in done],
             "tokens_in": [usage.input_tokens if usage else None for usage in usages],
@@ -280,24 +287,11 @@ def _name(series: Any) -> str:
     return str(series.name) if series.name not in (None, "") else "item"
 
 
-def _row(source: ItemSource, position: int) -> tuple[Any, ...]:
-    if source.library == "polars":
-        return tuple(source.data.row(position))
-    return tuple(source.data.iloc[position])
-
-
 def _unique(name: str, taken: set[str]) -> str:
     while name in taken:
         name += "_"
     taken.add(name)
     return name
-
-
-def _error_text(result: ItemResult | None) -> str | None:
-    if result is None:
-        return _("not asked")
-    value = result.value
-    return None if isinstance(value, Reply) else f"{type(value).__name__}: {value}"
 
 
 def fields_of(value: Any) -> Mapping[str, Any] | None:

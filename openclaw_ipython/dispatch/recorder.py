@@ -204,19 +204,12 @@ class Recorder:
         for quota in self.quotas(provider):
             count = self.journal.usage.count(provider, self._clock() - quota.seconds)
             if count >= quota.requests * NEAR:
-                self._near[provider] = quota_note(provider, count, quota)
+                span = period_text(quota.seconds)
+                self._near[provider] = _(
+                    "{count} of {limit} requests in {span} used ({provider})",
+                    count=count, limit=quota.requests, span=span, provider=provider,
+                )  # fmt: skip
                 return
-
-
-def quota_note(provider: str, count: int, quota: Quota) -> str:
-    """The note about a limit that is near."""
-    return _(
-        "{count} of {limit} requests in {span} used ({provider})",
-        count=count,
-        limit=quota.requests,
-        span=period_text(quota.seconds),
-        provider=provider,
-    )
 
 
 def period_text(seconds: float) -> str:
