@@ -6,7 +6,7 @@ Types of pandas and polars are recognised by name; neither is imported. Items ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -100,13 +100,9 @@ def _kind(given: Any) -> tuple[Library, str]:
 def _values(source: ItemSource) -> Iterator[Any]:
     if source.columns is None:
         return iter(source.data)
-    names = source.columns
-    rows: Callable[[], Iterator[tuple[Any, ...]]]
-    if source.library == "polars":
-        rows = source.data.iter_rows
-    else:
-        rows = lambda: source.data.itertuples(index=False, name=None)  # noqa: E731 - the same in pandas
-    return (dict(zip(names, values, strict=True)) for values in rows())
+    names, data = source.columns, source.data
+    rows = data.iter_rows() if source.library == "polars" else data.itertuples(index=False, name=None)
+    return (dict(zip(names, values, strict=True)) for values in rows)
 
 
 def _names(item: Any) -> Mapping[str, Any]:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from msgspec import Struct
+
 from openclaw_ipython.errors import OpenClawError
 
 if TYPE_CHECKING:
@@ -90,23 +92,16 @@ class WriteBehindQueue(Generic[T]):
                 log.warning("%d items could not be written: %s", len(items), type(error).__name__)
 
 
-class BestEffortStore:
+class BestEffortStore(Struct, eq=False):
     """A database whose errors fail nothing. `database` raises them, for commands about it.
 
     What cannot be written is kept in memory (`stand_in`) and written before the next transaction that succeeds. While
     `enabled()` is false nothing is written; reading still works. `on_error` is called with each error.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        *,
-        enabled: Callable[[], bool] = lambda: True,
-        on_error: Callable[[OpenClawError], None] = lambda error: None,
-    ) -> None:
-        self.database = database
-        self._enabled = enabled
-        self._on_error = on_error
+    database: Database
+    enabled: Callable[[], bool] = lambda: True
+    on_error: Callable[[OpenClawError], None] = lambda error: None
 
     @property
     def stand_in(self) -> StandIn:
@@ -117,7 +112,7 @@ class BestEffortStore:
 
     def write(self, work: Callable[[sqlite3.Connection], object]) -> bool:
         """Run `work` as one transaction. Whether it was committed to the file; else it is kept in memory."""
-        if not self._enabled():
+        if not self.enabled():
             return False
         with self.stand_in.lock:
             error = self.stand_in.recent_error
@@ -129,7 +124,7 @@ class BestEffortStore:
             if self.stand_in.memory is not None:
                 self.stand_in.memory.write(work)
             self.stand_in.pending.append(work)
-        self._on_error(error)
+        self.on_error(error)
         return False
 
     def check(self, *, touch: bool = True) -> OpenClawError | None:
@@ -178,7 +173,7 @@ class BestEffortStore:
         try:
             found = self.database.read(work, default)
         except OpenClawError as error:
-            self._on_error(error)
+            self.on_error(error)
             found = default
         memory = self.stand_in.memory
         return join(found, memory.read(work, default)) if join is not None and memory is not None else found
