@@ -11,9 +11,10 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:
-    import sqlite3
+from openclaw_ipython.journal.writer import PrunedTable
+from openclaw_ipython.sanitize.text import json_value
 
+if TYPE_CHECKING:
     from openclaw_ipython.errors import OpenClawError
     from openclaw_ipython.journal.writer import BestEffortStore
 
@@ -46,9 +47,10 @@ class AnswerCache:
         self, store: BestEffortStore, clock: Callable[[], float], max_characters: int = MAX_CHARACTERS
     ) -> None:
         self._store = store
-        self._max_characters = max_characters
         self._clock = clock
-        self._until_pruned = 0
+        prune = "DELETE FROM answers WHERE at <= (SELECT max(at) FROM (SELECT at, sum(length(answer))"
+        prune += " OVER (ORDER BY at DESC) AS total FROM answers) WHERE total > ?)"
+        self._table = PrunedTable(store, _PRUNE_INTERVAL, lambda c: c.execute(prune, (max_characters,)))
 
     def get(self, key: str) -> dict[str, Any] | None:
         """The stored answer, or None. Does not change the file."""
@@ -57,21 +59,14 @@ class AnswerCache:
             None,
             lambda file, memory: memory or file,
         )
-        found = _parsed(row[0]) if row is not None else None
+        found = json_value(row[0]) if row is not None else None
         return found if isinstance(found, dict) else None
 
     def put(self, key: str, model: str, answer: Mapping[str, Any]) -> None:
         """Store an answer. If the file cannot be written it is kept in memory."""
         text, now = json.dumps(answer, ensure_ascii=False), self._clock()
         row = (key, now, model, text)
-        if not self._store.write(
-            lambda c: c.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", row)
-        ):
-            return
-        self._until_pruned -= 1
-        if self._until_pruned <= 0:
-            self._until_pruned = _PRUNE_INTERVAL
-            self._store.write(lambda c: _prune(c, self._max_characters))
+        self._table.write(lambda c: c.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)", row))
 
     def check(self) -> OpenClawError | None:
         """The error if the file can be read but not written, which is enough to replay answers.
@@ -100,21 +95,3 @@ class AnswerCache:
             self._store.database.write(lambda c: c.execute("DELETE FROM answers"))
             self._store.database.shrink()
         return before
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
-
-
-def _prune(connection: sqlite3.Connection, max_characters: int) -> None:
-    total, until = 0, None
-    for at, size in connection.execute("SELECT at, length(answer) FROM answers ORDER BY at DESC"):
-        total += size
-        if total > max_characters:
-            until = at
-            break
-    if until is not None:
-        connection.execute("DELETE FROM answers WHERE at <= ?", (until,))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.errors import StoreBusy
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.writer import WriteBehindQueue
+from openclaw_ipython.journal.writer import PrunedTable, WriteBehindQueue
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,9 +43,8 @@ class Jobs:
     ) -> None:
         self.store = store
         self.queue: WriteBehindQueue[tuple[str, str, str]] = WriteBehindQueue(self._write)
-        self._max_results = max_results
+        self._table = PrunedTable(store, _PRUNE_INTERVAL, lambda c: _prune(c, clock(), max_results))
         self.clock = clock
-        self._until_pruned = 0
 
     def open(self, key: str) -> Job:
         """The job with that key, which may be new. Reads and writes nothing yet."""
@@ -53,12 +52,7 @@ class Jobs:
 
     def _write(self, results: list[tuple[str, str, str]]) -> None:
         now = self.clock()
-        if not self.store.write(lambda c: _insert(c, results, now)):
-            return
-        self._until_pruned -= len(results)
-        if self._until_pruned <= 0:
-            self._until_pruned = _PRUNE_INTERVAL
-            self.store.write(lambda c: _prune(c, now, self._max_results))
+        self._table.write(lambda c: _insert(c, results, now), len(results))
 
 
 class Job:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from openclaw_ipython.journal.writer import PrunedTable
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -87,17 +89,12 @@ class UsageLog:
 
     def __init__(self, store: BestEffortStore, max_rows: int = MAX_ROWS) -> None:
         self._store = store
-        self._max_rows = max_rows
-        self._until_pruned = 0
+        prune = "DELETE FROM usage WHERE id <= (SELECT max(id) FROM usage) - ?"
+        self._table = PrunedTable(store, _PRUNE_INTERVAL, lambda c: c.execute(prune, (max_rows,)))
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """Add requests. If the journal cannot be written they are kept in memory until it can."""
-        if not self._store.write(lambda c: _insert(c, records)):
-            return
-        self._until_pruned -= len(records)
-        if self._until_pruned <= 0:
-            self._until_pruned = _PRUNE_INTERVAL
-            self._store.write(lambda c: _prune(c, self._max_rows))
+        self._table.write(lambda c: _insert(c, records), len(records))
 
     def sums(self, by: GroupBy, since: float) -> list[UsageSum]:
         """The sums since a time (epoch seconds) by day (`2026-11-23`, local time), model or provider.
@@ -140,10 +137,6 @@ class UsageLog:
 def _insert(connection: sqlite3.Connection, records: Sequence[UsageRecord]) -> None:
     names, places = ", ".join(UsageRecord._fields), ", ".join("?" * len(UsageRecord._fields))
     connection.executemany(f"INSERT INTO usage ({names}) VALUES ({places})", records)  # noqa: S608
-
-
-def _prune(connection: sqlite3.Connection, max_rows: int) -> None:
-    connection.execute("DELETE FROM usage WHERE id <= (SELECT max(id) FROM usage) - ?", (max_rows,))
 
 
 def _grouped(

@@ -179,6 +179,23 @@ class BestEffortStore(Struct, eq=False):
         return join(found, memory.read(work, default)) if join is not None and memory is not None else found
 
 
+class PrunedTable(Struct, eq=False):
+    """A table of `store` that is pruned at the first write and after each `interval` rows."""
+
+    store: BestEffortStore
+    interval: int
+    prune: Callable[[sqlite3.Connection], object]
+    _left: int = 0
+
+    def write(self, work: Callable[[sqlite3.Connection], object], rows: int = 1) -> None:
+        """Run `work`, which adds rows. If the file cannot be written they are kept in memory until it can."""
+        if self.store.write(work):
+            self._left -= rows
+            if self._left <= 0:
+                self._left = self.interval
+                self.store.write(self.prune)
+
+
 def _touch(connection: sqlite3.Connection) -> None:
     """Change nothing, but in a transaction that has to be written."""
     ((version,),) = connection.execute("PRAGMA user_version")
