@@ -8,6 +8,8 @@ address of its provider gives the same answer, and a cached answer needs neither
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace as replace_fields
@@ -39,7 +41,6 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.dispatch.failover import ResolvedRequest
 from openclaw_ipython.i18n import _
-from openclaw_ipython.journal.answer_cache import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.journal.answer_cache import AnswerCache
     from openclaw_ipython.openclaw.model_refs import ModelRef
 
+_FORMAT = 1  # increase it when the stored form changes: the existing answers are not used any more
 _NOT_IN_KEY = frozenset({"model", "stream", "headers", "optional", "shared"})
 STORED_COUNTS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost")
 """The fields of Usage in their order; answers stored earlier have no cost."""
@@ -71,7 +73,9 @@ def resolve_from_cache(
 def cache_key(ref: ModelRef, request: ChatRequest) -> str:
     """The key of `request` to `ref`."""
     fields: dict[str, Any] = {k: v for k, v in _plain(request).items() if k not in _NOT_IN_KEY}
-    return key_of(fields | {"model": str(ref)})
+    shape = [_FORMAT, fields | {"model": str(ref)}]
+    text = json.dumps(shape, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def replay(resolved: ResolvedRequest) -> AsyncGenerator[ChatEvent, None]:

@@ -6,7 +6,6 @@ decides what is stored (`dispatch.cache`).
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +21,6 @@ MAX_CHARACTERS = 64 * 1024 * 1024
 """The size of all answers; the oldest are deleted first."""
 
 _PRUNE_INTERVAL = 50  # answers
-_FORMAT = 1  # increase it when the stored form changes: the existing answers are not used any more
 
 
 class CacheSize(NamedTuple):
@@ -30,14 +28,6 @@ class CacheSize(NamedTuple):
 
     answers: int
     characters: int
-
-
-def key_of(shape: Mapping[str, Any]) -> str:
-    """The key of a request. `shape` holds everything that affects the answer, as JSON values."""
-    text = json.dumps(
-        [_FORMAT, shape], sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=str
-    )
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class AnswerCache:
