@@ -33,7 +33,7 @@ from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.paths import Home, current_home
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.openclaw.token_stores import ProfileTokenStore
-from openclaw_ipython.providers import ModelSpec, Provider, Providers, built_in
+from openclaw_ipython.providers import Provider, Providers, built_in
 from openclaw_ipython.runtime.env import Runtime
 
 if TYPE_CHECKING:
@@ -409,14 +409,6 @@ class Client:
         )  # fmt: skip
         models = await fetch_models(at, self._catalogue.today())
         return self._catalogue.save(found, at.base_url, models)
-
-    async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
-        """The models that an address lists for a key, which shows that they belong together. Writes nothing.
-
-        For a service without a list it returns the provider's table, unchecked. Raises LoginRequired for a refused key
-        (its hint names the address in use and the alternatives), ConfigError for an address without TLS.
-        """
-        return await self._login_service.try_key(provider, base_url, key)
 
     def provider(self, word: str) -> Provider:
         """The built-in provider named `word`, an id or another name. Raises UsageError with suggestions."""

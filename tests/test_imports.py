@@ -67,7 +67,7 @@ def test_a_question_does_without(imported, package):
         "practice", "dispatch.cache", "diagnostics.scan", "openclaw.settings", "shell.commands",
         "shell.render.buffered", "shell.render.formats.json", "shell.render.code_cells",
         "shell.commands.history", "shell.login.flow", "shell.dry_run",
-        "mcp", "shell.repairing", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.probe",
+        "mcp", "shell.tool_loop", "shell.login.panel", "auth.sign_in", "diagnostics.probe",
     ],
 )  # fmt: skip
 def test_a_plain_question_leaves_the_other_rooms_alone(imported, module):

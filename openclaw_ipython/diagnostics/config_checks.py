@@ -8,17 +8,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from openclaw_ipython.auth.accounts import ORIGIN_VARIABLE
 from openclaw_ipython.diagnostics.findings import Facts, Finding, Severity, shell_line
 from openclaw_ipython.errors import ConfigError, OpenClawError
-from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.i18n import _
 from openclaw_ipython.models.selection import COMPLETIONS
 from openclaw_ipython.net.urls import base_url_problem, is_unencrypted
 from openclaw_ipython.openclaw.config_file import apply_merge_patch
 from openclaw_ipython.openclaw.config_rules import RELEASES, Refusal, apis, refusals, services
 from openclaw_ipython.openclaw.json5.parse import REMOVE
 from openclaw_ipython.openclaw.keypaths import Keys, path_text
-from openclaw_ipython.sanitize.secrets import redact
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.config_view import ConfigView
@@ -32,16 +30,6 @@ CHAT_SETTING = ("gateway", "http", "endpoints", "chatCompletions", "enabled")
 """The setting that makes a Gateway answer `%%openclaw`."""
 
 _TOOL_SEARCH_MODE = ("tools", "toolSearch", "mode")
-
-_PLACE_VARIABLES = {
-    "OPENCLAW_HOME": N_("it replaces the home folder"),
-    "OPENCLAW_STATE_DIR": N_("it is the folder of all of OpenClaw's files"),
-    "OPENCLAW_CONFIG_PATH": N_("it is the path of the configuration"),
-    "OPENCLAW_AGENT_DIR": N_("it is the folder of the logins"),
-    "PI_CODING_AGENT_DIR": N_("it is the folder of the logins"),
-    "QWEN_HOME": N_("it is the folder of Qwen Code's files"),
-    ORIGIN_VARIABLE: N_("sign-ins by code go there"),
-}
 
 
 def check_config(facts: Facts) -> Iterator[Finding]:
@@ -68,10 +56,7 @@ def _check_tool_search(facts: Facts) -> Iterator[Finding]:
 
 
 def check_environment(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Notes about the variables that move files and addresses: they are somebody's choice and need no repair."""
-    for name, what in _PLACE_VARIABLES.items():
-        if environ.get(name, "").strip():
-            yield Finding("environment", "note", _(what), f"{name}={redact(environ[name])}", "")
+    """A note about a variable that does not do what its name says."""
     if environ.get("OPENCLAW_PROFILE", "").strip():
         what = _("it has no effect alone: the profile of OpenClaw is an option of its command line")
         where = f"OPENCLAW_PROFILE={environ['OPENCLAW_PROFILE']}"

@@ -52,7 +52,12 @@ def risks(code: str, names: Mapping[str, Any]) -> list[str]:
         tree = ast.parse(code)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return list(found) or [_("it cannot be read as Python")]
-    dangerous = {id(thing) for thing in _live_functions()}
+    dangerous = {
+        id(vars(sys.modules[module]).get(name))
+        for module, functions in _LIVE.items()
+        if module in sys.modules
+        for name in functions
+    }
     for node in ast.walk(tree):
         for word in _words(node):
             if word in _NAMES:
@@ -62,16 +67,6 @@ def risks(code: str, names: Mapping[str, Any]) -> list[str]:
         if _writes(node):
             found[_("open: {why}", why=_("empties a file"))] = None
     return list(found)
-
-
-def _live_functions() -> list[Any]:
-    modules = {name: vars(sys.modules[name]) for name in _LIVE if name in sys.modules}
-    return [
-        modules[name].get(function)
-        for name, functions in _LIVE.items()
-        if name in modules
-        for function in functions
-    ]
 
 
 def _words(node: ast.AST) -> list[str]:

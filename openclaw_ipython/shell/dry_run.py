@@ -73,7 +73,9 @@ def dry_run(
         ),
         _("About {count} tokens; messages: {messages}", count=f"{about:,}", messages=len(messages)),
     ]
-    if fields := json.dumps(_fields(request, sent.body), ensure_ascii=False, default=repr)[1:-1]:
+    usual = {"model", "messages", "stream", "stream_options"} - set(chat.extra)
+    others = {name: value for name, value in sent.body.items() if name not in usual}
+    if fields := json.dumps(others, ensure_ascii=False, default=repr)[1:-1]:
         facts.append(_("With {options}", options=fields))
     return DryRun([*facts, *request.notes, *sent.notes()], messages)
 
@@ -85,15 +87,8 @@ def _shown(content: str | Sequence[Mapping[str, Any]], known: Mapping[str, Encod
     for part in parts:
         if part.get("type") == "text":
             text = str(part.get("text", ""))
-            yield (
-                text if len(text) <= _SHOWN else f"{text[:_SHOWN]}… ({len(text) - _SHOWN:,} more characters)"
-            )
+            more = len(text) - _SHOWN
+            yield f"{text[:_SHOWN]}… ({more:,} more characters)" if more > 0 else text
         else:
             image = known.get(part.get("image_url", {}).get("url", ""))
             yield f"[{image.note if image else part.get('type')}]"
-
-
-def _fields(request: ResolvedRequest, body: Mapping[str, Any]) -> dict[str, Any]:
-    """The request fields that were asked for, and the fields of the host's dialect."""
-    usual = {"model", "messages", "stream", "stream_options"} - set(request.request.extra)
-    return {name: value for name, value in body.items() if name not in usual}

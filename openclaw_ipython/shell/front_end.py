@@ -43,7 +43,8 @@ def detect(shell: Any, environ: Mapping[str, str]) -> FrontEnd:
         return FrontEnd("terminal", attended=True, label="terminal IPython")
     # ipykernel keeps this per request; nbconvert and papermill run cells with it off.
     attended = bool(getattr(kernel, "_allow_stdin", True))
-    label = _label(environ) if attended else "a run without a person (nbconvert, papermill, …)"
+    label = next((label for name, label in _LABELS.items() if environ.get(name)), "a Jupyter kernel")
+    label = label if attended else "a run without a person (nbconvert, papermill, …)"
     return FrontEnd("notebook", attended, label)
 
 
@@ -54,13 +55,11 @@ def _has_terminal() -> bool:
         return False
 
 
-def _label(environ: Mapping[str, str]) -> str:
-    if environ.get("VSCODE_PID") or environ.get("VSCODE_CWD"):
-        return "VS Code"
-    if environ.get("COLAB_RELEASE_TAG"):
-        return "Colab"
-    if environ.get("JUPYTERHUB_API_URL"):
-        return "JupyterHub"
-    if environ.get("JPY_SESSION_NAME"):
-        return "JupyterLab or Notebook"
-    return "a Jupyter kernel"
+# What a front end sets in the environment of its kernels.
+_LABELS = {
+    "VSCODE_PID": "VS Code",
+    "VSCODE_CWD": "VS Code",
+    "COLAB_RELEASE_TAG": "Colab",
+    "JUPYTERHUB_API_URL": "JupyterHub",
+    "JPY_SESSION_NAME": "JupyterLab or Notebook",
+}

@@ -19,8 +19,7 @@ import ipywidgets as w
 from openclaw_ipython.context.blocks import fenced
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.mcp.kernel_calls import KernelThread, PromptThread
-from openclaw_ipython.mcp.kernel_server import KernelServer, LoggedCall
+from openclaw_ipython.mcp.kernel_server import KernelServer, KernelThread, LoggedCall, PromptThread
 from openclaw_ipython.openclaw.files import write_atomically
 from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.shell.notebook import final_text
@@ -123,14 +122,8 @@ class Serving(KernelServer):
             for one in [*self.log][: -_SHOWN_CALLS - 1 : -1]
         ]
         headings = (
-            _("Time"),
-            _("Client"),
-            _("Tool"),
-            _("Arguments"),
-            _("Result"),
-            _("Characters"),
-            _("Duration"),
-        )
+            _("Time"), _("Client"), _("Tool"), _("Arguments"), _("Result"), _("Characters"), _("Duration"),
+        )  # fmt: skip
         return TableView(headings, rows, empty=_("No calls yet"))
 
     def changed(self) -> None:

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from renderer_contract import RendererContract, Screen, Ticks, context, reply
 
+from openclaw_ipython.shell.commands.repair import (
+    MAX_LINES,
+    RepairRenderer,
+    changes,
+    diff_bundle,
+    repaired_cell,
+)
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
-from openclaw_ipython.shell.repairing import MAX_LINES, RepairRenderer, changes, diff_bundle, repaired_cell
 
 SOURCE = "x = 1\ny = x +\nprint(y)"
 ANSWER = "An operand is missing.\n\n```python\nx = 1\ny = x + 1\nprint(y)\n```\n"

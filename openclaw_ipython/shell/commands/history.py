@@ -10,9 +10,8 @@ from openclaw_ipython.errors import OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.journal.conversations import as_json as exported_json
 from openclaw_ipython.journal.conversations import as_markdown, text_of
-from openclaw_ipython.sanitize.html import html_code, preformatted
 from openclaw_ipython.sanitize.markdown import safe_markdown
-from openclaw_ipython.sanitize.text import safe_text, visible
+from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.conversation import notebook_of, store_of
 from openclaw_ipython.shell.parser import Option, Positional
@@ -124,10 +123,6 @@ class Transcript(View, frozen=True):
             parts += [f"> {line}" for line in safe_text(text_of(turn.prompt)).splitlines()]
             parts += [f"({safe_text(turn.model)}, {when(turn.at)})", safe_text(turn.answer).strip("\n"), ""]
         return "\n".join(parts).rstrip("\n")
-
-    def html(self) -> str:
-        """The text, preformatted."""
-        return preformatted(html_code(visible(self.text())), style="white-space:pre-wrap")
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         parts = []

@@ -58,13 +58,10 @@ def _account(session: Session, report: dict[str, Any]) -> str:
         return _("signing in to {label} …", label=session.pending.state.label)
     profiles = report["auth"]["oauth"]["profiles"]
     if profiles:
-        return ", ".join(p["profileId"] + _remark(p["status"]) for p in profiles)
+        remarks = {"expired": _(" (expired)"), "expiring": _(" (ends within a day)")}
+        return ", ".join(p["profileId"] + remarks.get(p["status"], "") for p in profiles)
     usable = [p for p in report["auth"]["providers"] if p["effective"]["kind"] != "missing"]
     return ", ".join(f"{p['provider']} ({p['effective']['detail']})" for p in usable) or _("not signed in")
-
-
-def _remark(status: str) -> str:
-    return {"expired": _(" (expired)"), "expiring": _(" (ends within a day)")}.get(status, "")
 
 
 def status(session: Session) -> dict[str, Any]:
@@ -150,11 +147,19 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
         (_("image fallbacks"), ", ".join(report["imageFallbacks"]) or _("none")),
         (_("aliases"), ", ".join(f"{a} → {r}" for a, r in report["aliases"].items()) or _("none")),
     ]
-    facts += [
-        (_("thinking"), _thinking(m)) for m in (report["resolvedDefault"],) if family_of(m or "") == "effort"
-    ]
+    model = report["resolvedDefault"]
+    if family_of(model or "") == "effort":  # as of Qwen's page on deep thinking, November 2026
+        what = _(
+            "{model} thinks with the highest effort unless --thinking says otherwise; it is billed as output",
+            model=model,
+        )
+        facts.append((_("thinking"), what))
     facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
-    facts += [(p["provider"], _provider_line(p)) for p in auth["providers"]]
+    for one in auth[
+        "providers"
+    ]:  # the address, and the login that is used there, where that is no stored one
+        login = "" if one["profiles"]["labels"] else one["effective"]["detail"]
+        facts.append((one["provider"], " · ".join(filter(None, (login, one["baseUrl"] or _("no address"))))))
     facts += [
         (_("config"), short(Path(report["configPath"]))),
         (_("logins"), short(Path(auth["storePath"]))),
@@ -163,20 +168,6 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
     commands = [(sign_in_command(session, provider), _("sign in")) for provider in missing]
     words = [report["resolvedDefault"] or ""]
     return FactsView(_("Models"), facts, commands, data=report, words=words)
-
-
-def _thinking(model: str) -> str:
-    """The default of the models whose thinking has an effort: Qwen's page on deep thinking, November 2026."""
-    return _(
-        "{model} thinks with the highest effort unless --thinking says otherwise; it is billed as output",
-        model=model,
-    )
-
-
-def _provider_line(provider: dict[str, Any]) -> str:
-    """The address of a provider, and the login that is used there, where that is no stored one."""
-    login = "" if provider["profiles"]["labels"] else provider["effective"]["detail"]
-    return " · ".join(filter(None, (login, provider["baseUrl"] or _("no address"))))
 
 
 def _profile_line(profile: dict[str, Any]) -> str:
@@ -310,16 +301,12 @@ def scan(session: Session, found: Sequence[ScanResult]) -> View:
 
 
 def findings(found: Sequence[Finding]) -> View:
-    """The check-up as a table, or one line when nothing but notes was found.
-
-    In the view a home that a variable moves is not mentioned.
-    """
+    """The check-up as a table, or one line when nothing but notes was found."""
     is_fine = all(row.severity == "note" for row in found)
     data = {"ok": is_fine, "findings": [{**asdict(row), "fix": row.fix or None} for row in found]}
-    shown = [row for row in found if row.check != "environment" or row.fix]
     if is_fine:
-        return MessageView(_("No problem was found"), details=tuple(map(_note, shown)), data=data)
-    rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in shown]
+        return MessageView(_("No problem was found"), details=tuple(map(_note, found)), data=data)
+    rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
     return TableView(("", _("Where"), _("What is wrong"), _("To repair it")), rows, data=data)
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.journal.limits import Limit
     from openclaw_ipython.journal.spending import Used
     from openclaw_ipython.journal.usage import GroupBy, UsageSum
-    from openclaw_ipython.providers.spec import Quota
     from openclaw_ipython.shell.session import Session
 
 DEFAULT_DAYS = 30
@@ -68,11 +67,12 @@ def gather(session: Session, days: int, by: GroupBy) -> UsageSummary:
     """The usage of the last days, today included. Raises DocumentError, StoreBusy."""
     recorder = session.client.recorder
     recorder.flush()
-    since = midnight(session.client.runtime.clock(), days - 1)
+    now = session.client.runtime.clock()
+    since = midnight(now, days - 1)
     log = recorder.journal.usage
     providers = sorted(one.name for one in log.sums("provider", since))
     limits = [
-        UsageLimit(provider, quota.requests, quota.seconds, _used(session, provider, quota))
+        UsageLimit(provider, quota.requests, quota.seconds, log.count(provider, now - quota.seconds))
         for provider in providers
         for quota in recorder.quotas(provider)
     ]
@@ -173,11 +173,6 @@ def _cost(one: UsageSum) -> str:
     if one.priced < one.requests - one.errors - one.interrupted:
         return money(one.cost) + "+"
     return money(one.cost, at_most=one.bounded > 0)
-
-
-def _used(session: Session, provider: str, quota: Quota) -> int:
-    since = session.client.runtime.clock() - quota.seconds
-    return session.client.recorder.journal.usage.count(provider, since)
 
 
 # -- the plot ------------------------------------------------------------------------------
