@@ -1,8 +1,8 @@
 """What OpenClaw accepts in `openclaw.json`: the check that three of its releases make, from a table of their rules.
 
 The table is `config_rules.json`, made from the schema in each released package. It covers `models`, `agents`, `auth`,
-`plugins`, `gateway`, `mcp`, `env`, `secrets` and `meta`, and the names of the other sections. What OpenClaw compares
-between sections is not checked. Pure but for reading the table, which happens at the first use.
+`plugins`, `gateway`, `mcp`, `env`, `secrets` and `meta`, and the names of the other sections. Pure but for reading
+the table, which happens at the first use.
 
 Its notation: `"string"`, `"any"` and so on are types; `"@name"` is the rule of that name under `types`;
 `{"type", "min_length", "pattern", "above", …}` a type with limits; `{"values"}` one of these; `{"list"}` an array;
@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.net.urls import is_loopback
 from openclaw_ipython.openclaw.keypaths import MISSING, Keys, path_text, value_at
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
@@ -32,6 +33,10 @@ _DATABASE = RELEASES[-1]
 CHECKED = frozenset({"agents", "auth", "env", "gateway", "mcp", "meta", "models", "plugins", "secrets"})
 """The sections that are checked below their first key."""
 
+_MCP_OLD_KEYS = (
+    "connectTimeout", "connect_timeout", "timeout", "workingDirectory", "supports_parallel_tool_calls",
+    "ssl_verify", "client_cert", "client_key", "disabled",
+)  # fmt: skip
 _AGENT_ID = r"[a-z0-9_][a-z0-9_-]{0,63}"
 
 _Found = tuple[Keys, str]
@@ -174,6 +179,11 @@ def _found_by(release: str, config: Any) -> Iterator[_Found]:
     yield from _check({"keys": about["sections"]}, config, ())
     if release == _DATABASE:
         yield from _providers(config, about["overlay_providers"])
+        for check in (_servers, _markers, _agent_ids, _policies, _secrets):
+            yield from check(config)
+    yield from _agent_folders(config)
+    if release != RELEASES[0]:
+        yield from _tailscale(config, release)
 
 
 def _as_read(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -338,3 +348,92 @@ def _providers(config: Mapping[str, Any], brought_along: Sequence[str]) -> Itera
             yield (*at, "baseUrl"), _("missing")
         if "models" not in entry:
             yield (*at, "models"), _("missing")
+
+
+def _servers(config: Mapping[str, Any]) -> Iterator[_Found]:
+    for name, entry in _mapping(config, "mcp", "servers").items():
+        at = ("mcp", "servers", name)
+        if not isinstance(entry, Mapping):
+            continue
+        yield from (((*at, key), _("unknown key")) for key in _MCP_OLD_KEYS if key in entry)
+        if entry.get("transport") == "stdio" and not entry.get("command"):
+            yield (*at, "command"), _("missing")
+
+
+def _markers(config: Mapping[str, Any]) -> Iterator[_Found]:
+    """Of several agents 2026.9.6 wants one to be the default, or `ownership: "explicit"`."""
+    at, agents = ("agents", "entries"), _mapping(config, "agents")
+    entries = _mapping(agents, "entries")
+    marked = [n for n, one in entries.items() if isinstance(one, Mapping) and one.get("default") is True]
+    explicit = agents.get("ownership") == "explicit"
+    if len(marked) > 1 or (marked and explicit) or (len(entries) > 1 and not marked and not explicit):
+        yield at, _("exactly one agent must be the default")
+    if len({name.lower() for name in entries}) < len(entries):
+        yield at, _("two agents with one name")
+
+
+def _agent_ids(config: Mapping[str, Any]) -> Iterator[_Found]:
+    """2026.9.6 wants an agent that is named elsewhere to be one of `agents.entries`, in any case of letters."""
+    known = {name.lower() for name in _mapping(config, "agents", "entries")} or {"main"}
+    at: list[Keys] = [("agents", "defaults", "heartbeat"), ("agents", "defaults", "systemAgent"), ("talk",)]
+    bindings = config.get("bindings")
+    at += [("bindings", str(number)) for number in range(len(bindings) if isinstance(bindings, list) else 0)]
+    for keys in at:
+        named = value_at(config, (*keys, "agentId"))
+        if isinstance(named, str) and named and named.strip().lower() not in known:
+            yield (*keys, "agentId"), _("no agent has this name")
+
+
+def _policies(config: Mapping[str, Any]) -> Iterator[_Found]:
+    """2026.9.6 wants an alias, `provider/model` or `provider/*` in `modelPolicy.allow`."""
+    agents = _mapping(config, "agents")
+    at: dict[Keys, Mapping[str, Any]] = {("agents", "defaults"): _mapping(agents, "defaults")}
+    at |= {("agents", "entries", name): one for name, one in _mapping(agents, "entries").items()}
+    models = [model for one in at.values() for model in _mapping(one, "models").values()]
+    aliases = {str(_mapping(one).get("alias")).lower() for one in models}
+    for keys, one in at.items():
+        allowed = _mapping(one, "modelPolicy").get("allow")
+        for number, ref in enumerate(allowed if isinstance(allowed, list) else ()):
+            if isinstance(ref, str) and not (
+                ref.strip().lower() in aliases or re.fullmatch(r"[^/*]+/([^*]+|([^*]+/)?\*)", ref)
+            ):
+                expected = _("expected one of {values}", values="provider/model, provider/*, an alias")
+                yield (*keys, "modelPolicy", "allow", str(number)), expected
+
+
+def _secrets(config: Mapping[str, Any]) -> Iterator[_Found]:
+    """2026.9.6 wants a reference to have the source of the entry in `secrets.providers` that it names."""
+    providers = _mapping(config, "secrets", "providers")
+    below: list[tuple[Keys, Any]] = [
+        ((key,), config.get(key)) for key in ("agents", "gateway", "mcp", "models")
+    ]
+    while providers and below:
+        keys, one = below.pop()
+        if isinstance(one, Mapping) and one.keys() == {"source", "provider", "id"}:
+            named = _mapping(providers, str(one["provider"]))
+            if named and named.get("source") != one["source"]:
+                yield (*keys, "source"), _("expected one of {values}", values=named.get("source"))
+        elif isinstance(one, Mapping):
+            below += [((*keys, key), value) for key, value in one.items() if key != "params"]
+        elif isinstance(one, list):
+            below += [((*keys, str(number)), value) for number, value in enumerate(one)]
+
+
+def _agent_folders(config: Mapping[str, Any]) -> Iterator[_Found]:
+    agents = _mapping(config, "agents")
+    listed = agents.get("list")
+    entries = [*(listed if isinstance(listed, list) else ()), *_mapping(agents, "entries").values()]
+    folders = [one["agentDir"] for one in entries if isinstance(one, Mapping) and one.get("agentDir")]
+    if len(set(map(str, folders))) < len(folders):
+        yield ("agents",), _("two agents with one folder")
+
+
+def _tailscale(config: Mapping[str, Any], release: str) -> Iterator[_Found]:
+    gateway = _mapping(config, "gateway")
+    if _mapping(gateway, "tailscale").get("mode") not in {"serve", "funnel"}:
+        return
+    bind, host = gateway.get("bind", "loopback"), gateway.get("customBindHost")
+    if bind != "loopback" and not (bind == "custom" and is_loopback(f"http://{host}")):
+        yield ("gateway", "bind"), _("with tailscale only loopback is possible")
+    if release == _DATABASE and _mapping(gateway, "auth").get("mode") == "none":
+        yield ("gateway", "auth", "mode"), _("with tailscale a token or a password is needed")

@@ -95,6 +95,7 @@ def test_what_every_release_refuses_is_not_written(path, value, said):
     [
         (("meta", "lastTouchedAt"), "2026-03-24T00:00:00Z", (SEPTEMBER,)),
         (("mcp", "servers", "s", "command"), "x", (FEBRUARY,)),
+        (("mcp", "servers", "s"), {"command": "x", "workingDirectory": "/"}, (FEBRUARY, SEPTEMBER)),
         (("models", "providers", "anthropic", "apiKey"), "${K}", (FEBRUARY, MARCH)),
         ((*P, "params"), {"top_k": 1}, (FEBRUARY, MARCH)),
         ((*P, "api"), "openai-chatgpt-responses", (FEBRUARY, MARCH)),
@@ -116,6 +117,62 @@ def test_what_part_of_the_releases_refuses_is_written(path, value, releases):
     after = with_value(path, value)
     assert {release for one in refusals(after) for release in one.releases} == set(releases)
     check_change(SOUND, after)
+
+
+LAB = {"baseUrl": "https://lab.example/v1", "models": []}
+FILE = {"source": "file", "provider": "v", "id": "/K"}
+STORE = {"providers": {"v": {"source": "env"}}}
+
+
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [  # as `config validate` of 2026.9.6 answers
+        (
+            {"agents": {"defaults": {"modelPolicy": {"allow": ["opus"]}}}},
+            "agents.defaults.modelPolicy.allow.0",
+        ),
+        (
+            {"agents": {"defaults": {"modelPolicy": {"allow": ["a/b", "*"]}}}},
+            "agents.defaults.modelPolicy.allow.1",
+        ),
+        ({"agents": {"defaults": {"modelPolicy": {"allow": ["a/"]}}}}, "agents.defaults.modelPolicy.allow.0"),
+        (
+            {"agents": {"defaults": {"modelPolicy": {"allow": ["a/b*"]}}}},
+            "agents.defaults.modelPolicy.allow.0",
+        ),
+        ({"agents": {"defaults": {"modelPolicy": {"allow": ["a/*", "a/b/*", "a/b/c"]}}}}, ""),
+        (
+            {
+                "agents": {
+                    "defaults": {"models": {"a/x": {"alias": "Opus"}}},
+                    "entries": {"w": {"modelPolicy": {"allow": ["opus"]}}},
+                }
+            },
+            "",
+        ),
+        ({"agents": {"defaults": {"heartbeat": {"agentId": "main"}}}}, ""),
+        ({"agents": {"defaults": {"heartbeat": {"agentId": "work"}}}}, "agents.defaults.heartbeat.agentId"),
+        ({"agents": {"entries": {"main": {}}, "defaults": {"systemAgent": {"agentId": "Main"}}}}, ""),
+        (
+            {"agents": {"entries": {"work": {}}, "defaults": {"systemAgent": {"agentId": "main"}}}},
+            "agents.defaults.systemAgent.agentId",
+        ),
+        ({"talk": {"agentId": "work"}}, "talk.agentId"),
+        ({"agents": {"list": [{"id": "main"}]}, "bindings": [{"agentId": "work"}]}, "bindings.0.agentId"),
+        (
+            {"secrets": STORE, "models": {"providers": {"lab": {**LAB, "apiKey": FILE}}}},
+            "models.providers.lab.apiKey.source",
+        ),
+        ({"models": {"providers": {"lab": {**LAB, "apiKey": FILE}}}}, ""),
+        (
+            {"secrets": STORE, "gateway": {"auth": {"mode": "token", "token": FILE}}},
+            "gateway.auth.token.source",
+        ),
+        ({"secrets": STORE, "models": {"providers": {"lab": {**LAB, "params": {"k": FILE}}}}}, ""),
+    ],
+)
+def test_what_september_compares_between_sections(config, path):
+    assert [one.path for one in refusals(config) if SEPTEMBER in one.releases] == ([path] if path else [])
 
 
 def test_only_a_new_refusal_counts():
