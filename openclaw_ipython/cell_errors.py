@@ -28,6 +28,13 @@ def error_lines(error: Exception) -> list[str]:
     return [first, f"→ {safe_text(hint)}"] if hint else [first]
 
 
+def interrupt_lines(interrupt: KeyboardInterrupt) -> list[str]:
+    """That it was interrupted; in a terminal below its `^C`, and not after a footer that says so."""
+    if not sys.stdout.isatty():
+        return [_("interrupted")]
+    return [] if getattr(interrupt, "is_shown", False) else ["", _("interrupted")]
+
+
 def shown_as(error: Any, lines: list[str]) -> BaseException:
     """`error`, which IPython shows as these lines. Its type and attributes stay."""
     error._render_traceback_ = lambda: lines

@@ -125,7 +125,8 @@ def unknown_name(word: str, notebook: Notebook) -> UsageError:
     """The error for a word that is neither a variable nor a file."""
     names = [name for name in notebook.variables() if not name.startswith("_")]
     shown = word if len(word) <= _MAX_SHOWN else f"{word[:_MAX_SHOWN]}…"
-    return mistyped(_("{word} is neither a variable nor a file", word=shown), word, names)
+    hint = _("%who lists the variables, %ls the files here")
+    return mistyped(_("{word} is neither a variable nor a file", word=shown), word, names, hint=hint)
 
 
 def _root_value(name: str, rest: str, notebook: Notebook) -> tuple[Any, str]:

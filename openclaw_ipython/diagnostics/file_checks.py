@@ -88,7 +88,9 @@ def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     where = str(fact.path)
     if fact.is_folder != (fact.role == "folder"):
         what = _("it is a folder, not a file") if fact.is_folder else _("it is not a folder")
-        fix = shell_line("move" if windows else "mv -i", fact.path) + " …"
+        fix = shell_line(
+            "move" if windows else "mv -i", fact.path, fact.path.with_name(f"{fact.path.name}.old")
+        )
         yield Finding("kind", "error", what, where, fix)
         return
     if fact.mtime > now + _CLOCK_TOLERANCE and fact.role == "file":

@@ -61,9 +61,9 @@ def worst_first(found: list[Finding]) -> list[Finding]:
     return sorted(dict.fromkeys(found), key=lambda finding: _WORST_FIRST.index(finding.severity))
 
 
-def shell_line(command: str, path: Path) -> str:
-    """A line for the shell with one path, quoted where it has blanks."""
-    return f"!{command} {shlex.quote(str(path))}"
+def shell_line(command: str, *paths: Path) -> str:
+    """A line for the shell with paths, quoted where they have blanks."""
+    return f"!{command} {shlex.join(map(str, paths))}"
 
 
 def unreadable(error: DocumentError) -> Finding:

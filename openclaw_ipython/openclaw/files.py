@@ -300,7 +300,7 @@ _REASONS = {
     errno.EACCES: (N_("permission denied"), N_("check who owns the file and its folder")),
     errno.EPERM: (N_("permission denied"), N_("check who owns the file and its folder")),
     errno.EISDIR: (N_("it is a folder"), N_("move the folder away")),
-    errno.ENOTDIR: (N_("part of the path is not a folder"), N_("check the path")),
+    errno.ENOTDIR: (N_("part of the path is not a folder"), "%openclaw doctor"),
     errno.ELOOP: (N_("its links lead in a circle"), N_("replace the link by a file")),
     errno.ENAMETOOLONG: (N_("the path is too long"), N_("use a shorter one")),
 }

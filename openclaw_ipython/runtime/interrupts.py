@@ -68,7 +68,8 @@ def one_line(interrupt: KeyboardInterrupt) -> KeyboardInterrupt:
     It is no subclass: only for KeyboardInterrupt itself a program ends with the exit status of an interrupt.
     """
     error: Any = interrupt
-    error._render_traceback_ = lambda: [f"KeyboardInterrupt: {interrupt}"]
+    below = [""] if sys.stdout.isatty() else []  # the terminal has written ^C
+    error._render_traceback_ = lambda: [*below, f"KeyboardInterrupt: {interrupt}"]
     if not isinstance(sys.excepthook, _ExceptHook):
         sys.excepthook = _ExceptHook(sys.excepthook)
     return interrupt

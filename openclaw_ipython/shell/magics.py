@@ -170,8 +170,8 @@ class OpenClaw(Magics):
 
     def _guarded(self, run: Callable[[], None]) -> None:
         """Run, and show errors of this package and an interrupt in a line or two; the cell fails all the same."""
-        from openclaw_ipython.cell_errors import error_lines, shown_as
-        from openclaw_ipython.i18n import _, language_for, set_language
+        from openclaw_ipython.cell_errors import error_lines, interrupt_lines, shown_as
+        from openclaw_ipython.i18n import language_for, set_language
 
         set_language(language_for(self.language, os.environ))
         if self.debug:
@@ -183,7 +183,7 @@ class OpenClaw(Magics):
             # Without a traceback the error keeps no frames, and none of their values, alive.
             raise shown_as(error, error_lines(error)).with_traceback(None) from None
         except KeyboardInterrupt as interrupt:
-            raise shown_as(interrupt, [_("interrupted")]).with_traceback(None) from None
+            raise shown_as(interrupt, interrupt_lines(interrupt)).with_traceback(None) from None
 
     def close(self) -> None:
         """Close the session and remove what the magics bound."""

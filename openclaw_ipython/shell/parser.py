@@ -163,6 +163,8 @@ def names(text: str) -> tuple[str, ...]:
     A name may lead to an attribute by dots.
     """
     found = tuple(name for part in text.split(",") if (name := part.strip()))
+    if "mcp:" in found:
+        raise UsageError(_("mcp: lacks the name of a server: mcp:NAME"), hint="%openclaw mcp list")
     mine = (name for name in found if not re.match(r"mcp:.", name))
     if not found or not all(part.isidentifier() for name in mine for part in name.split(".")):
         raise ValueError(_("names with commas between them"))
@@ -332,7 +334,9 @@ def _first_word(text: str) -> tuple[str, str]:
     """The first word, without its quotes and escapes, and what comes after it."""
     match = re.match(_WORD, text)
     if match is None or text[match.end() : match.end() + 1] in ('"', "'"):
-        raise UsageError(_("a quote is not closed"))
+        sign = text[match.end() if match else 0]
+        hint = _("close it, or type \\{sign} for the sign itself", sign=sign)
+        raise UsageError(_("a quote is not closed"), hint=hint)
     parts: list[str] = []
     for piece in re.finditer(_PIECE, match[0]):
         part = piece[piece.lastgroup or 0]

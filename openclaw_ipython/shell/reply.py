@@ -180,6 +180,7 @@ def partial_reply_kept(
             if reply or reply.reasoning or reply.tool_calls:
                 bind_reply(session, reply, out)
                 renderer.finish(reply)
+                error.is_shown = True  # type: ignore[union-attr]
             else:
                 renderer.cancel()
         raise

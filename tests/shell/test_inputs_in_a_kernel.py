@@ -211,6 +211,7 @@ def test_pictures_go_to_the_image_model_and_the_footer_says_so(asked):
         ("-o class", "-o class: must be the name of a variable"),
         ("qwen -m other", "two models are named: qwen and other"),
         ("-a np", "np is a module; name something in it"),
+        ("--tools mcp:", "UsageError: mcp: lacks the name of a server: mcp:NAME"),
         ("--timeout never", "--timeout never: must be a number"),
     ],
 )

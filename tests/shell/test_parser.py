@@ -86,6 +86,7 @@ def test_a_mistake_is_one_line_that_says_what_is_wrong(line, message):
         given_values(line)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert caught.value.hint
 
 
 def test_a_missing_word_is_named():

@@ -144,8 +144,9 @@ def _follow_in_notebook(session: Session, sign_in: PendingSignIn, *, wait: bool)
     def update_copy(state: SignInState) -> None:
         nonlocal shown
         # A front end that shows the panel needs no copy of the code: a page that is loaded anew keeps the outputs it
-        # finds in the file, and no update reaches those any more.
-        text = "" if panel is not None and panel.is_shown else prompt_text(state)
+        # finds in the file, and no update reaches those any more. An end that the copy tells stays there.
+        gone = panel is not None and panel.is_shown and not (state.over and shown)
+        text = "" if gone else prompt_text(state)
         if text != shown:  # without a countdown: it changes twice, not every second
             shown = text
             handle.update(prompt_bundle(state) if text else {"text/plain": "", "text/html": ""})
@@ -181,8 +182,8 @@ def _show_panel(session: Session, surface: JupyterSurface, sign_in: PendingSignI
 
     def update(state: SignInState) -> None:
         panel.update(state)
-        if state.over:  # the end as text, for the saved file
-            handle.update(widget_bundle(panel.widget, prompt_text(state)))
+        if state.over:  # the end as text, for the saved file, unless the copy below has it
+            handle.update(widget_bundle(panel.widget, prompt_text(state) if panel.is_shown else ""))
 
     sign_in.observe(update)
     return panel

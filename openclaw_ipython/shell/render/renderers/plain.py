@@ -80,6 +80,8 @@ class PlainRenderer(Renderer):
         self._write("".join(pieces))
         for call in () if self._called else reply.tool_calls:
             self._write_line(call_text(call.name, call.arguments))
+        if reply.finish_reason == "interrupted":  # the terminal has written ^C behind the last character
+            self._at_line_start = False
         line = footer_text(reply, [*self._status_line.notes, *notes]) if self._footer else mark_text(reply)
         self._write_line(f"({line})" if line else "")
 
