@@ -3,6 +3,7 @@
 import importlib.util
 import re
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -48,7 +49,7 @@ def test_the_first_cells_of_the_readme_work_as_they_are_typed():
 
 def test_the_test_in_the_docs_is_from_the_file_that_is_run():
     *_, block = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "compare.md").read_text("utf-8"), re.S)
-    assert block in (ROOT / "notebooks" / "test_prompt.py").read_text("utf-8")
+    assert indent(block, "    ") in (ROOT / "notebooks" / "test_prompt.py").read_text("utf-8")
 
 
 def test_pictures_are_small():
