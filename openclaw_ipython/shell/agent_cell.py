@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from openclaw_ipython.errors import ServiceError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.providers.openclaw_gateway import PROVIDER
-from openclaw_ipython.shell.ask import ask_prompt, show_dry_run
-from openclaw_ipython.shell.conversation import LONGEST_NAME, notebook_of
+from openclaw_ipython.shell.ask import ask_prompt
+from openclaw_ipython.shell.conversation import notebook_of
 from openclaw_ipython.shell.options import AGENT_CELL, AskOptions
 from openclaw_ipython.shell.parser import parse, words
-from openclaw_ipython.shell.reply import compose_prompt, renderer_for
+from openclaw_ipython.shell.reply import compose_prompt
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -45,35 +45,27 @@ def send(
     """Send `text` to `agent` (None: the only one), in the session `name` (None: the notebook's)."""
     if not text.strip():
         raise UsageError(_("the message to the agent is empty"), hint=AGENT_CELL.manual)
-    if name is not None and (not name.strip() or len(name) > LONGEST_NAME or not name.isprintable()):
-        raise UsageError(_("the name of a session has 1 to {most} characters", most=LONGEST_NAME))
     ref = PROVIDER.ref(agent.removeprefix(f"{PROVIDER.id}/") if agent else only_agent(session))
     sessions = session.agent_sessions
     is_first, user = sessions.user(notebook_of(session), name, fresh=fresh)
-    notes = []
-    if is_first:
-        notes.append(
-            _(
-                "the Gateway's secret gives full control of it, and the agent's own tools may run without asking here"
-            )
-        )
+    power = _(
+        "the Gateway's secret gives full control of it, and the agent's own tools may run without asking here"
+    )
+    notes = [power] if is_first else []
     if user in sessions.cancelled:
         notes.append(_("the interrupted message stays in the agent's memory; --new begins without it"))
     prompt = compose_prompt(session, options, text)
     prompt = replace(prompt, notes=(*prompt.notes, *notes))
     options = replace(options, model=str(ref), param=(*options.param, ("user", user)), no_cache=True)
-    renderer = renderer_for(session, options.format or ("json" if options.schema else None))
-    if options.dry_run:
-        show_dry_run(session, options, prompt, renderer)
-        return
     try:
-        ask_prompt(session, options, prompt, renderer)
+        ask_prompt(session, options, prompt)
     except (KeyboardInterrupt, ServiceError) as error:
         if isinstance(error, KeyboardInterrupt) or options.timeout is not None:
             sessions.cancelled.add(user)
         sessions.agents.clear()  # the Gateway may have others by now
         raise
-    sessions.cancelled.discard(user)
+    if not options.dry_run:
+        sessions.cancelled.discard(user)
 
 
 def only_agent(session: Session) -> str:

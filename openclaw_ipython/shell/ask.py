@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.errors import SchemaMismatch
 from openclaw_ipython.shell.conversation import conversation_for
 from openclaw_ipython.shell.options import MANUAL, AskOptions, parse_cell_line, parse_prompt_line
@@ -17,7 +18,6 @@ from openclaw_ipython.shell.reply import (
 )
 
 if TYPE_CHECKING:
-    from openclaw_ipython.chat.types import Reply
     from openclaw_ipython.shell.render.renderer import Renderer
     from openclaw_ipython.shell.reply import CellPrompt
     from openclaw_ipython.shell.session import Session
@@ -38,32 +38,28 @@ def ask(session: Session, line: str, cell: str | None) -> None:
         return
     conversation = conversation_for(session, options, f"{line}\n{cell or ''}")
     prompt = conversation.with_history(compose_prompt(session, options, text.strip("\n")))
-    renderer = renderer_for(session, options.format or ("json" if options.schema else None))
+    conversation.remember(ask_prompt(session, options, prompt))
+
+
+def ask_prompt(
+    session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer | None = None
+) -> Reply:
+    """Send one question, show the answer and bind it; with `--dry-run` show the request, and return an empty reply.
+
+    `renderer` is by default that of the format.
+    """
+    renderer = renderer or renderer_for(session, options.format or ("json" if options.schema else None))
+    if options.in_rounds:
+        from openclaw_ipython.shell.tool_loop import first_request, run_tool_loop
     if options.dry_run:
-        show_dry_run(session, options, prompt, renderer)
-        return
-    conversation.remember(ask_prompt(session, options, prompt, renderer))
+        from openclaw_ipython.shell.dry_run import dry_run
 
-
-def show_dry_run(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> None:
-    """Show the request that the question would send; nothing is sent."""
-    from openclaw_ipython.shell.dry_run import dry_run
-
+        made = first_request if options.in_rounds else prepare_request
+        request = made(session, options, prompt, renderer)
+        known = session.client.sender.host_memory.known(request.url, request.request.model)
+        session.show(dry_run(request, prompt.images, known))
+        return Reply()
     if options.in_rounds:
-        from openclaw_ipython.shell.tool_loop import first_request
-
-        request = first_request(session, options, prompt, renderer)
-    else:
-        request = prepare_request(session, options, prompt, renderer)
-    known = session.client.sender.host_memory.known(request.url, request.request.model)
-    session.show(dry_run(request, prompt.images, known))
-
-
-def ask_prompt(session: Session, options: AskOptions, prompt: CellPrompt, renderer: Renderer) -> Reply:
-    """Send one question, show the answer with `renderer` and bind it."""
-    if options.in_rounds:
-        from openclaw_ipython.shell.tool_loop import run_tool_loop
-
         reply = run_tool_loop(session, options, prompt, renderer)
     else:
         request = prepare_request(session, options, prompt, renderer)

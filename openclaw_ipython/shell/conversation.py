@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.reply import CellPrompt
     from openclaw_ipython.shell.session import RecentQuestions, Session
 
-LONGEST_NAME = 80
-
 _IMAGE_MARK = "[a picture was here:"  # for the model, in place of the picture
 _MARGIN = 0.9  # of the context window that is left, as token counts are estimates
 
@@ -43,8 +41,6 @@ def conversation_for(session: Session, options: AskOptions, typed: str) -> Conve
         return Conversation()
     if name is None and not options.continue_:
         return _Fresh(session, cell)
-    if name is not None and (not name.strip() or len(name) > LONGEST_NAME or not name.isprintable()):
-        raise UsageError(_("the name of a conversation has 1 to {most} characters", most=LONGEST_NAME))
     return _Continued(session, options, cell)
 
 

@@ -22,14 +22,13 @@ class DisplayCapture:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._cells: dict[int, dict[str, dict[str, str]]] = {}
-        self._places: dict[str, int] = {}  # display id → the cell that showed it
+        self._outputs: dict[str, tuple[int, dict[str, str]]] = {}  # the oldest first, by display id
         self._size = 0
-        self._count = 0  # of displays without an id
+        self._count = 0
 
     def outputs(self, number: int) -> list[dict[str, str]]:
         """What cell `number` displayed, in order."""
-        return list(self._cells.get(number, {}).values())
+        return [bundle for at, bundle in self._outputs.values() if at == number]
 
     def capture(self, message: Any) -> Any:
         """Copy what the kernel displays or updates; the unchanged message."""
@@ -41,33 +40,19 @@ class DisplayCapture:
         return message
 
     def _store(self, content: dict[str, Any]) -> None:
-        number = running_cell(self._shell)
-        display_id = (content.get("transient") or {}).get("display_id") or ""
-        number = self._places.get(display_id, number)
-        cell = self._cells.setdefault(number, {})
         self._count += 1
-        key = display_id or f"#{self._count}"
-        if display_id:
-            self._places[display_id] = number
+        key = (content.get("transient") or {}).get("display_id") or f"#{self._count}"
+        number, before = self._outputs.get(key, (running_cell(self._shell), {}))
         bundle = {
             kind: text if kind in IMAGE_TYPES else text[:TEXT_LIMIT]
             for kind, text in content["data"].items()
             if kind in ("text/plain", *IMAGE_TYPES) and isinstance(text, str)
         }
-        self._size += _size(bundle) - _size(cell.get(key, {}))
-        cell[key] = bundle
-        while self._size > LIMIT and (len(self._cells) > 1 or len(cell) > 1):
-            self._drop_oldest(min(self._cells))
-
-    def _drop_oldest(self, number: int) -> None:
-        """Forget the oldest output of a cell."""
-        cell = self._cells[number]
-        key = next(iter(cell), None)
-        if key is not None:
-            self._size -= _size(cell.pop(key))
-            self._places.pop(key, None)
-        if not cell:
-            del self._cells[number]
+        self._outputs[key] = (number, bundle)
+        self._size += _size(bundle) - _size(before)
+        while self._size > LIMIT and len(self._outputs) > 1:
+            _number, oldest = self._outputs.pop(next(iter(self._outputs)))
+            self._size -= _size(oldest)
 
 
 def running_cell(shell: Any) -> int:

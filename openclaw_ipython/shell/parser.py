@@ -18,6 +18,9 @@ from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.suggestions import did_you_mean, mistyped, suggest
 
+LONGEST_NAME = 80
+"""Characters of the name of a conversation or a session."""
+
 
 class Option(Struct, frozen=True):
     """`--name VALUE`, or a flag when `metavar` is empty. `kind` names the values that complete it.
@@ -119,6 +122,13 @@ def identifier(text: str) -> str:
 
 seconds = number(1e-3, 1e6)
 """A converter for a time in seconds."""
+
+
+def label(text: str) -> str:
+    """A converter for the name of a conversation or a session."""
+    if not text.strip() or len(text) > LONGEST_NAME or not text.isprintable():
+        raise ValueError(_("a name of 1 to {most} characters", most=LONGEST_NAME))
+    return text
 
 
 def field(text: str) -> tuple[str, Any]:
