@@ -120,7 +120,7 @@ class Client:
         """Which services can answer, and what to offer for those that cannot."""
         from openclaw_ipython.auth.advice import SignInAdvice  # as all below: not needed by a plain request
 
-        return SignInAdvice(self._store, self._providers, self.accounts)
+        return SignInAdvice(self._store, self._providers, self.accounts, self.models)
 
     @cached_property
     def keys(self) -> KeyLogins:

@@ -13,7 +13,12 @@ from msgspec import Struct
 
 from openclaw_ipython.auth.cooldown import LoginStats, cooldown_of
 from openclaw_ipython.auth.resolver import Credential, CredentialResolver
-from openclaw_ipython.auth.sign_in_address import base_url_after, is_allowed, is_vendors_address
+from openclaw_ipython.auth.sign_in_address import (
+    ChosenAddress,
+    base_url_after,
+    is_allowed,
+    is_vendors_address,
+)
 from openclaw_ipython.auth.token_grant import DeviceEndpoints
 from openclaw_ipython.chat.dialects import Dialect, dialect_for
 from openclaw_ipython.errors import ConfigError, LoginRequired, OpenClawError, UsageError
@@ -22,8 +27,8 @@ from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.openclaw.sqlite import databases
-from openclaw_ipython.openclaw.token_stores import ProfileTokenStore, TokenStore
-from openclaw_ipython.qwen_code.credentials import PROVIDER_ID
+from openclaw_ipython.openclaw.token_stores import ProfileTokenStore
+from openclaw_ipython.qwen_code.credentials import PROVIDER_ID, QwenCodeFile
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.suggestions import mistyped
 
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.auth.token_grant import TokenGrant
     from openclaw_ipython.openclaw.config_view import ConfigView
     from openclaw_ipython.openclaw.json5.parse import Edit
-    from openclaw_ipython.openclaw.store import Snapshot, Store
+    from openclaw_ipython.openclaw.store import ConfigPlan, Snapshot, Store
     from openclaw_ipython.providers import ModelSpec, Provider, Providers
     from openclaw_ipython.runtime.env import Runtime
 
@@ -184,7 +189,7 @@ class Accounts:
 
     # -- token storage and trusted addresses --
 
-    def token_store(self, credential: Credential) -> TokenStore:
+    def token_store(self, credential: Credential) -> ProfileTokenStore | QwenCodeFile:
         """The storage of the tokens of a credential with an OAuth profile."""
         if credential.source == self.qwen_code.source or credential.profile is None:
             return self.qwen_code.file
@@ -273,7 +278,6 @@ class Accounts:
         profile_id = f"{provider.id}:{profile_name}"
         before = self._store.load().config
         chosen = base_url_after(provider, self.device_endpoints(provider), grant.resource_url, before)
-        base_url = chosen.base_url
         choose = set_default or not before.default_model
         profile = StoredProfile(
             id=profile_id,
@@ -285,17 +289,15 @@ class Accounts:
         )
 
         def plan(view: ConfigView) -> list[Edit]:
-            default, entry = provider.default_model if choose else "", provider.entry(base_url)
+            default, entry = provider.default_model if choose else "", provider.entry(chosen.base_url)
             return login_edits(
                 view, provider, entry, profile_id, "oauth", default=default, overwrite={"baseUrl"}
             )
 
-        written = self._store.save_login(profile_id, profile, plan)
-        self.login_stats.reset(profile_id)
-        now = ModelRef.parse(self._store.load().config.default_model or "")
-        notes = [*replaced_default(before.default_model, now), *chosen.notes]
         model = provider.ref(provider.default_model)
-        return LoginOutcome(provider.id, profile_id, now, base_url, tuple(written), tuple(notes), model)
+        outcome = save_login(self._store, provider, profile, plan, chosen, model=model)
+        self.login_stats.reset(profile_id)
+        return outcome
 
     # -- plugins --
 
@@ -328,11 +330,23 @@ def _cooldown_status(stats: Mapping[str, Any], now: int) -> str:
     return f"{'disabled' if disabled else 'cooldown'} {cooldown.time_left}"
 
 
-def replaced_default(before: str | None, now: ModelRef | None) -> tuple[str, ...]:
-    """A note for the user when a sign-in replaced the default model `before`."""
-    if not before or ModelRef.parse(before) == now:
-        return ()
-    return (_("the default model was {model}", model=before),)
+def save_login(
+    store: Store,
+    provider: Provider,
+    profile: StoredProfile | None,
+    plan: ConfigPlan,
+    at: ChosenAddress,
+    *,
+    model: ModelRef | None,
+) -> LoginOutcome:
+    """Store a login, or a server without one, with the changes of the configuration."""
+    before = store.load().config.default_model
+    written = store.save_login(profile.id, profile, plan) if profile else [store.edit_config(plan)]
+    now = ModelRef.parse(store.load().config.default_model or "")
+    replaced = before is not None and ModelRef.parse(before) != now
+    notes = (_("the default model was {model}", model=before), *at.notes) if replaced else at.notes
+    profile_id = profile.id if profile else ""
+    return LoginOutcome(provider.id, profile_id, now, at.base_url, tuple(written), notes, model)
 
 
 def login_edits(

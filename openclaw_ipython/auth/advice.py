@@ -12,12 +12,11 @@ from openclaw_ipython.auth.cooldown import is_refused
 from openclaw_ipython.errors import LoginRequired, OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_below
-from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.providers.lookup import entry_of
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
-    from openclaw_ipython.openclaw.config_view import ConfigView
+    from openclaw_ipython.models.selection import Models
     from openclaw_ipython.openclaw.store import Store
     from openclaw_ipython.providers import Provider, Providers
 
@@ -30,10 +29,11 @@ _LOCAL = "ollama"
 class SignInAdvice:
     """The state of the sign-ins of one home, as far as it decides what to offer."""
 
-    def __init__(self, store: Store, providers: Providers, accounts: Accounts) -> None:
+    def __init__(self, store: Store, providers: Providers, accounts: Accounts, models: Models) -> None:
         self._store = store
         self._providers = providers
         self._accounts = accounts
+        self._models = models
         self._ended: set[str] = set()  # services, seen in this process
         self._refused: set[str] = set()  # logins whose refresh was refused in this process
 
@@ -85,33 +85,22 @@ class SignInAdvice:
         """Whether the service refused a login, and has not accepted it since."""
         return login_id in self._refused or is_refused(self._accounts.login_stats.record(login_id))
 
-    def keeps_default(self, view: ConfigView) -> bool:
+    def keeps_default(self) -> bool:
         """Whether the default model stays when the user signs in elsewhere: there is one, and it can be used.
 
         The default of a service that only OpenClaw knows stays as well: here nothing can be said about it.
         """
-        default = self.default(view)
+        default = self._models.default()
         if default is None:
             return False
         return default.provider not in self._providers or self.usable(default.provider)
-
-    def default(self, view: ConfigView) -> ModelRef | None:
-        """The default model of a configuration."""
-        text = view.default_model or ""
-        text = {alias.lower(): ref for alias, ref in view.aliases.items()}.get(text.lower(), text)
-        ref = ModelRef.parse(text)
-        if ref is None:
-            first = next(iter(self._providers))  # of another name OpenClaw makes one of its own service
-            provider = first if self._providers[first].model(text) else "anthropic"
-            return ModelRef(provider, text) if text else None
-        return ModelRef(self._providers.named(ref.provider, ref.model) or ref.provider, ref.model)
 
     def hint(self, provider_id: str) -> str:
         """What to type where a service cannot answer: sign in to it, or what can answer instead."""
         if not self.retirement(provider_id):
             is_first = provider_id == next(iter(self._providers))
             return "%openclaw login" if is_first else f"%openclaw login --provider {provider_id}"
-        default = self.default(self._store.load().config)
+        default = self._models.default()
         if default is not None and default.provider != provider_id and self.usable(default.provider):
             return _("without a model, %%qwen asks {default}", default=default)
         return self.other_ways()

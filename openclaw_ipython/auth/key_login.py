@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.auth.accounts import LoginOutcome, login_edits, replaced_default
+from openclaw_ipython.auth.accounts import LoginOutcome, login_edits, save_login
 from openclaw_ipython.auth.resolver import EnvironmentKey, key_variable, provider_keys
+from openclaw_ipython.auth.sign_in_address import ChosenAddress
 from openclaw_ipython.auth.stored_logins import check_key
 from openclaw_ipython.errors import LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import ConfigView, is_marker
-from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.openclaw.profiles import StoredProfile
 from openclaw_ipython.providers.addresses import default_address
 from openclaw_ipython.providers.lookup import entry_of
@@ -92,7 +92,7 @@ class KeyLogins:
         store: Store,
         providers: Providers,
         runtime: Runtime,
-        keeps_default: Callable[[ConfigView], bool] = lambda view: bool(view.default_model),
+        keeps_default: Callable[[], bool],
     ) -> None:
         self._keeps_default = keeps_default
         self._store = store
@@ -168,24 +168,20 @@ class KeyLogins:
         Raises DocumentError (nothing written) when a file cannot be read, ConfigError when it cannot be written.
         """
         provider = setup.provider
-        profile_id = setup.profile_id
-        before = self._store.load().config
-        choose = bool(_default_of(setup)) and (setup.set_default or not self._keeps_default(before))
+        choose = bool(_default_of(setup)) and (setup.set_default or not self._keeps_default())
 
         def plan(view: ConfigView) -> list[Edit]:
             return _plan(view, setup, choose=choose)
 
-        if profile_id:
-            profile = StoredProfile(id=profile_id, type="api_key", provider=provider.id, key=setup.key)
-            written = tuple(self._store.save_login(profile_id, profile, plan))
-        else:
-            written = (self._store.edit_config(plan),)
-        now = ModelRef.parse(self._store.load().config.default_model or "")
-        notes = (*replaced_default(before.default_model, now), *setup.notes)
+        profile, id_, notes = None, setup.profile_id, setup.notes
+        if id_:
+            profile = StoredProfile(id=id_, type="api_key", provider=provider.id, key=setup.key)
         if setup.needs_reference and not is_marker(setup.variable):
             notes += (_("OpenClaw does not start where {name} is not set", name=setup.variable),)
         model = provider.ref(_default_of(setup)) if _default_of(setup) else None
-        return LoginOutcome(provider.id, profile_id, now, setup.base_url, written, notes, model)
+        return save_login(
+            self._store, provider, profile, plan, ChosenAddress(setup.base_url, notes), model=model
+        )
 
 
 def chosen_address(provider: Provider, region: str) -> str:

@@ -94,7 +94,7 @@ class LoginService(Struct, frozen=True, eq=False):
                     if not isinstance(event, Granted):
                         yield event
                         continue
-                    choose = set_default or not self.advice.keeps_default(self.store.load().config)
+                    choose = set_default or not self.advice.keeps_default()
                     outcome = self.accounts.record_login(
                         provider, event.grant, set_default=choose, profile_name=profile
                     )

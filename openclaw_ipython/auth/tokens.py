@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from openclaw_ipython.net.http import HttpClient
     from openclaw_ipython.openclaw.locks import LockFile
     from openclaw_ipython.openclaw.profiles import StoredProfile
-    from openclaw_ipython.openclaw.token_stores import TokenStore
+    from openclaw_ipython.openclaw.token_stores import ProfileTokenStore
+    from openclaw_ipython.qwen_code.credentials import QwenCodeFile
     from openclaw_ipython.runtime.env import Runtime
     from openclaw_ipython.sanitize.secrets import Secret
 
@@ -50,7 +51,7 @@ class StoredTokens:
 
     def __init__(
         self,
-        store: TokenStore,
+        store: ProfileTokenStore | QwenCodeFile,
         *,
         token_url: str,
         client_id: str,

@@ -240,23 +240,16 @@ class Models:
 
     # -- writing --
 
-    def set_default(self, word: str) -> SavedChoice:
-        """Set the default model."""
+    def set_default(self, word: str, *, images: bool = False) -> SavedChoice:
+        """Set the default model, or with `images` the model for questions with images.
+
+        Raises UsageError for an image model that reads text only.
+        """
         from openclaw_ipython.openclaw.config_edit import set_default_model
 
-        ref = self.resolve(word)
-        return SavedChoice(ref, self._store.edit_config(lambda view: set_default_model(view, str(ref))))
-
-    def set_image_default(self, word: str) -> SavedChoice:
-        """Set the model for questions with images. Raises UsageError for one that reads text only."""
-        from openclaw_ipython.openclaw.config_edit import set_default_model
-
-        ref = self._reading_images(word, "%openclaw models set-image")
-
-        def plan(view: ConfigView) -> list[Edit]:
-            return set_default_model(view, str(ref), images=True)
-
-        return SavedChoice(ref, self._store.edit_config(plan))
+        ref = self._reading_images(word, "%openclaw models set-image") if images else self.resolve(word)
+        path = self._store.edit_config(lambda view: set_default_model(view, str(ref), images=images))
+        return SavedChoice(ref, path)
 
     def add_fallback(self, word: str, *, images: bool = False) -> SavedChoice:
         """Append a model to the fallbacks, or to those of the image model; an existing one keeps its place."""

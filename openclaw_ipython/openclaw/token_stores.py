@@ -1,18 +1,16 @@
-"""Where the tokens of an OAuth login are stored: the interface, and the profiles of OpenClaw's credentials file.
+"""Where the tokens of an OAuth login are stored, and how they are refreshed there: OpenClaw's credentials file.
 
-`auth.tokens` refreshes a login through this interface. What differs from file to file is the lock, how early a token
-is refreshed, how long a refresh may take, and what a refusal means.
+Qwen Code's file is in `qwen_code.credentials`, with the same methods. What differs from file to file is the lock, how
+early a token is refreshed, how long a refresh may take, and what a refusal means.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from openclaw_ipython.openclaw.locks import LockFile
     from openclaw_ipython.openclaw.profiles import StoredProfile
     from openclaw_ipython.openclaw.store import Store
@@ -34,31 +32,6 @@ class RefreshPolicy(Struct, frozen=True):
     request_timeout: float
     reread_timeout: float
     hint: str
-
-
-class TokenStore(Protocol):
-    """The place one login is stored in. `name` is how sentences call the login."""
-
-    @property
-    def name(self) -> str:
-        """For sentences: `the login qwen-portal:default`."""
-
-    @property
-    def path(self) -> Path:
-        """The file the login is in."""
-
-    @property
-    def policy(self) -> RefreshPolicy:
-        """How the login is refreshed."""
-
-    def read(self) -> StoredProfile | None:
-        """The login as it is stored now, None if there is none. Raises DocumentError for an unusable file."""
-
-    def lock(self) -> LockFile:
-        """The lock to hold around reading, refreshing and writing."""
-
-    def write(self, profile: StoredProfile) -> None:
-        """Store refreshed tokens. Raises ConfigError when that is not possible; the file is then as it was."""
 
 
 class ProfileTokenStore:

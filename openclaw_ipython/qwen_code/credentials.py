@@ -47,7 +47,7 @@ _KNOWN = frozenset({"access_token", "refresh_token", "expiry_date", "id_token"})
 
 
 class QwenCodeFile:
-    """The file with Qwen Code's login, a `TokenStore`.
+    """The file with Qwen Code's login, with the methods of a `ProfileTokenStore`.
 
     Qwen Code uses a token until thirty seconds before its expiry. Old releases take a lock that is older than ten
     seconds, so a refresh under it ends after eight. A refused refresh mostly means that a Qwen Code was faster and is

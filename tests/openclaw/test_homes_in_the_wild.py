@@ -13,7 +13,7 @@ REFUSED = {"an unknown key": set(RELEASES), "meta of march": {RELEASES[2]}, "ser
 
 COMMANDS = {
     "models set": lambda c: c.models.set_default("modelstudio/qwen3.7-plus"),
-    "set-image": lambda c: c.models.set_image_default("modelstudio/qwen3.7-plus"),
+    "set-image": lambda c: c.models.set_default("modelstudio/qwen3.7-plus", images=True),
     "fallbacks add": lambda c: c.models.add_fallback("anthropic/claude-opus-4-6"),
     "fallbacks clear": lambda c: c.models.clear_fallbacks(),
     "aliases add": lambda c: c.models.add_alias("mine", "modelstudio/qwen3.7-plus"),

@@ -118,7 +118,7 @@ def test_openclaw_accepts_every_setting_of_ours(folder, us):
     us.login()
     client = us.client()
     client.models.set_default("qwen-portal/vision-model")
-    client.models.set_image_default("qwen-portal/vision-model")
+    client.models.set_default("qwen-portal/vision-model", images=True)
     client.models.add_alias("eyes", "qwen-portal/vision-model")
     client.models.add_fallback("qwen-portal/coder-model")
     client.accounts.set_plugin("qwen-portal-auth", False)
@@ -231,7 +231,7 @@ def _with_local_servers(client):
 def _with_every_setting(client):
     _with_a_key(client)
     client.models.set_default("anthropic/claude-opus-4-6")
-    client.models.set_image_default("modelstudio/qwen3.7-plus")
+    client.models.set_default("modelstudio/qwen3.7-plus", images=True)
     client.models.add_alias("q", "modelstudio/qwen3.7-plus")
     client.models.add_fallback("modelstudio/qwen3.7-max")
     client.accounts.set_plugin("qwen-portal-auth", enabled=False)

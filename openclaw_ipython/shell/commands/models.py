@@ -107,7 +107,7 @@ def models_set(session: Session, *, model: str) -> View:
 @command("models set-image", MODEL)
 def models_set_image(session: Session, *, model: str) -> View:
     """Choose the model that answers questions with images."""
-    chosen = session.client.models.set_image_default(model)
+    chosen = session.client.models.set_default(model, images=True)
     return MessageView(_("Image model: {ref}", ref=chosen.ref), details=written_to(chosen.path))
 
 
