@@ -223,14 +223,12 @@ class Accounts:
             return
         at = self.device_endpoints(provider)
         if at.loopback:
-            raise ConfigError(
-                _(
-                    "{variable} is on this machine and the base URL is the vendor's: no login is sent there",
-                    variable=ORIGIN_VARIABLE,
-                ),
-                hint=f"%openclaw config set models.providers.{provider.id}.baseUrl"
-                f" {at.token_url.removesuffix(provider.device_login.token_path)}/v1",
+            what = _(
+                "{variable} is on this machine and the base URL is the vendor's: no login is sent there",
+                variable=ORIGIN_VARIABLE,
             )
+            url = at.token_url.removesuffix(provider.device_login.token_path) + "/v1"
+            raise ConfigError(what, hint=f"%openclaw config set models.providers.{provider.id}.baseUrl {url}")
 
     def dialect(self, provider_id: str, base_url: str) -> Dialect:
         """The dialect of the host at `base_url`: the one known for that host, or the provider's."""

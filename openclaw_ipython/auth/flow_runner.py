@@ -74,16 +74,8 @@ async def post(step: Post, http: HttpClient, name: str) -> FormReply | NoReply:
         ):
             return FormReply(response.status_code, await read_capped(response), _retry_after(response))
     except TimeoutError:
-        return NoReply(
-            ServiceUnavailable(
-                _(
-                    "{name} did not end its answer within {seconds:.0f} s",
-                    name=name,
-                    seconds=EXCHANGE_SECONDS,
-                ),
-                hint=_("try again in a moment"),
-            )
-        )
+        what = _("{name} did not end its answer within {seconds:.0f} s", name=name, seconds=EXCHANGE_SECONDS)
+        return NoReply(ServiceUnavailable(what, hint=_("try again in a moment")))
     except HTTPError as error:
         return NoReply(service_error(error, name))
     except InvalidURL:

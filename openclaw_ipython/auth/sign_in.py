@@ -231,13 +231,12 @@ class LoginService(Struct, frozen=True, eq=False):
         if models and all(spec.id != provider.default_model for spec in models):
             if setup.base_url not in {region.base_url for region in provider.regions}:
                 return best_of(provider, models), ()  # not the vendor's address: its list is what it has
-            return "", (
-                _(
-                    "{model} is not on the list of this address: {command}",
-                    model=provider.default_model,
-                    command=f"%openclaw models list --refresh --provider {provider.id}",
-                ),
+            model, command = (
+                provider.default_model,
+                f"%openclaw models list --refresh --provider {provider.id}",
             )
+            note = _("{model} is not on the list of this address: {command}", model=model, command=command)
+            return "", (note,)
         return "", ()
 
 

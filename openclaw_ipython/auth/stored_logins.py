@@ -131,15 +131,11 @@ class StoredLogins:
                 hint="; ".join([*self._remaining(provider_id), *others]) or _("no login is stored"),
             )
         if len(mine) > 1 and f"{provider_id}:default" not in mine:
-            raise UsageError(
-                _(
-                    "{provider_id} has several logins: {logins}",
-                    provider_id=provider_id,
-                    logins=", ".join(mine),
-                ),
-                suggestions=tuple(mine),
-                hint=_logout(provider_id, mine[0].partition(":")[2]),
+            what = _(
+                "{provider_id} has several logins: {logins}", provider_id=provider_id, logins=", ".join(mine)
             )
+            hint = _logout(provider_id, mine[0].partition(":")[2])
+            raise UsageError(what, suggestions=tuple(mine), hint=hint)
         return f"{provider_id}:default" if f"{provider_id}:default" in mine else mine[0]
 
     def _remaining(self, provider_id: str) -> list[str]:
@@ -206,15 +202,11 @@ class StoredLogins:
             what = _('Auth profile "{name}" not found', name=name)
             raise mistyped(what, name, mine, hint=_LIST, otherwise=mine)
         if profile.provider != provider_id:
-            raise UsageError(
-                _(
-                    'Auth profile "{id}" is for {provider}, not {provider_id}',
-                    id=profile.id,
-                    provider=profile.provider,
-                    provider_id=provider_id,
-                ),
-                hint=_LIST,
-            )
+            what = _(
+                'Auth profile "{id}" is for {provider}, not {provider_id}',
+                id=profile.id, provider=profile.provider, provider_id=provider_id,
+            )  # fmt: skip
+            raise UsageError(what, hint=_LIST)
         return profile.id
 
     def _edit(self, plan: Callable[[Any], Sequence[Edit]]) -> Path:

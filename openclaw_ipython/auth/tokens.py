@@ -273,12 +273,11 @@ class StoredTokens:
             self._unstored = None
         except ConfigError as error:
             self._unstored = _Unstored(origin, fresh)
-            self._warn(
-                _(
-                    "the refreshed login could not be stored ({error}); sign in again after a restart",
-                    error=error,
-                )
+            what = _(
+                "the refreshed login could not be stored ({error}); sign in again after a restart",
+                error=error,
             )
+            self._warn(what)
         return None
 
     def _store_pending(self) -> None:

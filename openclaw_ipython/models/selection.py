@@ -175,14 +175,11 @@ class Models:
         entry = self._entry(ref.provider)
         built_in = self._providers.get(ref.provider)
         if entry is not None and entry.api not in (None, COMPLETIONS):
-            raise ConfigError(
-                _(
-                    "{provider} speaks {api}; only {known} is understood here",
-                    provider=ref.provider,
-                    api=entry.api,
-                    known=COMPLETIONS,
-                )
-            )
+            what = _(
+                "{provider} speaks {api}; only {known} is understood here",
+                provider=ref.provider, api=entry.api, known=COMPLETIONS,
+            )  # fmt: skip
+            raise ConfigError(what)
         base_url = self._address(ref.provider, view)
         if not base_url:
             if self.is_openclaws(ref.provider):

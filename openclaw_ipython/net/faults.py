@@ -60,13 +60,8 @@ def service_error(error: HTTPError, what: str, unreachable_hint: str = "") -> Op
                 hint=_("try again in a moment"),
             )
         case RemoteProtocolError() | DecodingError():
-            return ProtocolError(
-                _(
-                    "{what} broke the HTTP protocol: {reason}",
-                    what=what,
-                    reason=redact(str(error)[:500])[:120],
-                )
-            )
+            reason = redact(str(error)[:500])[:120]
+            return ProtocolError(_("{what} broke the HTTP protocol: {reason}", what=what, reason=reason))
         case httpx.LocalProtocolError():  # its text quotes the header: the login, as a rule
             return ProtocolError(
                 _("the request to {what} is not valid HTTP", what=what),

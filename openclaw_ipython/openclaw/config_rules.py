@@ -100,16 +100,11 @@ def _refused(refusal: Refusal, config: Any) -> UsageError:
             hint = f"%openclaw config set {entry} '{{baseUrl: {json.dumps(url)}, models: []}}'"
         elif refusal.keys[3:] == ("baseUrl",) and url is MISSING:
             hint = f"%openclaw config set {entry} '{{baseUrl: \"https://…\", models: []}}'"
-    return UsageError(
-        _(
-            "{refusal}{suggestion}; OpenClaw {releases} would refuse the file, so nothing was written",
-            refusal=refusal,
-            suggestion=did_you_mean(near),
-            releases=", ".join(refusal.releases),
-        ),
-        suggestions=near,
-        hint=hint,
-    )
+    what = _(
+        "{refusal}{suggestion}; OpenClaw {releases} would refuse the file, so nothing was written",
+        refusal=refusal, suggestion=did_you_mean(near), releases=", ".join(refusal.releases),
+    )  # fmt: skip
+    return UsageError(what, suggestions=near, hint=hint)
 
 
 def top_level() -> frozenset[str]:

@@ -12,14 +12,16 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
-from openclaw_ipython.errors import DocumentError
+from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import N_, _
+
+T = TypeVar("T")
 
 MAX_BYTES = 16 * 1024 * 1024
 """No configuration is larger; a bigger file is something else."""
@@ -27,6 +29,7 @@ MAX_BYTES = 16 * 1024 * 1024
 _UNREADABLE = N_("{path} could not be read: {reason}")
 _UNWRITABLE = N_("{path} could not be written: {reason}")
 
+_ATTEMPTS = 3  # a change is merged again when another program writes meanwhile
 _LEFTOVER_AGE = 3600.0  # seconds; no write takes that long
 _REPLACE_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2)  # seconds; on Windows no file is replaced while it is read
 
@@ -49,6 +52,15 @@ ANY: Final = _Any.ANY
 
 class FileChanged(Exception):
     """Another program wrote the file between reading and writing it. Nothing was written: merge again."""
+
+
+def until_written(path: Path, attempt: Callable[[], T]) -> T:
+    """What `attempt` returns, which is called again when another program wrote meanwhile. Raises StoreBusy."""
+    for _attempt in range(_ATTEMPTS):
+        with suppress(FileChanged):
+            return attempt()
+    what = _("{name} keeps being changed by another program", name=path.name)
+    raise StoreBusy(what, path=path, hint=_("try again in a moment"))
 
 
 class FileSystem:

@@ -126,15 +126,9 @@ class LockFile(ABC):
         except OSError as error:
             if error.errno == errno.EACCES and os.name == "nt":
                 return False  # a lock that is being deleted right now
-            raise DocumentError(
-                _(
-                    "{name} cannot be locked: {reason}",
-                    name=self.path.name,
-                    reason=error.strerror or "the system refused",
-                ),
-                path=self.path,
-                hint=_("check who owns its folder"),
-            ) from error
+            reason = error.strerror or "the system refused"
+            what = _("{name} cannot be locked: {reason}", name=self.path.name, reason=reason)
+            raise DocumentError(what, path=self.path, hint=_("check who owns its folder")) from error
 
     def release(self) -> None:
         """Remove the lock if it is still ours: another program may have taken it over from a slow holder."""

@@ -125,18 +125,10 @@ def parse_file(path: Path, text: str) -> Document:
 
 def syntax_error(path: Path, error: Json5Error) -> DocumentError:
     """The error for a file that is not JSON5, or that an edit does not fit."""
-    return DocumentError(
-        _(
-            "{path} line {line}, column {column}: {error}",
-            path=path,
-            line=error.line,
-            column=error.column,
-            error=error,
-        ),
-        path=path,
-        line=error.line,
-        hint=_("correct line {line} of {name}, or move the file away", line=error.line, name=path.name),
-    )
+    line, column = error.line, error.column
+    what = _("{path} line {line}, column {column}: {error}", path=path, line=line, column=column, error=error)
+    hint = _("correct line {line} of {name}, or move the file away", line=line, name=path.name)
+    return DocumentError(what, path=path, line=line, hint=hint)
 
 
 def without_frames(method: Callable[P, T]) -> Callable[P, T]:

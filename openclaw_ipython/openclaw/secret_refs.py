@@ -73,12 +73,10 @@ class SecretRefs:
     def _variable(self, name: str, settings: Mapping[str, Any]) -> Secret:
         allowed = settings.get("allowlist")
         if isinstance(allowed, list) and name not in allowed:
-            raise ConfigError(
-                _(
-                    "its key is in {name}, which the allowlist of its secret provider does not name",
-                    name=name,
-                )
+            what = _(
+                "its key is in {name}, which the allowlist of its secret provider does not name", name=name
             )
+            raise ConfigError(what)
         value = self._environ.get(name, "").strip()
         if not value:
             raise ConfigError(_("its key is in the environment variable {name}, which is not set", name=name))

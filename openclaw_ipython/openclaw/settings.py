@@ -194,13 +194,11 @@ def _check_place(document: Mapping[str, Any], keys: Keys) -> None:
 
 
 def _secret_in_a_cell(path: str) -> UsageError:
-    return UsageError(
-        _(
-            "{path}: a key or password typed on the line stays in the history of the notebook, so it is not written",
-            path=path,
-        ),
-        hint=_(
-            "put it into an environment variable NAME, then: %openclaw config set {path} '${{NAME}}'",
-            path=path,
-        ),
+    what = _(
+        "{path}: a key or password typed on the line stays in the history of the notebook, so it is not written",
+        path=path,
     )
+    hint = _(
+        "put it into an environment variable NAME, then: %openclaw config set {path} '${{NAME}}'", path=path
+    )
+    return UsageError(what, hint=hint)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_file import (
     CredentialStorage,
@@ -29,7 +29,7 @@ from openclaw_ipython.openclaw.config_file import (
     takes_effect,
 )
 from openclaw_ipython.openclaw.config_view import ConfigView, ProviderEntry
-from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, write_atomically
+from openclaw_ipython.openclaw.files import OS, FileSystem, until_written, write_atomically
 from openclaw_ipython.openclaw.json5.parse import Document, Edit, dotted
 from openclaw_ipython.openclaw.locks import SidecarLock
 from openclaw_ipython.openclaw.profiles import (
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 ConfigPlan = Callable[[ConfigView], Sequence[Edit]]
 ProfilesPlan = Callable[[Any], Sequence[Edit]]
-
-_ATTEMPTS = 3  # a change is merged again when another program writes meanwhile
 
 
 class Snapshot(Struct, frozen=True):
@@ -160,13 +158,8 @@ class Store:
         The caller holds `profiles_lock()`. Raises DocumentError (nothing written) and StoreBusy.
         """
         path = self._profiles_path()
-        for _attempt in range(_ATTEMPTS):
-            try:
-                self._write(self._profiles_write(plan))
-            except FileChanged:
-                continue
-            return path
-        raise _contended(path)
+        until_written(path, lambda: self._write(self._profiles_write(plan)))
+        return path
 
     @without_frames
     def remove_profile(self, profile_id: str) -> bool:
@@ -245,15 +238,13 @@ class Store:
     # -- writing ---------------------------------------------------------------------------
 
     def _edit_config(self, plan: ConfigPlan, provider_id: str | None) -> list[Path]:
-        for _attempt in range(_ATTEMPTS):
+        def merge() -> list[Path]:
             writes = self._config_writes(plan, provider_id)
-            try:
-                for write in writes:
-                    self._write(write)
-            except FileChanged:
-                continue
+            for write in writes:
+                self._write(write)
             return [write.path for write in writes]
-        raise _contended(self.home.config_path)
+
+        return until_written(self.home.config_path, merge)
 
     def _config_writes(self, plan: ConfigPlan, provider_id: str | None) -> list[PendingWrite]:
         """The configuration as `plan` wants it, and `models.json` if it would contradict it."""
@@ -269,15 +260,13 @@ class Store:
         after = ConfigView(config.value_after(write, reader), environ)
         for edit in edits:
             if not takes_effect(edit.value, after.raw(edit.path)):
-                raise DocumentError(
-                    _(
-                        "`{path}` comes from a file that {name} includes; nothing was written",
-                        path=dotted(edit.path),
-                        name=config.path.name,
-                    ),
-                    path=config.path,
-                    hint=_("change it in the included file"),
+                where, name = dotted(edit.path), config.path.name
+                what = _(
+                    "`{path}` comes from a file that {name} includes; nothing was written",
+                    path=where,
+                    name=name,
                 )
+                raise DocumentError(what, path=config.path, hint=_("change it in the included file"))
         from openclaw_ipython.openclaw.config_rules import check_change  # loaded when something is changed
 
         check_change(before.get(()), after.get(()))
@@ -312,11 +301,3 @@ class Store:
         if write.new != write.old:
             self._last = None
             write_atomically(write.path, write.new, expect=write.expect, fs=self.fs)
-
-
-def _contended(path: Path) -> StoreBusy:
-    return StoreBusy(
-        _("{name} keeps being changed by another program", name=path.name),
-        path=path,
-        hint=_("try again in a moment"),
-    )

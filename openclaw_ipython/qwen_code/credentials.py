@@ -15,10 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from openclaw_ipython.errors import DocumentError, StoreBusy
+from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.openclaw.config_file import edited
-from openclaw_ipython.openclaw.files import OS, FileChanged, FileSystem, Stamp, write_atomically
+from openclaw_ipython.openclaw.files import OS, FileSystem, Stamp, until_written, write_atomically
 from openclaw_ipython.openclaw.json5.parse import Document, Edit
 from openclaw_ipython.openclaw.locks import ExistingLock, LockFile
 from openclaw_ipython.openclaw.profiles import StoredProfile, is_time
@@ -42,7 +42,6 @@ WAIT_SECONDS = 45.0
 _LONGEST_PAUSE = 1.0  # seconds between two attempts
 _TORN_PAUSE = 0.05  # old releases write in place, which takes moments
 _NEWER_NS = 2_000_000  # Qwen Code reads the file again when its time, in milliseconds, is a later one
-_MERGES = 3
 _KNOWN = frozenset({"access_token", "refresh_token", "expiry_date", "id_token"})
 
 
@@ -90,14 +89,7 @@ class QwenCodeFile:
         A file that was removed meanwhile is written anew. Raises DocumentError or StoreBusy where that is not
         possible; the file is then as it was.
         """
-        for _attempt in range(_MERGES):
-            try:
-                return self._write(profile)
-            except FileChanged:
-                continue
-        raise StoreBusy(
-            _("{name} keeps being changed by another program", name=self.path.name), path=self.path
-        )
+        until_written(self.path, lambda: self._write(profile))
 
     # -- inside ----------------------------------------------------------------------------
 

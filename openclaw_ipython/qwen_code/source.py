@@ -64,13 +64,12 @@ class QwenCode:
     def login_required(self, provider_id: str) -> LoginRequired:
         """The error for a provider without a usable login."""
         if self._provider is not None and provider_id == PROVIDER_ID and self.login() is not None:
-            return LoginRequired(
-                _(
-                    "a login of Qwen Code was found; to use it, openclaw.json needs the entry {entry}",
-                    entry=f"models.providers.{provider_id}",
-                ),
-                hint=_("{command}, or %openclaw login", command=self.entry_command),
+            entry = f"models.providers.{provider_id}"
+            what = _(
+                "a login of Qwen Code was found; to use it, openclaw.json needs the entry {entry}",
+                entry=entry,
             )
+            return LoginRequired(what, hint=_("{command}, or %openclaw login", command=self.entry_command))
         which = "" if provider_id == PROVIDER_ID else f" --provider {provider_id}"
         return LoginRequired(
             _("no login for {provider_id}", provider_id=provider_id), hint=f"%openclaw login{which}"
