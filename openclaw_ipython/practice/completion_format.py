@@ -7,7 +7,7 @@ choices that carries the usage if requested, and `data: [DONE]`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -61,16 +61,10 @@ class CompletionHeader(Struct, frozen=True):
 
 def truncate(completion: Completion, limit: int | None) -> Completion:
     """The completion cut to `limit` tokens of text, with the finish reason "length"."""
-    left = (limit or 0) * CHARACTERS_PER_TOKEN
-    if limit is None or sum(map(len, completion.text)) <= left:
+    text = "".join(completion.text)
+    if limit is None or len(text) <= limit * CHARACTERS_PER_TOKEN:
         return completion
-    pieces: list[str] = []
-    for piece in completion.text:
-        pieces.append(piece[:left])
-        left -= len(pieces[-1])
-        if not left:
-            break
-    return replace(completion, text=tuple(pieces), finish="length")
+    return replace(completion, text=(text[: limit * CHARACTERS_PER_TOKEN],), finish="length")
 
 
 def usage_of(completion: Completion, prompt: ChatPrompt) -> Mapping[str, Any]:
@@ -128,73 +122,46 @@ def event_stream(
 
     With `usage` None there is no usage chunk.
     """
-    chunks = _ChunkEncoder(header)
-    yield chunks.role()
-    for count, delta in enumerate(chunks.deltas(completion)):
+    heading = {
+        "id": header.id,
+        "object": "chat.completion.chunk",
+        "created": header.created,
+        "model": header.model,
+    }
+
+    def chunk(choices: list[dict[str, Any]], usage: Mapping[str, Any] | None = None) -> bytes:
+        return f"data: {json.dumps({**heading, 'choices': choices, 'usage': usage})}\n\n".encode()
+
+    start = {"role": "assistant", "content": "", "reasoning_content": None}
+    yield chunk([{"index": 0, "delta": start, "finish_reason": None}])
+    for count, delta in enumerate(_deltas(completion)):
         if fault is not None and count == fault.after:
             break
         if pace > 0:
             yield Pause(pace)
-        yield delta
+        yield chunk([{"index": 0, "delta": delta, "finish_reason": None}])
     if fault is not None:
         yield fault.step()
     elif completion.finish is not None:
-        yield chunks.finish(completion.finish)
+        yield chunk([{"index": 0, "delta": {"content": ""}, "finish_reason": completion.finish}])
         if usage is not None:
-            yield chunks.usage(usage)
+            yield chunk([], usage)
         yield b"data: [DONE]\n\n"
 
 
-class _ChunkEncoder:
-    """Encodes chunks; the fields that do not change are encoded once."""
-
-    def __init__(self, header: CompletionHeader) -> None:
-        self._fields: dict[str, Any] = {
-            "id": header.id,
-            "object": "chat.completion.chunk",
-            "created": header.created,
-            "model": header.model,
-        }
-        head = json.dumps(self._fields)[:-1]
-        self._before = f'data: {head}, "choices": [{{"index": 0, "delta": '.encode()
-        self._after = b', "finish_reason": null}], "usage": null}\n\n'
-
-    def deltas(self, completion: Completion) -> Iterator[bytes]:
-        yield from self._texts(completion.reasoning, b'{"content": null, "reasoning_content": %b}')
-        yield from self._texts(completion.text, b'{"content": %b, "reasoning_content": null}')
-        for index, call in enumerate(completion.calls):
-            yield from self._call(index, call)
-
-    def _texts(self, pieces: Iterable[str], shape: bytes) -> Iterator[bytes]:
-        last, chunk = None, b""
-        for piece in pieces:
-            if piece is not last:  # `floods` repeats one piece thousands of times
-                last, chunk = piece, self._chunk(shape % json.dumps(piece).encode())
-            yield chunk
-
-    def _call(self, index: int, call: Call) -> Iterator[bytes]:
-        """The first fragment has the id and the name; later ones have an empty id and no name."""
-        yield self._fragment(index, call.id, call.name, "")
+def _deltas(completion: Completion) -> Iterator[dict[str, Any]]:
+    for text in completion.reasoning:
+        yield {"content": None, "reasoning_content": text}
+    for text in completion.text:
+        yield {"content": text, "reasoning_content": None}
+    for index, call in enumerate(completion.calls):
+        # The first fragment has the id and the name; later ones have an empty id and no name.
+        yield _fragment(index, call.id, call.name, "")
         for at in range(0, len(call.arguments), _PIECE):
-            yield self._fragment(index, "", None, call.arguments[at : at + _PIECE])
+            yield _fragment(index, "", None, call.arguments[at : at + _PIECE])
 
-    def _fragment(self, index: int, call_id: str, name: str | None, arguments: str) -> bytes:
-        function = {"name": name, "arguments": arguments}
-        call = {"index": index, "id": call_id, "type": "function", "function": function}
-        return self._chunk(json.dumps({"content": None, "tool_calls": [call]}).encode())
 
-    def _chunk(self, delta: bytes) -> bytes:
-        return self._before + delta + self._after
-
-    def role(self) -> bytes:
-        return self._chunk(b'{"role": "assistant", "content": "", "reasoning_content": null}')
-
-    def finish(self, reason: str) -> bytes:
-        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": reason}
-        return self._event({"choices": [choice], "usage": None})
-
-    def usage(self, usage: Mapping[str, Any]) -> bytes:
-        return self._event({"choices": [], "usage": dict(usage)})
-
-    def _event(self, rest: dict[str, Any]) -> bytes:
-        return f"data: {json.dumps(self._fields | rest)}\n\n".encode()
+def _fragment(index: int, call_id: str, name: str | None, arguments: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    call = {"index": index, "id": call_id, "type": "function", "function": function}
+    return {"content": None, "tool_calls": [call]}
