@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -63,33 +64,27 @@ class Budget:
         self._home = home
         self._enabled = enabled
         self._clock = clock
-        self._file: LimitFile | None = None
-        self._spending: Spending | None = None
         self._unsettled: list[tuple[int, Charge | None]] = []
         self._logged: set[str] = set()
 
-    @property
+    @cached_property
     def file(self) -> LimitFile:
         """The stored limits."""
-        if self._file is None:
-            from openclaw_ipython.journal.limits import LimitFile  # not needed where there is no limit
+        from openclaw_ipython.journal.limits import LimitFile  # not needed where there is no limit
 
-            self._file = LimitFile(self._home.budget)
-        return self._file
+        return LimitFile(self._home.budget)
 
-    @property
+    @cached_property
     def spending(self) -> Spending:
         """The sums of this home."""
-        if self._spending is None:
-            from openclaw_ipython.journal.spending import Spending
+        from openclaw_ipython.journal.spending import Spending
 
-            self._spending = Spending(self._home.journal, self._clock)
-        return self._spending
+        return Spending(self._home.journal, self._clock)
 
     def close(self) -> None:
         """Close the file."""
-        if self._spending is not None:
-            self._spending.close()
+        if "spending" in vars(self):
+            self.spending.close()
 
     def periods(self) -> dict[str, str]:
         """The scopes of today and this month, by this machine's clock."""
@@ -223,13 +218,13 @@ class Budget:
 
     def forget(self, batch: str) -> None:
         """Drop the sums of a batch that is complete."""
-        if self._spending is not None:
+        if "spending" in vars(self):
             with suppress(ConfigError):  # they end with their age
-                self._spending.forget(batch)
+                self.spending.forget(batch)
 
     def _stored(self) -> tuple[Limit, ...]:
         try:
-            unused = self._file is None and stamp_of(self._home.budget) is None
+            unused = "file" not in vars(self) and stamp_of(self._home.budget) is None
             return () if unused else self.file.load().limits
         except ConfigError as error:
             raise _unchecked(error) from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncGenerator, Callable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,6 @@ class Recorder:
         self.options = options
         self._providers = providers
         self._clock = clock
-        self._journal: Journal | None = None
         self._queue: WriteBehindQueue[SentRequest] | None = None
         self._cache_file: tuple[Path, AnswerCache] | None = None
         self._near: dict[str, str] = {}
@@ -81,16 +81,14 @@ class Recorder:
     @property
     def opened(self) -> bool:
         """Whether there may be anything to write or to close."""
-        return any(part is not None for part in (self._queue, self._journal, self._cache_file))
+        return "journal" in vars(self) or self._queue is not None or self._cache_file is not None
 
-    @property
+    @cached_property
     def journal(self) -> Journal:
         """The journal of this home. Opening it here reads and writes nothing yet."""
-        if self._journal is None:
-            from openclaw_ipython.journal.journal import Journal
+        from openclaw_ipython.journal.journal import Journal
 
-            self._journal = Journal(self._path, clock=self._clock, enabled=lambda: self.options.journal)
-        return self._journal
+        return Journal(self._path, clock=self._clock, enabled=lambda: self.options.journal)
 
     @property
     def answers(self) -> AnswerCache:
@@ -175,8 +173,8 @@ class Recorder:
         """Write what is left and close the files."""
         self.flush()
         self._close_cache_file()
-        if self._journal is not None:
-            self._journal.close()
+        if "journal" in vars(self):
+            self.journal.close()
 
     def _close_cache_file(self) -> None:
         if self._cache_file is not None:

@@ -344,7 +344,7 @@ def test_without_a_limit_no_file_is_made(house, client):
     client.recording.journal = False
     ask(house)
     assert not house.home.budget.exists()
-    assert client.budget._spending is None
+    assert "spending" not in vars(client.budget)
 
 
 def test_a_lasting_reservation_is_settled_by_any_process(house, client):
