@@ -57,7 +57,10 @@ class ItemSource(Struct, frozen=True, eq=False):
     def rows(self) -> Iterator[Row]:
         """Iterate over the rows, pulling one item at a time."""
         for position, item in enumerate(_values(self)):
-            yield Row(position, item, _names(item))
+            names = {"item": item}
+            if isinstance(item, Mapping):  # a column called "item" takes precedence
+                names |= {name: value for name, value in item.items() if isinstance(name, str)}
+            yield Row(position, item, names)
 
 
 def item_source(given: Any, function: str = "oc.map") -> ItemSource:
@@ -103,12 +106,6 @@ def _values(source: ItemSource) -> Iterator[Any]:
     names, data = source.columns, source.data
     rows = data.iter_rows() if source.library == "polars" else data.itertuples(index=False, name=None)
     return (dict(zip(names, values, strict=True)) for values in rows)
-
-
-def _names(item: Any) -> Mapping[str, Any]:
-    if isinstance(item, Mapping):  # a column called "item" takes precedence
-        return {"item": item} | {name: value for name, value in item.items() if isinstance(name, str)}
-    return {"item": item}
 
 
 class PromptTemplate:

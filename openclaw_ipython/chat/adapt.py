@@ -51,10 +51,17 @@ def adapt(request: ChatRequest, dialect: Dialect, family: Family = "") -> Adapte
     family = family or family_of(request.model)
     messages = _messages(request, dialect, family)
     thinking, notes = _thinking(request, dialect, family)
-    added: dict[str, Any] = {**thinking, **_image_fields(request.model, messages, dialect)}
+    added: dict[str, Any] = dict(thinking)
+    sharp = dialect.dashscope and re.match(HIGH_RESOLUTION_MODELS, request.model.lower())
+    if sharp and has_pictures(messages):
+        added["vl_high_resolution_images"] = True  # more pixels per image
     added |= _format(request, dialect, family, {**added, **request.extra})
     extra = {**added, **request.extra}
-    dropped = _refused_fields(request, dialect)
+    dropped = set()
+    if dialect.strict and not request.stream and "stream_options" in extra:
+        dropped.add("stream_options")
+    if dialect.dashscope and not is_qwen(request.model) and "metadata" in extra:
+        dropped.add("metadata")  # the vendor behind the gateway refuses it for models that are not Qwen's
     extra = {name: value for name, value in extra.items() if name not in dropped}
     temperature = clamp_temperature(request.temperature, dialect, family, extra)
     if temperature != request.temperature:
@@ -70,16 +77,6 @@ def adapt(request: ChatRequest, dialect: Dialect, family: Family = "") -> Adapte
         _("{name} was left out: this host does not take it", name=name) for name in sorted(dropped)
     )
     return AdaptedRequest(_with_cache_marks(adapted, dialect), notes)
-
-
-def _refused_fields(request: ChatRequest, dialect: Dialect) -> set[str]:
-    dropped = set()
-    if dialect.strict and not request.stream and "stream_options" in request.extra:
-        dropped.add("stream_options")
-    # the vendor behind the gateway refuses it for models that are not Qwen's
-    if dialect.dashscope and not is_qwen(request.model) and "metadata" in request.extra:
-        dropped.add("metadata")
-    return dropped
 
 
 # -- messages ------------------------------------------------------------------------------
@@ -179,13 +176,6 @@ def _format(
 
 HIGH_RESOLUTION_MODELS = r"coder-model$|qwen-vl|qwen3-vl-plus|qwen3\.[567]-plus"
 _MIN_CACHED = 4_096  # characters; the cache takes prompts of 1,024 tokens and more
-
-
-def _image_fields(model: str, messages: Sequence[Message], dialect: Dialect) -> dict[str, Any]:
-    """The switch for more pixels per image, for the models that have it and requests with an image."""
-    if not dialect.dashscope or not re.match(HIGH_RESOLUTION_MODELS, model.lower()):
-        return {}
-    return {"vl_high_resolution_images": True} if has_pictures(messages) else {}
 
 
 def has_pictures(messages: Iterable[Message]) -> bool:

@@ -322,7 +322,10 @@ class AdjustedRequest:
         self._dialect = dialect
         self._known = frozenset(known)
         self.learned: list[str] = []
-        self._ours = _added_fields(request)
+        # the fields that this package added, and the properties of its own that it may take back
+        fields = {"stream", "stream_options", "max_tokens", "temperature", "top_p"} - set(request.extra)
+        limit = {"own max_tokens"} if "max_tokens" in request.optional else set()
+        self._ours = frozenset(fields | request.optional | limit)
         self.body, self._made = self._adjusted()
 
     def revise(self, refusal: str) -> bool:
@@ -361,13 +364,6 @@ class AdjustedRequest:
             return body, []
         names = self._known.union(self.learned)
         return body, [a for a in ADJUSTMENTS if a.name in names and a.change(body, self._ours)]
-
-
-def _added_fields(request: ChatRequest) -> frozenset[str]:
-    """The fields of the body that this package added, and the properties of its own that it may take back."""
-    fields = {"stream", "stream_options", "max_tokens", "temperature", "top_p"} - set(request.extra)
-    limit = {"own max_tokens"} if "max_tokens" in request.optional else set()
-    return frozenset(fields | request.optional | limit)
 
 
 class HostMemory:

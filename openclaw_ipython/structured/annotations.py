@@ -94,14 +94,11 @@ def has_pydantic_metadata(wanted: Any) -> bool:
     return any(
         type(one).__module__.partition(".")[0] in ("pydantic", "annotated_types")
         for part in _parts(wanted, set())
-        for one in _metadata_of(part)
+        for one in (
+            *getattr(part, "__metadata__", ()),
+            *(field.default for field in getattr(part, "__dataclass_fields__", {}).values()),
+        )
     )
-
-
-def _metadata_of(part: Any) -> Iterator[Any]:
-    yield from getattr(part, "__metadata__", ())
-    if dataclasses.is_dataclass(part):
-        yield from (field.default for field in dataclasses.fields(part))
 
 
 def _parts(wanted: Any, seen: set[int]) -> Iterator[Any]:

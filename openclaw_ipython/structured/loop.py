@@ -113,12 +113,6 @@ class _Limits(Struct, frozen=True):
     misfits: Callable[[Reply], str]
 
 
-def _without_images(outcome: CallOutcome) -> CallOutcome:
-    if not outcome.images:
-        return outcome
-    return struct_replace(outcome, text=f"{outcome.text} (You cannot see it.)", images=())
-
-
 def _steps(messages: Sequence[Message], tools: Tools, schema: Schema | None, limits: _Limits) -> ToolLoop:
     replies: list[Reply] = []
     if schema is not None:
@@ -167,7 +161,12 @@ def _until_answered(
         planned = tuple(_plan(call, tools, seen, limits.repeats) for call in reply.tool_calls)
         outcomes: Sequence[CallOutcome] = yield ToolRun(planned)
         if any(outcome.images for outcome in outcomes) and not limits.reads_images(reply.model):
-            outcomes = [_without_images(outcome) for outcome in outcomes]
+            outcomes = [
+                struct_replace(outcome, text=f"{outcome.text} (You cannot see it.)", images=())
+                if outcome.images
+                else outcome
+                for outcome in outcomes
+            ]
         suffix = _ANSWER_NOW if number == limits.rounds - 1 else ""
         turns += [_assistant_turn(reply), *_tool_turns(reply.tool_calls, outcomes, suffix)]
     raise TooManyRounds(

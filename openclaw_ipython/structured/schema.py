@@ -148,16 +148,10 @@ def _from_pydantic(wanted: Any, pydantic: Any) -> Schema:
         try:
             return adapter.validate_json(text)
         except pydantic.ValidationError as error:
-            raise _mismatch(
-                "; ".join(_pydantic_message(one) for one in error.errors(include_url=False)[:5])
-            ) from None
+            found = [(".".join(map(str, one["loc"])), one["msg"]) for one in error.errors(include_url=False)]
+            raise _mismatch("; ".join(": ".join(filter(None, pair)) for pair in found[:5])) from None
 
     return _build(_name_of(wanted), schema, read)
-
-
-def _pydantic_message(one: Mapping[str, Any]) -> str:
-    where = ".".join(map(str, one["loc"]))
-    return f"{where}: {one['msg']}" if where else str(one["msg"])
 
 
 def _from_json_schema(wanted: Mapping[str, Any]) -> Schema:
