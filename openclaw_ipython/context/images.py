@@ -131,7 +131,11 @@ def _from_value(name: str, value: Any, limits: ImageLimits, depth: int) -> Itera
         png = _drawn(lambda into: value.save(into, format="png"), failed, "pip install vl-convert-python")
         yield image_encoding.from_bytes(name, png, limits)
     elif _is_a(value, "IPython", "Image"):
-        yield _from_display(name, value, limits)
+        if value.data:
+            data = value.data if isinstance(value.data, bytes) else _decoded(value.data)
+            yield image_encoding.from_bytes(name, data, limits)
+        else:
+            yield from_url(str(value.url or ""))
     elif _is_a(value, "numpy", "ndarray") or _is_a(value, "torch", "Tensor"):
         yield _from_array(name, value, limits)
     else:
@@ -170,15 +174,6 @@ def _from_several(name: str, values: list[Any], limits: ImageLimits, depth: int)
         yield from several
     if not found:
         raise NotAnImage("list")
-
-
-def _from_display(name: str, value: Any, limits: ImageLimits) -> EncodedImage:
-    """An `IPython.display.Image`: its data or its address."""
-    if value.data:
-        return image_encoding.from_bytes(
-            name, value.data if isinstance(value.data, bytes) else _decoded(value.data), limits
-        )
-    return from_url(str(value.url or ""))
 
 
 # -- figures ---------------------------------------------------------------------------------
