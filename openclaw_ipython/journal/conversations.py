@@ -51,24 +51,26 @@ class Conversations:
 
     def turns(self, notebook: str, name: str) -> list[Turn]:
         """The turns of a conversation in order. Raises DocumentError, StoreBusy."""
-        return self._store.current.read(lambda c: _turns(c, notebook, name), [])
+        query = (
+            "SELECT cell, at, model, prompt, answer FROM turns WHERE notebook = ? AND chat = ? ORDER BY id"
+        )
+        rows = self._store.current.rows(query, notebook, name)
+        return [Turn(cell, at, model, json.loads(prompt), answer) for cell, at, model, prompt, answer in rows]
 
     def latest(self, notebook: str) -> str | None:
         """The conversation with the latest turn. Raises DocumentError, StoreBusy."""
         query = "SELECT chat FROM turns WHERE notebook = ? ORDER BY at DESC, id DESC LIMIT 1"
-        return self._name(query, (notebook,))
+        return self._name(query, notebook)
 
     def of_cell(self, notebook: str, cell: str) -> str | None:
         """The conversation with the latest turn of a cell. Raises DocumentError, StoreBusy."""
         query = "SELECT chat FROM turns WHERE notebook = ? AND cell = ? ORDER BY at DESC, id DESC LIMIT 1"
-        return self._name(query, (notebook, cell))
+        return self._name(query, notebook, cell)
 
     def next_name(self, notebook: str) -> str:
         """The next number, as the name of a new conversation. Raises DocumentError, StoreBusy."""
         query = "SELECT DISTINCT chat FROM turns WHERE notebook = ?"
-        names: list[tuple[str]] = self._store.current.read(
-            lambda c: c.execute(query, (notebook,)).fetchall(), []
-        )
+        names = self._store.current.rows(query, notebook)
         return str(1 + max((int(name) for (name,) in names if name.isdecimal()), default=0))
 
     def save(self, notebook: str, name: str, *turns: Turn) -> bool:
@@ -77,16 +79,14 @@ class Conversations:
 
     def summaries(self, notebook: str | None = None) -> list[ConversationSummary]:
         """The conversations of a notebook (None: of all), the latest first. Raises DocumentError, StoreBusy."""
-        where, values = ("WHERE notebook = ?", (notebook,)) if notebook is not None else ("", ())
+        where, values = ("WHERE notebook = ?", [notebook]) if notebook is not None else ("", [])
         query = f"""
             SELECT t.notebook, t.chat, t.count, t.at, f.prompt FROM (
                 SELECT notebook, chat, count(*) AS count, max(at) AS at, min(id) AS first
                 FROM turns {where} GROUP BY notebook, chat
             ) AS t JOIN turns AS f ON f.id = t.first ORDER BY t.at DESC"""  # noqa: S608 - parts of this file only
-        rows: list[tuple[str, str, int, float, str]] = self._store.current.read(
-            lambda c: c.execute(query, values).fetchall(), []
-        )
-        return [ConversationSummary(*row[:4], json.loads(row[4])) for row in rows]
+        rows = self._store.current.rows(query, *values)
+        return [ConversationSummary(*about, json.loads(first)) for (*about, first) in rows]
 
     def clear(self, notebook: str, name: str | None = None) -> int:
         """Delete a conversation (None: all of the notebook). Returns the number of turns.
@@ -103,15 +103,8 @@ class Conversations:
             self._store.database.shrink()
         return count
 
-    def _name(self, query: str, values: tuple[str, ...]) -> str | None:
-        row = self._store.current.read(lambda c: c.execute(query, values).fetchone(), None)
-        return str(row[0]) if row is not None else None
-
-
-def _turns(connection: sqlite3.Connection, notebook: str, name: str) -> list[Turn]:
-    query = "SELECT cell, at, model, prompt, answer FROM turns WHERE notebook = ? AND chat = ? ORDER BY id"
-    rows = connection.execute(query, (notebook, name)).fetchall()
-    return [Turn(cell, at, model, json.loads(prompt), answer) for cell, at, model, prompt, answer in rows]
+    def _name(self, query: str, *values: str) -> str | None:
+        return next((str(name) for (name,) in self._store.current.rows(query, *values)), None)
 
 
 def _put(

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath, PureWindowsPath
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import _
@@ -153,6 +153,10 @@ class Database:
             return work(self._connection())
 
         return self._run(act)
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """The rows that a query gives; none if there is no file. Raises DocumentError, StoreBusy."""
+        return self.read(lambda c: c.execute(query, values).fetchall(), [])
 
     def write(self, work: Work[T]) -> T:
         """Run `work` as one transaction. Raises DocumentError, StoreBusy."""
