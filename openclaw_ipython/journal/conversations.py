@@ -86,7 +86,7 @@ class Conversations:
                 FROM turns {where} GROUP BY notebook, chat
             ) AS t JOIN turns AS f ON f.id = t.first ORDER BY t.at DESC"""  # noqa: S608 - parts of this file only
         rows = self._store.current.rows(query, *values)
-        return [ConversationSummary(*about, json.loads(first)) for (*about, first) in rows]
+        return [ConversationSummary(*row)._replace(first=json.loads(row[-1])) for row in rows]
 
     def clear(self, notebook: str, name: str | None = None) -> int:
         """Delete a conversation (None: all of the notebook). Returns the number of turns.
