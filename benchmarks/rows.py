@@ -95,9 +95,13 @@ def cells(row: Row) -> tuple[str, ...]:
 
 
 def table(rows: Iterable[Row], without: Collection[str] = ()) -> str:
-    """A Markdown table that can be read in a terminal as well, without some of the `HEADINGS`."""
-    kept = [heading not in without for heading in HEADINGS]
-    return _drawn([tuple(compress(line, kept)) for line in (HEADINGS, *map(cells, rows))])
+    """A Markdown table that can be read in a terminal as well, `without` some headings and without empty columns."""
+    lines = [HEADINGS, *map(cells, rows)]
+    kept = [
+        column[0] not in without and any(cell != "–" for cell in column[1:])
+        for column in zip(*lines, strict=True)
+    ]
+    return _drawn([tuple(compress(line, kept)) for line in lines])
 
 
 def comparison_table(rows: Iterable[Row], ours: str) -> str:

@@ -49,14 +49,14 @@ class OpenClaw(Magics):
     )
     cache = Bool(False, help="Send the same request once; as %openclaw cache on").tag(config=True)
     cache_file = Unicode(
-        "", help="Keep cached answers in this file, to be passed on with a notebook; empty: in the journal"
+        "", help="File of cached answers, to be passed on with a notebook; empty: the journal"
     ).tag(config=True)
     daily_limit = Int(
-        0, min=0, help="Requests a day that your plan with a provider allows, to be warned in time; 0: none"
+        0, min=0, help="Requests a day that your plan allows, to be warned in time; 0: none"
     ).tag(config=True)
     debug = Bool(False, help="Full tracebacks, and the steps taken in the log").tag(config=True)
     context_limit = Int(
-        100_000, min=1, help="Most characters that {name}, --attach and --cells add to a question together"
+        100_000, min=1, help="Most characters that {name}, -a and --cells add to a question"
     ).tag(config=True)
 
     shell: Any  # IPython types it as possibly None; a loaded extension always has one
