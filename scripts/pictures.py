@@ -1,13 +1,20 @@
 """The pictures of README and site, from a real JupyterLab and the practice portal: `python scripts/pictures.py`.
 
-Needs the extra `dev` and a Chromium. Writes `docs/images/NAME.png` and, in JupyterLab's dark theme, `NAME-dark.png`.
+Needs the extra `dev` and a Chromium. Writes NAME.png into docs/images, NAME-dark.png in JupyterLab's dark theme, and
+stream.gif, an answer as it comes. Arguments choose: `light`, `dark`, `stream`.
 """
 
+import io
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT)]
@@ -32,42 +39,96 @@ ANSWER = (
 )
 
 
-def take(theme: str) -> None:
-    portal = Portal()
-    server = Portal().offers("Qwen/Qwen3-8B").accepts_key("")
-    with tempfile.TemporaryDirectory() as folder, portal.serve() as origin, server.serve(8000):
+@contextmanager
+def notebook(portal: Portal, sources: list[str], **options) -> Iterator:
+    """JupyterLab on a notebook with these cells, the first of which is run."""
+    with tempfile.TemporaryDirectory() as folder, portal.serve() as origin:
         work = Path(folder)
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
+        content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
         kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-        notebook.metadata["kernelspec"] = kernel
-        nbformat.write(notebook, work / "readme.ipynb")
+        content.metadata["kernelspec"] = kernel
+        nbformat.write(content, work / "readme.ipynb")
         environ = {
             "OPENCLAW_IPYTHON_OAUTH_ORIGIN": origin,
             "OPENCLAW_HOME": str(work / "home"),
             "LANGUAGE": "en",
         }
-        with jupyterlab(work, environ, IMAGES, theme=theme, height=1100) as lab:
+        with jupyterlab(work, environ, IMAGES, **options) as lab:
             lab.open("readme.ipynb")
             lab.page.keyboard.press("Control+b")
             lab.run(0)
             lab.finished(0)
-            lab.run(1)
-            panel = lab.output(1)
-            lab.wait(lambda: panel.get_by_text("left").count() > 0)
-            lab.wait(lambda: "No panel above" not in panel.inner_text())
-            shot(lab, 1, "sign-in", theme)
-            code = panel.locator("span[title]").first.inner_text()
-            portal.approve(code)
-            lab.wait(lambda: "Signed in" in panel.inner_text())
-            portal.says(*ANSWER)
-            lab.run(2)
-            lab.finished(2)
-            shot(lab, 2, "answer", theme)
-            for index, name in ((3, "key"), (4, "scan")):
-                lab.run(index)
-                lab.finished(index)
-                lab.wait(lambda index=index: lab.output(index).inner_text().strip())
-                shot(lab, index, name, theme)
+            yield lab
+
+
+def approve(lab, portal: Portal, at: int) -> None:
+    """Sign in by the panel of the cell `at`, which is shown."""
+    panel = lab.output(at)
+    portal.approve(panel.locator("span[title]").first.inner_text())
+    lab.wait(lambda: "Signed in" in panel.inner_text())
+
+
+def take(theme: str) -> None:
+    """The still pictures in one theme."""
+    portal = Portal()
+    server = Portal().offers("Qwen/Qwen3-8B").accepts_key("")
+    with server.serve(8000), notebook(portal, CELLS, theme=theme, height=1100) as lab:
+        lab.run(1)
+        panel = lab.output(1)
+        lab.wait(lambda: panel.get_by_text("left").count() > 0)
+        lab.wait(lambda: "No panel above" not in panel.inner_text())
+        shot(lab, 1, "sign-in", theme)
+        approve(lab, portal, 1)
+        portal.says(*ANSWER)
+        lab.run(2)
+        lab.finished(2)
+        shot(lab, 2, "answer", theme)
+        for index, name in ((3, "key"), (4, "scan")):
+            lab.run(index)
+            lab.finished(index)
+            lab.wait(lambda index=index: lab.output(index).inner_text().strip())
+            shot(lab, index, name, theme)
+
+
+def stream() -> None:
+    """The cell while its answer comes, as an animated picture: some seconds, then its end for two."""
+    portal = Portal()
+    answer = "".join(ANSWER)
+    portal.says(*(answer[at : at + 4] for at in range(0, len(answer), 4)), pace=0.09)
+    with notebook(portal, CELLS[:3], width=860, scale=2) as lab:
+        lab.page.add_style_tag(content=".jp-Notebook-footer, .jp-cell-toolbar { visibility: hidden }")
+        lab.run(1)
+        lab.wait(lambda: lab.output(1).get_by_text("left").count() > 0)
+        approve(lab, portal, 1)
+        lab.cell(2).locator(".jp-InputPrompt").first.click()
+        lab.page.wait_for_timeout(600)
+        box = lab.cell(2).bounding_box()
+        frames: list[tuple[float, Image.Image]] = []
+
+        def frame() -> None:
+            picture = lab.page.screenshot(clip=box | {"height": 420})
+            frames.append((time.monotonic(), Image.open(io.BytesIO(picture)).convert("RGB")))
+
+        frame()
+        lab.page.keyboard.press("Control+Enter")
+        while lab.prompt(2) in ("[ ]:", "[*]:"):
+            frame()
+        lab.page.wait_for_timeout(300)
+        frame()
+        height = round(2 * lab.cell(2).bounding_box()["height"])
+    write(IMAGES / "stream.gif", frames, height)
+
+
+def write(path: Path, frames: list[tuple[float, Image.Image]], height: int) -> None:
+    """The frames with the times at which they were taken, without those that are as the one before."""
+    cut = [(at, picture.crop((0, 0, picture.width, height))) for at, picture in frames]
+    kept = cut[:1] + [two for one, two in pairwise(cut) if one[1].tobytes() != two[1].tobytes()]
+    times = [at for at, _picture in kept]
+    shown = [800, *(round(1000 * (b - a)) for a, b in pairwise(times[1:])), 2500]
+    palette = kept[-1][1].quantize(128, method=Image.Quantize.MAXCOVERAGE)
+    pictures = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for _at, picture in kept]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=shown, loop=0, optimize=True)
+    print(path.name, len(pictures), "frames,", sum(shown) / 1000, "s,", path.stat().st_size, "bytes")
 
 
 def shot(lab, at: int, name: str, theme: str) -> None:
@@ -79,5 +140,5 @@ def shot(lab, at: int, name: str, theme: str) -> None:
 
 
 if __name__ == "__main__":
-    for chosen in sys.argv[1:] or ("light", "dark"):
-        take(chosen)
+    for chosen in sys.argv[1:] or ("light", "dark", "stream"):
+        stream() if chosen == "stream" else take(chosen)

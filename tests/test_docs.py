@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import indent
 
 import pytest
+from PIL import Image, ImageSequence
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -53,8 +54,22 @@ def test_the_test_in_the_docs_is_from_the_file_that_is_run():
 
 
 def test_pictures_are_small():
-    for picture in (ROOT / "docs" / "images").glob("*.png"):
+    for picture in (ROOT / "docs" / "images").iterdir():
         assert picture.stat().st_size < 150_000, picture
+
+
+def test_the_answer_in_the_readme_streams():
+    """Both READMEs show it: 5 to 10 seconds of frames that differ, again and again."""
+    for page in ("README.md", "README.zh-CN.md"):
+        assert "/docs/images/stream.gif)" in (ROOT / page).read_text("utf-8")
+    with Image.open(ROOT / "docs" / "images" / "stream.gif") as picture:
+        frames = [
+            (frame.info["duration"], frame.convert("RGB").tobytes())
+            for frame in ImageSequence.Iterator(picture)
+        ]
+        assert picture.info["loop"] == 0
+    assert 5_000 < sum(duration for duration, _pixels in frames) < 10_000
+    assert len({pixels for _duration, pixels in frames}) == len(frames) > 10
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.relative_to(ROOT).as_posix())

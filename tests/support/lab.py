@@ -112,11 +112,13 @@ def jupyterlab(
     shots: Path,
     *,
     theme: str = "light",
+    width: int = 1200,
     height: int = 1500,
+    scale: int = 1,
     app: str = "jupyterlab",
 ) -> Iterator[Lab]:
     """A server of JupyterLab, or of Notebook (`app="notebook"`), in `work`, and a page on it. It has the front-end
-    extension as it is built here. Everything of it is below `work`.
+    extension as it is built here. A pixel of the page is `scale` pixels of its pictures. Everything is below `work`.
     """
     from playwright.sync_api import sync_playwright
 
@@ -157,7 +159,9 @@ def jupyterlab(
                 args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
                       "--disable-component-update", "--disable-sync", "--no-first-run"],
             )  # fmt: skip
-            context = browser.new_context(viewport={"width": 1200, "height": height})
+            context = browser.new_context(
+                viewport={"width": width, "height": height}, device_scale_factor=scale
+            )
             page = context.new_page()
             page.on("dialog", lambda dialog: dialog.accept())
             yield Lab(url, page, shots, app)

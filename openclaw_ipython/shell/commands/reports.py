@@ -294,7 +294,15 @@ _KINDS = {"local server": N_("local server"), "key": N_("key")}
 def scan(session: Session, found: Sequence[ScanResult]) -> View:
     """`models scan`."""
     kinds = {kind: _(name) for kind, name in _KINDS.items()}
-    rows = [(kinds.get(row.kind, row.kind), row.name, row.detail, row.command) for row in found]
+    rows = [
+        (
+            kinds.get(row.kind, row.kind),
+            row.name if "://" in row.name else short(Path(row.name)),
+            row.detail,
+            row.command,
+        )
+        for row in found
+    ]
     headings = (_("What"), _("Where"), _("Found"), _("To use it"))
     data = {"found": [{**asdict(row), "provider": row.provider or None} for row in found]}
     return TableView(headings, rows, _("nothing was found"), session.client.advice.other_ways(), data=data)

@@ -1,8 +1,12 @@
-"""What `models status` says of the chosen model."""
+"""What `models status` says of the chosen model, and where `models scan` found something."""
+
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from openclaw_ipython.shell.commands import dispatch
+from openclaw_ipython.diagnostics.scan import ScanResult
+from openclaw_ipython.shell.commands import dispatch, reports
 
 
 @pytest.mark.parametrize(
@@ -27,3 +31,13 @@ def test_the_thinking_of_a_model_that_thinks_as_much_as_it_can_is_said(house, mo
     text = dispatch(Session(), ["models", "status"]).text()
     assert ("thinks with the highest effort unless --thinking says otherwise" in text) is is_said
     assert ("thinking" in text) is is_said
+
+
+def test_scan_shortens_files_of_the_home_folder_and_leaves_addresses():
+    url = "http://127.0.0.1:8000/v1"
+    found = [
+        ScanResult("OpenClaw", str(Path.home() / ".openclaw"), "", ""),
+        ScanResult("local server", url, "", ""),
+    ]
+    session = SimpleNamespace(client=SimpleNamespace(advice=SimpleNamespace(other_ways=lambda: "")))
+    assert [row[1] for row in reports.scan(session, found).rows] == ["~/.openclaw", url]
