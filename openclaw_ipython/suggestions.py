@@ -48,7 +48,8 @@ descending desc: ascending / ascending: descending / separator delimiter: sep de
 by column columns: on by / on: by / func callback: function func fn / fn: func key / currenttime: now time
 totalsecs: total_seconds / secs: seconds / mins: minutes / formatdate strfmt: strftime
 parse parsedate: strptime fromisoformat / stringify encode serialize: dumps / parse decode deserialize: loads
-println: print / flatten: ravel flatten / rmse: root_mean_squared_error / mse meansquareerror: mean_squared_error
+println: print / flatten: ravel flatten / begin startvalue: start
+rmse: root_mean_squared_error / mse meansquareerror: mean_squared_error
 mae: mean_absolute_error / r2: r2_score
 """
 # Where the right name does not belong to the same owner: known by another name that the owner has.

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
+import datetime
 import enum
 import functools
 import inspect
 import re
 import sys
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GetSetDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
-from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Instance, Live, Method, Value
+from openclaw_ipython.codecheck import call_results as results
+from openclaw_ipython.codecheck import definitions
+from openclaw_ipython.codecheck.inferred import (
+    UNKNOWN,
+    Column,
+    Definition,
+    Either,
+    Frame,
+    Instance,
+    Live,
+    Made,
+    Method,
+    Value,
+)
 from openclaw_ipython.codecheck.static_lookup import (
     MISSING,
     class_dict,
@@ -28,6 +50,7 @@ from openclaw_ipython.codecheck.static_lookup import (
     module_lacks,
     mro,
     names_of,
+    one_of,
     plain_class,
     sets_any_name,
     subclasses,
@@ -35,18 +58,6 @@ from openclaw_ipython.codecheck.static_lookup import (
     words_of,
 )
 
-_TO_STRING = (
-    "capitalize casefold center expandtabs format join ljust lower lstrip replace rjust rstrip strip swapcase title"
-    " translate upper zfill removeprefix removesuffix"
-)
-_RESULTS: dict[type, dict[str, type]] = {
-    str: dict.fromkeys(_TO_STRING.split(), str) | {"split": list, "splitlines": list, "encode": bytes},
-    bytes: {"decode": str, "hex": str, "split": list},
-    dict: {"copy": dict},
-    list: {"copy": list},
-    set: {"copy": set, "union": set, "intersection": set, "difference": set},
-}
-_MADE_BY = {("numpy.random", "default_rng"): ("numpy.random", "Generator")}  # functions without annotations
 _RETURNS_SELF = {"fit", "set_params", "partial_fit"}  # of scikit-learn, without annotations
 _OF_ANY_OBJECT = word_set(
     "__dict__ __class__ __doc__ __module__ __weakref__ __slots__ __annotations__ __name__ __qualname__"
@@ -68,10 +79,15 @@ def attribute_of(value: Value, name: str) -> Value | None:
         case Live(thing):
             own = instance_dict(thing)
             return Live(own[name]) if name in own else _of_instance(type(thing), name, value)
-        case Instance(cls) | Frame(cls=cls):
+        case Instance(cls) | Column(cls) | Frame(cls=cls):
             return _of_instance(cls, name, value)
         case Method(function=function) if type(function) is FunctionType:
             return UNKNOWN if name in function.__dict__ or name in dir(FunctionType) else None
+        case Definition(node=ast.ClassDef()) | Made():
+            return definitions.attribute(value.cls if isinstance(value, Made) else value, name)
+        case Either(options):
+            found = [each for option in options if (each := attribute_of(option, name)) is not None]
+            return results.either(found) if found else None
         case _:
             return UNKNOWN
 
@@ -86,10 +102,12 @@ def _of_class(cls: type, name: str) -> Value | None:
     if found is MISSING:
         meta = find_in_class(type(cls), name) is not MISSING or name in words_of(type(cls))
         return UNKNOWN if meta or any(name in _annotated(base) for base in mro(cls)) else None
-    if type(found) in (staticmethod, FunctionType):
+    if one_of(type(found), staticmethod, FunctionType):
         return Method(next(functions_in(found), None), None, name)
     if type(found) is classmethod:
         return Method(next(functions_in(found), None), Live(cls), name)
+    if results.of_class(cls, name) is not None:
+        return Method(found, Live(cls), name)
     return UNKNOWN if find_in_class(type(found), "__get__") is not MISSING else Live(found)
 
 
@@ -101,23 +119,23 @@ def _annotated(cls: type) -> Any:
 def _of_instance(cls: type, name: str, owner: Value) -> Value | None:
     found = find_in_class(cls, name)
     if found is MISSING:
-        classes = [cls] if isinstance(owner, Live | Frame) or owner.exact else list(subclasses(cls))  # type: ignore[union-attr]
+        classes = [cls] if not isinstance(owner, Instance) or owner.exact else list(subclasses(cls))
         return UNKNOWN if any(_may_have(each, name, owner) for each in classes) else None
     kind = type(found)
-    if kind is FunctionType:
+    if one_of(kind, FunctionType, MethodDescriptorType) or results.is_of_numpy(found):
         return Method(found, owner, name)
     if kind is staticmethod:
         return Method(next(functions_in(found), None), None, name)
     if kind is classmethod:
         return Method(next(functions_in(found), None), Live(cls), name)
-    if kind in (property, functools.cached_property):
+    if one_of(kind, property, GetSetDescriptorType) and (told := results.of_class(cls, name)) is not None:
+        return told
+    if one_of(kind, property, functools.cached_property):
         getter = next(functions_in(found), None)
         return declared_result(getter, cls) if is_trusted(getter) else UNKNOWN
     accessor = instance_dict(found).get("_accessor") if is_trusted(kind) else None
     if accessor is not None and plain_class(accessor) is not None:  # `Series.str`, `Series.dt`
         return Instance(accessor, exact=False)
-    if name in _RESULTS.get(cls, {}):
-        return Method(found, owner, name)
     return UNKNOWN if find_in_class(kind, "__get__") is not MISSING else Live(found)
 
 
@@ -135,10 +153,14 @@ def known_names(value: Value) -> set[str]:
     match value:
         case Live(thing):
             return names_of(thing)
-        case Instance(cls):
+        case Instance(cls) | Column(cls):
             return class_names(cls)
         case Frame(cls=cls, columns=columns):
             return class_names(cls) | (columns or set())
+        case Definition(names=names) | Made(Definition(names=names)):
+            return set(names or ())
+        case Either(options):
+            return set().union(*map(known_names, options))
         case _:
             return set()
 
@@ -146,7 +168,7 @@ def known_names(value: Value) -> set[str]:
 # -- calls ----------------------------------------------------------------------------------
 
 
-def result_of(function: Value) -> Value:
+def result_of(function: Value) -> Value:  # noqa: PLR0912 - one case a kind
     """What calling a value gives, where the class or an annotation says so."""
     match function:
         case Live(thing) if (cls := plain_class(thing)) is not None:
@@ -155,23 +177,28 @@ def result_of(function: Value) -> Value:
                 type(find_in_class(cls, "__new__")) is not staticmethod
             )  # one in Python may choose a subclass
             return Instance(cls, exact) if plain and cls is not type else UNKNOWN
+        case Live(thing) if (told := results.of_function(thing)) is not None:
+            return told
         case Live(thing) if type(thing) is FunctionType:
             return declared_result(thing, None)
         case Live(thing) if is_trusted(type(thing)):
             return declared_result(next(functions_in(find_in_class(type(thing), "__call__")), None), None)
-        case Live(thing):
-            for (module, name), made in _MADE_BY.items():
-                if module in sys.modules and module_dict(sys.modules[module]).get(name) is thing:
-                    return Instance(module_dict(sys.modules[made[0]])[made[1]])
-            return UNKNOWN
+        case Definition(node=ast.ClassDef()):
+            return Made(function)
+        case Either(options):
+            return results.either(map(result_of, options))
         case Method(function=thing, owner=owner, name=name):
             cls = _class_of(owner)
-            if cls is not None and name in _RESULTS.get(cls, {}):
-                return Instance(_RESULTS[cls][name])
+            if owner is not None and (told := results.of_container(owner, name)) is not None:
+                return told
+            if cls is not None and (told := results.of_class(cls, name)) is not None:
+                return told
             if cls is not None and find_in_class(cls, "_delegate_method") is not MISSING:
                 return UNKNOWN  # `Series.cat`, `Series.dt`: annotated as the array they work on
             if cls is not None and name in _RETURNS_SELF and owner is not None and _is_estimator(cls):
                 return owner
+            if cls is not None and _is_estimator(cls) and (told := results.of_estimator(name)) is not None:
+                return told
             return declared_result(thing, cls) if type(thing) is FunctionType else UNKNOWN
         case _:
             return UNKNOWN
@@ -179,14 +206,14 @@ def result_of(function: Value) -> Value:
 
 def _is_estimator(cls: type) -> bool:
     module = sys.modules.get("sklearn.base")
-    return module is not None and module_dict(module).get("BaseEstimator") in mro(cls)
+    return module is not None and one_of(module_dict(module).get("BaseEstimator"), *mro(cls))
 
 
 def _class_of(value: Value | None) -> type | None:
     match value:
         case Live(thing):
             return plain_class(thing) or type(thing)
-        case Instance(cls) | Frame(cls=cls):
+        case Instance(cls) | Column(cls) | Frame(cls=cls):
             return cls
         case _:
             return None
@@ -197,17 +224,22 @@ def declared_result(function: FunctionType | None, own: type | None) -> Value:
     if function is None or not (is_trusted(function) or sys.version_info < (3, 14)):
         return UNKNOWN  # later Pythons evaluate the annotations when they are read
     annotation = function.__annotations__.get("return", MISSING)
-    found: Any = annotation
     if type(annotation) is str:
         names = [part for each in annotation.split("|") if (part := each.strip()) != "None"]
-        if len(names) != 1 or not re.fullmatch(r"[A-Za-z_][\w.]*", names[0]):
+        if not all(re.fullmatch(r"[A-Za-z_][\w.]*", each) for each in names):
             return UNKNOWN
-        found = own if names[0] == "Self" else _named(function, names[0])
+        return results.either(_declared(own if each == "Self" else _named(function, each)) for each in names)
+    return _declared(annotation)
+
+
+def _declared(found: object) -> Value:
     cls = plain_class(found)
     accessor = cls is not None and cls is loaded(
         "pandas.plotting", "PlotAccessor"
     )  # so pandas calls what gives axes
-    return UNKNOWN if cls is None or cls in (type, object, Any) or accessor else Instance(cls, exact=False)
+    return (
+        UNKNOWN if cls is None or one_of(cls, type, object, Any) or accessor else Instance(cls, exact=False)
+    )
 
 
 def _named(function: FunctionType, name: str) -> object:
@@ -234,10 +266,17 @@ def keywords_of(function: Value) -> set[str] | None:
             return keywords_of(Live(thing.func))
         case Live(thing) | Method(function=thing) if type(thing) is FunctionType:
             return _function_keywords(thing)
-        case Live(thing) if type(thing) is not BuiltinFunctionType:
+        case Definition(keywords=names):
+            return set(names) if names is not None else None
+        case Either(options):
+            every = [keywords_of(option) for option in options]
+            return None if None in every else set().union(*every)  # type: ignore[arg-type]
+        case Live(thing):
             wrapped = instance_dict(thing).get("__wrapped__") or _implementation(thing)
             known = type(wrapped) is FunctionType and is_trusted(wrapped)
-            return _function_keywords(wrapped) if known else None
+            return _function_keywords(wrapped) if known else _keywords_in_c(wrapped or thing)
+        case Method(function=thing):
+            return _keywords_in_c(thing)
         case _:
             return None
 
@@ -257,18 +296,111 @@ def _constructor_keywords(cls: type) -> set[str] | None:
     if own_new and type(starts) is FunctionType:
         return None
     maker = next(functions_in(makes), None) if own_new else starts
+    if not type.__dict__["__flags__"].__get__(cls) & _MADE_BY_CLASS_STATEMENT:
+        return _text_keywords(cls.__text_signature__) or set(_KEYWORDS.get(cls, ())) or None
     return _function_keywords(maker, bound=True) if type(maker) is FunctionType else None
+
+
+def _keywords_in_c(thing: Any) -> set[str] | None:
+    if type(thing) is MethodType:
+        return keywords_of(Live(thing.__func__))
+    if not one_of(type(thing), BuiltinFunctionType, MethodDescriptorType) and not results.is_of_numpy(thing):
+        return None
+    given = getattr(thing, "__text_signature__", None)
+    return _text_keywords(given if given and "**" not in given else _signature_in(thing))
+
+
+def _text_keywords(signature: str | None) -> set[str] | None:
+    """The keywords in the signature of a function in C, `($self, /, sep=None)`."""
+    if signature is None or "**" in signature:
+        return None
+    try:
+        (made,) = ast.parse(f"def f{signature.replace('$', '')}: pass").body
+    except (SyntaxError, ValueError):
+        return None
+    arguments = made.args  # type: ignore[attr-defined]
+    return {each.arg for each in [*arguments.args, *arguments.kwonlyargs]}
+
+
+def _signature_in(function: Any) -> str | None:
+    """The signature that the documentation of a function in C begins with, if it is the only one."""
+    text = str(function.__doc__).strip()
+    found = re.match(rf"(?:\w+\.)?{re.escape(function.__name__)}(\([^()]*(?:\([^()]*\)[^()]*)*\))", text)
+    if found is None or f"{function.__name__}(" in text[found.end() :].partition("\n\n")[0]:
+        return None
+    return re.sub(r"[\[\]]", "", found[1].replace("<no value>", "0"))
+
+
+_MADE_BY_CLASS_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE
+_DATE, _TIME = word_set("year month day"), word_set("hour minute second microsecond tzinfo fold")
+_KEYWORDS: dict[type, frozenset[str]] = {  # of classes in C whose signature is not readable
+    zip: word_set("strict"),
+    datetime.date: _DATE,
+    datetime.time: _TIME,
+    datetime.datetime: _DATE | _TIME,
+    datetime.timedelta: word_set("days seconds microseconds milliseconds minutes hours weeks"),
+}
 
 
 def _function_keywords(function: FunctionType, *, bound: bool = False) -> set[str] | None:
     names = function.__dict__
-    if "__signature__" in names:
+    given = names.get("__signature__")
+    if given is not None and not (type(given) is inspect.Signature and is_trusted(function)):
         return None
+    declared = given.parameters.values() if given is not None else ()
+    if declared and all(each.kind != each.VAR_KEYWORD for each in declared):
+        return {str(each.name) for each in declared}
     wrapped = names.get("__wrapped__")
     if wrapped is not None:
         return _function_keywords(wrapped) if is_trusted(function) and type(wrapped) is FunctionType else None
     code = function.__code__
-    if code.co_flags & inspect.CO_VARKEYWORDS:
-        return None
     every = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return set(every[code.co_posonlyargcount + int(bound and code.co_posonlyargcount == 0) :])
+    others = _passed_on(function) if code.co_flags & inspect.CO_VARKEYWORDS else frozenset()
+    if others is None:
+        return None
+    return {*others, *every[code.co_posonlyargcount + int(bound and code.co_posonlyargcount == 0) :]}
+
+
+@functools.cache
+def _passed_on(function: FunctionType) -> frozenset[str] | None:
+    """Every word that may be a keyword in the `**kwargs` of a function; None where any may be.
+
+    Of a function that draws, the words of its documentation and of what that refers to, and the properties of artists.
+    """
+    module = function.__module__ if type(function.__module__) is str else ""
+    if (module, function.__name__) in _PASSED_ON and loaded(module, function.__name__) is function:
+        return frozenset(_constructor_keywords(loaded(*_PASSED_ON[module, function.__name__])) or ()) or None
+    if not is_trusted(function) or module.partition(".")[0] not in ("matplotlib", "seaborn"):
+        return None
+    if "kind" in function.__code__.co_varnames:
+        return None
+    axes, figure, artist = (loaded(f"matplotlib.{name.lower()}", name) for name in _DRAWING)
+    artists = {each.__name__: each for each in subclasses(artist)}
+    words, properties, waiting, seen = set[str](), False, [function], set[Any]()
+    while waiting:
+        thing = waiting.pop()
+        text = str(thing.__doc__)
+        words |= set(thing.__code__.co_varnames) | set(re.findall(r"[A-Za-z_]\w*", text))
+        properties |= "Properties:" in text
+        passage = text if thing is function else text.partition("**kw")[2]
+        for name in re.findall(r"`[~.]*(?:[\w.]*\.)?(\w+)`", passage) if len(seen) < 40 else ():
+            cls = artists.get(name)
+            if cls is not None:
+                properties = True
+                words |= {each[4:] for each in class_names(cls) if each.startswith("set_")}
+            found = find_in_class(cls, "__init__") if cls is not None else find_in_class(axes, name)
+            found = find_in_class(figure, name) if found is MISSING else found
+            found = loaded("matplotlib.pyplot", name) if found is MISSING else found
+            if type(found) is FunctionType and found not in seen:
+                seen.add(found)
+                waiting.append(found)
+    return frozenset(words) if properties else None
+
+
+_DRAWING = ("Axes", "Figure", "Artist")
+_PASSED_ON = {
+    ("json", "dumps"): ("json", "JSONEncoder"),
+    ("json", "dump"): ("json", "JSONEncoder"),
+    ("subprocess", "run"): ("subprocess", "Popen"),
+    ("subprocess", "check_output"): ("subprocess", "Popen"),
+}

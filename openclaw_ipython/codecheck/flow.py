@@ -8,23 +8,34 @@ from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.codecheck import frames
+from openclaw_ipython.codecheck import call_results as results
+from openclaw_ipython.codecheck import definitions
 from openclaw_ipython.codecheck.expressions import Expressions
-from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Grid, Instance, Live, Value
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Definition, Frame, Instance, Live, Made, Value
 from openclaw_ipython.codecheck.static_lookup import (
     is_a,
-    loaded,
+    is_trusted,
     module_dict,
     module_exists,
     module_lacks,
+    one_of,
+    plain_class,
     unloaded_lacks,
     unloaded_words,
 )
-from openclaw_ipython.codecheck.syntax import argument, bound, constant, is_guard, last_name, parameters
+from openclaw_ipython.codecheck.syntax import (
+    bindings,
+    bound,
+    changed_containers,
+    is_guard,
+    last_name,
+    parameters,
+)
 
 if TYPE_CHECKING:
     from openclaw_ipython.codecheck.finding import CodeFinding
@@ -37,28 +48,60 @@ class Flow(Expressions):
 
     def __init__(self, names: Mapping[str, Any], tree: ast.Module) -> None:
         super().__init__(names)
-        self._later: list[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef] = []
+        self._later: list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, Value]] = []
         self._tree = tree
-        self._conditional = (
-            0  # branches around the statement: a module that is imported in one may be optional
-        )
+        self._changed = changed_containers(tree)
+        self._class: Value = UNKNOWN  # an object of the class whose body is read
+        self._conditional = 0  # branches around the statement: a module imported in one may be optional
 
     def run(self) -> list[CodeFinding]:
         """Every finding, in the order of the text."""
         self._block(self._tree.body)
-        stored = bound([self._tree])
+        times = Counter(bindings([self._tree]))
+        # What is bound once, and is no frame that may change, is the same whenever a body runs.
+        known: dict[str, Value] = {
+            name: value
+            for name, value in self.env.items()
+            if times[name] == 1 and not isinstance(value, Frame)
+        }
         while (
             self._later
         ):  # bodies run when they are called: after the cell has defined and stored everything
-            node = self._later.pop(0)
-            self.env = dict.fromkeys(stored, UNKNOWN)
-            if not isinstance(node, ast.ClassDef):
+            node, first = self._later.pop(0)
+            self.env = dict.fromkeys(times, UNKNOWN) | known
+            if isinstance(node, ast.ClassDef):
+                self._class = self._complete(self.env.get(node.name, UNKNOWN))
+            else:
                 self.unknown(each.arg for each in parameters(node.args))
+                for each in node.args.args:
+                    self.env[each.arg] = self._annotated(each.annotation)
+                self.env.update({each.arg: first for each in node.args.args[:1] if first is not UNKNOWN})
             self._conditional += 1  # its imports may never run
             self._block(node.body)
             self._conditional -= 1
+            self._class = UNKNOWN
         unique = {(f.line, f.kind, f.name): f for f in self.findings}
         return sorted(unique.values(), key=lambda finding: finding.line)
+
+    def _complete(self, cls: Value) -> Value:
+        """An object of a class that the cell defines, if it makes some and derives no class of it."""
+        if not isinstance(cls, Definition) or not isinstance(cls.node, ast.ClassDef):
+            return UNKNOWN
+        made = any(
+            isinstance(node, ast.Call) and last_name(node) == cls.node.name for node in ast.walk(self._tree)
+        )
+        bases = [
+            base for node in ast.walk(self._tree) if isinstance(node, ast.ClassDef) for base in node.bases
+        ]
+        return Made(cls) if made and cls.node.name not in map(last_name, bases) else UNKNOWN
+
+    def _annotated(self, annotation: ast.expr | None) -> Value:
+        """What a parameter is that has a class as its annotation."""
+        with self.silent(True):
+            found = self.value(annotation) if isinstance(annotation, ast.Name | ast.Attribute) else UNKNOWN
+        cls = plain_class(found.object) if isinstance(found, Live) else None
+        library = cls is not None and (is_trusted(cls) or one_of(cls, str, list, dict, set))
+        return self._seen(Instance(cls, exact=False)) if cls is not None and library else UNKNOWN
 
     # -- statements --
 
@@ -71,9 +114,9 @@ class Flow(Expressions):
             case ast.Assign(targets=targets, value=value):
                 found = self.value(value)
                 for target in targets:
-                    self._store(target, found, value)
+                    self.store(target, found)
             case ast.AnnAssign(target=target, value=given):
-                self._store(target, self.value(given) if given is not None else UNKNOWN, given)
+                self.store(target, self.value(given) if given is not None else UNKNOWN)
             case ast.AugAssign(target=target, value=value):
                 self.value(value)
                 if isinstance(target, ast.Subscript | ast.Attribute):
@@ -87,11 +130,7 @@ class Flow(Expressions):
                         self.value(part)
                 self._define(node)
             case ast.ClassDef():
-                for part in [
-                    *node.decorator_list,
-                    *node.bases,
-                    *(keyword.value for keyword in node.keywords),
-                ]:
+                for part in [*node.decorator_list, *(keyword.value for keyword in node.keywords)]:
                     self.value(part)
                 self._define(node)
             case ast.Import(names=aliases):
@@ -100,7 +139,7 @@ class Flow(Expressions):
                 self._import_from(node)
             case ast.For() | ast.AsyncFor():
                 found = self.value(node.iter)
-                self._loop([*node.body, *node.orelse], node.target, _item_of(found))
+                self._loop([*node.body, *node.orelse], node.target, self._seen(results.item_of(found)))
             case ast.While():
                 self._loop([*node.body, *node.orelse], node.test)
             case ast.If():
@@ -120,7 +159,7 @@ class Flow(Expressions):
                 for item in node.items:
                     self.value(item.context_expr)
                     if item.optional_vars is not None:
-                        self._store(item.optional_vars, UNKNOWN, None)
+                        self.store(item.optional_vars, UNKNOWN)
                 with self.silent(any(last_name(item.context_expr) in _QUIET_MANAGERS for item in node.items)):
                     self._block(node.body)
             case ast.Match():
@@ -152,8 +191,14 @@ class Flow(Expressions):
             self.env[name] = first if all(other is first for other in others) else UNKNOWN
 
     def _define(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
-        self.unknown([node.name])
-        self._later.append(node)
+        first: Value = UNKNOWN
+        if isinstance(node, ast.ClassDef):
+            self.env[node.name] = definitions.class_of(node, [self.value(base) for base in node.bases])
+        else:
+            self.env[node.name] = definitions.function(node)
+            if isinstance(self._class, Made) and node in definitions.methods(self._class.cls.node):
+                first = self._class
+        self._later.append((node, first))
 
     def _loop(self, body: Sequence[ast.stmt], head: ast.expr, item: Value = UNKNOWN) -> None:
         """A loop with the target, or test, `head`. What it stores is unknown in it, as a later turn may change it."""
@@ -165,49 +210,12 @@ class Flow(Expressions):
                         self.forget(self.value(inner.value))
         targets = bound([head])
         if targets:
-            self._store(head, item, None)
+            self.store(head, item)
         else:
             self.value(head)
         with self.silent(is_guard(head)):
             self._block(body)
         self.unknown(bound(body))
-
-    def _store(self, target: ast.expr, value: Value, source: ast.expr | None) -> None:
-        match target:
-            case ast.Name(id=name):
-                self.env[name] = value
-            case ast.Tuple(elts=parts) | ast.List(elts=parts):
-                values = self._unpacked(value, source, len(parts))
-                for part, found in zip(parts, values, strict=True):
-                    self._store(part, found, None)
-            case ast.Starred(value=inner):
-                self._store(inner, UNKNOWN, None)
-            case ast.Subscript(value=base, slice=index):
-                owner = self.value(base)
-                self.value(index)
-                if isinstance(owner, Frame):
-                    frames.store(owner, index)
-                if (located := self.located(base)) is not None:
-                    frames.store_at(located, index)
-            case ast.Attribute(value=base, attr=name):
-                self._registered.add(name)
-                self.value(base)
-                self.forget_root(base)
-                if isinstance(base, ast.Name):
-                    self.unknown([base.id])
-            case _:
-                pass
-
-    def _unpacked(self, value: Value, source: ast.expr | None, count: int) -> Sequence[Value]:
-        if isinstance(source, ast.Tuple) and len(source.elts) == count:
-            with self.silent(True):
-                return [self.value(part) for part in source.elts]
-        if isinstance(source, ast.Call) and count == 2:
-            with self.silent(True):
-                function = self.value(source.func)
-            if isinstance(function, Live) and function.object is loaded("matplotlib.pyplot", "subplots"):
-                return _figure_and_axes(source)
-        return [_item_of(value)] * count
 
     # -- imports --
 
@@ -243,23 +251,6 @@ class Flow(Expressions):
                     self.claim("attribute", node, alias.name, set(module_dict(found)), owner=module)
 
 
-def _item_of(value: Value) -> Value:
-    return value.item if isinstance(value, Grid) and value.row else UNKNOWN
-
-
 def _modules_near(name: str) -> set[str]:
     """The loaded modules beside a module of this name."""
     return {each for each in list(sys.modules) if each.count(".") == name.count(".")}
-
-
-def _figure_and_axes(node: ast.Call) -> tuple[Value, Value]:
-    """What `plt.subplots(…)` returns: with several rows or columns, a grid of axes."""
-    figure, axes = loaded("matplotlib.figure", "Figure"), loaded("matplotlib.axes", "Axes")
-    shape = [argument(node, "nrows", 0) or ast.Constant(1), argument(node, "ncols", 1) or ast.Constant(1)]
-    counts = [constant(part) for part in shape]
-    if any(keyword.arg in (None, "squeeze") for keyword in node.keywords) or any(
-        type(n) is not int for n in counts
-    ):
-        return Instance(figure, exact=False), UNKNOWN
-    one = Instance(axes, exact=False)
-    return Instance(figure, exact=False), one if counts == [1, 1] else Grid(one, row=1 in counts)

@@ -1,4 +1,4 @@
-"""Columns of DataFrames: which calls keep, add or forget them, and which arguments name them.
+"""Columns of DataFrames: which calls keep, add or forget them.
 
 Only a frame whose type is exactly that of pandas or polars counts, with string columns of one level. Neither library is
 imported: without it there is no frame in the namespace. `polars_frames` has what differs for polars.
@@ -7,22 +7,34 @@ imported: without it there is no frame in the namespace. `polars_frames` has wha
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
+from types import GeneratorType
 from typing import Any
 
 from openclaw_ipython.codecheck import polars_frames
-from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Instance, Live, Value
-from openclaw_ipython.codecheck.static_lookup import MISSING, class_dict, is_a, loaded, word_set
+from openclaw_ipython.codecheck.call_results import collection, pair
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Column, Frame, Instance, Live, Value
+from openclaw_ipython.codecheck.static_lookup import (
+    MISSING,
+    class_dict,
+    instance_dict,
+    is_a,
+    loaded,
+    one_of,
+    word_set,
+)
 from openclaw_ipython.codecheck.syntax import argument, constant, renamed, strings
 
 _KEEP = word_set(
     "copy head tail sample query sort_values sort_index dropna fillna round astype drop_duplicates nlargest nsmallest"
-    " ffill bfill replace convert_dtypes infer_objects clip abs shift diff cumsum rank"
+    " ffill bfill replace convert_dtypes infer_objects clip abs shift diff cumsum rank isna isnull notna notnull where"
+    " mask select_dtypes describe interpolate truncate filter"
 )
-_FORGET = word_set("insert pop update isetitem")
 _REDUCTIONS = word_set(
     "mean sum count min max std var median first last nunique prod sem quantile idxmin idxmax skew"
 )
 _SAME_LENGTH = word_set("cumsum cumprod cummax cummin shift diff rank ffill bfill pct_change head tail")
+_SERIES_KEEP = _KEEP | word_set("cumsum pct_change") - {"describe", "select_dtypes", "filter", "query"}
 _GROUPINGS = {
     "groupby": ("pandas.core.groupby.generic", "DataFrameGroupBy"),
     "rolling": ("pandas.core.window.rolling", "Rolling"),
@@ -30,59 +42,58 @@ _GROUPINGS = {
     "ewm": ("pandas.core.window.ewm", "ExponentialMovingWindow"),
     "resample": ("pandas.core.resample", "Resampler"),
 }
-_SERIES_GROUPBY = ("pandas.core.groupby.generic", "SeriesGroupBy")
-_COLUMN_ARGUMENTS = {
-    "groupby": ("by", 0),
-    "sort_values": ("by", 0),
-    "drop_duplicates": ("subset", 0),
-    "dropna": ("subset", None),
-    "nlargest": ("columns", 1),
-    "nsmallest": ("columns", 1),
-    "set_index": ("keys", 0),
-    "explode": ("column", 0),
-}
-
-_SEVERAL = {
-    "pivot_table": ("index", "columns", "values"),
-    "pivot": ("index", "columns", "values"),
-    "melt": ("id_vars", "value_vars"),
-    "merge": ("on", "left_on"),
-    "value_counts": ("subset",),
-}
+SERIES_GROUPBY = ("pandas.core.groupby.generic", "SeriesGroupBy")
 
 
-def frame_of(value: object) -> Frame | None:
-    """The live object as a frame, if it is exactly a DataFrame."""
+def frame_of(value: object) -> Frame | Column | None:
+    """The live object as a frame, a grouping of one or a Series, if it is exactly of the library's class."""
     cls = type(value)
     if cls is loaded("polars", "DataFrame"):
         return Frame(cls, set(value.columns), set())  # type: ignore[attr-defined]  # the library's own property
+    if cls is loaded("pandas", "Series"):
+        return Column(cls, value.name if type(value.name) is str else None, _levels(value.index))  # type: ignore[attr-defined]
+    if (
+        cls is loaded(*_GROUPINGS["groupby"])
+        and (made := frame_of(instance_dict(value).get("obj"))) is not None
+    ):
+        return Frame(cls, made.columns if isinstance(made, Frame) else None, grouped=True)
     if cls is not loaded("pandas", "DataFrame"):
         return None
-    columns, index = value.columns, value.index  # type: ignore[attr-defined]  # pandas's own properties
-    known = type(columns) is loaded("pandas", "Index")
-    names: list[Any] = columns.tolist() if known else [None]
-    levels = {"index" if name is None else name for name in index.names} if index.nlevels == 1 else None
-    return Frame(cls, set(names) if all(type(name) is str for name in names) else None, levels)
+    columns = value.columns  # type: ignore[attr-defined]  # pandas's own properties
+    names: list[Any] = columns.tolist() if type(columns) is loaded("pandas", "Index") else [None]
+    known = all(type(name) is str for name in names)
+    return Frame(cls, set(names) if known else None, _levels(value.index))  # type: ignore[attr-defined]
+
+
+def _levels(index: Any) -> set[str] | None:
+    """The names that `reset_index` gives the levels of an index."""
+    names = list(index.names)
+    given = (
+        {f"level_{at}" if name is None else name for at, name in enumerate(names)}
+        if names[1:]
+        else set(names)
+    )
+    return {"index"} if given == {None} else given if all(type(name) is str for name in given) else None
 
 
 def as_frame(value: Value) -> Value:
     """An instance of a DataFrame class as a frame without known columns; any other value as it is."""
     frames = (loaded("pandas", "DataFrame"), loaded("polars", "DataFrame"), loaded("polars", "LazyFrame"))
-    return Frame(value.cls) if isinstance(value, Instance) and value.cls in frames else value
+    return Frame(value.cls) if isinstance(value, Instance) and one_of(value.cls, *frames) else value
 
 
 def is_series(value: Value) -> bool:
     """Whether a value is a pandas Series."""
     cls = loaded("pandas", "Series")
-    if cls is None or not isinstance(value, Live | Instance):
+    if cls is None or not isinstance(value, Live | Instance | Column):
         return False
     return is_a(value.object, cls) if isinstance(value, Live) else value.cls is cls
 
 
-def series(frame: Frame | None = None) -> Value:
-    """A Series of the library of `frame`; without one, of pandas."""
-    cls = loaded("polars" if frame is not None and is_polars(frame) else "pandas", "Series")
-    return Instance(cls) if cls is not None else UNKNOWN
+def series(name: str | None = None, index: set[str] | None = None, library: str = "pandas") -> Value:
+    """A Series of pandas or polars."""
+    cls = loaded(library, "Series")
+    return Column(cls, name, index) if cls is not None else UNKNOWN
 
 
 def is_polars(frame: Frame) -> bool:
@@ -94,6 +105,10 @@ def constructed(cls: type, node: ast.Call) -> Value:
     """The frame that `DataFrame(…)` makes."""
     data = argument(node, "data", 0)
     named = strings(argument(node, "columns" if cls is loaded("pandas", "DataFrame") else "schema"))
+    if named is None and isinstance(data, ast.List) and data.elts:
+        data = ast.Dict(
+            [key for row in data.elts for key in (row.keys if isinstance(row, ast.Dict) else [None])], []
+        )
     if named is None and isinstance(data, ast.Dict) and data.keys:
         keys = [constant(key) for key in data.keys]
         named = keys if all(type(key) is str for key in keys) else None
@@ -102,71 +117,136 @@ def constructed(cls: type, node: ast.Call) -> Value:
     )
 
 
-def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
-    """The arguments of a call that name columns of the frame, or grouping, it is called on."""
-    if is_polars(frame):
-        return polars_frames.wanted_columns(method, node)
-    if method in ("agg", "aggregate"):
-        func = argument(node, "func", 0)
-        found = [key for key in func.keys if key is not None] if isinstance(func, ast.Dict) else []
-        named = [keyword.value for keyword in node.keywords if keyword.arg]  # agg(total=("price", "sum"))
-        return found + [v.elts[0] for v in named if isinstance(v, ast.Tuple) and len(v.elts) == 2]
-    if method in _SEVERAL:
-        return [part for name in _SEVERAL[method] if (part := argument(node, name)) is not None]
-    name, position = _COLUMN_ARGUMENTS.get(method, ("", None))
-    if method == "drop" and argument(node, "errors") is None:
-        name = "columns"
-    wanted = None if frame.grouped else argument(node, name, position)
-    return [wanted] if wanted is not None else []
+def ungrouped(frame: Frame) -> Frame:
+    """A frame with the columns and the keys of a grouping."""
+    made = Frame(loaded("pandas", "DataFrame"), None if frame.columns is None else set(frame.columns))
+    add(made, frame.index or set())
+    return made
 
 
-def method_result(  # noqa: PLR0912 - one case a method
-    frame: Frame, method: str, node: ast.Call
+# -- what calls give ------------------------------------------------------------------------
+
+
+def method_result(  # noqa: PLR0912, PLR0915 - one case a method
+    frame: Frame, method: str, node: ast.Call, value_of: Callable[[ast.expr], Value]
 ) -> Value | None:
     """What a method of a frame returns; None where the rules say nothing. Changes `frame` where the call does."""
     if is_polars(frame):
-        return polars_frames.method_result(frame, method, node)
+        return polars_frames.method_result(frame, method, node, value_of)
     if frame.grouped:
         return _of_grouping(frame, method, node)
-    if constant(argument(node, "inplace")) not in (MISSING, False, None) or method in _FORGET:
+    if not frame.plain:
+        return None
+    named = {keyword.arg for keyword in node.keywords}
+    if constant(argument(node, "inplace")) not in (MISSING, False, None) or method in ("update", "isetitem"):
         frame.columns = None
         return UNKNOWN
     made = frame.derived()
     if method in _GROUPINGS:
         return _grouping(frame, method, node)
     if method in _REDUCTIONS:
-        return (
-            series()
-            if not node.args and {keyword.arg for keyword in node.keywords} <= {"numeric_only"}
-            else None
-        )
+        return series() if not node.args and named <= {"numeric_only"} else None
     if method in _KEEP:
+        made.index = None if method == "describe" else made.index
         return made
     match method:
         case "assign":
-            _add(made, {keyword.arg for keyword in node.keywords})
+            add(made, named)
+        case "insert":
+            store(frame, argument(node, "column", 1) or node)
+            return UNKNOWN
+        case "pop":
+            frame.columns = None
+            return series()
         case "drop":
-            gone = strings(argument(node, "columns"))
+            by_label = constant(argument(node, "axis", 1)) in (1, "columns")
+            gone = strings(
+                argument(node, "columns") or (argument(node, "labels", 0) if by_label else ast.Tuple([]))
+            )
             made.columns = None if gone is None or made.columns is None else made.columns - set(gone)
         case "rename":
-            mapping = argument(node, "columns")
-            if mapping is not None:
+            by_label = constant(argument(node, "axis")) in (1, "columns")
+            if (
+                mapping := argument(node, "columns") or (argument(node, "mapper", 0) if by_label else None)
+            ) is not None:
                 made.columns = renamed(made.columns, mapping)
         case "reset_index":
-            names = [keyword.arg for keyword in node.keywords]
-            if names != ["drop"] and not (node.args or names):
-                _add(made, made.index)
-            elif names != ["drop"]:
-                made.columns = None
+            dropped = constant(argument(node, "drop")) is True and named == {"drop"}
+            if not dropped:
+                add(made, made.index if not (node.args or named) else None)
             made.index = {"index"}
         case "set_index":
-            made.index = set(found) if (found := strings(argument(node, "keys", 0))) is not None else None
+            keys = strings(argument(node, "keys", 0))
+            made.index = set(keys) if keys is not None and "append" not in named else None
+            if keys is not None and made.columns is not None and "drop" not in named:
+                made.columns -= set(keys)
+        case "melt" if named <= {"id_vars", "value_vars", "var_name", "value_name"}:
+            names = [
+                strings(argument(node, name, at) or ast.Constant(default)) for name, at, default in _MELTED
+            ]
+            kept = strings(argument(node, "id_vars", 0) or ast.Tuple([]))
+            given = None if kept is None or None in names else {*kept, *(name for [name] in names)}  # type: ignore[misc]
+            return Frame(frame.cls, given, {"index"})
+        case "value_counts" if named <= {"subset", "normalize", "ascending", "sort"}:
+            subset = argument(node, "subset", 0)
+            counted = "proportion" if "normalize" in named else "count"
+            keys = strings(subset) if subset is not None else list(frame.columns or ()) or None
+            return series(counted, None if keys is None else set(keys))
+        case "merge":
+            right = value_of(argument(node, "right", 0) or node)
+            return merged(frame, right, node)
+        case "iterrows":
+            return collection(GeneratorType, pair(UNKNOWN, made.derived(loaded("pandas", "Series"))))
+        case "items":
+            return collection(GeneratorType, pair(UNKNOWN, series()))
+        case "itertuples" if not node.keywords and not node.args and frame.columns is not None:
+            made.columns = {*frame.columns, "Index", *(f"_{at}" for at in range(len(frame.columns) + 1))}
+            made.columns |= {"_fields", "_asdict", "_replace", "_make", "_field_defaults"}
+            return collection(GeneratorType, made.derived(tuple))
         case _:
             return None
     return made
 
 
-def _add(frame: Frame, names: set[str] | set[str | None] | None) -> None:
+_MELTED = (("var_name", 2, "variable"), ("value_name", 3, "value"))
+
+
+def merged(left: Any, right: Any, node: ast.Call) -> Value:
+    """The frame that joining two by columns gives."""
+    made = Frame(loaded("pandas", "DataFrame"))
+    given = {word.arg: strings(word.value) for word in node.keywords if word.arg != "how"}
+    known = all(isinstance(each, Frame) and each.plain and each.columns is not None for each in (left, right))
+    if not known or {*given} - _MERGING or node.args[1:] or None in given.values():
+        return made
+    common = left.columns & right.columns
+    keys = set(given.get("on") or common)
+    if "left_on" in given:
+        keys = set(given["left_on"] or ()) & set(given.get("right_on") or ())
+    twice, (first, second) = common - keys, given.get("suffixes") or ["_x", "_y"]
+    made.columns = (left.columns | right.columns) - twice | {
+        name + end for name in twice for end in (first, second)
+    }
+    made.index = {"index"}
+    return made
+
+
+_MERGING = word_set("on left_on right_on suffixes validate")
+
+
+def concatenated(value: Value, node: ast.Call) -> Value:
+    """What `pandas.concat` of a list of frames gives."""
+    parts = value.parts or (value.item,) if isinstance(value, Instance) else (None,)
+    made = Frame(loaded("pandas", "DataFrame"))
+    if not all(isinstance(part, Frame) and part.cls is made.cls for part in parts):
+        return made if any(isinstance(part, Frame) for part in parts) else UNKNOWN
+    if {keyword.arg for keyword in node.keywords} <= {"ignore_index", "axis", "join", "sort"}:
+        made.columns = set()
+        for part in parts:
+            add(made, part.columns)  # type: ignore[union-attr]
+    return made
+
+
+def add(frame: Frame, names: set[str] | set[str | None] | None) -> None:
     """Further columns; None among them, or in their place, is an unknown one."""
     unknown = names is None or None in names or frame.columns is None
     frame.columns = None if unknown else frame.columns | names  # type: ignore[operator]
@@ -177,78 +257,121 @@ def _grouping(frame: Frame, method: str, node: ast.Call) -> Value:
     if found is None or argument(node, "win_type") is not None:  # a weighted window has other arguments
         return UNKNOWN
     made = frame.derived(found, grouped=True, series=frame.series)
+    made.index = None
     if method == "groupby":
         keys = strings(argument(node, "by", 0))
-        plain = keys is not None and {keyword.arg for keyword in node.keywords} <= {
-            "by",
-            "observed",
-            "sort",
-            "dropna",
-        }
-        made.index = set(keys or ()) if plain else None
-        if argument(node, "as_index") is not None:  # the keys become columns
-            _add(made, None if keys is None else set(keys))
-    else:
-        made.index = None
+        plain = {keyword.arg for keyword in node.keywords} <= {"by", "observed", "sort", "dropna", "as_index"}
+        made.index = set(keys) if plain and keys is not None else None
+        made.flat = constant(argument(node, "as_index")) not in (MISSING, True)
     return made
 
 
 def _of_grouping(grouped: Frame, method: str, node: ast.Call) -> Value | None:
     if method in _GROUPINGS:
         return _grouping(grouped, method, node)
-    if method in ("agg", "aggregate") and not grouped.series:
-        names = {keyword.arg for keyword in node.keywords}
-        plain = names and None not in names and not node.args and grouped.index is not None
-        return Frame(
-            loaded("pandas", "DataFrame"), {str(name) for name in names} if plain else None, grouped.index
-        )
+    made = ungrouped(grouped)
+    made.index = {"index"} if grouped.flat else grouped.index
+    keys = grouped.index if grouped.flat else set()
+    name = next(iter(grouped.columns)) if grouped.series and grouped.columns else None
+    if method in ("agg", "aggregate"):
+        func = argument(node, "func", 0)
+        if func is None and grouped.index is not None:
+            made.columns = set()
+            add(made, {keyword.arg for keyword in node.keywords})
+        elif grouped.series and type(constant(func)) is str:
+            return series(name, grouped.index) if not grouped.flat else None
+        elif isinstance(func, ast.Dict) and all(type(constant(part)) is str for part in func.values):
+            made.columns = set(strings(ast.Tuple(func.keys)) or ()) or None  # type: ignore[arg-type]
+        elif type(constant(func)) is not str or grouped.series:
+            made.columns = None
+        add(made, keys)
+        return made
     if method in ("size", "ngroup", "cumcount"):
-        return series() if grouped.index is not None else None
+        return series(None, grouped.index) if grouped.index is not None and not grouped.flat else None
     if method not in _REDUCTIONS | _SAME_LENGTH:
         return None
     if grouped.series:
-        return series()
-    made = grouped.derived(loaded("pandas", "DataFrame"))
+        return series(name, grouped.index if method in _REDUCTIONS else None) if not grouped.flat else None
     if method in _SAME_LENGTH or grouped.index is None:
         made.index = None
+    elif made.columns is not None and not grouped.flat:
+        made.columns -= grouped.index
     return made
 
 
-def series_grouping(method: str) -> Value | None:
-    """What `groupby`, `rolling` and the like return for a Series."""
-    found = (
-        loaded(*(_SERIES_GROUPBY if method == "groupby" else _GROUPINGS[method]))
-        if method in _GROUPINGS
-        else None
-    )
-    return Frame(found, grouped=True, series=True) if found is not None else None
+def of_series(owner: Value, method: str, node: ast.Call) -> Value | None:
+    """What a method of a Series returns; None where the rules say nothing."""
+    name, index = (owner.name, owner.index) if isinstance(owner, Column) else (None, None)
+    named = {keyword.arg for keyword in node.keywords}
+    frame = Frame(loaded("pandas", "DataFrame"))
+    if method in _GROUPINGS:
+        found = loaded(*(SERIES_GROUPBY if method == "groupby" else _GROUPINGS[method]))
+        return Frame(found, grouped=True, series=True) if found is not None else None
+    if method in _SERIES_KEEP and "inplace" not in named:
+        return series(name, index)
+    match method:
+        case "value_counts" if named <= {"normalize", "ascending", "sort", "dropna"}:
+            return series("proportion" if "normalize" in named else "count", None if name is None else {name})
+        case "rename" if node.args or "index" in named:
+            return series(constant(node.args[0]) if node.args and strings(node.args[0]) else None, index)
+        case "reset_index" if named <= {"name"} and not node.args:
+            new = (strings(argument(node, "name")) or [None])[0] if named else name  # type: ignore[list-item]
+            frame.columns = None if index is None or new is None else index | {new}
+            frame.index = {"index"}
+            return frame
+        case "to_frame" if not named and not node.args:
+            frame.columns, frame.index = None if name is None else {name}, index
+            return frame
+        case "items":
+            return collection(GeneratorType, pair(UNKNOWN, UNKNOWN))
+        case _:
+            return None
 
 
 def taken(frame: Frame, index: ast.expr) -> Value:
     """What `frame[index]` is."""
     names = strings(index)
     if names is not None and not isinstance(index, ast.List):
-        return column_of(frame)
-    if names is not None:
-        return Frame(frame.cls, set(names), frame.index, frame.grouped)
-    mask = isinstance(index, ast.Compare | ast.BinOp | ast.UnaryOp | ast.Call)
-    return frame.derived() if mask and not frame.grouped and not is_polars(frame) else UNKNOWN
+        return column_of(frame, names[0])
+    if names is not None and frame.plain | frame.grouped:
+        return Frame(frame.cls, set(names), frame.index, frame.grouped, flat=frame.flat)
+    mask = isinstance(index, ast.Compare | ast.BinOp | ast.UnaryOp | ast.Call | ast.Slice | ast.Lambda)
+    return frame.derived() if mask and frame.plain and not is_polars(frame) else UNKNOWN
 
 
-def column_of(frame: Frame) -> Value:
-    """One column: a Series, or of a grouping the grouping of it."""
+def located(frame: Frame, index: ast.expr, *, by_label: bool) -> Value:
+    """What `frame.loc[index]` or `frame.iloc[index]` is."""
+    row, column = index.elts if isinstance(index, ast.Tuple) and len(index.elts) == 2 else (index, None)
+    several = isinstance(row, ast.Compare | ast.BinOp | ast.Slice | ast.List | ast.Lambda)
+    if column is None:
+        return (
+            frame.derived()
+            if several
+            else frame.derived(loaded("pandas", "Series"))
+            if (not by_label and type(constant(row)) is int)
+            else UNKNOWN
+        )
+    return taken(frame, column) if several and by_label and strings(column) else UNKNOWN
+
+
+def column_of(frame: Frame, name: str | None = None) -> Value:
+    """One column: a Series, or of a grouping the grouping of it; of a row something unknown."""
     if not frame.grouped:
-        return series(frame)
+        return (
+            series(name, frame.index, "polars" if is_polars(frame) else "pandas") if frame.plain else UNKNOWN
+        )
     grouped_by = frame.cls is loaded(*_GROUPINGS["groupby"])
-    cls = loaded(*_SERIES_GROUPBY) if grouped_by else frame.cls
-    return Frame(cls, None, frame.index, grouped=True, series=True)
+    cls = loaded(*SERIES_GROUPBY) if grouped_by else frame.cls
+    return Frame(
+        cls, None if name is None else {name}, frame.index, grouped=True, series=True, flat=frame.flat
+    )
 
 
-def store(frame: Frame, index: ast.expr) -> None:
+def store(frame: Frame, index: ast.AST) -> None:
     """`frame[index] = …`."""
     if not isinstance(index, ast.Compare):
         names = strings(index)
-        _add(frame, None if names is None else set(names))
+        add(frame, None if names is None else set(names))
 
 
 def store_at(frame: Frame, index: ast.expr) -> None:

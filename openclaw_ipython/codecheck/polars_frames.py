@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from openclaw_ipython.codecheck.inferred import Frame, Value
 from openclaw_ipython.codecheck.static_lookup import loaded, word_set
@@ -28,9 +28,9 @@ def wanted_columns(method: str, node: ast.Call) -> list[ast.expr]:
     found: list[ast.expr] = []
     if method in _PLAIN_NAMES and constant(argument(node, "strict")) is not False:
         found += [part for part in _flat(node.args) if strings(part)]
-        found += [
-            value for name in ("by", "subset") if strings(value := argument(node, name)) is not None and value
-        ]
+        found += [value for name in ("by", "subset") if (value := argument(node, name)) is not None]
+    if method == "join":
+        found += [value for name in ("on", "left_on") if (value := argument(node, name)) is not None]
     if method in _EXPRESSIONS:
         for part in [*node.args, *(keyword.value for keyword in node.keywords)]:
             found += [name for call in _column_calls(part) for name in call.args]
@@ -44,14 +44,28 @@ def _flat(parts: list[ast.expr]) -> Iterator[ast.expr]:
 
 def _column_calls(node: ast.AST) -> Iterator[ast.Call]:
     """Each `pl.col(…)` in an expression, without those in calls on other frames."""
-    if isinstance(node, ast.Call) and last_name(node.func) == "col":
+    if isinstance(node, ast.Call) and (last_name(node.func) == "col" or _of_columns(node.func)):
         yield node
     elif not (isinstance(node, ast.Call) and last_name(node.func) in _EXPRESSIONS - {"filter", "sort"}):
         for child in ast.iter_child_nodes(node):
             yield from _column_calls(child)
 
 
-def method_result(frame: Frame, method: str, node: ast.Call) -> Value | None:
+def _of_columns(function: ast.expr) -> bool:
+    """Whether a function is one like `pl.mean`, whose arguments are columns."""
+    return (
+        isinstance(function, ast.Attribute)
+        and ast.unparse(function.value) == "pl"
+        and function.attr in _ON_COLUMNS
+    )
+
+
+_ON_COLUMNS = word_set("mean sum min max median first last std var n_unique count")
+
+
+def method_result(
+    frame: Frame, method: str, node: ast.Call, value_of: Callable[[ast.expr], Value]
+) -> Value | None:
     """What a method returns; None where the rules say nothing."""
     made = frame.derived()
     if method in _KEEP and not frame.grouped:
@@ -84,6 +98,15 @@ def method_result(frame: Frame, method: str, node: ast.Call) -> Value | None:
             made.columns = _both(
                 made.columns, {"index"} if name is None else set(strings(name) or ()) or None
             )
+        case "join":
+            right = value_of(node.args[0]) if node.args else None
+            other = right.columns if isinstance(right, Frame) and argument(node, "suffix") is None else None
+            again = None if other is None else {f"{name}_right" for name in other}
+            made.columns = _both(made.columns, _both(other, again))
+        case "unpivot":
+            kept = strings(argument(node, "index") or ast.Tuple([]))
+            named = {keyword.arg for keyword in node.keywords} <= {"index", "on"}
+            made.columns = {*kept, "variable", "value"} if kept is not None and named else None
         case _:
             return None
     return made

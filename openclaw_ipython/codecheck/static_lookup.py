@@ -65,9 +65,26 @@ def class_dict(cls: type) -> Mapping[str, Any]:
     return found
 
 
+def module_of(cls: type) -> str:
+    """The name of the module of a class; empty where it is not a plain string."""
+    own = class_dict(cls).get("__module__", MISSING)
+    found = type.__dict__["__module__"].__get__(cls) if own is MISSING else own  # of a class in C
+    return found if type(found) is str else ""
+
+
 def is_a(value: object, cls: type) -> bool:
     """`isinstance` by the C-level type alone."""
     return any(base is cls for base in mro(type(value)))
+
+
+def one_of(cls: object, *kinds: object) -> bool:
+    """Whether a class is one of several. `in` would call the `__eq__` of its metaclass."""
+    return any(cls is kind for kind in kinds)
+
+
+def class_name(cls: type) -> str:
+    """The name of a class, whatever its metaclass defines."""
+    return str(type.__dict__["__name__"].__get__(cls))
 
 
 def find_in_class(cls: type, name: str) -> Any:
@@ -80,7 +97,9 @@ def find_in_class(cls: type, name: str) -> Any:
 
 def is_dynamic(cls: type) -> bool:
     """Whether instances may have attributes that no dictionary holds."""
-    if find_in_class(cls, "__getattr__") is not MISSING or any(base in _FORWARDING for base in mro(cls)):
+    if find_in_class(cls, "__getattr__") is not MISSING or any(
+        one_of(base, *_FORWARDING) for base in mro(cls)
+    ):
         return True
     return type(find_in_class(cls, "__getattribute__")) is not WrapperDescriptorType
 
@@ -103,7 +122,7 @@ def instance_dict(value: object) -> Mapping[str, Any]:
     """The attributes of one instance; empty where it has none."""
     for base in mro(type(value)):
         descriptor: Any = class_dict(base).get("__dict__")
-        if type(descriptor) in (GetSetDescriptorType, MemberDescriptorType):
+        if one_of(type(descriptor), GetSetDescriptorType, MemberDescriptorType):
             try:
                 found = descriptor.__get__(value)
             except (AttributeError, TypeError):
@@ -174,7 +193,7 @@ def declared_names(cls: type) -> set[str]:
     for key in ("__annotations__", "__slots__", "__match_args__"):
         value: Any = class_dict(cls).get(key)
         found |= (
-            {word for word in value if type(word) is str} if type(value) in (dict, tuple, list) else set()
+            {word for word in value if type(word) is str} if one_of(type(value), dict, tuple, list) else set()
         )
     return found
 
@@ -186,7 +205,7 @@ def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
     """
     for base in mro(cls):
         own = class_dict(base)
-        if type(own.get("__init__", object.__init__)) not in (FunctionType, WrapperDescriptorType):
+        if not one_of(type(own.get("__init__", object.__init__)), FunctionType, WrapperDescriptorType):
             return True
         setter = own.get("__setattr__")
         writes = type(setter) is FunctionType and "__dict__" in setter.__code__.co_names
@@ -206,7 +225,7 @@ def functions_in(value: object) -> Iterator[FunctionType]:
     if type(value) is FunctionType:
         yield value
         yield from functions_in(value.__dict__.get("__wrapped__"))
-    elif type(value) in (staticmethod, classmethod):
+    elif one_of(type(value), staticmethod, classmethod):
         yield from functions_in(value.__func__)  # type: ignore[attr-defined]
     elif type(value) is property:
         for part in (value.fget, value.fset):
@@ -302,8 +321,15 @@ def module_lacks(module: ModuleType, name: str) -> bool:
     own = names.get("__name__")
     if "__path__" in names and (type(own) is not str or module_exists(f"{own}.{name}")):
         return False
-    if "__getattr__" not in names:
+    getter = names.get("__getattr__")
+    if getter is None:
         return True
+    if type(getter) is FunctionType and is_trusted(getter):  # it has no words but its own and those of tables
+        used = _code_words(getter.__code__)
+        tables = [
+            names[each] for each in used if one_of(type(names.get(each)), dict, list, tuple, set, frozenset)
+        ]
+        return name not in used and not any(name in table for table in tables)
     file = names.get("__file__")
     return type(file) is str and file.endswith(".py") and name not in source_words(file)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from openclaw_ipython.codecheck.static_lookup import MISSING
@@ -54,21 +54,56 @@ def parameters(arguments: ast.arguments) -> list[ast.arg]:
 
 def bound(nodes: Iterable[ast.AST]) -> set[str]:
     """Every name that pieces of code bind or delete."""
-    found: set[str | None] = set()
+    return set(bindings(nodes))
+
+
+def bindings(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """The name of each place where pieces of code bind or delete one, or declare one of another scope."""
     for node in nodes:
         for inner in ast.walk(node):
             match inner:
                 case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                    found.add(name)
-                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                    found.add(name)
-                case ast.MatchAs(name=name) | ast.MatchStar(name=name) | ast.ExceptHandler(name=name):
-                    found.add(name)
-                case ast.MatchMapping(rest=name):
-                    found.add(name)
+                    yield name
+                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                    yield inner.name
+                case (
+                    ast.MatchAs(name=str(name))
+                    | ast.MatchStar(name=str(name))
+                    | ast.ExceptHandler(name=str(name))
+                ):
+                    yield name
+                case ast.MatchMapping(rest=str(name)):
+                    yield name
+                case ast.Global(names=names) | ast.Nonlocal(names=names):
+                    yield from names
                 case ast.alias(name=name, asname=alias):
-                    found.add(alias or name.partition(".")[0])
-    return {name for name in found if name}
+                    yield alias or name.partition(".")[0]
+
+
+_CHANGING = {
+    "append",
+    "extend",
+    "insert",
+    "add",
+    "update",
+    "setdefault",
+    "appendleft",
+    "extendleft",
+    "pop",
+    "clear",
+}
+
+
+def changed_containers(tree: ast.AST) -> set[str]:
+    """The names whose objects, or parts of them, get other elements."""
+    found = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(attr=attr, value=base) if attr in _CHANGING:
+                found.add(last_name(root(base)))
+            case ast.Subscript(ctx=ast.Store() | ast.Del(), value=base) | ast.AugAssign(target=base):
+                found.add(last_name(root(base)))
+    return found
 
 
 def is_guard(test: ast.expr) -> bool:

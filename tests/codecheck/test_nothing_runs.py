@@ -78,6 +78,16 @@ class Meta(type):
     __instancecheck__ = touch("metaclass __instancecheck__")
     __subclasscheck__ = touch("metaclass __subclasscheck__")
     __dir__ = touch("metaclass __dir__")
+    __name__ = trap_property("metaclass __name__")
+    __flags__ = trap_property("metaclass __flags__")
+
+    def __eq__(cls, other):
+        touched.append("metaclass __eq__")
+        return cls is other
+
+    def __hash__(cls):
+        touched.append("metaclass __hash__")
+        return 1
 
     def __call__(cls, *args, **kwargs):
         touched.append("metaclass __call__")
@@ -143,6 +153,10 @@ def lazy():
     return module
 
 
+def frame_type():
+    return pytest.importorskip("pandas").DataFrame
+
+
 TRAPS = {
     "getattr": Getattr,
     "getattribute": Getattribute,
@@ -168,6 +182,10 @@ CELLS = [
     "from lazy_trap import thing", "x.str.upper()", "x, y = x", "-x",
     "x if x else x",
     "match x:\n    case 1: pass", "try:\n    x.a\nexcept Exception:\n    x.b", "x.loc[x.a > 1, 'b'] = 2", "xx.value",
+    "for a, b in x: a.c", "for k, v in x.items(): v.c", "for i, y in enumerate(x): y.c", "x[0].b", "(x - x).a",
+    "sorted(x)[0].a", "for y in xs: y.value", "xs[0].value", "d['a'].value", "d['a'].nothing", "ks['a'].b",
+    "for k, v in ks.items(): k.value", "[y.value for y in xs]", "max(xs).value", "def f(a: x): a.b",
+    "class C(x): pass\nC().d", "xs[0](a=1)", "x.query('a > 1')", "x.assign(a=lambda d: d.b)", "x.apply(lambda r: r.b)",
 ]  # fmt: skip
 
 
@@ -175,9 +193,10 @@ CELLS = [
 @pytest.mark.parametrize("cell", CELLS)
 def test_nothing_of_the_users_runs(trap, cell):
     thing = TRAPS[trap]()
+    keys = {thing: 1} if not isinstance(thing, dict | frame_type()) else {}
     touched.clear()
     try:
-        check(cell, {"x": thing, "xx_": thing})
+        check(cell, {"x": thing, "xx_": thing, "xs": [thing], "d": {"a": thing}, "ks": keys})
         assert touched == []
     finally:
         sys.modules.pop("lazy_trap", None)

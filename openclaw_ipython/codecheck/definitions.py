@@ -1,0 +1,105 @@
+"""Functions and classes that the cell itself defines: the keywords that they take, the attributes that objects have."""
+
+from __future__ import annotations
+
+import ast
+import enum
+from collections.abc import Sequence
+
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Definition, Live, Value
+from openclaw_ipython.codecheck.static_lookup import (
+    class_names,
+    is_dynamic,
+    loaded,
+    plain_class,
+    sets_any_name,
+    word_set,
+    words_of,
+)
+from openclaw_ipython.codecheck.syntax import bound, last_name
+
+_ANY_NAME = word_set(
+    "__getattr__ __getattribute__ __setattr__ setattr __dict__ vars __new__ __class_getitem__ locals"
+)
+_KEEPING = word_set("dataclass total_ordering final unique")  # decorators that return the class itself
+_OF_NAMED_TUPLES = word_set("_asdict _replace _fields _make _field_defaults")
+
+
+def function(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool = False) -> Definition:
+    """A function of the cell. The keywords of a decorated one are not known."""
+    arguments = node.args
+    names = [each.arg for each in [*arguments.args, *arguments.kwonlyargs]]
+    if node.decorator_list or arguments.kwarg is not None:
+        return Definition(node)
+    return Definition(node, frozenset(names[1:] if method and not arguments.posonlyargs else names))
+
+
+def class_of(node: ast.ClassDef, bases: Sequence[Value]) -> Definition:
+    """A class of the cell. Its names are known if those of its bases are, and no code sets any other."""
+    words = {each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    words |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)} | bound(node.body)
+    decorators = {last_name(each) for each in node.decorator_list}
+    if words & _ANY_NAME or not decorators <= _KEEPING or node.keywords:
+        return Definition(node)
+    own = bound(part for part in node.body if not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef))
+    functions = {
+        part.name: part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    own |= {
+        each.attr
+        for each in ast.walk(node)
+        if isinstance(each, ast.Attribute) and not isinstance(each.ctx, ast.Load)
+    }
+    names, fields = own | set(functions) | class_names(object) | class_names(type), None
+    annotated = [
+        each.target.id
+        for each in node.body
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+    ]
+    if "__init__" in functions:
+        fields = function(functions["__init__"], method=True).keywords
+    elif "dataclass" in decorators and not bases:
+        fields = frozenset(annotated)
+    for base in bases:
+        match base:
+            case Definition(names=inherited) if inherited is not None:
+                names |= inherited
+                fields = fields if "__init__" in functions or "dataclass" in decorators else base.keywords
+            case Live(thing) if thing is loaded("typing", "NamedTuple"):
+                names |= class_names(tuple) | _OF_NAMED_TUPLES
+                fields = frozenset(annotated)
+            case Live(thing) if (cls := plain_class(thing)) is not None and _is_known(cls):
+                names |= class_names(cls) | words_of(cls) | class_names(type(cls))
+                names |= {"name", "value"} if type(cls) is enum.EnumType else set()
+            case _:
+                return Definition(node)
+    return Definition(node, fields, frozenset(names))
+
+
+def _is_known(cls: type) -> bool:
+    """Whether objects of a class have no attributes but those that its methods set by name."""
+    if type(cls) is enum.EnumType:
+        return True
+    return type(cls) in (type, loaded("abc", "ABCMeta")) and not is_dynamic(cls) and not sets_any_name(cls)
+
+
+def methods(node: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """The methods of a class whose first argument is the object."""
+    body = node.body if isinstance(node, ast.ClassDef) else []
+    every = [part for part in body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
+    static = {"staticmethod", "classmethod"}
+    return [
+        part for part in every if part.args.args and not static & {last_name(d) for d in part.decorator_list}
+    ]
+
+
+def attribute(cls: Definition, name: str) -> Value | None:
+    """The method `name` of the class or its object, or None where there is proven to be no such attribute."""
+    found = (
+        [part for part in methods(cls.node) if part.name == name]
+        if isinstance(cls.node, ast.ClassDef)
+        else []
+    )
+    if len(found) == 1 and not found[0].decorator_list:
+        return function(found[0], method=True)
+    return None if cls.names is not None and name not in cls.names else UNKNOWN

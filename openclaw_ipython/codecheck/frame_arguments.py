@@ -1,0 +1,119 @@
+"""What the arguments of calls on frames name: columns and index levels; and what functions among them are given."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+
+from openclaw_ipython.codecheck import frames, polars_frames
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Column, Frame, Value
+from openclaw_ipython.codecheck.static_lookup import loaded
+from openclaw_ipython.codecheck.syntax import argument, constant
+
+_COLUMN_ARGUMENTS: dict[
+    str, dict[str, int | None]
+] = {  # the arguments that name columns, and their positions
+    "groupby": {"by": 0},
+    "sort_values": {"by": 0},
+    "drop_duplicates": {"subset": 0},
+    "duplicated": {"subset": 0},
+    "dropna": {"subset": None},
+    "nlargest": {"columns": 1},
+    "nsmallest": {"columns": 1},
+    "set_index": {"keys": 0},
+    "explode": {"column": 0},
+    "drop": {"columns": None},
+    "pop": {"item": 0},
+    "astype": {"dtype": 0},
+    "pivot_table": {"index": None, "columns": None, "values": None},
+    "pivot": {"index": None, "columns": None, "values": None},
+    "melt": {"id_vars": 0, "value_vars": 1},
+    "merge": {"on": None, "left_on": None},
+    "value_counts": {"subset": 0},
+    "plot": {"x": None, "y": None},
+    "scatter": {"x": 0, "y": 1},
+    "hist": {"column": 0, "by": None},
+    "boxplot": {"column": 0, "by": 1},
+}
+
+
+def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
+    """The arguments of a call that name columns of the frame, or grouping, it is called on."""
+    if frames.is_polars(frame):
+        return polars_frames.wanted_columns(method, node)
+    if method in ("agg", "aggregate"):
+        func = argument(node, "func", 0)
+        found = [key for key in func.keys if key is not None] if isinstance(func, ast.Dict) else []
+        named = [keyword.value for keyword in node.keywords if keyword.arg]  # agg(total=("price", "sum"))
+        return found + [v.elts[0] for v in named if isinstance(v, ast.Tuple) and len(v.elts) == 2]
+    names = _COLUMN_ARGUMENTS.get(method, {}) if frame.plain else {}
+    if method == "drop":
+        names = names if argument(node, "errors") is None else {}
+        names = names | ({"labels": 0} if constant(argument(node, "axis", 1)) in (1, "columns") else {})
+    wanted = [part for name, at in names.items() if (part := argument(node, name, at)) is not None]
+    return [
+        key
+        for part in wanted
+        for key in (part.keys if isinstance(part, ast.Dict) else [part])
+        if key is not None
+    ]
+
+
+def wanted_levels(frame: Frame, method: str, node: ast.Call) -> ast.expr | None:
+    """The argument of a call that names levels of the index."""
+    place = {"groupby": None, "xs": None, "unstack": 0, "droplevel": 0, "reset_index": 0}
+    return (
+        argument(node, "level", place[method])
+        if method in place and frame.plain and not frames.is_polars(frame)
+        else None
+    )
+
+
+def names_in_query(text: str) -> Iterator[tuple[str, bool]]:
+    """The names in the text of `query` or `eval`, each with whether it is one of Python (`@limit`)."""
+    quoted: list[str] = []
+    plain = re.sub(r"`([^`]*)`", lambda match: f"_quoted_{quoted.append(match[1]) or len(quoted) - 1}", text)  # type: ignore[func-returns-value]
+    try:
+        tree = ast.parse(plain.replace("@", "_python_").strip())
+    except (SyntaxError, ValueError):
+        return
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called:
+            name = node.id.removeprefix("_python_")
+            at = re.fullmatch(r"_quoted_(\d+)", name)
+            yield quoted[int(at[1])] if at else name, name != node.id
+
+
+def evaluated(frame: Frame, text: str) -> Value:
+    """What `eval` gives: with assignments a frame with further columns."""
+    made = frame.derived()
+    frames.add(made, set(re.findall(r"(?m)^\s*(\w+)\s*=(?!=)", text)))
+    return made if made.columns != frame.columns else UNKNOWN
+
+
+def given_to_functions(owner: Value, method: str, node: ast.Call) -> dict[int, Sequence[Value]]:
+    """What the functions in the arguments of a method of a frame are called with, by the id of the lambda."""
+    given: Value = UNKNOWN
+    if isinstance(owner, Column) and owner.cls is loaded("pandas", "Series"):
+        given = owner if method == "pipe" else UNKNOWN
+    elif not isinstance(owner, Frame):
+        return {}
+    elif owner.grouped and method in ("apply", "filter"):
+        given = frames.series() if owner.series else frames.ungrouped(owner)
+    elif (
+        owner.series
+        and method in ("agg", "aggregate", "transform")
+        and owner.cls is loaded(*frames.SERIES_GROUPBY)
+    ):
+        given = frames.series()
+    elif owner.plain and method in ("assign", "pipe"):
+        given = owner.derived()
+        frames.add(given, {keyword.arg for keyword in node.keywords} if method == "assign" else set())
+    elif owner.plain and method == "apply" and not frames.is_polars(owner):
+        axis = argument(node, "axis", 1)
+        by_row = constant(axis) in (1, "columns")
+        plain = axis is None and {keyword.arg for keyword in node.keywords} <= {"func"}
+        given = owner.derived(loaded("pandas", "Series")) if by_row else frames.series() if plain else UNKNOWN
+    return {id(part): [given] for part in [*node.args, *(each.value for each in node.keywords)]}
