@@ -219,13 +219,13 @@ class OpenClaw(Magics):
         manager.registry.pop(type(self).__name__, None)
         self.shell.events.unregister("post_run_cell", self._keep_failure)
         self._display_hook("unregister_hook")
-        if self._matcher in self.shell.Completer.custom_matchers:
-            self.shell.Completer.custom_matchers.remove(self._matcher)
-        for transformer in _TRANSFORMERS:
-            if transformer in self.shell.input_transformers_cleanup:
-                self.shell.input_transformers_cleanup.remove(transformer)
-        if self in self.shell.configurables:
-            self.shell.configurables.remove(self)
+        for added, to in (
+            (self._matcher, self.shell.Completer.custom_matchers),
+            *((one, self.shell.input_transformers_cleanup) for one in _TRANSFORMERS),
+            (self, self.shell.configurables),
+        ):
+            if added in to:
+                to.remove(added)
 
 
 _QUESTION = r"^(\s*)%qwen[ \t]+(\S.*\?)\s*$"

@@ -17,7 +17,7 @@ from openclaw_ipython.dispatch.budget import current_cell, limit_for
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel, hidden_fields
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.render.formats import find_format
-from openclaw_ipython.shell.render.renderer import RenderContext, Renderer, ReplayRenderer
+from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
 from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 
@@ -124,17 +124,19 @@ def prepare_request(
             return request
     except (LoginRequired, UnknownModel):
         pass  # the sign-in may bring it
-    from openclaw_ipython.shell.login.flow import join
-
     renderer.start("")
     try:
-        join(
-            session,
-            lambda label, left: renderer.update(
-                [Notice(_("waiting for the sign-in to {label}", label=label), left)]
-            ),
-        )
-    except (OpenClawError, KeyboardInterrupt):
+        while not pending.ended(0.2):  # so that *Run All* works
+            state = pending.state
+            what = _("waiting for the sign-in to {label}", label=state.label)
+            renderer.update([Notice(what, state.left)])
+        if not pending.state.replaced_by:
+            pending.result()
+    except OpenClawError as error:
+        renderer.cancel()
+        why = _("the sign-in failed: {error}", error=error)
+        raise LoginRequired(why, hint=error.hint or "%openclaw login") from None
+    except KeyboardInterrupt:
         renderer.cancel()
         raise
     return ready()
@@ -142,28 +144,42 @@ def prepare_request(
 
 def stream_reply(session: Session, request: ResolvedRequest, renderer: Renderer, out: str | None) -> Reply:
     """Send `request` and show its reply. An error or interrupt binds and shows the part that has arrived."""
-    if request.cached_reply is not None:
-        renderer = ReplayRenderer(renderer)
     monotonic = session.runtime.monotonic
     collector = Collector(str(request.ref), monotonic())
     renderer.start(str(request.ref))
     with partial_reply_kept(
         session, renderer, out, lambda error: collector.reply(monotonic(), finish_reason_of(error))
     ):
-        receive(session, request, renderer, collector)
+        notes = receive(session, request, renderer, collector, at_once=request.cached_reply is not None)
         reply = collector.reply(monotonic())
-        renderer.finish(reply)
+        renderer.finish(reply, notes)
         return reply
 
 
-def receive(session: Session, request: ResolvedRequest, renderer: Renderer, collector: Collector) -> None:
-    """Send `request`; collect and show the events of its answer as they arrive."""
+def receive(
+    session: Session,
+    request: ResolvedRequest,
+    renderer: Renderer,
+    collector: Collector,
+    *,
+    at_once: bool = False,
+) -> list[str]:
+    """Send `request`; collect and show the events of its answer as they arrive.
+
+    `at_once`: nothing is shown yet, so that each run of a cell with a cached answer looks the same. Returns what is to
+    be noted below that.
+    """
+    notes: list[str] = []
     with session.loop_thread.batches(lambda: session.client.stream(request), renderer.interval) as batches:
         for batch in batches:
             now = session.runtime.monotonic()
             for event in batch:
                 collector.add(event, now)
-            renderer.update(batch)
+            if at_once:
+                notes += [one.text for one in batch if isinstance(one, Notice) and one.seconds is None]
+            else:
+                renderer.update(batch)
+    return notes
 
 
 @contextlib.contextmanager

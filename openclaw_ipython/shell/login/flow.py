@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import webbrowser
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from openclaw_ipython.errors import LoginCancelled, LoginRequired, OpenClawError, UsageError
+from openclaw_ipython.errors import LoginCancelled, LoginRequired, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.login.keys import (
     LoginOptions,
@@ -27,7 +26,7 @@ from openclaw_ipython.shell.login.prompts import (
     prompt_text,
     qr_text,
 )
-from openclaw_ipython.shell.login.state import Observer, PendingSignIn, SignInState
+from openclaw_ipython.shell.login.state import PendingSignIn, SignInState
 from openclaw_ipython.shell.render.surfaces import JupyterSurface
 from openclaw_ipython.shell.views import MessageView, View
 
@@ -100,7 +99,15 @@ def login(session: Session, options: LoginOptions, *, enables_plugin: bool) -> V
     )
     session.sign_in = sign_in
     if options.open:
-        sign_in.observe(_page_opener(session))
+        opened: list[str] = []
+
+        def open_page(state: SignInState) -> None:
+            if state.prompt is not None and not opened:
+                opened.append(state.prompt.link)
+                # In a thread: a browser may take seconds to start, and a failure does no harm.
+                session.loop_thread.submit(asyncio.to_thread(webbrowser.open, state.prompt.link))
+
+        sign_in.observe(open_page)
     sign_in.start()
     return _follow(session, sign_in, wait=options.wait)
 
@@ -206,36 +213,3 @@ def _follow_in_terminal(sign_in: PendingSignIn) -> View:
     sign_in.observe(print_news)
     outcome = sign_in.wait()
     return MessageView(ending(sign_in.state), outcome.next_command, notes_of(outcome))
-
-
-def join(session: Session, show_wait: Callable[[str, float], None]) -> None:
-    """Wait for the pending sign-in, if there is one, so that *Run All* works.
-
-    `show_wait` is called with the service's label and the seconds left. Raises LoginRequired when the sign-in ends
-    without a login.
-    """
-    pending = session.pending
-    if pending is None:
-        return
-    while not pending.ended(0.2):
-        show_wait(pending.state.label, pending.state.left)
-    if pending.state.replaced_by:
-        return
-    try:
-        pending.result()
-    except OpenClawError as error:
-        raise LoginRequired(
-            _("the sign-in failed: {error}", error=error), hint=error.hint or "%openclaw login"
-        ) from None
-
-
-def _page_opener(session: Session) -> Observer:
-    opened: list[str] = []
-
-    def open_page(state: SignInState) -> None:
-        if state.prompt is not None and not opened:
-            opened.append(state.prompt.link)
-            # In a thread: a browser may take seconds to start, and a failure does no harm.
-            session.loop_thread.submit(asyncio.to_thread(webbrowser.open, state.prompt.link))
-
-    return open_page

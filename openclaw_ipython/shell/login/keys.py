@@ -25,7 +25,7 @@ from openclaw_ipython.shell.views import MessageView, TableView, View, written_t
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import LoginOutcome
     from openclaw_ipython.providers import Provider
-    from openclaw_ipython.shell.login.panel import KeyEntry, KeyForm, SaveResult
+    from openclaw_ipython.shell.login.panel import KeyForm, Show
     from openclaw_ipython.shell.session import Session
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ def key_form(
     on_saved: Callable[[str], None],
 ) -> KeyForm:
     """A form for a key, with `chosen` and its `address` filled in. `on_saved` is called with the final message."""
-    from openclaw_ipython.shell.login.panel import KeyForm, SaveResult
+    from openclaw_ipython.shell.login.panel import KeyForm
 
     keys = session.client.keys
     products = keys.products()
@@ -198,30 +198,28 @@ def key_form(
         except OpenClawError:  # a file that cannot be read is reported when it is written
             return provider.base_url
 
-    def save(entered: KeyEntry, show: Callable[[SaveResult], None]) -> None:
+    def save(provider: Provider, base_url: str, key: Secret, show: Show) -> None:
         async def work() -> None:
             try:
                 outcome = await session.client.login_with_key(
-                    entered.provider.id,
-                    entered.key,
-                    region=entered.base_url,
+                    provider.id,
+                    key,
+                    region=base_url,
                     profile=options.login_name(),
                     set_default=options.set_default,
                 )
-            except LoginRequired:
-                show(SaveResult(_(KEY_REFUSED)))
             except OpenClawError as error:
-                refused = getattr(error, "status", None) == 403
-                hint = (f"→ {error.hint}",) if error.hint and not refused else ()
-                show(SaveResult(_(KEY_REFUSED) if refused else str(error), hint))
+                if isinstance(error, LoginRequired) or getattr(error, "status", None) == 403:
+                    show(_(KEY_REFUSED))
+                else:
+                    show(str(error), (f"→ {error.hint}",) if error.hint else ())
             except Exception as error:
                 # After any error the form must take input again; the traceback goes to the log only.
                 log.exception("storing a key failed")
-                show(SaveResult(_("it broke: {kind}", kind=type(error).__name__)))
+                show(_("it broke: {kind}", kind=type(error).__name__))
             else:
-                view = outcome_view(entered.provider, outcome)
-                details = (*view.details, f"→ {view.next_command}")
-                show(SaveResult(view.message, details, succeeded=True))
+                view = outcome_view(provider, outcome)
+                show(view.message, (*view.details, f"→ {view.next_command}"), succeeded=True)
                 on_saved(view.message)
 
         session.loop_thread.submit(work())

@@ -15,7 +15,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
-from msgspec import Struct
 from traitlets import Unicode
 
 from openclaw_ipython.i18n import N_, _
@@ -80,24 +79,11 @@ def _progress(share: float, label: str) -> str:
     )
 
 
-class KeyEntry(Struct, frozen=True):
-    """The fields when Save is pressed."""
+Show = Callable[..., None]
+"""`show(message, details=(), succeeded=False)`: the result of saving, on any thread; a success closes the form."""
 
-    provider: Provider
-    base_url: str
-    key: Secret
-
-
-class SaveResult(Struct, frozen=True):
-    """The result of saving: a sentence and quieter lines. `succeeded` closes the form."""
-
-    message: str
-    details: tuple[str, ...] = ()
-    succeeded: bool = False
-
-
-Save = Callable[[KeyEntry, Callable[[SaveResult], None]], None]
-"""Starts saving and returns at once; its second argument is called with the result, on any thread."""
+Save = Callable[["Provider", str, Secret, Show], None]
+"""Starts saving the key for a product at an address, and returns at once."""
 
 
 class _KeyField(w.Password):
@@ -212,26 +198,23 @@ class KeyForm:
         else:
             self._set_busy(busy=True)
             self._status.value = _status(_("Asking {label} whether it takes the key …", label=provider.label))
-            self._save(KeyEntry(provider, base_url, self._key), self._show)
+            self._save(provider, base_url, self._key, self._show)
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy
         for widget in (self._button, *self._fields):
             widget.disabled = busy
 
-    def _show(self, result: SaveResult) -> None:
-        if result.succeeded:
+    def _show(self, message: str, details: Sequence[str] = (), *, succeeded: bool = False) -> None:
+        quieter = "".join(map(_quiet, details))
+        if succeeded:
             self._key = Secret("")
-            self._status.value = _alert(
-                _heading(f"✓ {result.message}") + "".join(map(_quiet, result.details))
-            )
+            self._status.value = _alert(_heading(f"✓ {message}") + quieter)
             self.widget.children = (self._status,)
             return
         self._set_busy(busy=False)  # the key stays: it may belong to another region
-        wrong = (
-            f'<div style="{_TEXT}; font-size: 13px; line-height: 1.5">⚠ {html.escape(result.message)}</div>'
-        )
-        self._status.value = _alert(wrong + "".join(map(_quiet, result.details)))
+        wrong = f'<div style="{_TEXT}; font-size: 13px; line-height: 1.5">⚠ {html.escape(message)}</div>'
+        self._status.value = _alert(wrong + quieter)
 
 
 def _framed(*children: Any) -> Any:

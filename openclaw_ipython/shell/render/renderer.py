@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from openclaw_ipython.chat.types import ChatEvent, Notice
-
 if TYPE_CHECKING:
-    from openclaw_ipython.chat.types import Reply
+    from openclaw_ipython.chat.types import ChatEvent, Reply
     from openclaw_ipython.codecheck.finding import CodeCheck
     from openclaw_ipython.shell.render.surfaces import Surface
 
@@ -71,19 +69,3 @@ class RendererWrapper(Renderer):
     def cancel(self) -> None:
         """As `inner`."""
         self._inner.cancel()
-
-
-class ReplayRenderer(RendererWrapper):
-    """Shows a cached answer once, when it is complete, so that each run of the cell looks the same."""
-
-    def __init__(self, inner: Renderer) -> None:
-        super().__init__(inner)
-        self._notes: list[str] = []
-
-    def update(self, events: Sequence[ChatEvent]) -> None:
-        """Collect the notices for the footer."""
-        self._notes += [event.text for event in events if isinstance(event, Notice) and event.seconds is None]
-
-    def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
-        """Show the whole answer."""
-        self._inner.finish(reply, [*self._notes, *notes])
