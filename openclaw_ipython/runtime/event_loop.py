@@ -82,20 +82,24 @@ class LoopThread:
         running = self._running.get(pid)
         if running is not None:
             return running[0]
-        loop = asyncio.new_event_loop()
-        thread = threading.Thread(target=_serve, args=(loop,), name="openclaw", daemon=True)
+        made: Future[asyncio.AbstractEventLoop] = Future()
+        thread = threading.Thread(target=_serve, args=(made,), name="openclaw", daemon=True)
         try:
             thread.start()
-            return self._running.setdefault(pid, (loop, thread))[0]
+            return self._running.setdefault(pid, (made.result(), thread))[0]
         finally:
             used, _ = self._running.get(pid, (None, None))
-            if used is not loop:  # another thread was quicker, or an interrupt came
-                loop.call_soon_threadsafe(loop.stop)
+            if (
+                not made.done() or made.result() is not used
+            ):  # another thread was quicker, or an interrupt came
+                made.add_done_callback(lambda made: made.result().call_soon_threadsafe(made.result().stop))
 
 
-def _serve(loop: asyncio.AbstractEventLoop) -> None:
+def _serve(made: Future[asyncio.AbstractEventLoop]) -> None:
+    loop = asyncio.new_event_loop()  # here, where no interrupt comes: a half-made loop is never closed
     asyncio.set_event_loop(loop)
     try:
+        made.set_result(loop)
         loop.run_forever()
     finally:
         loop.close()
