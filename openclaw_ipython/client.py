@@ -371,7 +371,8 @@ class Client:
     ) -> LoginOutcome:
         """Sign in with an API key; without `key`, with the one in the environment, which is not copied.
 
-        `region` is the id of a region or an address. The key is checked with one request before anything is written.
+        `region` is the id of a region or an address. The key is checked before anything is written, where the
+        service can: ModelScope lists its models to everybody, and a note says so.
         Raises LoginRequired for a refused key (its hint names the address in use and the alternatives) or a missing
         one, UsageError for text that is no key of this service, and the service errors.
         """

@@ -26,7 +26,7 @@ from openclaw_ipython.errors import (
     UsageError,
 )
 from openclaw_ipython.i18n import _
-from openclaw_ipython.models.listing import ModelsEndpoint, fetch_models
+from openclaw_ipython.models.listing import ModelsEndpoint, check_key, fetch_models
 from openclaw_ipython.net.urls import checked_base_url, is_loopback
 from openclaw_ipython.providers.addresses import variable_key
 from openclaw_ipython.providers.lookup import refused_key_hint
@@ -193,13 +193,19 @@ class LoginService(Struct, frozen=True, eq=False):
             return provider.models
 
     async def list_models(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
-        """The models that the service lists for a key. The hint of a refusal names the provider's other addresses."""
+        """The models that the service lists for a key, which is tried where a service lists them without one.
+
+        The hint of a refusal names the provider's other addresses.
+        """
         checked_base_url(base_url, provider.id)
         advice = refused_key_hint(provider, base_url, self.providers.values())
         at = ModelsEndpoint(
             self.http(), base_url, BearerAuth(FixedToken(key)), provider.label, provider, advice
         )
+        check = provider.key_login.check if provider.key_login and _is_own(provider, base_url) else ""
         try:
+            if check not in ("", "/models"):
+                await check_key(at, check)
             return await fetch_models(at, self.today())
         except RequestRejected as error:
             if error.status == 403:
@@ -229,7 +235,7 @@ class LoginService(Struct, frozen=True, eq=False):
                 ) from None
             return "", (_("the key could not be checked: this address has no list of models"),)
         if models and all(spec.id != provider.default_model for spec in models):
-            if setup.base_url not in {region.base_url for region in provider.regions}:
+            if not _is_own(provider, setup.base_url):
                 return best_of(provider, models), ()  # not the vendor's address: its list is what it has
             model, command = (
                 provider.default_model,
@@ -237,7 +243,17 @@ class LoginService(Struct, frozen=True, eq=False):
             )
             note = _("{model} is not on the list of this address: {command}", model=model, command=command)
             return "", (note,)
+        if provider.key_login and not provider.key_login.check and _is_own(provider, setup.base_url):
+            note = _(
+                "the key could not be checked: {label} lists its models without one", label=provider.label
+            )
+            return "", (note,)
         return "", ()
+
+
+def _is_own(provider: Provider, base_url: str) -> bool:
+    """Whether an address is one of the service's own."""
+    return base_url in {region.base_url for region in provider.regions}
 
 
 def _is_gone(error: OpenClawError) -> bool:

@@ -221,6 +221,11 @@ async def fetch_models(at: ModelsEndpoint, date: str) -> tuple[ModelSpec, ...]:
     return tuple((at.provider.model(spec.id) if at.provider else None) or spec for spec in specs)
 
 
+async def check_key(at: ModelsEndpoint, path: str) -> None:
+    """GET `path` below the base URL, which only a right key may. Raises as `fetch_models`."""
+    await _body(at, "GET", at.base_url.rstrip("/") + path)
+
+
 async def _with_litellm_facts(
     at: ModelsEndpoint, specs: tuple[ModelSpec, ...], date: str
 ) -> tuple[ModelSpec, ...]:

@@ -14,7 +14,7 @@ PROVIDER = Provider(
     base_url="https://api-inference.modelscope.cn/v1",
     regions=(Region("china", N_("China"), "https://api-inference.modelscope.cn/v1"),),
     key_variables=("MODELSCOPE_API_KEY",),
-    key_login=KeyLogin(page="https://modelscope.cn/my/myaccesstoken"),
+    key_login=KeyLogin(page="https://modelscope.cn/my/myaccesstoken", check=""),  # its list is for everybody
     models=(
         ModelSpec(
             "Qwen/Qwen3.5-397B-A17B",

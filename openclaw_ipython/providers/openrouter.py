@@ -6,7 +6,9 @@ from openclaw_ipython.i18n import N_
 from openclaw_ipython.providers.spec import KeyLogin, ModelSpec, Price, Provider, Region, Source
 
 CATALOGUE = Source("models.dev, provider openrouter", "2026-07-02")
-DOCS = Source("OpenRouter documentation: quickstart, reasoning tokens, models API", "2026-10")
+DOCS = Source(
+    "OpenRouter documentation: quickstart, reasoning tokens, models API, current API key", "2026-11"
+)
 IMAGES = ("text", "image")
 
 PROVIDER = Provider(
@@ -15,7 +17,7 @@ PROVIDER = Provider(
     base_url="https://openrouter.ai/api/v1",
     regions=(Region("global", N_("Global"), "https://openrouter.ai/api/v1"),),
     key_variables=("OPENROUTER_API_KEY",),
-    key_login=KeyLogin(prefix="sk-or-", page="https://openrouter.ai/settings/keys"),
+    key_login=KeyLogin(prefix="sk-or-", page="https://openrouter.ai/settings/keys", check="/key"),
     models=(
         ModelSpec(
             "qwen/qwen3.7-plus", "Qwen3.7 Plus", IMAGES, 1_000_000, 65_536, True, "hybrid",

@@ -110,10 +110,14 @@ class DeviceLogin(Struct, frozen=True):
 
 
 class KeyLogin(Struct, frozen=True):
-    """Sign-in by API key: `prefix` begins all keys (empty if unknown), `page` is the page that creates one."""
+    """Sign-in by API key: `prefix` begins all keys (empty if unknown), `page` is the page that creates one.
+
+    `check` is the path below the base URL that answers GET for a right key only; empty where no path does.
+    """
 
     prefix: str = ""
     page: str = ""
+    check: str = "/models"
 
 
 class Quota(Struct, frozen=True):

@@ -35,6 +35,7 @@ class StandIn:
     reads_images = ()
     thinks_in = "reasoning_content"
     chat_path = "/chat/completions"
+    lists_to_all = False
 
     def __init__(self, base_url, models=None, reads_images=None):
         self.base_url = base_url.rstrip("/")
@@ -69,8 +70,10 @@ class StandIn:
         url = str(request.url)
         if not url.startswith(self.base_url):
             return self.beside(request)
-        self.check_key(request)
-        match request.method, url[len(self.base_url) :]:
+        path = url[len(self.base_url) :]
+        if not (self.lists_to_all and path == "/models"):
+            self.check_key(request)
+        match request.method, path:
             case "GET", "/models":
                 return httpx.Response(200, json=self.listing())
             case "POST", self.chat_path:
@@ -214,6 +217,13 @@ class OpenRouter(StandIn):
 
     key = "sk-or-made-up-0123456789"
     thinks_in = "reasoning"
+    lists_to_all = True
+
+    def route(self, request):
+        if request.method == "GET" and str(request.url) == self.base_url + "/key":
+            self.check_key(request)
+            return httpx.Response(200, json={"data": {"label": "sk-or-…", "usage": 0, "limit": None}})
+        return super().route(request)
 
     def asked_to_think(self, body):
         assert "enable_thinking" not in body
@@ -274,6 +284,7 @@ class ModelScope(DashScope):
     """As DashScope, with `errors` for `error`."""
 
     key = "ms-made-up-0123456789"
+    lists_to_all = True
 
     def error(self, message, code):
         return {"errors": {"message": message}, "request_id": "r-0002"}
