@@ -21,7 +21,7 @@ from openclaw_ipython.auth.sign_in_address import (
 )
 from openclaw_ipython.auth.token_grant import DeviceEndpoints
 from openclaw_ipython.chat.dialects import Dialect, dialect_for
-from openclaw_ipython.errors import ConfigError, LoginRequired, OpenClawError, UsageError
+from openclaw_ipython.errors import ConfigError, OpenClawError, UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import https_host, is_loopback
 from openclaw_ipython.openclaw.model_refs import ModelRef
@@ -113,15 +113,6 @@ class Accounts:
         self.qwen_code.add_login(provider_id, stored, snapshot.config)
         in_place = [p.id for p in stored.values() if p is not snapshot.profiles.get(p.id)]
         return self._resolver.credentials(provider_id, stored, dict.fromkeys(in_place, self.qwen_code.source))
-
-    def no_model(self) -> LoginRequired:
-        """The error for a question without a model when there is no default model."""
-        usable = self.usable_by_key()
-        if usable is None:
-            return self.qwen_code.model_required(self._store.load().config)
-        model = usable.ref(usable.default_model)
-        hint = _("%%qwen {model}, or for every question: %openclaw models set {model}", model=model)
-        return LoginRequired(_("no model is chosen yet"), hint=hint)
 
     def usable_by_key(self) -> Provider | None:
         """The first service with a model of its own choice and a key; the portal does not count."""

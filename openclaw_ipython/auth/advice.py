@@ -136,9 +136,16 @@ class SignInAdvice:
 
     def no_model(self) -> LoginRequired:
         """The error for a question without a model when there is no default model."""
-        if self._accounts.usable_by_key() or not self.retirement(next(iter(self._providers), "")):
-            return self._accounts.no_model()
-        return LoginRequired(_("no model is chosen and there is no login yet"), hint=self.other_ways())
+        usable, qwen_code = self._accounts.usable_by_key(), self._accounts.qwen_code
+        if usable is not None:
+            model = usable.ref(usable.default_model)
+            hint = _("%%qwen {model}, or for every question: %openclaw models set {model}", model=model)
+            return LoginRequired(_("no model is chosen yet"), hint=hint)
+        retired = self.retirement(next(iter(self._providers), ""))
+        if not retired and qwen_code.login() is not None:
+            return qwen_code.model_required(self._store.load().config)
+        hint = self.other_ways() if retired else "%openclaw login"
+        return LoginRequired(_("no model is chosen and there is no login yet"), hint=hint)
 
     def login_required(self, error: LoginRequired, provider_id: str) -> LoginRequired:
         """`error`, or, where the service has ended its sign-in, the error that says so."""

@@ -319,7 +319,6 @@ def _limited(rule: Mapping[str, Any], value: Any, at: Keys) -> Iterator[_Found]:
     elif not (
         rule.get("min", value) <= value <= rule.get("max", value)
         and ("above" not in rule or value > rule["above"])
-        and ("below" not in rule or value < rule["below"])
     ):
         yield at, _("a number outside the allowed range")
 

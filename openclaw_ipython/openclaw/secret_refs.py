@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython.errors import ConfigError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.files import OS, FileSystem, read_at_most
+from openclaw_ipython.openclaw.keypaths import MISSING, value_at
 from openclaw_ipython.sanitize.secrets import Secret
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ MAX_BYTES = 1 << 20
 """OpenClaw's limit for a file of secrets; `maxBytes` of the provider may lower it."""
 
 _VARIABLE = r"\$(?:\{([A-Z_][A-Z0-9_]*)\}|([A-Z][A-Z0-9_]*))"
-_ARRAY_INDEX = r"0|[1-9][0-9]{0,8}"
 
 
 def variable_of(text: str) -> str | None:
@@ -141,14 +141,6 @@ def _parsed(text: str, path: Path) -> Any:
 
 def _at(value: Any, pointer: str) -> Any:
     """The value a JSON pointer refers to (RFC 6901 §4), None where there is none."""
-    if not pointer.startswith("/"):
-        return None
-    for part in pointer[1:].split("/"):
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(value, Mapping):
-            value = value.get(key)
-        elif isinstance(value, list) and re.fullmatch(_ARRAY_INDEX, key) and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return None
-    return value
+    keys = [part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/")]
+    found = value_at(value, keys) if pointer.startswith("/") else MISSING
+    return None if found is MISSING else found

@@ -76,10 +76,8 @@ class QwenCode:
         )
 
     def model_required(self, config: ConfigView) -> LoginRequired:
-        """The error for a question that names no model where none is chosen."""
-        if self._provider is None or self.login() is None:
-            return LoginRequired(_("no model is chosen and there is no login yet"), hint="%openclaw login")
-        if config.provider(PROVIDER_ID) is None:
+        """The error for a question that names no model where none is chosen, with this login as the only one."""
+        if self._provider is None or config.provider(PROVIDER_ID) is None:
             return self.login_required(PROVIDER_ID)
         model = self._provider.ref(self._provider.default_model)
         return LoginRequired(_("no model is chosen yet"), hint=f"%openclaw models set {model}")
