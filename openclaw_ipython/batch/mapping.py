@@ -275,6 +275,7 @@ class _MapCall(Struct, eq=False):
                 if show_progress:
                     say(results.notes[-1])
             try:
+                announce = progress.say if show_progress else results.note
                 with closing(self._finished(batch, loop_thread, executor, workers, announce)) as finished:
                     for some in finished:
                         for result, item in some:

@@ -31,6 +31,9 @@ class Progress:
     def update(self, tally: Tally, waiting: float, status: str = "") -> None:
         """Show the sums so far; `waiting` is the rest of a pause, in seconds, `status` how far a batch is."""
 
+    def say(self, line: str) -> None:
+        """Show a line above the meter. May be called on any thread."""
+
     def close(self, line: str) -> None:
         """The batch has ended; `line` sums it up and may be empty."""
 
@@ -59,6 +62,10 @@ class TerminalMeter(Progress):
         self._bar.update(tally.done - self._done)
         self._done = tally.done
 
+    def say(self, line: str) -> None:
+        """Print a line; tqdm keeps its meter below it."""
+        say(line)
+
     def close(self, line: str) -> None:
         """Replace the meter by the line."""
         self._bar.close()
@@ -81,6 +88,13 @@ class NotebookMeter(Progress):
         self._monotonic = monotonic
         self._started = monotonic()
         self._drawn = float("-inf")
+        self._above: list[
+            str
+        ] = []  # in the same output, so that they stand above whatever thread they come from
+
+    def say(self, line: str) -> None:
+        """Show a line with the next update."""
+        self._above.append(line)
 
     def update(self, tally: Tally, waiting: float, status: str = "") -> None:
         """Draw, at most once per interval."""
@@ -98,12 +112,17 @@ class NotebookMeter(Progress):
             postfix=postfix(tally, waiting, status),
         )
         done = f"<progress value='{tally.done}' max='{self._total}'></progress> " if self._total else ""
-        self._show({"text/plain": text, "text/html": f"{done}<code>{escape(_without_bar(text))}</code>"})
+        self._draw({"text/plain": text, "text/html": f"{done}<code>{escape(_without_bar(text))}</code>"})
 
     def close(self, line: str) -> None:
         """Replace the meter by the line."""
-        if line or self._drawn != float("-inf"):
-            self._show(_small(line))
+        if line or self._above or self._drawn != float("-inf"):
+            self._draw(_small(line))
+
+    def _draw(self, last: Mapping[str, str]) -> None:
+        parts = [*map(_small, self._above), last]
+        plain, marked = ([part[kind] for part in parts] for kind in ("text/plain", "text/html"))
+        self._show({"text/plain": "\n".join(plain), "text/html": "<br>".join(marked)})
 
 
 def _small(line: str) -> dict[str, str]:

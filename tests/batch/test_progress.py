@@ -43,6 +43,24 @@ def test_a_notebook_output_is_updated_in_place_and_ends_as_a_line():
     }
 
 
+@pytest.mark.parametrize("said_at", [0, 1, 2])
+def test_a_line_stands_above_the_meter_whenever_it_is_said(said_at):
+    now, shown = [0.0], []
+    output = NotebookMeter(2, shown.append, lambda: now[0])
+    for done in range(3):
+        if done == said_at:
+            output.say("<rows> go")
+        output.update(tally(done=done), 0)
+        now[0] += 0.5
+    for bundle, end in zip(shown[said_at:], ["0/2", "1/2", "2/2"][said_at:], strict=True):
+        first, last = bundle["text/plain"].split("\n")
+        assert first == "<rows> go"
+        assert end in last
+        assert bundle["text/html"].startswith("<small>&lt;rows&gt; go</small><br><progress ")
+    output.close("2 of 2 answered")
+    assert shown[-1]["text/plain"] == "<rows> go\n2 of 2 answered"
+
+
 def test_a_notebook_output_is_drawn_at_most_once_per_interval():
     now, shown = [0.0], []
     output = NotebookMeter(None, shown.append, lambda: now[0])
