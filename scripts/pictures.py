@@ -30,12 +30,24 @@ CELLS = [
     '%%qwen\nprices = {"tea": 3, "coffee": 4, "cake": 5}\nWhich of these costs most, and how do I find that in Python?',
     "%openclaw login --provider modelstudio",
     "%openclaw models scan",
+    f"""import matplotlib.pyplot as plt, pandas as pd
+penguins = pd.read_csv({str(ROOT / "notebooks/data/penguins.csv")!r})
+heaviest = penguins.loc[penguins["body_mass_g"].idxmax()]
+fig, axes = plt.subplots(figsize=(24, 15))
+axes.plot(penguins["flipper_length_mm"], penguins["body_mass_g"], "o")
+plt.close()""",
+    """%%qwen -i fig -a penguins
+Does the figure show what is in the table? The heaviest weighs {heaviest["body_mass_g"]:,} g.""",
 ]
 ANSWER = (
     "**Cake** costs most, at 5.\n\n",
     "In Python, `max` with a key finds it:\n\n",
     '```python\nmax(prices, key=prices.get)  # "cake"\n```\n\n',
     "| item | price |\n|---|---|\n| cake | 5 |\n| coffee | 4 |\n| tea | 3 |\n",
+)
+SEEN = (
+    "Yes, for two of the eight columns: `flipper_length_mm` and `body_mass_g`. The dot at the top is the heaviest "
+    "penguin.\n\nThe axes have no names, and the three species have one colour."
 )
 
 
@@ -83,7 +95,10 @@ def take(theme: str) -> None:
         lab.run(2)
         lab.finished(2)
         shot(lab, 2, "answer", theme)
-        for index, name in ((3, "key"), (4, "scan")):
+        lab.run(5)
+        lab.finished(5)
+        portal.says(SEEN)
+        for index, name in ((3, "key"), (4, "scan"), (6, "figure")):
             lab.run(index)
             lab.finished(index)
             lab.wait(lambda index=index: lab.output(index).inner_text().strip())
