@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from contrast import FAINT
 from lab import find_chromium, jupyterlab
 from scripted_portal import Portal
 
@@ -45,6 +46,7 @@ def test_a_key_is_entered_by_keyboard_and_left_nowhere(tmp_path, theme):
             field = panel.locator("input[type=password]")
             lab.wait(lambda: field.count() == 1)
             lab.shot(f"8-key-{theme}")
+            assert lab.output(1).evaluate(FAINT) == []
             panel.locator("select").first.focus()
             for _ in range(3):  # product, region, address
                 lab.page.keyboard.press("Tab")

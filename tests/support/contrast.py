@@ -20,3 +20,12 @@ CONTRAST = r"""
   return (bright + 0.05) / (dim + 0.05);
 }
 """
+
+FAINT = """
+(root) => [...root.querySelectorAll("*")]
+  .filter((element) => element.checkVisibility() && !element.closest("svg, button, select, [aria-hidden=true]"))
+  .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()))
+  .map((element) => [CONTRAST(element), element.textContent.trim().slice(0, 60)])
+  .filter(([contrast]) => contrast < 4.5)
+""".replace("CONTRAST", f"({CONTRAST.strip()})")
+"""The texts within an element whose contrast is below 4.5, the least for small text; not those of buttons."""
