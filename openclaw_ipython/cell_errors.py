@@ -76,8 +76,8 @@ def running_shell() -> Any:
 def _callers(shell: Any, frame: FrameType | None) -> list[str]:
     """The lines of the user's code that lead to the call, a line each, the outermost first."""
     lines: list[str] = []
-    while frame is not None and not _is_of_ipython(file := frame.f_code.co_filename):
-        lines.insert(0, _line(shell, file, frame.f_lineno))
+    while frame is not None and not {"IPython", "ipykernel"} & set(Path(frame.f_code.co_filename).parts):
+        lines.insert(0, _line(shell, frame.f_code.co_filename, frame.f_lineno))
         frame = frame.f_back
     return lines
 
@@ -97,7 +97,3 @@ def _line(shell: Any, file: str, number: int) -> str:
     cell = shell.compile.format_code_name(file)
     place = " ".join(cell) if cell is not None else file
     return safe_text(f"{place}, line {number}: {linecache.getline(file, number).strip()}")
-
-
-def _is_of_ipython(file: str) -> bool:
-    return any(part in ("IPython", "ipykernel") for part in Path(file).parts)

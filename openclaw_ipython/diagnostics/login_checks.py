@@ -32,23 +32,16 @@ def check_logins(facts: Facts) -> Iterator[Finding]:
     yield from _check_variables(facts)
 
 
-def sign_in_again(profile: StoredProfile, providers: Providers) -> str:
-    """The command that renews a login."""
-    name = profile.id.partition(":")[2] or "default"
-    provider = providers.get(profile.provider)
-    way = {"oauth": "device_login", "api_key": "key_login"}.get(profile.type, "")
-    if way and getattr(provider, way, None) is not None:
-        return f"%openclaw login --provider {profile.provider} --profile {name} --force"
-    word = "paste-token" if profile.type == "token" else "add"
-    return f"%openclaw models auth {word} --provider {profile.provider} --profile {name}"
-
-
 def _repair(facts: Facts, profile: StoredProfile) -> str:
     """The command that renews a login, or removes one of a service that has ended its sign-in."""
+    name = profile.id.partition(":")[2] or "default"
+    which = f"--provider {profile.provider} --profile {name}"
     if profile.type == "oauth" and facts.advice.retirement(profile.provider):
-        name = profile.id.partition(":")[2]
-        return f"%openclaw logout --provider {profile.provider} --profile {name}"
-    return sign_in_again(profile, facts.providers)
+        return f"%openclaw logout {which}"
+    way = {"oauth": "device_login", "api_key": "key_login"}.get(profile.type, "")
+    if way and getattr(facts.providers.get(profile.provider), way, None) is not None:
+        return f"%openclaw login {which} --force"
+    return f"%openclaw models auth {'paste-token' if profile.type == 'token' else 'add'} {which}"
 
 
 def _check_profile(facts: Facts, profile: StoredProfile, row: ProfileRow | None) -> Iterator[Finding]:
@@ -66,25 +59,21 @@ def _check_profile(facts: Facts, profile: StoredProfile, row: ProfileRow | None)
         ended = facts.advice.retirement(profile.provider)
         what = _("the service refused it at its last use")
         yield Finding("login", "warning" if ended else "error", what, profile.id, again)
-    if profile.expires is not None:
-        yield from _check_expiry(facts, profile, again)
-    if row is not None and row.status == "expired":
-        yield Finding("login", "error", _("it has expired and cannot be renewed"), profile.id, again)
-    elif row is not None and row.status == "expiring":
-        what = _("it ends within a day and cannot be renewed")
-        yield Finding("login", "warning", what, profile.id, again)
-    yield from _check_entry(facts, profile)
-
-
-def _check_expiry(facts: Facts, profile: StoredProfile, again: str) -> Iterator[Finding]:
     expires = profile.expires or 0
     if 1e9 <= expires < _SECONDS_BELOW:
         what = _("its expiry is written in seconds, not in milliseconds, and so lies in 1970")
         yield Finding("clock", "warning", what, profile.id, again)
     elif expires > facts.now + 10 * _YEAR_MS:
         years = int((expires - facts.now) / _YEAR_MS)
-        what = _("its expiry is {years} years away", years=years)
-        yield Finding("clock", "warning", what, profile.id, again)
+        yield Finding(
+            "clock", "warning", _("its expiry is {years} years away", years=years), profile.id, again
+        )
+    if row is not None and row.status == "expired":
+        yield Finding("login", "error", _("it has expired and cannot be renewed"), profile.id, again)
+    elif row is not None and row.status == "expiring":
+        what = _("it ends within a day and cannot be renewed")
+        yield Finding("login", "warning", what, profile.id, again)
+    yield from _check_entry(facts, profile)
 
 
 def _check_in_place(facts: Facts) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.resolver import provider_keys
 from openclaw_ipython.chat.http_errors import parse_error_body
-from openclaw_ipython.diagnostics.gateway_state import GatewayState, gateway_state
+from openclaw_ipython.diagnostics.gateway_state import gateway_state
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.http import HttpClient, HTTPError, read_capped
@@ -92,29 +92,16 @@ async def scan(
     gateway = await gateway_state(http, snapshot.config, accounts, seconds=SECONDS, with_secret=False)
     keys = environment_keys(environ, providers, snapshot.config)
     login = qwen_code_login(accounts.qwen_code, home, snapshot.config, runtime.clock())
-    return [
-        *await local_servers(http, servers, is_usable, providers=providers, has_key=has_key),
-        *_without_ended([*keys, *login], retirement),
-        *importable(services, [key.name for key in keys], ask),
-        *([_gateway(gateway)] if gateway.version else []),
-        *openclaw_home(home, snapshot),
-    ]
-
-
-def _gateway(state: GatewayState) -> ScanResult:
-    """A Gateway that runs, with what is in the way of asking its agents."""
-    what, fix = state.fix
-    detail = f"Gateway {state.version} · {what}" if what else f"Gateway {state.version}"
-    return ScanResult("OpenClaw", state.url, detail, fix or "%openclaw agents", "openclaw")
-
-
-def _without_ended(found: Sequence[ScanResult], retirement: Callable[[str], str]) -> list[ScanResult]:
-    """The results; those of a service that has ended its sign-in say so and have no command."""
-    ended = {row.provider: retirement(row.provider) for row in found}
-    return [
-        replace(row, detail=f"{row.detail} · {why}", command="") if (why := ended[row.provider]) else row
-        for row in found
-    ]
+    found = await local_servers(http, servers, is_usable, providers=providers, has_key=has_key)
+    for row in (*keys, *login):
+        ended = retirement(row.provider)
+        found.append(replace(row, detail=f"{row.detail} · {ended}", command="") if ended else row)
+    found += importable(services, [key.name for key in keys], ask)
+    if gateway.version:
+        what, fix = gateway.fix  # what is in the way of asking its agents
+        detail = f"Gateway {gateway.version} · {what}" if what else f"Gateway {gateway.version}"
+        found.append(ScanResult("OpenClaw", gateway.url, detail, fix or "%openclaw agents", "openclaw"))
+    return [*found, *openclaw_home(home, snapshot)]
 
 
 # -- local servers -------------------------------------------------------------------------

@@ -162,14 +162,11 @@ def _notebook_names(notebook: NotebookView, kind: str, fragment: str) -> list[st
         return [*_variables(notebook, fragment), *_files(fragment)]
     if kind == "function":  # several, with commas between them
         done, comma, last = fragment.rpartition(",")
-        return [f"{done}{comma}{name}" for name in _variables(notebook, last, _may_be_called)]
+        fits = lambda value: callable(value) or isinstance(value, ModuleType)  # noqa: E731 - of which functions can be named
+        return [f"{done}{comma}{name}" for name in _variables(notebook, last, fits)]
     if kind == "schema":
         return _variables(notebook, fragment, lambda value: isinstance(value, (type, dict, ModuleType)))
     return _variables(notebook, fragment)
-
-
-def _may_be_called(value: Any) -> bool:
-    return callable(value) or isinstance(value, ModuleType)  # its functions can be named
 
 
 def _variables(
@@ -186,7 +183,7 @@ def _variables(
     owner, dot, _rest = fragment.rpartition(".")
     if not dot:
         everything = notebook.variables()
-        return [name for name in notebook.own_names() if fits(everything[name])]
+        return sorted(name for name in everything if not name.startswith("_") and fits(everything[name]))
     try:
         value = look_up(owner, notebook, modules=modules)
         listed = dir(value)

@@ -50,10 +50,6 @@ class NotebookView(Notebook):
             if not (name in hidden and hidden[name] is value) or re.fullmatch(_RESULT, name)
         }
 
-    def own_names(self) -> list[str]:
-        """The names of the notebook, sorted: without IPython's own, and without those that begin with `_`."""
-        return sorted(name for name in self.variables() if not name.startswith("_"))
-
     @property
     def running(self) -> int:
         """The number of the cell that runs now."""

@@ -33,24 +33,18 @@ _SEVERITY_MARKS = {"error": "✗", "warning": "!", "note": "·"}
 
 def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
     """Bare `%openclaw`: the login, the models, today's usage, and the first commands."""
-    report = status(session)
+    report, models = status(session), session.client.models
+    image = models.default() or models.image_default()  # the model that a question with images goes to
+    if image is not None and not models.reads_images(image):
+        image = models.vision_model(image)
     facts = [
         (_("account"), _account(session, report)),
         (_("model"), report["resolvedDefault"] or _("none chosen yet")),
-        (_("images"), _image_model(session) or _("no image model yet: %openclaw models set-image")),
+        (_("images"), str(image or _("no image model yet: %openclaw models set-image"))),
         (_("today"), today(session)),
     ]
     ask = ("%%qwen", _("ask: the cell is the prompt"))
     return FactsView(f"openclaw-ipython {__version__}", facts, [ask, *commands])
-
-
-def _image_model(session: Session) -> str:
-    """The model that a question with images goes to, empty for none."""
-    models = session.client.models
-    default = models.default() or models.image_default()
-    if default is None:
-        return ""
-    return str(default if models.reads_images(default) else models.vision_model(default) or "")
 
 
 def _account(session: Session, report: dict[str, Any]) -> str:

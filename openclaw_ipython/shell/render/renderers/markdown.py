@@ -81,7 +81,9 @@ class MarkdownRenderer(Renderer):
         if not self._has_text and reply:
             self._take_whole(reply)
         self._end_thinking()
-        self._end_calls(reply)
+        for call in reply.tool_calls:
+            if call.id not in self._called:
+                self._sections.add(f"\n\n{_code_span(call_text(call.name, call.arguments))}\n\n")
         self._end_section(at_once=reply.finish_reason == "interrupted")
         line = footer_text(reply, [*self._status_line.notes, *notes]) if self._footer else mark_text(reply)
         if line or self._last is not None:  # a status line must not stay
@@ -198,11 +200,6 @@ class MarkdownRenderer(Renderer):
         self._reasoning.clear()
         self._show_piece(_folded_thinking(thoughts, seconds))
         self._last = None
-
-    def _end_calls(self, reply: Reply) -> None:
-        for call in reply.tool_calls:
-            if call.id not in self._called:
-                self._sections.add(f"\n\n{_code_span(call_text(call.name, call.arguments))}\n\n")
 
     def _show_text(self, piece: Piece) -> None:
         self._show_piece(piece)

@@ -63,7 +63,11 @@ class PlainRenderer(Renderer):
             if isinstance(event, ToolCall | ToolResult):
                 self._write("".join([*pieces, *self._end_thinking(), self._filter.close()]))
                 pieces.clear()
-                self._write_call(event)
+                self._called = True
+                if isinstance(event, ToolCall):
+                    self._write_line(call_text(event.name, event.arguments))
+                else:
+                    self._write_line(f"  {result_text(event.text, failed=event.failed)}")
             else:
                 pieces += self._written(event)
         self._write("".join(pieces))
@@ -121,13 +125,6 @@ class PlainRenderer(Renderer):
         elif self._waits and now - self._said_waiting >= WAIT_WRITTEN_EVERY:
             self._said_waiting = now
             yield f" {self._status_line.waited()}"
-
-    def _write_call(self, event: ToolCall | ToolResult) -> None:
-        self._called = True
-        if isinstance(event, ToolCall):
-            self._write_line(call_text(event.name, event.arguments))
-        else:
-            self._write_line(f"  {result_text(event.text, failed=event.failed)}")
 
     def _end_thinking(self) -> Iterator[str]:
         if self._status_line.is_thinking:
