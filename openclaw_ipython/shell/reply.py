@@ -17,9 +17,8 @@ from openclaw_ipython.dispatch.budget import current_cell, limit_for
 from openclaw_ipython.errors import LoginRequired, OpenClawError, UnknownModel, hidden_fields
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.render.formats import find_format
-from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
+from openclaw_ipython.shell.render.renderer import JupyterSurface, RenderContext, Renderer, TerminalSurface
 from openclaw_ipython.shell.render.renderers import make_renderer
-from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

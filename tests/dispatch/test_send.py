@@ -23,8 +23,8 @@ from openclaw_ipython.errors import (
 )
 from openclaw_ipython.openclaw.store import Store
 from openclaw_ipython.providers import built_in
+from openclaw_ipython.shell.render.renderer import TerminalSurface
 from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
-from openclaw_ipython.shell.render.surfaces import TerminalSurface
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -24,7 +24,7 @@ _GROUPS = (
     (N_("Ask"), ("repair",)),
     (N_("Sign in"), ("account",)),
     (N_("Models"), ("models",)),
-    (N_("Conversations, cache and usage"), ("history", "usage", "money", "batches")),
+    (N_("Conversations, cache and usage"), ("history", "usage", "batches")),
     (N_("Your own agents"), ("gateway",)),
     (N_("Tools and agents (MCP)"), ("mcp_servers", "mcp_kernel")),
     (N_("Settings"), ("home",)),

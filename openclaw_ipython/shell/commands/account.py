@@ -43,6 +43,7 @@ KEY_ON_THE_LINE = N_(
     "a key is never typed on the line, where the notebook's history keeps it: it is asked for, hidden."
     " If that was a real one, make a new one"
 )
+KEYS: dict[str, Any] = {"arguments": LoginOptions, "leftover": KEY_ON_THE_LINE}
 
 
 @command("models auth login", *LOGIN_OPTIONS, arguments=LoginOptions, enables_plugin=False)
@@ -103,17 +104,9 @@ def auth_list(session: Session, *, provider: str | None) -> View:
     )
 
 
-@command(
-    "models auth paste-token", *KEY_OPTIONS, kind="token", arguments=LoginOptions, leftover=KEY_ON_THE_LINE
-)
-@command(
-    "models auth paste-api-key",
-    *KEY_OPTIONS,
-    kind="api_key",
-    arguments=LoginOptions,
-    leftover=KEY_ON_THE_LINE,
-)
-@command("models auth add", *KEY_OPTIONS, kind="api_key", arguments=LoginOptions, leftover=KEY_ON_THE_LINE)
+@command("models auth paste-token", *KEY_OPTIONS, kind="token", **KEYS)
+@command("models auth paste-api-key", *KEY_OPTIONS, kind="api_key", **KEYS)
+@command("models auth add", *KEY_OPTIONS, kind="api_key", **KEYS)
 def store_key(session: Session, options: LoginOptions, *, kind: KeyKind) -> View:
     """Store an API key, or a token from elsewhere, asked for in a hidden field."""
     provider_id = _provider(session, options.provider_id)

@@ -72,7 +72,7 @@ def _show_widget(session: Session) -> bool:
     if session.serving is None or session.front.kind == "terminal":
         return False
     from openclaw_ipython.shell.login.keys import show_widget
-    from openclaw_ipython.shell.render.surfaces import JupyterSurface
+    from openclaw_ipython.shell.render.renderer import JupyterSurface
 
     show_widget(JupyterSurface(), session.serving.widget, _("[calls of agents: %openclaw mcp status]"))
     return True

@@ -27,7 +27,7 @@ from openclaw_ipython.shell.login.prompts import (
     qr_text,
 )
 from openclaw_ipython.shell.login.state import PendingSignIn, SignInState
-from openclaw_ipython.shell.render.surfaces import JupyterSurface
+from openclaw_ipython.shell.render.renderer import JupyterSurface
 from openclaw_ipython.shell.views import MessageView, View
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from msgspec import Struct
 
 from openclaw_ipython.chat.types import ChatEvent, Reply, TextDelta, TextWasReasoning
 from openclaw_ipython.i18n import _
+from openclaw_ipython.shell.render.renderer import JupyterSurface, Surface, TerminalSurface
 from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
 from openclaw_ipython.shell.render.status import mark_text
-from openclaw_ipython.shell.render.surfaces import JupyterSurface, Surface, TerminalSurface
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext, Renderer

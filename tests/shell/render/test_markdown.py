@@ -10,10 +10,10 @@ import pytest
 from renderer_contract import RendererContract, Screen, Ticks, reply
 
 from openclaw_ipython.chat.types import Notice, ReasoningDelta, TextDelta, TextWasReasoning, ToolCall
+from openclaw_ipython.shell.render.renderer import JupyterSurface, TerminalSurface
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
 from openclaw_ipython.shell.render.renderers.silent import SilentRenderer
-from openclaw_ipython.shell.render.surfaces import JupyterSurface, TerminalSurface
 
 PARAGRAPH = "The quick brown fox jumps over the lazy dog, and **nobody** minds. " * 6 + "\n\n"
 

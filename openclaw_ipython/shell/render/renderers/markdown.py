@@ -20,10 +20,9 @@ from openclaw_ipython.runtime.interrupts import held
 from openclaw_ipython.sanitize.html import QUIET, html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
 from openclaw_ipython.sanitize.text import safe_text, visible
-from openclaw_ipython.shell.render.renderer import Renderer
+from openclaw_ipython.shell.render.renderer import Handle, JupyterSurface, Renderer, Surface
 from openclaw_ipython.shell.render.sections import Piece, Sections
 from openclaw_ipython.shell.render.status import StatusLine, call_text, footer_text, mark_text, result_text
-from openclaw_ipython.shell.render.surfaces import Handle, JupyterSurface, Surface
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext

@@ -18,7 +18,7 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import TerminalFilter, safe_text
-from openclaw_ipython.shell.render.renderer import Renderer
+from openclaw_ipython.shell.render.renderer import Renderer, Surface, TerminalSurface
 from openclaw_ipython.shell.render.status import (
     StatusLine,
     call_text,
@@ -27,7 +27,6 @@ from openclaw_ipython.shell.render.status import (
     mark_text,
     result_text,
 )
-from openclaw_ipython.shell.render.surfaces import Surface, TerminalSurface
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext
