@@ -37,7 +37,14 @@ def list_servers(session: Session) -> View:
         rows.append((server.name, server.shown, f"{server.path} · {short(server.file)}", state))
     data = [dict(zip(("server", "command", "place", "state"), row, strict=True)) for row in rows]
     headings = (_("Server"), _("Command or address"), _("Where"), _("State"))
-    return TableView(headings, rows, _("OpenClaw and Qwen Code have no MCP servers here"), data=data)
+    return TableView(
+        headings,
+        rows,
+        _(
+            "no MCP server is set up here: mcpServers of .qwen/settings.json and mcp.servers of openclaw.json list them"
+        ),
+        data=data,
+    )
 
 
 @command("mcp allow", Positional("name", "the server, or SERVER/TOOL", kind="server"), UNASKED)
