@@ -79,13 +79,12 @@ class Conversations:
 
     def summaries(self, notebook: str | None = None) -> list[ConversationSummary]:
         """The conversations of a notebook (None: of all), the latest first. Raises DocumentError, StoreBusy."""
-        where, values = ("WHERE notebook = ?", [notebook]) if notebook is not None else ("", [])
-        query = f"""
+        query = """
             SELECT t.notebook, t.chat, t.count, t.at, f.prompt FROM (
                 SELECT notebook, chat, count(*) AS count, max(at) AS at, min(id) AS first
-                FROM turns {where} GROUP BY notebook, chat
-            ) AS t JOIN turns AS f ON f.id = t.first ORDER BY t.at DESC"""  # noqa: S608 - parts of this file only
-        rows = self._store.current.rows(query, *values)
+                FROM turns WHERE notebook = coalesce(?, notebook) GROUP BY notebook, chat
+            ) AS t JOIN turns AS f ON f.id = t.first ORDER BY t.at DESC"""
+        rows = self._store.current.rows(query, notebook)
         return [ConversationSummary(*row)._replace(first=json.loads(row[-1])) for row in rows]
 
     def clear(self, notebook: str, name: str | None = None) -> int:
@@ -95,10 +94,8 @@ class Conversations:
         """
         if self.latest(notebook) is None:
             return 0
-        query, values = "DELETE FROM turns WHERE notebook = ?", [notebook]
-        if name is not None:
-            query, values = f"{query} AND chat = ?", [*values, name]
-        count = self._store.current.write(lambda c: c.execute(query, values).rowcount)
+        delete = "DELETE FROM turns WHERE notebook = ? AND chat = coalesce(?, chat)"
+        count = self._store.current.write(lambda c: c.execute(delete, (notebook, name)).rowcount)
         if count:
             self._store.database.shrink()
         return count
