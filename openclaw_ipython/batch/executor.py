@@ -1,47 +1,36 @@
 """The executor runner: chunks of a batch are sent to the workers of an executor, and their replies come back.
 
-Files, journal, token refresh and schema validation stay with the driver, on the caller's thread. The chunk of a worker
+Files, journal, token refresh and schema validation stay with the driver. The chunk of a worker
 that failed is sent again; the rest of a chunk whose login was refused is sent again with a new one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.batch.plan import Item
+from openclaw_ipython.batch.local import CallerExit, Runner
 from openclaw_ipython.batch.request import chat_request
-from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.batch.worker import Chunk, ChunkResult, CredentialEnvelope, run_chunk
-from openclaw_ipython.chat.adapt import has_cache_marks
-from openclaw_ipython.errors import (
-    BudgetExceeded,
-    LoginRequired,
-    OpenClawError,
-    RateLimited,
-    ServiceUnavailable,
-)
+from openclaw_ipython.chat.types import Reply
+from openclaw_ipython.errors import LoginRequired, OpenClawError, RateLimited, ServiceUnavailable
 from openclaw_ipython.i18n import _
-from openclaw_ipython.runtime.event_loop import TICK
 
 if TYPE_CHECKING:
+    from openclaw_ipython.batch.plan import Item
     from openclaw_ipython.batch.rate_limit import Limits
-    from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
-    from openclaw_ipython.chat.types import ChatRequest, Reply
-    from openclaw_ipython.dispatch.budget import Reservation
     from openclaw_ipython.dispatch.failover import ResolvedRequest
-    from openclaw_ipython.runtime.event_loop import LoopThread
     from openclaw_ipython.sanitize.secrets import Secret
 
 MAX_WORKER_FAILURES = 2
@@ -60,121 +49,134 @@ class Executor(Protocol):
         """Start a call on a worker."""
 
 
-class ExecutorRunner:
-    """Runs a batch on an executor. The client belongs to the event loop of `loop_thread`.
+class _NotSent(Struct, frozen=True):
+    """A request of a chunk was not answered: because of an error that affects all, or because the worker ended."""
+
+    error: OpenClawError | None = None
+
+
+_Answer = Reply | OpenClawError | _NotSent | CallerExit
+
+
+class _Queued(Struct, frozen=True, eq=False):
+    """A request that waits for a worker, and for its answer; `sent` is its route with the request."""
+
+    sent: ResolvedRequest
+    route: ResolvedRequest
+    item: Item
+    answer: asyncio.Future[_Answer]
+
+
+class ExecutorRunner(Runner):
+    """Sends the requests of a batch from the workers of an executor, in chunks.
 
     `workers` is the number of chunks in flight, by default that of all workers, `size` the number of items, None if
     unknown.
     """
 
     def __init__(
-        self,
-        batch: BatchRun,
-        limits: Limits,
-        loop_thread: LoopThread,
-        executor: Executor,
-        *,
-        workers: int | None,
-        size: int | None,
+        self, batch: BatchRun, limits: Limits, executor: Executor, *, workers: int | None, size: int | None
     ) -> None:
-        self._batch = batch
-        self._client = batch.client
-        self._loop_thread = loop_thread
         self._executor = executor
         self._workers = max(1, min(workers or workers_of(executor), limits.concurrency))
         self._limits = limits.share(self._workers)
         self._chunk_size = chunk_size(self._limits, math.ceil(size / self._workers) if size else None)
-        self._route = ActiveRoute(batch)
+        super().__init__(batch, self._workers * self._chunk_size)
+        self._busy = self._concurrency  # tasks that may be about to queue a request
+        self._queue: deque[_Queued] = deque()
+        self._wake = asyncio.Event()
+        self._in_flight: set[Future[Any]] = set()
         self._window: float | None = None
         self._free_at: deque[float] = deque()  # monotonic; when the share of a returned chunk is unused again
-        self._again: deque[Item] = deque()
-        self._in_flight: dict[Future[Any], _SentChunk] = {}
-        self._returned: SimpleQueue[Future[Any]] = SimpleQueue()
-        self._finished: list[Finished] = []
-        self._rows_exhausted = False
-        self._any_returned = self._writing_cache = False
+        self._any_returned = False
         self._refused_logins: set[Secret] = set()
-        self._over_budget: BudgetExceeded | None = None
         self._refusals_in_a_row = 0  # logins in a row that were refused before any answer
 
-    def results(self) -> Generator[list[Finished], None, None]:
-        """Every item as its chunk comes back; an empty list now and then while nothing does.
-
-        Raises the error that ends the batch, and ServiceUnavailable for a broken executor.
-        """
+    async def results(self) -> AsyncGenerator[Finished, None]:
+        """Every item as its chunk comes back. Raises the error that ends the batch."""
+        dispatcher = asyncio.create_task(self._dispatch())
         try:
-            while True:
-                while (
-                    len(self._in_flight) < (1 if self._writing_cache else self._workers)
-                    and self._over_budget is None
-                ):
-                    items = self._next_chunk()
-                    if not items or not self._submit(items):
-                        break
-                finished, self._finished = self._finished, []
-                yield finished
-                if not self._in_flight:
-                    if self._over_budget is not None:
-                        raise self._over_budget
-                    if self._again:  # the budget is held by requests of other programs
-                        time.sleep(TICK)
-                    if self._rows_exhausted and not self._again and not self._finished:
-                        return
-                    continue
-                try:
-                    future = self._returned.get(timeout=TICK)
-                except Empty:
-                    continue
-                self._receive(future, self._in_flight.pop(future))
+            async with aclosing(super().results()) as results:
+                async for finished in results:
+                    yield finished
         finally:
-            for future, sent in self._in_flight.items():
-                self._release(sent)
+            dispatcher.cancel()
+            for future in self._in_flight:
                 with suppress(Exception):  # some kinds of future cannot be cancelled
                     future.cancel()
 
-    # -- sending -----------------------------------------------------------------------------
-
-    def _next_chunk(self) -> list[Item]:
-        """The next items to send: those to be sent again, then rows that no earlier run finished."""
-        items: list[Item] = []
-        while self._again and len(items) < self._chunk_size:
-            items.append(self._again.popleft())
-        while len(items) < self._chunk_size and len(self._finished) < 10 * self._chunk_size:
-            row = next(self._batch.rows, None)
-            if row is None:
-                self._rows_exhausted = True
-                break
-            item = self._batch.begin(row, self._route.current)
-            if not isinstance(item, Item):
-                self._finished.append(item)
-                continue
-            items.append(item)
-            if not self._any_returned and self._is_marked(item):
-                break  # alone, so that the prompt cache is written once
-        return items
-
-    def _is_marked(self, item: Item) -> bool:
-        return has_cache_marks(chat_request(self._route.current, item.request).messages)
-
-    def _submit(self, items: list[Item]) -> bool:
-        """Send the items that the budget allows; the others wait. Whether there are any."""
-        route = self._route.current
-        login, held = self._login(route), []
-        # without the schema they were made from, and with plain dictionaries: they can be pickled
-        made = [chat_request(route, item.request) for item in items]
-        requests = [replace(r, extra=dict(r.extra), headers=dict(r.headers), schema=None) for r in made]
+    async def _work(self, put: Callable[[Finished], None]) -> None:
         try:
-            for request in requests:
-                held.append(self._batch.hold(route, request))  # noqa: PERF401 - those before an error stay
-        except BudgetExceeded as error:
-            self._over_budget = None if error.under_way else error
-            self._again.extendleft(reversed(items[len(held) :]))
-            items = items[: len(held)]
-        if not items:
-            return False
-        self._writing_cache = not self._any_returned and self._is_marked(items[0])
+            await super()._work(put)
+        finally:
+            self._waits()
+
+    def _waits(self) -> None:
+        self._busy -= 1
+        self._wake.set()
+
+    async def _send_by(self, route: ResolvedRequest, item: Item) -> Reply | None:
+        made = chat_request(route, item.request)
+        # without the schema it was made from, and with plain dictionaries: it can be pickled
+        made = replace(made, extra=dict(made.extra), headers=dict(made.headers), schema=None)
+        sent = replace(route, request=made)
+        self._waits()
+        try:
+            async with self._cache_turn(sent):
+                held, at = await self._hold(route, made), self._runtime.clock()
+                queued = _Queued(sent, route, item, asyncio.get_running_loop().create_future())
+                self._queue.append(queued)
+                self._wake.set()
+                try:
+                    answer = await queued.answer
+                    if isinstance(answer, CallerExit):
+                        raise answer
+                except BaseException:
+                    self._client.budget.release(held, route, None, None)
+                    raise
+        finally:
+            self._busy += 1
+        if isinstance(answer, Reply):
+            self._refusals_in_a_row = 0
+            self._batch.record(sent, at, answer.seconds, "ok", answer, held=held)
+            return answer
+        error = answer.error if isinstance(answer, _NotSent) else answer
+        refused = isinstance(answer, RateLimited) and not answer.others_answered
+        if isinstance(answer, _NotSent) or refused:
+            self._client.budget.release(held, route, None, error)
+        else:
+            self._batch.record(sent, at, 0.0, type(error).__name__, held=held, error=error)
+        if isinstance(answer, _NotSent) and isinstance(error, RateLimited):
+            await self._change_route(route, error)  # without another one it is sent again all the same
+        elif error is not None:
+            raise error
+        return None
+
+    # -- chunks ------------------------------------------------------------------------------
+
+    async def _dispatch(self) -> None:
+        """Submit chunks while there are idle workers: full ones, or what there is when nothing else can be queued."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while (
+                self._queue
+                and len(self._in_flight) < self._workers
+                and (len(self._queue) >= self._chunk_size or self._busy <= 0)
+            ):
+                await self._submit()
+
+    async def _submit(self) -> None:
+        route, chunk = self._queue[0].route, list[_Queued]()
+        while self._queue and len(chunk) < self._chunk_size and self._queue[0].route is route:
+            chunk.append(self._queue.popleft())
+        try:
+            login = await self._login(route)
+        except OpenClawError as error:
+            _answer(chunk, [_NotSent(error)] * len(chunk))
+            return
         memory = self._client.sender.endpoint(route).host_memory
-        chunk = Chunk(
+        sent = Chunk(
             id=uuid4().hex,
             url=route.url,
             name=route.ref.provider,
@@ -184,31 +186,30 @@ class ExecutorRunner:
             login=CredentialEnvelope(login) if login else None,
             limits=self._limits,
             window=self._window,
-            requests=tuple(requests[: len(items)]),
+            requests=tuple(queued.sent.request for queued in chunk),
             delay=max(0.0, self._free_at.popleft() - time.monotonic()) if self._free_at else 0.0,
             adjustments=tuple(memory.known(route.url, route.ref.model)),
         )
-        sent = _SentChunk(route, login, items, time.time(), held, requests[0])
+        loop, at = asyncio.get_running_loop(), time.time()
+
+        def done(future: Future[Any]) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the batch has ended
+                loop.call_soon_threadsafe(self._receive, future, chunk, login, at)
+
         try:
-            future = self._executor.submit(run_chunk, chunk)
+            future = self._executor.submit(run_chunk, sent)
         except Exception as error:  # executors raise exceptions of their own when they accept no more work
-            self._release(sent)
-            raise _executor_broken(error) from error
-        self._in_flight[future] = sent
-        future.add_done_callback(self._returned.put)
-        return True
+            _answer(chunk, [_executor_broken(error)] * len(chunk))
+            return
+        self._in_flight.add(future)
+        future.add_done_callback(done)
 
-    def _release(self, sent: _SentChunk) -> None:
-        """Settle what the requests of a lost chunk held: their outcome is unknown."""
-        for held in sent.held:
-            self._client.budget.release(held, sent.route, None, None)
-
-    def _login(self, route: ResolvedRequest) -> Secret:
+    async def _login(self, route: ResolvedRequest) -> Secret:
         """A current token that the service has not refused."""
         source = self._client.sender.tokens(route)
-        token = self._loop_thread.run(source.current())
+        token = await source.current()
         if token in self._refused_logins:
-            renewed = self._loop_thread.run(source.renewed(token))
+            renewed = await source.renewed(token)
             if renewed is None:
                 raise LoginRequired(
                     _("the service does not accept the login of {name}", name=route.credential.label),
@@ -217,119 +218,56 @@ class ExecutorRunner:
             token = renewed
         return token
 
-    # -- receiving ---------------------------------------------------------------------------
-
-    def _receive(self, future: Future[Any], sent: _SentChunk) -> None:
+    def _receive(self, future: Future[Any], chunk: list[_Queued], login: Secret, at: float) -> None:
+        self._in_flight.discard(future)
+        self._wake.set()
         try:
             returned: ChunkResult = future.result()
         except Exception as error:  # each library has an exception of its own for a lost worker
-            self._worker_failed(sent, error)
+            self._worker_failed(chunk, error)
             return
-        self._any_returned, self._writing_cache = True, False
+        self._any_returned = True
         self._window = returned.window
         self._free_at.append(time.monotonic() + returned.next_delay)
-        memory = self._client.sender.endpoint(sent.route).host_memory
-        memory.learn(sent.route.url, sent.route.ref.model, returned.adjustments)
+        route = chunk[0].route
+        memory = self._client.sender.endpoint(route).host_memory
+        memory.learn(route.url, route.ref.model, returned.adjustments)
         for note in returned.notes:
             self._batch.notify(note)
         for _attempt in range(returned.refusals):
-            self._batch.record(sent.route, sent.at, 0.0, RateLimited.__name__)
-        refused: list[tuple[Item, OpenClawError]] = []
-        for item, result, held in zip(sent.items, returned.results, sent.held, strict=True):
-            if result is None:
-                self._client.budget.release(held, sent.route, None, returned.error)
-                self._again.append(item)
-            elif isinstance(result, RateLimited) and not result.others_answered:
-                self._client.budget.release(held, sent.route, None, result)
-                refused.append((item, result))
-            elif isinstance(result, OpenClawError):
-                name = type(result).__name__
-                self._batch.record(sent.route, sent.at, 0.0, name, held=held, error=result)
-                self._failed(item.row, result)
-            else:
-                self._answered(item, result, sent, held)
-        other_route = returned.error is None or self._other_route(sent, returned.error)
-        for item, refusal in refused:
-            if other_route:
-                self._again.append(item)
-            else:
-                self._failed(item.row, refusal)
+            self._batch.record(route, at, 0.0, RateLimited.__name__)
+        reason = returned.error
+        if isinstance(reason, LoginRequired) and login:
+            known = login in self._refused_logins
+            self._refused_logins.add(login)
+            self._refusals_in_a_row += not known
+            if known or self._refusals_in_a_row < _MAX_LOGINS:
+                reason = None  # another login is tried first
+        _answer(chunk, [_NotSent(reason) if result is None else result for result in returned.results])
 
-    def _answered(self, item: Item, reply: Reply, sent: _SentChunk, held: Reservation | None) -> None:
-        route = replace(sent.route, request=sent.first)
-        self._batch.record(route, sent.at, reply.seconds, "ok", reply, held=held)
-        if not self._route.success_recorded and self._route.current is sent.route:
-            self._loop_thread.run(self._route.record_success())
-        self._refusals_in_a_row = 0
-        item.sent = True
-        if self._batch.cache is not None:
-            self._batch.cache.put(sent.route, item.request, reply)
-        try:
-            final = item.receive(reply)
-        except OpenClawError as error:
-            self._failed(item.row, error)
-            return
-        if final is None:  # it has another request to send
-            self._again.append(item)
-        else:
-            self._finished.append(self._batch.succeeded(item, final))
-
-    def _failed(self, row: Row, error: OpenClawError) -> None:
-        self._finished.append(self._batch.failed(row, error))
-
-    def _other_route(self, sent: _SentChunk, error: OpenClawError) -> bool:
-        """Go on with a new login, then with the next model or login.
-
-        When there is none, raises the error; returns False for "too many requests", which may be that of one row.
-        """
-        if self._route.current is not sent.route:
-            return True  # another chunk has caused the switch already
-        if isinstance(error, LoginRequired) and sent.login:
-            if sent.login in self._refused_logins:
-                return True  # known from another chunk
-            self._refused_logins.add(sent.login)
-            self._refusals_in_a_row += 1
-            if self._refusals_in_a_row < _MAX_LOGINS:
-                return True
-        if not self._loop_thread.run(self._route.change(error)):
-            if isinstance(error, RateLimited):
-                return False
-            raise self._route.failover.final_error(error)
-        self._refusals_in_a_row = 0
-        return True
-
-    def _worker_failed(self, sent: _SentChunk, error: Exception) -> None:
-        """Send the items of a lost worker again, or let them fail."""
-        self._release(sent)
-        for item in sent.items:
-            item.worker_failures += 1
-            if item.worker_failures <= MAX_WORKER_FAILURES:
-                self._again.append(item)
-            elif not self._any_returned:
-                raise _executor_broken(error) from error
-            else:
-                lost = ServiceUnavailable(
-                    _("{count} workers ended while they had this item", count=item.worker_failures)
-                )
-                self._failed(item.row, lost)
+    def _worker_failed(self, chunk: list[_Queued], error: Exception) -> None:
+        """Send the requests of a lost worker again, or let them fail."""
+        answers: list[_Answer] = []
+        for queued in chunk:
+            failures = queued.item.worker_failures = queued.item.worker_failures + 1
+            if failures > MAX_WORKER_FAILURES and not self._any_returned:
+                _answer(chunk, [_executor_broken(error)] * len(chunk))
+                return
+            lost = ServiceUnavailable(_("{count} workers ended while they had this item", count=failures))
+            answers.append(lost if failures > MAX_WORKER_FAILURES else _NotSent())
+        _answer(chunk, answers)
 
 
-class _SentChunk(Struct, frozen=True, eq=False):
-    """A chunk in flight; `at` is when it was sent, in Unix seconds, `first` its first request."""
-
-    route: ResolvedRequest
-    login: Secret
-    items: list[Item]
-    at: float
-    held: list[Reservation | None]
-    first: ChatRequest
+def _answer(chunk: list[_Queued], answers: Sequence[_Answer]) -> None:
+    for queued, answer in zip(chunk, answers, strict=True):
+        if not queued.answer.done():
+            queued.answer.set_result(answer)
 
 
-def _executor_broken(error: Exception) -> ServiceUnavailable:
-    return ServiceUnavailable(
-        _("the executor's workers fail: {kind}: {why}", kind=type(error).__name__, why=str(error)[:200]),
-        hint=_("is openclaw-ipython installed on the workers? The same call resumes the batch"),
-    )
+def _executor_broken(error: Exception) -> CallerExit:
+    why = _("the executor's workers fail: {kind}: {why}", kind=type(error).__name__, why=str(error)[:200])
+    hint = _("is openclaw-ipython installed on the workers? The same call resumes the batch")
+    return CallerExit(ServiceUnavailable(why, hint=hint))
 
 
 def chunk_size(limits: Limits, items: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The local runner: a batch on one event loop of this process.
+"""Running a batch row by row on one event loop, and the local runner, which sends its requests from this process.
 
 Rows are pulled as earlier ones finish, so that at most `concurrency` of them are in memory.
 """
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import ChatRequest, Reply
     from openclaw_ipython.dispatch.budget import Reservation
     from openclaw_ipython.dispatch.failover import ResolvedRequest
-    from openclaw_ipython.structured.loop import ModelRequest
 
 
 BUDGET_INTERVAL = 0.2
@@ -41,9 +40,9 @@ BUDGET_INTERVAL = 0.2
 
 
 class CallerExit(Exception):
-    """The caller's items or images raised SystemExit or KeyboardInterrupt, which would end the event loop.
+    """`exception` is raised on the caller's thread: it ends the batch, whatever else is under way.
 
-    `exception` is raised again on the caller's thread.
+    SystemExit and KeyboardInterrupt of the caller's items or images would end the event loop.
     """
 
     def __init__(self, exception: BaseException) -> None:
@@ -51,17 +50,15 @@ class CallerExit(Exception):
         self.exception = exception
 
 
-class LocalRunner:
-    """Runs a batch within this process."""
+class Runner:
+    """Runs a batch, `concurrency` rows at a time. How a request is sent is left to `_send_by`."""
 
-    def __init__(self, batch: BatchRun, limiter: RateLimiter) -> None:
+    def __init__(self, batch: BatchRun, concurrency: int) -> None:
         self._batch = batch
         self._client = batch.client
         self._runtime = batch.client.runtime
-        self._concurrency = limiter.limits.concurrency
-        self._throttle = Throttle(limiter, self._runtime.monotonic, self._runtime.sleep)
+        self._concurrency = concurrency
         self._route = ActiveRoute(batch)
-        self._endpoint: ChatEndpoint  # made on the event loop
         self._changing_route = asyncio.Lock()
         self._exhausted = False
         self._over_budget: BudgetExceeded | None = None
@@ -70,7 +67,6 @@ class LocalRunner:
 
     async def results(self) -> AsyncGenerator[Finished, None]:
         """Every item as it finishes. Raises the error that ends the batch."""
-        self._endpoint = self._open(self._route.current)
         finished: asyncio.Queue[Finished | None] = asyncio.Queue()
         tasks: list[asyncio.Task[None]] = []
         try:
@@ -91,10 +87,9 @@ class LocalRunner:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _open(self, route: ResolvedRequest) -> ChatEndpoint:
-        tokens = RecentToken(self._client.sender.tokens(route), self._runtime.monotonic)
-        endpoint = replace(self._client.sender.endpoint(route), auth=BearerAuth(tokens))
-        return replace(endpoint, retry_policy=BATCH_CHAT_POLICY) if route.kind == "batch" else endpoint
+    async def _send_by(self, route: ResolvedRequest, item: Item) -> Reply | None:
+        """The reply to the request of an item; None if it is to be sent again, by the route that is then in use."""
+        raise NotImplementedError
 
     async def _work(self, put: Callable[[Finished], None]) -> None:
         try:
@@ -115,7 +110,7 @@ class LocalRunner:
         reply, item.sent = None, True
         try:
             while reply is None:
-                reply = item.receive(await self._send(item.request))
+                reply = item.receive(await self._send(item))
         except OpenClawError as error:
             return self._batch.failed(row, error)
         finished = self._batch.succeeded(item, reply)
@@ -124,45 +119,22 @@ class LocalRunner:
         await self._route.record_success()
         return finished
 
-    async def _send(self, request: ModelRequest) -> Reply:
+    async def _send(self, item: Item) -> Reply:
         """The reply of the current route; of the next ones when it is refused for good."""
         while True:
             route, cache = self._route.current, self._batch.cache
             try:
-                reply = await self._send_by(route, request)
+                reply = await self._send_by(route, item)
             except BudgetExceeded:
                 raise
             except OpenClawError as error:
                 if not affects_every_item(error) or not await self._change_route(route, error):
                     raise
             else:
-                if cache is not None:
-                    await asyncio.to_thread(cache.put, route, request, reply)
-                return reply
-
-    async def _send_by(self, route: ResolvedRequest, request: ModelRequest) -> Reply:
-        made, held = chat_request(route, request), None
-        sent = replace(route, request=made)
-
-        async def before() -> None:
-            nonlocal held
-            held = await self._hold(route, made)
-
-        def record(outcome: str, began: float, reply: Reply | None, error: OpenClawError | None) -> None:
-            seconds = self._runtime.monotonic() - began
-            at = self._runtime.clock() - seconds
-            self._batch.record(sent, at, seconds, outcome, reply, held=held, error=error)
-
-        async with self._cache_turn(sent):
-            return await send_request(
-                self._endpoint,
-                made,
-                self._throttle,
-                str(route.ref),
-                before=before,
-                on_end=record,
-                notify=self._batch.notify,
-            )
+                if reply is not None:
+                    if cache is not None:
+                        await asyncio.to_thread(cache.put, route, item.request, reply)
+                    return reply
 
     async def _hold(self, route: ResolvedRequest, request: ChatRequest) -> Reservation | None:
         """Reserve what a request may cost; waits while requests under way hold what it needs. Raises BudgetExceeded."""
@@ -198,6 +170,48 @@ class LocalRunner:
                 return True
             self._exhausted = self._exhausted or not await self._route.change(error)
             if not self._exhausted:
-                self._endpoint = self._open(self._route.current)
                 self._cache_used = float("-inf")
             return not self._exhausted
+
+
+class LocalRunner(Runner):
+    """Sends the requests of a batch from this process."""
+
+    def __init__(self, batch: BatchRun, limiter: RateLimiter) -> None:
+        super().__init__(batch, limiter.limits.concurrency)
+        self._throttle = Throttle(limiter, self._runtime.monotonic, self._runtime.sleep)
+        self._endpoint: tuple[ResolvedRequest, ChatEndpoint] | None = None  # of the route in use
+
+    def _endpoint_of(self, route: ResolvedRequest) -> ChatEndpoint:
+        if self._endpoint is not None and self._endpoint[0] is route:
+            return self._endpoint[1]
+        tokens = RecentToken(self._client.sender.tokens(route), self._runtime.monotonic)
+        endpoint = replace(self._client.sender.endpoint(route), auth=BearerAuth(tokens))
+        if route.kind == "batch":
+            endpoint = replace(endpoint, retry_policy=BATCH_CHAT_POLICY)
+        self._endpoint = (route, endpoint)
+        return endpoint
+
+    async def _send_by(self, route: ResolvedRequest, item: Item) -> Reply:
+        made, held = chat_request(route, item.request), None
+        sent = replace(route, request=made)
+
+        async def before() -> None:
+            nonlocal held
+            held = await self._hold(route, made)
+
+        def record(outcome: str, began: float, reply: Reply | None, error: OpenClawError | None) -> None:
+            seconds = self._runtime.monotonic() - began
+            at = self._runtime.clock() - seconds
+            self._batch.record(sent, at, seconds, outcome, reply, held=held, error=error)
+
+        async with self._cache_turn(sent):
+            return await send_request(
+                self._endpoint_of(route),
+                made,
+                self._throttle,
+                str(route.ref),
+                before=before,
+                on_end=record,
+                notify=self._batch.notify,
+            )

@@ -404,8 +404,8 @@ class _MapCall(Struct, eq=False):
             from openclaw_ipython.batch.executor import ExecutorRunner
 
             size = self.source.size
-            chunks = ExecutorRunner(batch, self.limits, loop_thread, executor, workers=workers, size=size)
-            return chunks.results()
+            chunks = ExecutorRunner(batch, self.limits, executor, workers=workers, size=size)
+            return _on_loop(loop_thread, chunks.results)
         if self.service is not None and self.service.form != "chat":
             from openclaw_ipython.batch.batch_runner import BatchRunner
 

@@ -176,9 +176,11 @@ def test_an_exhausted_quota_ends_the_batch_and_the_next_run_resumes(remote):
 
 
 def test_an_interrupt_keeps_finished_items_and_the_same_call_resumes(remote):
+    remote.portal.takes(0.02)
+
     def rows():
         for number in range(60):
-            if number == 30:
+            if number == 55:
                 _thread.interrupt_main()
             yield f"item {number}"
 
