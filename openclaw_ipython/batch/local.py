@@ -21,8 +21,8 @@ from openclaw_ipython.batch.request import (
     chat_request,
     send_request,
 )
-from openclaw_ipython.batch.run import ActiveRoute
 from openclaw_ipython.chat.adapt import has_cache_marks
+from openclaw_ipython.dispatch.failover import Failover
 from openclaw_ipython.errors import BudgetExceeded, OpenClawError
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ class Runner:
         self._client = batch.client
         self._runtime = batch.client.runtime
         self._concurrency = concurrency
-        self._route = ActiveRoute(batch)
+        self._failover = Failover(batch.route)
+        self._success_recorded = False  # of the login in use
         self._changing_route = asyncio.Lock()
         self._exhausted = False
         self._over_budget: BudgetExceeded | None = None
@@ -104,7 +105,7 @@ class Runner:
             raise CallerExit(exception) from exception
 
     async def _finish(self, row: Row) -> Finished:
-        item = self._batch.begin(row, self._route.current)
+        item = self._batch.begin(row, self._failover.current)
         if not isinstance(item, Item):
             return item
         reply, item.sent = None, True
@@ -116,13 +117,15 @@ class Runner:
         finished = self._batch.succeeded(item, reply)
         if self._batch.route.kind == "batch":  # a row may have waited an hour
             await asyncio.to_thread(self._batch.checkpoint.flush)
-        await self._route.record_success()
+        if not self._success_recorded:  # once, not for each of a thousand answers
+            self._success_recorded = True
+            await self._client.sender.record_login_outcome(self._failover.current, None)
         return finished
 
     async def _send(self, item: Item) -> Reply:
         """The reply of the current route; of the next ones when it is refused for good."""
         while True:
-            route, cache = self._route.current, self._batch.cache
+            route, cache = self._failover.current, self._batch.cache
             try:
                 reply = await self._send_by(route, item)
             except BudgetExceeded:
@@ -166,11 +169,16 @@ class Runner:
     async def _change_route(self, refused: ResolvedRequest, error: OpenClawError) -> bool:
         """Change to the next route; False when there is none. All tasks call it, the first one makes the change."""
         async with self._changing_route:
-            if self._route.current is not refused:
+            if self._failover.current is not refused:
                 return True
-            self._exhausted = self._exhausted or not await self._route.change(error)
+            if self._exhausted:
+                return False
+            await self._client.sender.record_login_outcome(refused, error)
+            self._exhausted = not self._failover.advance(error)
             if not self._exhausted:
-                self._cache_used = float("-inf")
+                self._success_recorded, self._cache_used = False, float("-inf")
+                for note in self._failover.notes():
+                    self._batch.notify(note)
             return not self._exhausted
 
 

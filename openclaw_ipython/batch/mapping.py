@@ -5,7 +5,7 @@ It blocks the calling thread, which draws the progress; the network runs on an e
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing, suppress
 from itertools import chain
 from numbers import Real
@@ -207,17 +207,6 @@ def _limits(concurrency: int, requests: float | None, tokens: float | None) -> L
     return Limits(max(1, int(concurrency)), requests, tokens)
 
 
-def _on_loop(
-    loop_thread: LoopThread, make: Callable[[], AsyncGenerator[Finished, None]]
-) -> Generator[list[Finished], None, None]:
-    """What a runner of this process yields, in lists."""
-    try:
-        with loop_thread.batches(make, _PROGRESS_INTERVAL) as finished:
-            yield from finished
-    except CallerExit as exit_:
-        raise exit_.exception from None
-
-
 class _MapCall(Struct, eq=False):
     """One call of `oc.map`. `pause` returns the seconds that remain of a pause after "too many requests", `status` how
     far a batch is.
@@ -404,15 +393,20 @@ class _MapCall(Struct, eq=False):
             from openclaw_ipython.batch.executor import ExecutorRunner
 
             size = self.source.size
-            chunks = ExecutorRunner(batch, self.limits, executor, workers=workers, size=size)
-            return _on_loop(loop_thread, chunks.results)
-        if self.service is not None and self.service.form != "chat":
+            results = ExecutorRunner(batch, self.limits, executor, workers=workers, size=size).results
+        elif self.service is not None and self.service.form != "chat":
             from openclaw_ipython.batch.batch_runner import BatchRunner
 
             batches = BatchRunner(batch, self.service, announce)
             self.status = lambda: batches.status
-            return _on_loop(loop_thread, batches.results)
-        runtime = batch.client.runtime
-        limiter = RateLimiter(self.limits, runtime.monotonic(), runtime.random)
-        self.pause = lambda: limiter.pause(runtime.monotonic())
-        return _on_loop(loop_thread, LocalRunner(batch, limiter).results)
+            results = batches.results
+        else:
+            runtime = batch.client.runtime
+            limiter = RateLimiter(self.limits, runtime.monotonic(), runtime.random)
+            self.pause = lambda: limiter.pause(runtime.monotonic())
+            results = LocalRunner(batch, limiter).results
+        try:
+            with loop_thread.batches(results, _PROGRESS_INTERVAL) as finished:
+                yield from finished
+        except CallerExit as exit_:
+            raise exit_.exception from None

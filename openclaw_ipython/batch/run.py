@@ -1,4 +1,4 @@
-"""What the local and the executor runner share: the state of one run, and when it ends early."""
+"""What the runners share: the state of one run, and when it ends early."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import affects_every_item
 from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.chat.endings import is_complete
-from openclaw_ipython.dispatch.failover import Failover
 from openclaw_ipython.dispatch.pricing import priced
 from openclaw_ipython.dispatch.send import SentRequest
 from openclaw_ipython.errors import OpenClawError, RateLimited, ServiceUnavailable, UsageError
@@ -121,37 +120,6 @@ class BatchRun(Struct, frozen=True, eq=False):
         if self.fail_fast or self.breaker.opens(error):
             raise error
         return ItemResult(row.position, self.client.explained(error, self.route)), row.item
-
-
-class ActiveRoute:
-    """The route (model and login) of a batch, and the change to the next one when it is refused for good."""
-
-    def __init__(self, batch: BatchRun) -> None:
-        self.failover = Failover(batch.route)
-        self.success_recorded = False
-        self._client = batch.client
-        self._notify = batch.notify
-
-    @property
-    def current(self) -> ResolvedRequest:
-        """The route in use."""
-        return self.failover.current
-
-    async def record_success(self) -> None:
-        """Record that the login works: once, not for each of a thousand answers."""
-        if not self.success_recorded:
-            self.success_recorded = True
-            await self._client.sender.record_login_outcome(self.current, None)
-
-    async def change(self, error: OpenClawError) -> bool:
-        """Change to the next route; False when there is none."""
-        await self._client.sender.record_login_outcome(self.current, error)
-        if not self.failover.advance(error):
-            return False
-        self.success_recorded = False
-        for note in self.failover.notes():
-            self._notify(note)
-        return True
 
 
 class CircuitBreaker:
