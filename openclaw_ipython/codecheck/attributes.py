@@ -61,6 +61,7 @@ from openclaw_ipython.codecheck.static_lookup import (
 _RETURNS_SELF = {"fit", "set_params", "partial_fit"}  # of scikit-learn, without annotations
 _OF_ANY_OBJECT = word_set(
     "__dict__ __class__ __doc__ __module__ __weakref__ __slots__ __annotations__ __name__ __qualname__"
+    " n_features_in_ feature_names_in_"  # scikit-learn sets these from a function
 )
 
 
@@ -136,7 +137,8 @@ def _of_instance(cls: type, name: str, owner: Value) -> Value | None:
     accessor = instance_dict(found).get("_accessor") if is_trusted(kind) else None
     if accessor is not None and plain_class(accessor) is not None:  # `Series.str`, `Series.dt`
         return Instance(accessor, exact=False)
-    return UNKNOWN if find_in_class(kind, "__get__") is not MISSING else Live(found)
+    replaced = found is None or find_in_class(kind, "__get__") is not MISSING or name in words_of(cls)
+    return UNKNOWN if replaced else Live(found)
 
 
 def _may_have(cls: type, name: str, owner: Value) -> bool:
@@ -221,7 +223,7 @@ def _class_of(value: Value | None) -> type | None:
 
 def declared_result(function: FunctionType | None, own: type | None) -> Value:
     """The class that a function's return annotation names. The annotation is never evaluated."""
-    if function is None or not (is_trusted(function) or sys.version_info < (3, 14)):
+    if function is None or function.__name__ in _LOOSELY_DECLARED or not (is_trusted(function) or sys.version_info < (3, 14)):
         return UNKNOWN  # later Pythons evaluate the annotations when they are read
     annotation = function.__annotations__.get("return", MISSING)
     if type(annotation) is str:
@@ -230,6 +232,9 @@ def declared_result(function: FunctionType | None, own: type | None) -> Value:
             return UNKNOWN
         return results.either(_declared(own if each == "Self" else _named(function, each)) for each in names)
     return _declared(annotation)
+
+
+_LOOSELY_DECLARED = ("read_pickle", "round_trip_pickle")  # declared as frames, though it may be any object
 
 
 def _declared(found: object) -> Value:
@@ -372,7 +377,7 @@ def _passed_on(function: FunctionType) -> frozenset[str] | None:
         return frozenset(_constructor_keywords(loaded(*_PASSED_ON[module, function.__name__])) or ()) or None
     if not is_trusted(function) or module.partition(".")[0] not in ("matplotlib", "seaborn"):
         return None
-    if "kind" in function.__code__.co_varnames:
+    if "kind" in function.__code__.co_varnames or function.__name__ in ("setp", "rc", "set"):
         return None
     axes, figure, artist = (loaded(f"matplotlib.{name.lower()}", name) for name in _DRAWING)
     artists = {each.__name__: each for each in subclasses(artist)}
@@ -388,15 +393,16 @@ def _passed_on(function: FunctionType) -> frozenset[str] | None:
             if cls is not None:
                 properties = True
                 words |= {each[4:] for each in class_names(cls) if each.startswith("set_")}
-            found = find_in_class(cls, "__init__") if cls is not None else find_in_class(axes, name)
-            found = find_in_class(figure, name) if found is MISSING else found
-            found = loaded("matplotlib.pyplot", name) if found is MISSING else found
-            if type(found) is FunctionType and found not in seen:
+            places = [find_in_class(cls, "__init__") if cls is not None else MISSING, loaded(_PYPLOT, name)]
+            places += [find_in_class(axes, name), find_in_class(figure, name)]
+            found = next((each for each in places if type(each) is FunctionType), None)
+            if found is not None and found not in seen:
                 seen.add(found)
                 waiting.append(found)
     return frozenset(words) if properties else None
 
 
+_PYPLOT = "matplotlib.pyplot"
 _DRAWING = ("Axes", "Figure", "Artist")
 _PASSED_ON = {
     ("json", "dumps"): ("json", "JSONEncoder"),

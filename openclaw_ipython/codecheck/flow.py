@@ -48,7 +48,7 @@ class Flow(Expressions):
 
     def __init__(self, names: Mapping[str, Any], tree: ast.Module) -> None:
         super().__init__(names)
-        self._later: list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, Value]] = []
+        self._later: list[tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, Value, bool]] = []
         self._tree = tree
         self._changed = changed_containers(tree)
         self._class: Value = UNKNOWN  # an object of the class whose body is read
@@ -67,7 +67,7 @@ class Flow(Expressions):
         while (
             self._later
         ):  # bodies run when they are called: after the cell has defined and stored everything
-            node, first = self._later.pop(0)
+            node, first, quiet = self._later.pop(0)
             self.env = dict.fromkeys(times, UNKNOWN) | known
             if isinstance(node, ast.ClassDef):
                 self._class = self._complete(self.env.get(node.name, UNKNOWN))
@@ -77,7 +77,8 @@ class Flow(Expressions):
                     self.env[each.arg] = self._annotated(each.annotation)
                 self.env.update({each.arg: first for each in node.args.args[:1] if first is not UNKNOWN})
             self._conditional += 1  # its imports may never run
-            self._block(node.body)
+            with self.silent(quiet):
+                self._block(node.body)
             self._conditional -= 1
             self._class = UNKNOWN
         unique = {(f.line, f.kind, f.name): f for f in self.findings}
@@ -198,7 +199,7 @@ class Flow(Expressions):
             self.env[node.name] = definitions.function(node)
             if isinstance(self._class, Made) and node in definitions.methods(self._class.cls.node):
                 first = self._class
-        self._later.append((node, first))
+        self._later.append((node, first, self._quiet > 0))
 
     def _loop(self, body: Sequence[ast.stmt], head: ast.expr, item: Value = UNKNOWN) -> None:
         """A loop with the target, or test, `head`. What it stores is unknown in it, as a later turn may change it."""

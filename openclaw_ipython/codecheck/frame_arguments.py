@@ -51,6 +51,8 @@ def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
     if method == "drop":
         names = names if argument(node, "errors") is None else {}
         names = names | ({"labels": 0} if constant(argument(node, "axis", 1)) in (1, "columns") else {})
+    if method == "astype" and not isinstance(argument(node, "dtype", 0), ast.Dict):
+        names = {}
     wanted = [part for name, at in names.items() if (part := argument(node, name, at)) is not None]
     return [
         key
@@ -63,11 +65,8 @@ def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
 def wanted_levels(frame: Frame, method: str, node: ast.Call) -> ast.expr | None:
     """The argument of a call that names levels of the index."""
     place = {"groupby": None, "xs": None, "unstack": 0, "droplevel": 0, "reset_index": 0}
-    return (
-        argument(node, "level", place[method])
-        if method in place and frame.plain and not frames.is_polars(frame)
-        else None
-    )
+    plain = frame.plain and not frames.is_polars(frame) and argument(node, "axis") is None
+    return argument(node, "level", place[method]) if plain and method in place else None
 
 
 def names_in_query(text: str) -> Iterator[tuple[str, bool]]:

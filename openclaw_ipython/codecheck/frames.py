@@ -304,7 +304,7 @@ def of_series(owner: Value, method: str, node: ast.Call) -> Value | None:
     name, index = (owner.name, owner.index) if isinstance(owner, Column) else (None, None)
     named = {keyword.arg for keyword in node.keywords}
     frame = Frame(loaded("pandas", "DataFrame"))
-    if method in _GROUPINGS:
+    if method in _GROUPINGS and argument(node, "win_type") is None:
         found = loaded(*(SERIES_GROUPBY if method == "groupby" else _GROUPINGS[method]))
         return Frame(found, grouped=True, series=True) if found is not None else None
     if method in _SERIES_KEEP and "inplace" not in named:

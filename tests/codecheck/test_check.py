@@ -87,6 +87,17 @@ QUIET = {
     "an attribute that an own __setattr__ may set": "Settable().anything",
     "an attribute of the subclass that __new__ chooses": "Chosen(3).side",
     "an attribute that compiled code sets": "from scipy.spatial import ConvexHull\nConvexHull([[0, 0]]).simplices",
+    "a weighted window of a Series": "frame['a'].rolling(2, win_type='gaussian').sum(std=3)",
+    "a dtype that is no dict of columns": "frame.astype('int32')",
+    "levels of the columns": "frame.droplevel('level_2', axis=1)",
+    "a function that sets any property": "import matplotlib.pyplot as plt\nplt.setp(word, rotation=3)",
+    "what scikit-learn sets from a function": "from sklearn.base import BaseEstimator\nclass E(BaseEstimator):\n"
+    "    def f(self):\n        return self.n_features_in_\nE().f()",
+    "a function behind a switch": "import os\nif os.name == 'nt':\n    def f(): return os.get_handle_inheritable(1)",
+    "an attribute that replaces the None of the class": "class A:\n    b = None\n    def set(self): self.b = word\nA().b.x",
+    "a list that gets other elements": "numbers.append('a')\nnumbers[1].upper()",
+    "an own encoder": "import json\njson.dumps(1, cls=word, pretty=True)",
+    "a base class that others complete": "class A:\n    def f(self): return self.g\nclass B(A):\n    g = 1\nB().f()",
     "a name behind a question": "if hasattr(word, 'lines'): word.lines()",
 }  # fmt: skip
 INCOMPLETE = ["%%bash\nls", "exec('a')", "%%time\nword.upper()", "eval('word')"]
