@@ -38,10 +38,10 @@ def _generated(figures: Figures) -> Iterator[str]:
     told: Mapping[str, Any] = {}
     for name, rows in figures.rows.items():
         about = figures.about[name]
-        measured = "As above." if about == told else _about(about)
+        measured = _about({fact: value for fact, value in about.items() if told.get(fact) != value})
         told = about
         shown = [row for row in rows if row.limit is not None] if name != "endurance" else rows
-        yield f"{_TITLES[name]}\n\n{measured}\n\n{_narrow(table(shown, without=('met', 'ours')))}\n"
+        yield f"{_TITLES[name]}\n\n{measured}.\n\n{_narrow(table(shown, without=('met', 'ours')))}\n"
         if missed := [row for row in rows if row.met is False]:
             yield "Missed: " + ", ".join(f"*{row.what}*" for row in missed) + ".\n"
         if others := comparison_table(rows, OURS.name):
@@ -54,7 +54,8 @@ def _narrow(table: str) -> str:
 
 
 def _about(about: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in about.items() if name != "peers") + "."
+    """How a part was measured, as far as it differs from the part before."""
+    return ", ".join(f"{name} {value}" for name, value in about.items() if name != "peers") or "As above"
 
 
 def _releases(about: Mapping[str, Any]) -> str:
