@@ -223,7 +223,11 @@ def _class_of(value: Value | None) -> type | None:
 
 def declared_result(function: FunctionType | None, own: type | None) -> Value:
     """The class that a function's return annotation names. The annotation is never evaluated."""
-    if function is None or function.__name__ in _LOOSELY_DECLARED or not (is_trusted(function) or sys.version_info < (3, 14)):
+    if (
+        function is None
+        or function.__name__ in _LOOSELY_DECLARED
+        or not (is_trusted(function) or sys.version_info < (3, 14))
+    ):
         return UNKNOWN  # later Pythons evaluate the annotations when they are read
     annotation = function.__annotations__.get("return", MISSING)
     if type(annotation) is str:

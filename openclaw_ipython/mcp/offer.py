@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -41,9 +42,12 @@ _SCHEMA_LIMIT = 20_000
 Approve = Callable[[McpServer], bool]
 """Asks the person about a command that has not been allowed yet."""
 
+Waiting = Callable[[str], AbstractContextManager[Callable[[], object]]]
+"""Shows, while its block runs, that a server starts; what it gives is called a few times a second."""
+
 
 def listed(
-    words: Sequence[str], store: Store, approve: Approve | None
+    words: Sequence[str], store: Store, approve: Approve | None, waiting: Waiting | None = None
 ) -> Iterator[tuple[Connection, Consent, list[ListedTool]]]:
     """Each server that words such as `mcp:NAME/TOOL` name, started, and the tools of it that they name.
 
@@ -58,7 +62,8 @@ def listed(
                 raise UsageError(what, hint=f"%openclaw mcp allow {server.name}")
             consent.allow(server, {})
         connection = CONNECTIONS.to(server, store.home.own_dir)
-        found = CONNECTIONS.loop_thread.run(connection.tools()).values()
+        with waiting(server.name) if waiting is not None else nullcontext(lambda: None) as tick:
+            found = CONNECTIONS.loop_thread.run(connection.tools(), tick).values()
         tools = [tool for tool in found if server.offers(tool.name)]
         if missing := sorted(wanted - {tool.name for tool in tools}):
             what = _("{name} offers no tool {tool}", name=server.name, tool=missing[0])
@@ -67,7 +72,12 @@ def listed(
 
 
 def offer(
-    words: Sequence[str], store: Store, approve: Approve | None = None, *, awaitable: bool = False
+    words: Sequence[str],
+    store: Store,
+    approve: Approve | None = None,
+    waiting: Waiting | None = None,
+    *,
+    awaitable: bool = False,
 ) -> tuple[dict[str, Tool], list[str]]:
     """The tools that the words name, by their names for the model, and notes for the person.
 
@@ -76,7 +86,7 @@ def offer(
     """
     found: dict[str, Tool] = {}
     notes: list[str] = []
-    for connection, consent, tools in listed(words, store, approve):
+    for connection, consent, tools in listed(words, store, approve, waiting):
         server, allowed = connection.server, consent.tools(connection.server)
         notes += connection.notes
         connection.notes.clear()  # said once

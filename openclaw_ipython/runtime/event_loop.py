@@ -53,15 +53,21 @@ class LoopThread:
         """Start `work` on the loop and return at once. Cancelling the future cancels the work."""
         return asyncio.run_coroutine_threadsafe(work, self.loop())
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Start `work` and wait for its result, interruptibly; an interrupt cancels it."""
+    def run(self, work: Coroutine[Any, Any, T], tick: Callable[[], object] = lambda: None) -> T:
+        """Start `work` and wait for its result, interruptibly; an interrupt cancels it.
+
+        Meanwhile `tick` is called a few times a second.
+        """
 
         async def once() -> AsyncGenerator[T, None]:
             yield await work
 
+        found: list[T] = []
         with self.batches(once, 0.0) as batches:
-            (result,) = (item for batch in batches for item in batch)
-        return result
+            for batch in batches:
+                found += batch
+                tick()
+        return found[0]
 
     def batches(self, make: Callable[[], AsyncGenerator[T, None]], interval: float) -> Batches[T]:
         """Iterate an async iterator from ordinary code, in batches; see Batches."""

@@ -16,6 +16,7 @@ def servers(signed_in):
     before = json.loads(config.read_text("utf-8"))
     made.add("files", "good", env={"TOKEN": "s3cret-of-the-server"})
     made.add("changing", "changing")
+    made.add("slow", "slow")
     config.write_text(json.dumps(before | {"mcp": {"servers": made.entries}}), "utf-8")
     signed_in.servers = made
     signed_in.kernel.displays.clear()
@@ -143,3 +144,20 @@ def test_a_server_that_fails_is_two_lines(servers):
     assert len(cell.traceback.splitlines()) == 2
     assert "No module named 'cheese'" in cell.traceback
     assert servers.chats() == []
+
+
+@pytest.mark.parametrize("line", ["%%qwen --tools mcp:slow/add --yes\nadd", "%openclaw mcp allow slow --yes"])
+def test_a_server_that_takes_long_to_start_is_seen_to_start(servers, line):
+    seen: list[str] = []
+    answer = servers.kernel.answering("y")
+
+    def during(cell):
+        answer(cell)
+        seen.append(cell.text)
+        if "starting slow … 1 s" in cell.text:
+            (servers.servers.folder / "slow" / "go").touch()
+
+    cell = servers.run(line, during=during, timeout=60)
+    assert not cell.ename, cell.traceback
+    assert any("starting slow … 1 s" in text for text in seen)
+    assert "starting slow" not in cell.text

@@ -174,6 +174,8 @@ def main(kind: str, folder: Path, port: int = 0, token: str = "") -> None:
     write(folder, "started", str(os.getpid()))
     if kind in ("deaf", "stubborn"):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while kind == "slow" and not (folder / "go").exists():
+        time.sleep(0.05)
     if kind == "deaf":  # says nothing
         while True:
             time.sleep(60)
