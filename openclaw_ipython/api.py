@@ -120,7 +120,7 @@ def ask(
         "timeout": timeout,
         "budget": limit_for(budget, "call"),  # one for all rounds
     }
-    shared = _PROCESS.shared()
+    shared = _shared()
     if client is not None:
         shared.guests.add(client)
     else:
@@ -222,23 +222,21 @@ class _Shared:
     """The client and its event loop, which also runs the clients passed to `ask`."""
 
     def __init__(self) -> None:
-        self.pid = os.getpid()
         self.loop_thread = LoopThread()
-        self.loop_thread.loop()  # started here, under the lock of `_Process`
+        self.loop_thread.loop()  # started here, under a lock
         self.client = Client()
         self.client.recorder.quiet = True
         self.guests: WeakSet[Client] = WeakSet()
 
     def close(self) -> None:
-        if self.pid == os.getpid():
-            # at exit no error may stop the rest, and no thread can be started any more
-            for client in (self.client, *self.guests):
-                with contextlib.suppress(Exception):
-                    self.loop_thread.run(client.aclose())
-                with contextlib.suppress(Exception):
-                    client.recorder.close()
-                _log_notices(client)
-            self.loop_thread.close()
+        # at exit no error may stop the rest, and no thread can be started any more
+        for client in (self.client, *self.guests):
+            with contextlib.suppress(Exception):
+                self.loop_thread.run(client.aclose())
+            with contextlib.suppress(Exception):
+                client.recorder.close()
+            _log_notices(client)
+        self.loop_thread.close()
 
 
 def _log_notices(client: Client) -> None:
@@ -246,36 +244,28 @@ def _log_notices(client: Client) -> None:
         log.warning(notice)
 
 
-class _Process:
-    """The `_Shared` of this process; a forked child makes its own, as it has neither connections nor threads."""
+_SHARED: dict[int, _Shared] = {}
+"""By process: a forked child makes its own, as it has neither connections nor threads."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._shared: _Shared | None = None
-        if hasattr(os, "register_at_fork"):  # another thread may have held the lock at that moment
-            os.register_at_fork(after_in_child=self._reset)
-        atexit.register(self.close)
-
-    def shared(self) -> _Shared:
-        with self._lock:
-            if self._shared is None:
-                self._shared = _Shared()
-            return self._shared
-
-    def close(self) -> None:
-        with self._lock:
-            shared, self._shared = self._shared, None
-        if shared is not None:
-            shared.close()
-
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._shared = None
+_LOCKS: dict[int, threading.Lock] = {}
+"""By process too: another thread may hold the lock at the moment of a fork."""
 
 
-_PROCESS = _Process()
+def _lock() -> threading.Lock:
+    return _LOCKS.setdefault(os.getpid(), threading.Lock())
+
+
+def _shared() -> _Shared:
+    with _lock():
+        return _SHARED.get(os.getpid()) or _SHARED.setdefault(os.getpid(), _Shared())
 
 
 def close() -> None:
     """Close the connections that `ask` keeps open, those of given clients too; the next call opens new ones."""
-    _PROCESS.close()
+    with _lock():
+        shared = _SHARED.pop(os.getpid(), None)
+    if shared is not None:
+        shared.close()
+
+
+atexit.register(close)
