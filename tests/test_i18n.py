@@ -11,8 +11,7 @@ import pytest
 from openclaw_ipython.auth.device_flow import DevicePrompt
 from openclaw_ipython.errors import LoginExpired
 from openclaw_ipython.i18n import CHINESE, ENGLISH, FOLDER, N_, language_for, set_language, translate
-from openclaw_ipython.shell.login.prompts import prompt_bundle, prompt_text
-from openclaw_ipython.shell.login.state import SignInState
+from openclaw_ipython.shell.login.state import SignInState, prompt_bundle, prompt_text
 from openclaw_ipython.shell.views import FactsView, duration
 
 ROOT = Path(__file__).parents[1]

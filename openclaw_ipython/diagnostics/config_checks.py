@@ -129,23 +129,12 @@ def _usable_model(facts: Facts, *, images: bool = False) -> str:
 def _check_logins_in_use(facts: Facts) -> Iterator[Finding]:
     models = facts.models
     chosen = [ref for ref in (models.default(), models.image_default()) if ref]
-    fallbacks = [*models.fallbacks(), *models.image_fallbacks()]
-    every = dict.fromkeys(
-        r.provider for r in [*chosen, *fallbacks] if models.provider_of(r.provider, r.model)
-    )
-    used = [provider for provider in every if not models.is_openclaws(provider)]
+    every = [*chosen, *models.fallbacks(), *models.image_fallbacks()]
+    known = dict.fromkeys(r.provider for r in every if models.provider_of(r.provider, r.model))
+    used = [provider for provider in known if not models.is_openclaws(provider)]
     for provider in used:
-        is_chosen = provider in {ref.provider for ref in chosen}
-        retirement = facts.advice.retirement(provider)
-        if retirement and not is_chosen:
-            ref, group = next(
-                (ref, "fallbacks" if ref in models.fallbacks() else "image-fallbacks")
-                for ref in fallbacks
-                if ref.provider == provider
-            )
-            what = _("{model} cannot answer: {reason}", model=ref, reason=retirement)
-            yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
-        elif (reason := facts.missing_login(provider)) and not retirement:
+        if (reason := facts.missing_login(provider)) and not facts.advice.retirement(provider):
+            is_chosen = provider in {ref.provider for ref in chosen}
             severity: Severity = "error" if is_chosen else "warning"
             yield Finding("login", severity, reason, provider, facts.advice.command(provider))
     for provider in facts.snapshot.config.provider_ids:
@@ -159,28 +148,26 @@ def _check_logins_in_use(facts: Facts) -> Iterator[Finding]:
 
 
 def _check_offered(facts: Facts) -> Iterator[Finding]:
-    """Aliases and fallbacks name models that the provider has, where its list of models is complete."""
-    unknown = {
-        row.ref for row in facts.models.rows(everything=True) if row.missing and _is_listed(facts, row.ref)
-    }
-    for alias in facts.models.aliases():
+    """Aliases and fallbacks name models that can answer; all of them where the provider's list is complete."""
+    models = facts.models
+    unknown = {row.ref for row in models.rows(everything=True) if row.missing and _is_listed(facts, row.ref)}
+    for alias in models.aliases():
         try:
-            is_lost = facts.models.resolve(alias) in unknown
+            is_lost = models.resolve(alias) in unknown
         except ConfigError:
             is_lost = True
         if is_lost:
             fix = f"%openclaw models aliases remove {alias}"
             what = _("it stands for a model that does not exist")
             yield Finding("alias", "warning", what, alias, fix)
-    for group, refs, images in (
-        ("fallbacks", facts.models.fallbacks(), False),
-        ("image-fallbacks", facts.models.image_fallbacks(), True),
-    ):
+    for group, refs in (("fallbacks", models.fallbacks()), ("image-fallbacks", models.image_fallbacks())):
         for ref in refs:
-            if ref in unknown or facts.models.provider_of(ref.provider, ref.model) is None:
+            what = ""
+            if ref in unknown or models.provider_of(ref.provider, ref.model) is None:
                 what = _("{ref} does not exist and cannot be a fallback", ref=ref)
-                if images:
-                    what = _("{ref} does not exist and cannot be a fallback for images", ref=ref)
+            elif retirement := facts.advice.retirement(ref.provider):
+                what = _("{model} cannot answer: {reason}", model=ref, reason=retirement)
+            if what:
                 yield Finding("model", "warning", what, group, f"%openclaw models {group} remove {ref}")
 
 

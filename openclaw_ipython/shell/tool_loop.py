@@ -21,8 +21,7 @@ from openclaw_ipython.errors import OpenClawError, SchemaMismatch, TooManyRounds
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.assistant import MAX_ROUNDS as ASSIST_ROUNDS
-from openclaw_ipython.shell.assistant import NOTEBOOK, SYSTEM, Assistant, EditRequested, notebook_tools
-from openclaw_ipython.shell.code_risks import risks
+from openclaw_ipython.shell.assistant import NOTEBOOK, SYSTEM, Assistant, EditRequested, notebook_tools, risks
 from openclaw_ipython.shell.front_end import YES, answer_to
 from openclaw_ipython.shell.render.code_cells import CodeRenderer, cells_in, check_bundle, warning
 from openclaw_ipython.shell.reply import (

@@ -18,7 +18,9 @@ from openclaw_ipython.shell.login.keys import (
     sign_in_by_key,
     widget_bundle,
 )
-from openclaw_ipython.shell.login.prompts import (
+from openclaw_ipython.shell.login.state import (
+    PendingSignIn,
+    SignInState,
     default_suffix,
     ending,
     notes_of,
@@ -26,7 +28,6 @@ from openclaw_ipython.shell.login.prompts import (
     prompt_text,
     qr_text,
 )
-from openclaw_ipython.shell.login.state import PendingSignIn, SignInState
 from openclaw_ipython.shell.render.renderer import JupyterSurface
 from openclaw_ipython.shell.views import MessageView, View
 

@@ -18,7 +18,7 @@ from openclaw_ipython.errors import LoginRequired, OpenClawError, UsageError
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.sanitize.secrets import Secret
 from openclaw_ipython.shell.front_end import YES, FrontEnd, answer_to
-from openclaw_ipython.shell.login.prompts import QUIET_LINE, default_suffix, notes_of
+from openclaw_ipython.shell.login.state import QUIET_LINE, default_suffix, notes_of
 from openclaw_ipython.shell.render.renderer import Handle, JupyterSurface
 from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
 

@@ -21,7 +21,7 @@ from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.sanitize.html import QUIET
 from openclaw_ipython.sanitize.secrets import Secret
-from openclaw_ipython.shell.login.prompts import ending, notes_of, qr_svg, retirement_lines
+from openclaw_ipython.shell.login.state import ending, notes_of, qr_svg, retirement_lines
 from openclaw_ipython.shell.views import duration
 
 if TYPE_CHECKING:
