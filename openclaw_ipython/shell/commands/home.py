@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import platform
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
 from json import dumps
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
+from openclaw_ipython._version import __version__
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.sanitize.text import safe_text
-from openclaw_ipython.shell.commands import reports
 from openclaw_ipython.shell.commands.registry import COMMANDS, JSON, command, find, group
 from openclaw_ipython.shell.parser import Option, Positional, Spec, json_as_typed, quotes_kept
 from openclaw_ipython.shell.views import (
@@ -22,10 +27,12 @@ from openclaw_ipython.shell.views import (
 )
 
 if TYPE_CHECKING:
+    from openclaw_ipython.diagnostics.findings import Finding
     from openclaw_ipython.openclaw.settings import Written
     from openclaw_ipython.shell.session import Session
 
 PATH = Positional("path", 'for example models.providers."a.b".baseUrl', kind="setting", convert=quotes_kept)
+_SEVERITY_MARKS = {"error": "✗", "warning": "!", "note": "·"}
 PLUGIN = Positional("plugin", "its id", kind="plugin")
 
 # -- settings ------------------------------------------------------------------------------
@@ -108,7 +115,19 @@ def _restart(session: Session) -> list[str]:
 )
 def doctor(session: Session, *, probe: bool) -> View:
     """Check files, logins and settings; each finding comes with the command that repairs it."""
-    return reports.findings(session.loop_thread.run(session.client.doctor.examine(probe=probe)))
+    found = session.loop_thread.run(session.client.doctor.examine(probe=probe))
+    is_fine = all(row.severity == "note" for row in found)
+    data = {"ok": is_fine, "findings": [{**asdict(row), "fix": row.fix or None} for row in found]}
+    if is_fine:
+        return MessageView(_("No problem was found"), details=tuple(map(_note, found)), data=data)
+    rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
+    return TableView(("", _("Where"), _("What is wrong"), _("To repair it")), rows, data=data)
+
+
+def _note(row: Finding) -> str:
+    if not row.fix.startswith(("%", "!")):
+        return f"{row.where}: {row.what}"
+    return _("{where}: {what}; to use it: {command}", where=row.where, what=row.what, command=row.fix)
 
 
 @command("debug", Positional("state", "on or off", choices=("on", "off")))
@@ -121,7 +140,21 @@ def debug(session: Session, *, state: str) -> View:
 @command("version")
 def version(session: Session) -> View:
     """Versions of this extension, IPython, the kernel, and the front end."""
-    return reports.version(session)
+    names = ("IPython", "ipykernel", "ipywidgets", "httpx")
+    facts = [("openclaw-ipython", __version__), *((name, _installed(name)) for name in names)]
+    facts += [
+        ("Python", platform.python_version()),
+        (_("system"), platform.system()),
+        (_("front end"), session.front.label),
+    ]
+    return FactsView(_("Versions"), facts)
+
+
+def _installed(distribution: str) -> str:
+    try:
+        return installed(distribution)
+    except PackageNotFoundError:
+        return _("not installed")
 
 
 @command("help", Positional("command", "what to explain", required=False, rest=True))

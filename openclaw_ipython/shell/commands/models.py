@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from openclaw_ipython.errors import OpenClawError
+from msgspec import to_builtins
+from msgspec.structs import asdict
+
+from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS
+from openclaw_ipython.errors import CheckFailed, OpenClawError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.shell.commands import reports
 from openclaw_ipython.shell.commands.registry import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.parser import Option, Positional
-from openclaw_ipython.shell.views import MessageView, TableView, View, written_to
+from openclaw_ipython.shell.views import MessageView, TableView, View, short, written_to
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
@@ -30,10 +34,65 @@ def models_status(session: Session, *, check: bool, probe: bool) -> View:
     """The chosen models, and the logins in use."""
     status = reports.status(session)
     if probe:
-        status["auth"]["probes"] = reports.probes(session)
+        status["auth"]["probes"] = _probes(session)
     if check:
-        reports.check(session, status)
-    return reports.probes_view(session, status) if probe else reports.status_view(session, status)
+        _check(session, status)
+    if not probe:
+        return reports.status_view(session, status)
+    return TableView(
+        (_("Login"), _("Model"), _("Result"), _("Time"), _("Error")),
+        [
+            (
+                row["label"],
+                row.get("model", ""),
+                row["status"],
+                f"{row['latencyMs']} ms" if "latencyMs" in row else "",
+                row.get("error", ""),
+            )
+            for row in status["auth"]["probes"]["results"]
+        ],
+        _("there is no login to try"),
+        reports.sign_in_command(session),
+        data=status,
+        words=[status["resolvedDefault"] or ""],
+    )
+
+
+def _probes(session: Session) -> dict[str, Any]:
+    """`auth.probes` of `models status --json`, with OpenClaw's field names. Sends one tiny question per login."""
+    monotonic = session.client.runtime.monotonic
+    started = monotonic()
+    rows = session.loop_thread.run(session.client.probe())
+    return {
+        "durationMs": round((monotonic() - started) * 1000),
+        "totalTargets": len(rows),
+        "options": {"timeoutMs": int(SECONDS * 1000), "maxTokens": MAX_TOKENS},
+        "results": to_builtins(rows),
+    }
+
+
+def _check(session: Session, report: dict[str, Any]) -> None:
+    """Raise CheckFailed where `openclaw models status --check` would exit with 1 or 2."""
+    profiles = report["auth"]["oauth"]["profiles"]
+    provider_of = {p["profileId"]: p["provider"] for p in profiles}
+    expired = [p["profileId"] for p in profiles if p["status"] == "expired"]
+    missing = report["auth"]["missingProvidersInUse"]
+    if not report["resolvedDefault"]:
+        raise session.client.advice.no_model()
+    if missing or expired:
+        first = missing[0] if missing else provider_of[expired[0]]
+        raise CheckFailed(
+            _("login missing or expired: {logins}", logins=", ".join(missing + expired)),
+            code=1,
+            hint=reports.sign_in_command(session, first),
+        )
+    soon = [p["profileId"] for p in profiles if p["status"] == "expiring"]
+    if soon:
+        raise CheckFailed(
+            _("login ends within a day: {logins}", logins=", ".join(soon)),
+            code=2,
+            hint=f"%openclaw login --provider {provider_of[soon[0]]} --force",
+        )
 
 
 @command(
@@ -55,14 +114,28 @@ def models_list(
 ) -> View:
     """The models, with what they read, their limits, and what they are used for."""
     failed = _refresh(session, provider) if refresh else ()
-    rows = reports.model_rows(session, everything=all, provider=provider)
+    client = session.client
+    known = client.models.rows(everything=all, provider=provider)
     if local:
-        rows = [row for row in rows if session.client.models.is_local(row["key"])]
+        known = [row for row in known if client.models.is_local(str(row.ref))]
+    has_login = {one: client.accounts.credential(one) is not None for one in {r.ref.provider for r in known}}
+    rows: list[dict[str, Any]] = [
+        {
+            "key": str(row.ref),
+            "name": row.name,
+            "input": "+".join(row.input) or "-",  # OpenClaw's word for unknown
+            "contextWindow": row.context_window or None,
+            "available": has_login[row.ref.provider] and not row.missing,
+            "tags": list(row.tags),
+            "missing": row.missing,
+        }
+        for row in known
+    ]
     table = [
         (
             row["key"],
             row["input"],
-            reports.tokens(row["contextWindow"]),
+            _tokens(row["contextWindow"] or 0),
             _("yes") if row["available"] else _("no"),
             ", ".join(row["tags"]),
         )
@@ -77,6 +150,13 @@ def models_list(
         data={"count": len(rows), "models": rows},
         words=[row["key"] for row in rows],
     )
+
+
+def _tokens(number: int) -> str:
+    """A number of tokens, shortened: `128k`, `1M`."""
+    if number >= 1_000_000:
+        return f"{number / 1_000_000:g}M"
+    return f"{number // 1000}k" if number >= 1000 else str(number or "?")
 
 
 def _refresh(session: Session, provider: str | None) -> Sequence[str]:
@@ -197,4 +277,17 @@ def _changed(session: Session, path: Path, *, images: bool) -> View:
 @command("models scan", JSON)
 def models_scan(session: Session) -> View:
     """Find local servers, keys and logins of other programs, with the command that uses each."""
-    return reports.scan(session, session.loop_thread.run(session.client.scan()))
+    found = session.loop_thread.run(session.client.scan())
+    kinds = {"local server": _("local server"), "key": _("key")}
+    rows = [
+        (
+            kinds.get(row.kind, row.kind),
+            row.name if "://" in row.name else short(Path(row.name)),
+            row.detail,
+            row.command,
+        )
+        for row in found
+    ]
+    headings = (_("What"), _("Where"), _("Found"), _("To use it"))
+    data = {"found": [{**asdict(row), "provider": row.provider or None} for row in found]}
+    return TableView(headings, rows, _("nothing was found"), session.client.advice.other_ways(), data=data)

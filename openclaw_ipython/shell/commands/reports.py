@@ -1,34 +1,23 @@
-"""The reports of commands, each as a JSON object and as a view. The JSON has OpenClaw's field names."""
+"""What `%openclaw` and `models status` report, with OpenClaw's field names in JSON."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msgspec import to_builtins
-from msgspec.structs import asdict
-
 from openclaw_ipython._version import __version__
 from openclaw_ipython.chat.thinking import family_of
-from openclaw_ipython.diagnostics.probe import MAX_TOKENS, SECONDS
-from openclaw_ipython.errors import CheckFailed, OpenClawError
-from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.errors import OpenClawError
+from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.shell.commands.usage import today
-from openclaw_ipython.shell.views import FactsView, MessageView, TableView, View, duration, short
+from openclaw_ipython.shell.views import FactsView, View, duration, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import ProfileRow
-    from openclaw_ipython.diagnostics.findings import Finding
-    from openclaw_ipython.diagnostics.scan import ScanResult
     from openclaw_ipython.shell.session import Session
-
-_SEVERITY_MARKS = {"error": "✗", "warning": "!", "note": "·"}
 
 
 def overview(session: Session, commands: Sequence[tuple[str, str]]) -> View:
@@ -149,9 +138,8 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
         )
         facts.append((_("thinking"), what))
     facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
-    for one in auth[
-        "providers"
-    ]:  # the address, and the login that is used there, where that is no stored one
+    for one in auth["providers"]:
+        # the address, and the login that is used there, where that is no stored one
         login = "" if one["profiles"]["labels"] else one["effective"]["detail"]
         facts.append((one["provider"], " · ".join(filter(None, (login, one["baseUrl"] or _("no address"))))))
     facts += [
@@ -174,145 +162,3 @@ def _profile_line(profile: dict[str, Any]) -> str:
     elif left is not None:
         words.append(_("token due for renewal"))
     return " · ".join(words)
-
-
-def check(session: Session, report: dict[str, Any]) -> None:
-    """Raise CheckFailed where `openclaw models status --check` would exit with 1 or 2."""
-    profiles = report["auth"]["oauth"]["profiles"]
-    provider_of = {p["profileId"]: p["provider"] for p in profiles}
-    expired = [p["profileId"] for p in profiles if p["status"] == "expired"]
-    missing = report["auth"]["missingProvidersInUse"]
-    if not report["resolvedDefault"]:
-        raise session.client.advice.no_model()
-    if missing or expired:
-        first = missing[0] if missing else provider_of[expired[0]]
-        raise CheckFailed(
-            _("login missing or expired: {logins}", logins=", ".join(missing + expired)),
-            code=1,
-            hint=sign_in_command(session, first),
-        )
-    soon = [p["profileId"] for p in profiles if p["status"] == "expiring"]
-    if soon:
-        raise CheckFailed(
-            _("login ends within a day: {logins}", logins=", ".join(soon)),
-            code=2,
-            hint=f"%openclaw login --provider {provider_of[soon[0]]} --force",
-        )
-
-
-def model_rows(session: Session, *, everything: bool, provider: str | None) -> list[dict[str, Any]]:
-    """`models list` as JSON objects."""
-    client = session.client
-    rows = client.models.rows(everything=everything, provider=provider)
-    has_login = {row.ref.provider: client.accounts.credential(row.ref.provider) is not None for row in rows}
-    return [
-        {
-            "key": str(row.ref),
-            "name": row.name,
-            "input": "+".join(row.input) or "-",  # OpenClaw's word for unknown
-            "contextWindow": row.context_window or None,
-            "available": has_login[row.ref.provider] and not row.missing,
-            "tags": list(row.tags),
-            "missing": row.missing,
-        }
-        for row in rows
-    ]
-
-
-def version(session: Session) -> View:
-    """The versions that a bug report needs."""
-    names = ("IPython", "ipykernel", "ipywidgets", "httpx")
-    facts = [("openclaw-ipython", __version__), *((name, _installed(name)) for name in names)]
-    facts += [
-        ("Python", platform.python_version()),
-        (_("system"), platform.system()),
-        (_("front end"), session.front.label),
-    ]
-    return FactsView(_("Versions"), facts)
-
-
-def _installed(distribution: str) -> str:
-    try:
-        return installed(distribution)
-    except PackageNotFoundError:
-        return _("not installed")
-
-
-def tokens(number: int | None) -> str:
-    """A number of tokens, shortened: `128k`, `1M`."""
-    if not number:
-        return "?"
-    if number >= 1_000_000:
-        return f"{number / 1_000_000:g}M"
-    return f"{number // 1000}k" if number >= 1000 else str(number)
-
-
-def probes(session: Session) -> dict[str, Any]:
-    """`auth.probes` of `models status --json`, with OpenClaw's field names. Sends one tiny question per login."""
-    monotonic = session.client.runtime.monotonic
-    started = monotonic()
-    rows = session.loop_thread.run(session.client.probe())
-    return {
-        "durationMs": round((monotonic() - started) * 1000),
-        "totalTargets": len(rows),
-        "options": {"timeoutMs": int(SECONDS * 1000), "maxTokens": MAX_TOKENS},
-        "results": to_builtins(rows),
-    }
-
-
-def probes_view(session: Session, report: dict[str, Any]) -> View:
-    """The probes as a table, a row for each login."""
-    rows = [
-        (
-            row["label"],
-            row.get("model", ""),
-            row["status"],
-            f"{row['latencyMs']} ms" if "latencyMs" in row else "",
-            row.get("error", ""),
-        )
-        for row in report["auth"]["probes"]["results"]
-    ]
-    return TableView(
-        (_("Login"), _("Model"), _("Result"), _("Time"), _("Error")),
-        rows,
-        _("there is no login to try"),
-        sign_in_command(session),
-        data=report,
-        words=[report["resolvedDefault"] or ""],
-    )
-
-
-_KINDS = {"local server": N_("local server"), "key": N_("key")}
-
-
-def scan(session: Session, found: Sequence[ScanResult]) -> View:
-    """`models scan`."""
-    kinds = {kind: _(name) for kind, name in _KINDS.items()}
-    rows = [
-        (
-            kinds.get(row.kind, row.kind),
-            row.name if "://" in row.name else short(Path(row.name)),
-            row.detail,
-            row.command,
-        )
-        for row in found
-    ]
-    headings = (_("What"), _("Where"), _("Found"), _("To use it"))
-    data = {"found": [{**asdict(row), "provider": row.provider or None} for row in found]}
-    return TableView(headings, rows, _("nothing was found"), session.client.advice.other_ways(), data=data)
-
-
-def findings(found: Sequence[Finding]) -> View:
-    """The check-up as a table, or one line when nothing but notes was found."""
-    is_fine = all(row.severity == "note" for row in found)
-    data = {"ok": is_fine, "findings": [{**asdict(row), "fix": row.fix or None} for row in found]}
-    if is_fine:
-        return MessageView(_("No problem was found"), details=tuple(map(_note, found)), data=data)
-    rows = [(_SEVERITY_MARKS[row.severity], row.where, row.what, row.fix) for row in found]
-    return TableView(("", _("Where"), _("What is wrong"), _("To repair it")), rows, data=data)
-
-
-def _note(row: Finding) -> str:
-    if not row.fix.startswith(("%", "!")):
-        return f"{row.where}: {row.what}"
-    return _("{where}: {what}; to use it: {command}", where=row.where, what=row.what, command=row.fix)
