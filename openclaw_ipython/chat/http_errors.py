@@ -30,6 +30,8 @@ from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.secrets import Secret, redact
 from openclaw_ipython.sanitize.text import json_value, visible
 
+_Kind = tuple[type[ServiceError | LoginRequired], str, str]
+
 EXCERPT = 300
 _YEAR = 366 * 86400
 _QUOTA = r"(?i)free allocated quota exceeded|will reset at|insufficient balance|quota.{0,40}used up"
@@ -131,18 +133,27 @@ def error_for(
     """The error to raise. `status` is None when it came inside an answer."""
     about: dict[str, Any] = {"status": status, "code": details.code, "request_id": details.request_id}
     if details.html and status not in {401, 429}:
-        return _page(status, about)
-    kind, words, hint = _kind(status, details.code.lower(), details.message)
+        kind, words, hint = _of_page(status)
+    else:
+        kind, words, hint = _kind(status, details.code.lower(), details.message)
     if kind is RateLimited:
         about["retry_after"] = retry_after
     if kind in {RateLimited, ServiceUnavailable}:
         hint = _later(retry_after, hint)
     reason = details.message or details.code or _("no reason given")
     number = f" ({status})" if status else ""
-    return kind(words.format(reason=reason, number=number), hint=hint, **about)
+    return kind(words.format(reason=reason, number=number, status=status), hint=hint, **about)
 
 
-def _kind(status: int | None, code: str, message: str) -> tuple[type[ServiceError | LoginRequired], str, str]:
+def _of_page(status: int | None) -> _Kind:
+    """As `_kind`, for a web page."""
+    if _broken(status, ""):
+        return ServiceUnavailable, _("the service's gateway failed ({status})"), _("try again later")
+    words = _("a web page came instead of an answer (a gateway or firewall)")
+    return ProtocolError, words, _("check the base URL with %openclaw models status")
+
+
+def _kind(status: int | None, code: str, message: str) -> _Kind:
     """The class of an error, what it says, and what repairs it."""
     if status == 401 or code in {"invalid_api_key", "invalidapikey"}:
         return LoginRequired, _("the service does not accept the login: {reason}"), "%openclaw login --force"
@@ -204,15 +215,10 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     None when absent or out of range (not positive, not finite, a year or more).
     `now` is seconds since the epoch.
     """
-    seconds = _number(headers.get("retry-after-ms"), 0.001)
-    if seconds is None:
-        value = headers.get("retry-after", "")
-        seconds = _number(value, 1.0)
-        if seconds is None:
-            seconds = _until(value, now)
-    if seconds is None or not math.isfinite(seconds) or not 0 < seconds < _YEAR:
-        return None
-    return seconds
+    value = headers.get("retry-after", "")
+    found = (_number(headers.get("retry-after-ms"), 0.001), _number(value, 1.0), _until(value, now))
+    seconds = next((each for each in found if each is not None), 0.0)
+    return seconds if 0 < seconds < _YEAR else None
 
 
 def _number(value: str | None, scale: float) -> float | None:
@@ -242,17 +248,6 @@ def _broken(status: int | None, code: str) -> bool:
     if status is None:
         return re.match(_INTERNAL_CODE, code, re.I) is not None
     return status in {408, 409} or status >= 500
-
-
-def _page(status: int | None, about: dict[str, Any]) -> OpenClawError:
-    if _broken(status, ""):
-        words = _("the service's gateway failed ({status})", status=status)
-        return ServiceUnavailable(words, hint=_("try again later"), **about)
-    return ProtocolError(
-        _("a web page came instead of an answer (a gateway or firewall)"),
-        hint=_("check the base URL with %openclaw models status"),
-        **about,
-    )
 
 
 def _later(seconds: float | None, otherwise: str) -> str:
