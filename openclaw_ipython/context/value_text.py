@@ -61,7 +61,7 @@ def value_text(value: Any, limit: int, cells: Sequence[str] = ()) -> ValueText:
     try:
         found = _described(value, max(0, limit), cells)
     except Exception as error:  # of its repr, a property, an incomplete frame
-        kind = _type_name(value)
+        kind = type(value).__name__
         found = ValueText(f"({kind} that cannot be shown: {type(error).__name__})", kind)
     more = len(found.text) - limit
     if more <= 0:
@@ -71,11 +71,11 @@ def value_text(value: Any, limit: int, cells: Sequence[str] = ()) -> ValueText:
 
 def _described(value: Any, limit: int, cells: Sequence[str]) -> ValueText:
     if isinstance(value, str):
-        return ValueText(str(value), "text" if type(value) is str else _type_name(value))
+        return ValueText(str(value), "text" if type(value) is str else type(value).__name__)
     if isinstance(value, _PLAIN) or any(
         cls.__name__ == "generic" and cls.__module__ == "numpy" for cls in type(value).__mro__
     ):
-        return ValueText(str(value), _type_name(value))
+        return ValueText(str(value), type(value).__name__)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return ValueText(
             _binary(bytes(value[: limit + 4]), len(value)), f"{len(value):,} bytes", len(value) > limit
@@ -92,12 +92,8 @@ def _described(value: Any, limit: int, cells: Sequence[str]) -> ValueText:
         return ValueText(source_of(value, cells), kind, language="python")
     text, truncated = _container_text(value, limit)
     counted = isinstance(value, (dict, list, tuple, set, frozenset, deque))
-    kind = f"{_type_name(value)} of {len(value):,}" if counted else _type_name(value)
+    kind = f"{type(value).__name__} of {len(value):,}" if counted else type(value).__name__
     return ValueText(text, kind, truncated, "python")
-
-
-def _type_name(value: Any) -> str:
-    return type(value).__name__
 
 
 def _binary(data: bytes, total: int) -> str:
@@ -169,7 +165,7 @@ class _ContainerWriter:
 
     def _parts_of(self, value: Any) -> tuple[str, str, Iterator[tuple[str, Any]], int] | None:
         """Brackets, labelled items and their number; None for a value without parts."""
-        name = _type_name(value)
+        name = type(value).__name__
         match value:
             case dict():
                 brackets = ("{", "}") if type(value) is dict else (f"{name}({{", "})")
@@ -212,7 +208,7 @@ def _atom(value: Any) -> str:
         describer = describer_of(value)
         return repr(value) if describer is None else f"<{describer.summary(value)}>"
     except Exception as error:  # of its __repr__
-        return f"<{_type_name(value)} that cannot be shown: {type(error).__name__}>"
+        return f"<{type(value).__name__} that cannot be shown: {type(error).__name__}>"
 
 
 def _key_text(key: Any) -> str:

@@ -164,11 +164,6 @@ class Failover:
         return True
 
     @property
-    def model_changed(self) -> bool:
-        """Whether the current model is another one than the first."""
-        return self.current.ref != self._initial.ref
-
-    @property
     def has_other_logins(self) -> bool:
         """Whether the current model can be reached by more than one stored login, of which this is one."""
         routes = (self._initial, *self._initial.alternatives)
@@ -177,7 +172,7 @@ class Failover:
 
     def opening_events(self) -> Iterator[ChatEvent]:
         """The events before the first one of the answer: the model, if it changed, and the notes."""
-        if self.model_changed:
+        if self.current.ref != self._initial.ref:
             yield Answering(str(self.current.ref))
         for note in self.notes():
             yield Notice(note)

@@ -24,14 +24,6 @@ ASSUMED_LIMIT = 65_536
 """Tokens of an answer at most, where neither the request nor the model states a limit."""
 
 
-class InputTokens(NamedTuple):
-    """The input tokens of a request by the kind of their price."""
-
-    plain: int
-    hit: int
-    written: int
-
-
 class WorstCase(NamedTuple):
     """The most that one request can take: tokens, and US dollars, None where the price is unknown."""
 
@@ -40,8 +32,8 @@ class WorstCase(NamedTuple):
     cost: float | None
 
 
-def input_tokens(usage: Usage) -> InputTokens:
-    """The input tokens by kind. What is not reported as hit or written is plain.
+def input_tokens(usage: Usage) -> tuple[int, int, int]:
+    """The input tokens by kind: plain, hit, written. What is not reported as hit or written is plain.
 
     Some gateways report the tokens written as hits too: where both exceed the prompt, they count as written.
     """
@@ -50,7 +42,7 @@ def input_tokens(usage: Usage) -> InputTokens:
     if written and hit + written > prompt:
         hit, written = 0, max(hit, written)
     hit, written = min(hit, prompt), min(written, prompt)
-    return InputTokens(prompt - hit - written, hit, written)
+    return prompt - hit - written, hit, written
 
 
 def priced(usage: Usage, resolved: ResolvedRequest) -> Usage:
