@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
@@ -131,11 +131,8 @@ def estimate(batch: BatchRun, source: ItemSource, limits: Limits) -> BatchEstima
     )
 
 
-class _Input(NamedTuple):
-    """The input tokens of a row: those up to the mark for the prompt cache, and the others."""
-
-    shared: int
-    own: int
+_Input = tuple[int, int]
+"""The input tokens of a row: those up to the mark for the prompt cache, and the others."""
 
 
 def _sample(source: ItemSource, size: int) -> Iterable[Row]:
@@ -158,7 +155,7 @@ def _input_of(request: ChatRequest, pictures: int) -> tuple[_Input, _Input]:
             least, most = least + low, most + high
             if "cache_control" in part:
                 shared = least, most
-    return _Input(shared[0], least - shared[0]), _Input(shared[1], most - shared[1])
+    return (shared[0], least - shared[0]), (shared[1], most - shared[1])
 
 
 def _outputs(route: ResolvedRequest, plan: Plan, mean: float | None) -> tuple[int, int]:
@@ -181,7 +178,7 @@ def _cost(route: ResolvedRequest, inputs: Sequence[_Input], output: int, scale: 
     if (price := route.price) is None or not inputs:
         return 0.0
     each = [price.cost(own, output, hit=shared, marked=True) for shared, own in inputs]
-    first = inputs[0].shared
+    first, _own = inputs[0]
     writing = price.cost(0, 0, written=first) - price.cost(0, 0, hit=first, marked=True)
     return scale * sum(each) + writing
 

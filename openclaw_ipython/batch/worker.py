@@ -138,9 +138,8 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
                         fatal.append(error)
                         if not isinstance(error, RateLimited):
                             return
-                    results[at] = (
-                        error  # of a fatal one too: the driver knows whether it is this request's alone
-                    )
+                    # of a fatal one too: the driver knows whether it is this request's alone
+                    results[at] = error
 
         await asyncio.gather(*(work() for _ in range(chunk.limits.concurrency)))
     error = fatal[0] if fatal else None

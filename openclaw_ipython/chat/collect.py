@@ -40,9 +40,8 @@ class Collector:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[_PartialCall] = []
-        self._latest: dict[
-            tuple[int, str], _PartialCall
-        ] = {}  # by index and id; by index alone with an empty id
+        # by index and id; by index alone with an empty id
+        self._latest: dict[tuple[int, str], _PartialCall] = {}
         self._usage: Usage | None = None
         self._finish = ""
         self._took: Timed | None = None

@@ -85,9 +85,8 @@ class EventDecoder:
         elif name == b"event":
             self._event = value
         elif not name:
-            self._comment = value[
-                :200
-            ]  # there may be any number of keep-alives: only the last one, shortened
+            # there may be any number of keep-alives: only the last one, shortened
+            self._comment = value[:200]
 
     def _dispatch(self) -> ServerEvent:
         del self._data[-1]

@@ -6,7 +6,6 @@ import codecs
 import re
 import stat
 from pathlib import Path
-from typing import NamedTuple
 
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
@@ -14,9 +13,7 @@ from openclaw_ipython.i18n import _
 MAX_IMAGE_BYTES = 100 * 1024 * 1024
 """Larger image files are not read."""
 
-_FULL_READ = (
-    16 * 1024 * 1024
-)  # bytes; of a larger file only the beginning is read and its length is estimated
+_FULL_READ = 16 * 1024 * 1024  # bytes; of a larger file only the beginning is read
 _BINARY = rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]"  # in no text, whatever its encoding
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -30,14 +27,6 @@ _LANGUAGES = {
 }  # fmt: skip
 
 
-class TextFile(NamedTuple):
-    """The beginning of a text file, its length in characters (estimated for a large file), and its language."""
-
-    text: str
-    total: int
-    language: str
-
-
 def existing_path(word: str) -> Path | None:
     """The file or folder `word`, relative to the working folder or with `~`; None if it does not exist."""
     try:
@@ -47,8 +36,11 @@ def existing_path(word: str) -> Path | None:
         return None
 
 
-def read_text(path: Path, limit: int) -> TextFile:
-    """The first `limit` characters of a file. Raises UsageError if it cannot be read or is not text."""
+def read_text(path: Path, limit: int) -> tuple[str, int, str]:
+    """The first `limit` characters of a text file, its length (estimated for a large file), and its language.
+
+    Raises UsageError if it cannot be read or is not text.
+    """
     data, size = _read(path, max(4 * limit + 4, _FULL_READ))
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     try:
@@ -66,7 +58,7 @@ def read_text(path: Path, limit: int) -> TextFile:
             hint=_("send an image with --image {path}", path=path),
         )
     total = len(text) if len(data) == size else round(len(text) * size / len(data))
-    return TextFile(text[:limit], total, _LANGUAGES.get(path.suffix.lower(), ""))
+    return text[:limit], total, _LANGUAGES.get(path.suffix.lower(), "")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -153,9 +153,9 @@ def attach(word: str, notebook: Notebook, budget: TextBudget) -> Attachment:
 
 
 def _attach_file(path: Path, budget: TextBudget) -> Attachment:
-    file = read_text(path, budget.remaining)
-    text, truncated = budget.take(file.text, file.total)
-    return _attachment(path.name, ValueText(text, "file", truncated, file.language))
+    start, total, language = read_text(path, budget.remaining)
+    text, truncated = budget.take(start, total)
+    return _attachment(path.name, ValueText(text, "file", truncated, language))
 
 
 def _attachment(name: str, value: ValueText) -> Attachment:

@@ -115,9 +115,8 @@ def _container_text(value: Any, limit: int) -> tuple[str, bool]:
         text = writer.text(value)
         if len(text) <= limit or budget < 20:
             return text, writer.truncated
-        budget = min(
-            budget - 1, budget * limit // len(text) * 9 // 10
-        )  # indentation is not counted in advance
+        # indentation is not counted in advance
+        budget = min(budget - 1, budget * limit // len(text) * 9 // 10)
 
 
 class _ContainerWriter:

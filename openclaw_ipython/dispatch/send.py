@@ -146,10 +146,8 @@ class Sender(Struct, eq=False):
                     yield event
             received.complete, outcome = True, "ok"
         except OpenClawError as error:
-            outcome, failure = (
-                "ended early" if isinstance(error, StreamBroken) else type(error).__name__,
-                error,
-            )
+            failure = error
+            outcome = "ended early" if isinstance(error, StreamBroken) else type(error).__name__
             raise
         finally:
             self._warnings += self.budget.release(held, current, usage, failure)
@@ -158,9 +156,8 @@ class Sender(Struct, eq=False):
     def endpoint(self, resolved: ResolvedRequest) -> ChatEndpoint:
         """Where and how `resolved` is sent."""
         policy, name = self.retry_policy, resolved.ref.provider
-        if (
-            resolved.dialect.agent
-        ):  # it may be silent for long, and tries again by itself: twice would be two turns
+        if resolved.dialect.agent:
+            # it may be silent for long, and tries again by itself: twice would be two turns
             policy = replace(policy, retries=0, idle_timeout=math.inf)
             name = _("the Gateway at {url}", url=resolved.url.partition("/v1/")[0])
         elif resolved.timeout is not None:  # the person chose how long to wait: for silence as for the whole
@@ -204,9 +201,8 @@ class Sender(Struct, eq=False):
             await self._record_success(Failover(resolved))
             return
         reason, used = cooldown_reason(error), resolved.credential
-        if (
-            reason is not None and used.has_secret and not resolved.dialect.agent
-        ):  # most are of its model's login
+        # most errors of an agent are of its model's login
+        if reason is not None and used.has_secret and not resolved.dialect.agent:
             await self.accounts.login_stats.record_failure(used.id, used.provider, reason)
 
     async def _record_success(self, failover: Failover) -> None:

@@ -86,9 +86,8 @@ class WriteBehindQueue(Generic[T]):
                     return
             try:
                 self._write(items)
-            except (
-                Exception
-            ) as error:  # items that cannot be written must not end the writing of those after them
+            except Exception as error:
+                # items that cannot be written must not end the writing of those after them
                 log.warning("%d items could not be written: %s", len(items), type(error).__name__)
 
 
