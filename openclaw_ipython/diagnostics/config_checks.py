@@ -273,18 +273,19 @@ def _check_refusals(config: ConfigView, providers: Providers) -> Iterator[Findin
             releases = "" if refusal.is_everywhere else f" {own}"
             where = refusal.path or "openclaw.json"
             place = _PLACES.get(refusal.keys[0]) if len(refusal.keys) == 1 else None
-            what = f"OpenClaw{releases} refuses the file: {refusal.what}"
+            what = _("OpenClaw{releases} refuses the file: {what}", releases=releases, what=refusal.what)
             if place:
-                what, fix = f"{what}; its place is {place}", f"move it to {place} in openclaw.json"
+                what = _("{what}; its place is {place}", what=what, place=place)
+                fix = _("move it to {place} in openclaw.json", place=place)
             else:
                 fix = _repair(value, refusal, providers)
             yield Finding("settings", "error", what, where, fix)
         else:
             elsewhere.setdefault(refusal.releases, []).append(refusal.path)
     for names, paths in elsewhere.items():
-        what = f"refused by OpenClaw {', '.join(names)}: {', '.join(paths)}"
-        later = own and RELEASES[-1] in names
-        what += "; after an update to it, `openclaw doctor --fix` changes the file" if later else ""
+        what = _("refused by OpenClaw {releases}: {paths}", releases=", ".join(names), paths=", ".join(paths))
+        if own and RELEASES[-1] in names:
+            what += _("; after an update to it, `openclaw doctor --fix` changes the file")
         yield Finding("settings", "note", what, "openclaw.json", "")
 
 
@@ -315,7 +316,7 @@ def _repair(config: Any, refusal: Refusal, providers: Providers) -> str:
             return f"%openclaw config set '{path}' {text}"
     if refusal.keys[:2] == ("models", "providers") and refusal.keys[3:] == ("baseUrl",):
         return f"%openclaw config set '{refusal.path}' https://…"
-    return "correct it in openclaw.json"
+    return _("correct it in openclaw.json")
 
 
 def _candidates(config: Any, keys: Keys, providers: Providers) -> Iterator[tuple[Keys, Any]]:

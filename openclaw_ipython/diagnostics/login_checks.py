@@ -91,10 +91,12 @@ def _check_entry(facts: Facts, profile: StoredProfile) -> Iterator[Finding]:
     if facts.snapshot.config.provider(profile.provider) is not None:
         return
     if provider is not None and provider.device_login is not None:
-        what = "so OpenClaw does not list its models"
+        what = _("so OpenClaw does not list its models")
         yield _no_entry(facts.providers, profile.provider, profile.id, "warning", what)
     elif facts.providers.named(profile.provider) is None and profile.provider.lower() not in services():
-        yield _no_entry(facts.providers, profile.provider, profile.id, "note", "so its address is not known")
+        yield _no_entry(
+            facts.providers, profile.provider, profile.id, "note", _("so its address is not known")
+        )
 
 
 def _no_entry(providers: Providers, provider_id: str, where: str, severity: Severity, what: str) -> Finding:

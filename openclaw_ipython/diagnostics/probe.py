@@ -22,6 +22,7 @@ from openclaw_ipython.errors import (
     ServiceError,
     ServiceUnavailable,
 )
+from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.model_refs import ModelRef
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Probe(Struct, frozen=True, eq=False):
         )
         try:
             if not ref.model:
-                return [_unsent(ref, "no_model", "no model of this service is known")]
+                return [_unsent(ref, "no_model", _("no model of this service is known"))]
             routes = self.routes(ref, request)
         except OpenClawError as error:
             return [_unsent(ref, status_of(error), _one_line(error))]
@@ -115,7 +116,7 @@ class Probe(Struct, frozen=True, eq=False):
             except OpenClawError as error:
                 status, failure = status_of(error), _one_line(error)
             except TimeoutError:
-                status, failure = "timeout", f"no answer within {SECONDS:.0f} s"
+                status, failure = "timeout", _("no answer within {seconds} s", seconds=f"{SECONDS:.0f}")
             elapsed = round((self.runtime.monotonic() - started) * 1000)
         used = request.credential
         return ProbeResult(

@@ -2,10 +2,12 @@
 
 import copy
 import json
+import re
 
 import pytest
 from checkup import examine, faults, write
 
+from openclaw_ipython.i18n import set_language
 from openclaw_ipython.openclaw.config_rules import refusals
 from openclaw_ipython.runtime.event_loop import LoopThread
 from openclaw_ipython.shell.commands import dispatch
@@ -76,6 +78,22 @@ def test_the_command_of_a_refusal_removes_it(signed_in, path, value):
     assert refusals(house.config()) == ()
 
 
+BY_MARCH = {"lastTouchedVersion": "2026.3.24", "lastTouchedAt": "2026-03-24T00:00:00Z"}
+IN_CHINESE = [*REFUSED, (("telegram",), {}), (("meta",), BY_MARCH)]
+
+
+@pytest.mark.parametrize(("path", "value"), IN_CHINESE, ids=[".".join(row[0]) for row in IN_CHINESE])
+def test_a_refusal_is_told_in_the_language_of_the_reader(signed_in, request, path, value):
+    broken_by(signed_in, path, value)
+    request.addfinalizer(lambda: set_language("en"))
+    set_language("zh_CN")
+    found = [finding for finding in examine(signed_in) if finding.check == "settings"]
+    assert found
+    for finding in found:
+        assert re.search("[\u4e00-\u9fff]", finding.what)
+        assert finding.fix.startswith("%") or not finding.fix or re.search("[\u4e00-\u9fff]", finding.fix)
+
+
 @pytest.mark.parametrize(
     ("key", "place"),
     [
@@ -112,9 +130,7 @@ def test_a_wrong_api_of_the_default_model_is_repaired_by_its_own_finding(house):
 
 
 def test_a_file_of_march_is_refused_by_september_with_the_cure(signed_in):
-    broken_by(
-        signed_in, ("meta",), {"lastTouchedVersion": "2026.3.24", "lastTouchedAt": "2026-03-24T00:00:00Z"}
-    )
+    broken_by(signed_in, ("meta",), BY_MARCH)
     (note,) = [f for f in examine(signed_in) if f.check == "settings"]
     assert note.severity == "note"
     assert "2026.9.6: meta.lastTouchedAt" in note.what
