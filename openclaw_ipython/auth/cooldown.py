@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from msgspec import Struct
 
 from openclaw_ipython.errors import ConfigError
-from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, mapping_at, member_at
 from openclaw_ipython.openclaw.profiles import version_edits
 
 if TYPE_CHECKING:
@@ -58,11 +58,8 @@ class Backoff(Struct, frozen=True):
     @classmethod
     def of(cls, cooldowns: Any, provider_id: str) -> Self:
         """Read `auth.cooldowns` of the configuration for a provider; anything but a number of hours is ignored."""
-        settings = cooldowns if isinstance(cooldowns, Mapping) else {}
-        of_providers = settings.get("billingBackoffHoursByProvider")
-        own = (
-            {str(k).lower(): v for k, v in of_providers.items()} if isinstance(of_providers, Mapping) else {}
-        )
+        settings, of_providers = mapping_at(cooldowns), mapping_at(cooldowns, "billingBackoffHoursByProvider")
+        own = {str(k).lower(): v for k, v in of_providers.items()}
         first = _hours(own.get(provider_id.lower())) or _hours(settings.get("billingBackoffHours"))
         return cls(
             max(first or cls().billing, _MINUTE),
@@ -103,7 +100,8 @@ def after_failure(record: Record, reason: Reason, now: int, backoff: Backoff) ->
     failures. A current cooldown is not extended; after a finished one, counting starts again.
     """
     record = _without_old_failures(record, now, backoff)
-    counts = dict(_counts(record)) | {reason: _count(_counts(record), reason) + 1}
+    counts = dict(mapping_at(record, "failureCounts"))
+    counts[reason] = _count(counts, reason) + 1
     after = record | {
         "errorCount": _count(record, "errorCount") + 1,
         "failureCounts": counts,
@@ -137,7 +135,7 @@ def has_failures(record: Record) -> bool:
 
 def is_refused(record: Record) -> bool:
     """Whether the service refused the login, and has not accepted it since: a success removes the failures."""
-    counts = _counts(record)
+    counts = mapping_at(record, "failureCounts")
     return _count(counts, "auth") + _count(counts, "auth_permanent") > 0
 
 
@@ -166,13 +164,8 @@ def _without_old_failures(record: Record, now: int, backoff: Backoff) -> dict[st
 
 def _last_reason(record: Record) -> str:
     """The most frequent reason: the record does not hold which failure came last."""
-    counts = _counts(record)
+    counts = mapping_at(record, "failureCounts")
     return max(counts, key=lambda reason: _count(counts, reason), default="")
-
-
-def _counts(record: Record) -> Mapping[str, Any]:
-    counts = record.get("failureCounts")
-    return counts if isinstance(counts, Mapping) else {}
 
 
 def _count(record: Record, key: str) -> int:
@@ -292,7 +285,7 @@ class LoginStats:
 def record_edits(document: Any, login_id: str, change: Change) -> list[Edit]:
     """The edits of a credentials document that change one record of `usageStats`, and nothing else."""
     version = version_edits(document)
-    stats = document.get("usageStats") if isinstance(document, Mapping) else None
+    stats = member_at(document, ("usageStats",))
     if not isinstance(stats, Mapping):
         return [*version, Edit(("usageStats",), {login_id: change({})})]
     path = ("usageStats", login_id)

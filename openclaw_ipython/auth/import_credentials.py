@@ -23,6 +23,7 @@ from openclaw_ipython.auth.stored_logins import is_key
 from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.net.urls import base_url_problem
 from openclaw_ipython.openclaw.files import read_text
+from openclaw_ipython.openclaw.json5.parse import mapping_at, member_at
 from openclaw_ipython.openclaw.reading import read_object
 from openclaw_ipython.providers import Provider, Providers
 from openclaw_ipython.providers.addresses import address_from
@@ -106,8 +107,7 @@ class CredentialImport:
         path = self._home.qwen_dir / "settings.json"
         settings = read_object(path)
         file, dotenv = self._dotenv(folder)
-        listed = settings.get("env")
-        own = {k: v for k, v in listed.items() if isinstance(v, str)} if isinstance(listed, Mapping) else {}
+        own = {k: v for k, v in mapping_at(settings, "env").items() if isinstance(v, str)}
         sources = [("", self._environ), (str(file), dotenv), (str(path), own)]
         for row in _rows(settings):
             variable = str(row.get("envKey") or "")
@@ -115,11 +115,8 @@ class CredentialImport:
             if found is not None:
                 yield from self._service(found, str(path), row, variable)
         yield from self._from_openai_variables(sources)
-        auth = settings.get("security")
-        old = auth.get("auth") if isinstance(auth, Mapping) else None
-        if isinstance(old, Mapping) and isinstance(old.get("apiKey"), str):
-            model = settings.get("model")
-            named = model.get("name") if isinstance(model, Mapping) else None
+        old, named = mapping_at(settings, "security", "auth"), member_at(settings, ("model", "name"))
+        if isinstance(old.get("apiKey"), str):
             yield from self._service((str(path), old["apiKey"]), str(path), {**old, "id": named}, "")
 
     def _from_openai_variables(
@@ -183,8 +180,7 @@ class CredentialImport:
 
 def _rows(settings: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The models of `settings.json`, one row for each pair of address and key."""
-    entries = settings.get("modelProviders")
-    rows = entries.get("openai") if isinstance(entries, Mapping) else None
+    rows = member_at(settings, ("modelProviders", "openai"))
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows if isinstance(rows, list) else []:
         if isinstance(row, Mapping) and isinstance(url := row.get("baseUrl"), str):

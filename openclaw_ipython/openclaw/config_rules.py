@@ -24,6 +24,7 @@ from msgspec import Struct
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import is_loopback
+from openclaw_ipython.openclaw.json5.parse import mapping_at
 from openclaw_ipython.openclaw.keypaths import MISSING, Keys, path_text, value_at
 from openclaw_ipython.suggestions import did_you_mean, suggest
 
@@ -326,15 +327,9 @@ def _limited(rule: Mapping[str, Any], value: Any, at: Keys) -> Iterator[_Found]:
 # -- rules beside the notation ------------------------------------------------------------
 
 
-def _mapping(config: Any, *keys: str) -> Mapping[str, Any]:
-    for key in keys:
-        config = config.get(key) if isinstance(config, Mapping) else None
-    return config if isinstance(config, Mapping) else {}
-
-
 def _providers(config: Mapping[str, Any], brought_along: Sequence[str]) -> Iterator[_Found]:
     """2026.9.6 wants an address and a list of models of each provider that it does not bring along."""
-    for name, entry in _mapping(config, "models", "providers").items():
+    for name, entry in mapping_at(config, "models", "providers").items():
         if not isinstance(entry, Mapping) or name.lower() in brought_along:
             continue
         at = ("models", "providers", name)
@@ -345,7 +340,7 @@ def _providers(config: Mapping[str, Any], brought_along: Sequence[str]) -> Itera
 
 
 def _servers(config: Mapping[str, Any]) -> Iterator[_Found]:
-    for name, entry in _mapping(config, "mcp", "servers").items():
+    for name, entry in mapping_at(config, "mcp", "servers").items():
         at = ("mcp", "servers", name)
         if not isinstance(entry, Mapping):
             continue
@@ -356,8 +351,8 @@ def _servers(config: Mapping[str, Any]) -> Iterator[_Found]:
 
 def _markers(config: Mapping[str, Any]) -> Iterator[_Found]:
     """Of several agents 2026.9.6 wants one to be the default, or `ownership: "explicit"`."""
-    at, agents = ("agents", "entries"), _mapping(config, "agents")
-    entries = _mapping(agents, "entries")
+    at, agents = ("agents", "entries"), mapping_at(config, "agents")
+    entries = mapping_at(agents, "entries")
     marked = [n for n, one in entries.items() if isinstance(one, Mapping) and one.get("default") is True]
     explicit = agents.get("ownership") == "explicit"
     if len(marked) > 1 or (marked and explicit) or (len(entries) > 1 and not marked and not explicit):
@@ -368,7 +363,7 @@ def _markers(config: Mapping[str, Any]) -> Iterator[_Found]:
 
 def _agent_ids(config: Mapping[str, Any]) -> Iterator[_Found]:
     """2026.9.6 wants an agent that is named elsewhere to be one of `agents.entries`, in any case of letters."""
-    known = {name.lower() for name in _mapping(config, "agents", "entries")} or {"main"}
+    known = {name.lower() for name in mapping_at(config, "agents", "entries")} or {"main"}
     at: list[Keys] = [("agents", "defaults", "heartbeat"), ("agents", "defaults", "systemAgent"), ("talk",)]
     bindings = config.get("bindings")
     at += [("bindings", str(number)) for number in range(len(bindings) if isinstance(bindings, list) else 0)]
@@ -380,13 +375,13 @@ def _agent_ids(config: Mapping[str, Any]) -> Iterator[_Found]:
 
 def _policies(config: Mapping[str, Any]) -> Iterator[_Found]:
     """2026.9.6 wants an alias, `provider/model` or `provider/*` in `modelPolicy.allow`."""
-    agents = _mapping(config, "agents")
-    at: dict[Keys, Mapping[str, Any]] = {("agents", "defaults"): _mapping(agents, "defaults")}
-    at |= {("agents", "entries", name): one for name, one in _mapping(agents, "entries").items()}
-    models = [model for one in at.values() for model in _mapping(one, "models").values()]
-    aliases = {str(_mapping(one).get("alias")).lower() for one in models}
+    agents = mapping_at(config, "agents")
+    at: dict[Keys, Mapping[str, Any]] = {("agents", "defaults"): mapping_at(agents, "defaults")}
+    at |= {("agents", "entries", name): one for name, one in mapping_at(agents, "entries").items()}
+    models = [model for one in at.values() for model in mapping_at(one, "models").values()]
+    aliases = {str(mapping_at(one).get("alias")).lower() for one in models}
     for keys, one in at.items():
-        allowed = _mapping(one, "modelPolicy").get("allow")
+        allowed = mapping_at(one, "modelPolicy").get("allow")
         for number, ref in enumerate(allowed if isinstance(allowed, list) else ()):
             if isinstance(ref, str) and not (
                 ref.strip().lower() in aliases or re.fullmatch(r"[^/*]+/([^*]+|([^*]+/)?\*)", ref)
@@ -397,14 +392,14 @@ def _policies(config: Mapping[str, Any]) -> Iterator[_Found]:
 
 def _secrets(config: Mapping[str, Any]) -> Iterator[_Found]:
     """2026.9.6 wants a reference to have the source of the entry in `secrets.providers` that it names."""
-    providers = _mapping(config, "secrets", "providers")
+    providers = mapping_at(config, "secrets", "providers")
     below: list[tuple[Keys, Any]] = [
         ((key,), config.get(key)) for key in ("agents", "gateway", "mcp", "models")
     ]
     while providers and below:
         keys, one = below.pop()
         if isinstance(one, Mapping) and one.keys() == {"source", "provider", "id"}:
-            named = _mapping(providers, str(one["provider"]))
+            named = mapping_at(providers, str(one["provider"]))
             if named and named.get("source") != one["source"]:
                 yield (*keys, "source"), _("expected one of {values}", values=named.get("source"))
         elif isinstance(one, Mapping):
@@ -414,20 +409,20 @@ def _secrets(config: Mapping[str, Any]) -> Iterator[_Found]:
 
 
 def _agent_folders(config: Mapping[str, Any]) -> Iterator[_Found]:
-    agents = _mapping(config, "agents")
+    agents = mapping_at(config, "agents")
     listed = agents.get("list")
-    entries = [*(listed if isinstance(listed, list) else ()), *_mapping(agents, "entries").values()]
+    entries = [*(listed if isinstance(listed, list) else ()), *mapping_at(agents, "entries").values()]
     folders = [one["agentDir"] for one in entries if isinstance(one, Mapping) and one.get("agentDir")]
     if len(set(map(str, folders))) < len(folders):
         yield ("agents",), _("two agents with one folder")
 
 
 def _tailscale(config: Mapping[str, Any], release: str) -> Iterator[_Found]:
-    gateway = _mapping(config, "gateway")
-    if _mapping(gateway, "tailscale").get("mode") not in {"serve", "funnel"}:
+    gateway = mapping_at(config, "gateway")
+    if mapping_at(gateway, "tailscale").get("mode") not in {"serve", "funnel"}:
         return
     bind, host = gateway.get("bind", "loopback"), gateway.get("customBindHost")
     if bind != "loopback" and not (bind == "custom" and is_loopback(f"http://{host}")):
         yield ("gateway", "bind"), _("with tailscale only loopback is possible")
-    if release == _DATABASE and _mapping(gateway, "auth").get("mode") == "none":
+    if release == _DATABASE and mapping_at(gateway, "auth").get("mode") == "none":
         yield ("gateway", "auth", "mode"), _("with tailscale a token or a password is needed")

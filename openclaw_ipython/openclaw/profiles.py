@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from openclaw_ipython.errors import hidden_fields
-from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, member_at
+from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, mapping_at, member_at
 from openclaw_ipython.sanitize.secrets import Secret
 
 TYPES = ("oauth", "api_key", "token")
@@ -88,16 +88,17 @@ def read_profiles(document: Any) -> Profiles:
     """The profiles of a parsed file. Profiles with values of the wrong type are problems."""
     if not isinstance(document, Mapping):
         return Profiles(problems=("it is not an object",))
-    entries = document.get("profiles")
     found: dict[str, StoredProfile] = {}
     problems = []
-    for profile_id, record in entries.items() if isinstance(entries, Mapping) else ():
+    for profile_id, record in mapping_at(document, "profiles").items():
         profile = _profile(profile_id, record)
         if isinstance(profile, str):
             problems.append(f"profile {profile_id!r}: {profile}")
         else:
             found[profile_id] = profile
-    return Profiles(found, _order(document.get("order")), _stats(document.get("usageStats")), tuple(problems))
+    order, stats = _order(mapping_at(document, "order")), mapping_at(document, "usageStats")
+    stats = {profile_id: record for profile_id, record in stats.items() if isinstance(record, Mapping)}
+    return Profiles(found, order, stats, tuple(problems))
 
 
 def version_edits(document: Any) -> list[Edit]:
@@ -193,17 +194,9 @@ def _record(profile: StoredProfile) -> dict[str, Any]:
     return record | {key: value for key, value in profile.extra.items() if key not in _KNOWN}
 
 
-def _order(value: Any) -> dict[str, list[str]]:
-    if not isinstance(value, Mapping):
-        return {}
+def _order(value: Mapping[str, Any]) -> dict[str, list[str]]:
     return {
         provider: [item for item in ids if isinstance(item, str)]
         for provider, ids in value.items()
         if isinstance(ids, list)
     }
-
-
-def _stats(value: Any) -> dict[str, Mapping[str, Any]]:
-    if not isinstance(value, Mapping):
-        return {}
-    return {profile_id: stats for profile_id, stats in value.items() if isinstance(stats, Mapping)}

@@ -96,6 +96,12 @@ def member_at(value: Any, path: Sequence[str]) -> Any:
     return value
 
 
+def mapping_at(value: Any, *path: str) -> Mapping[str, Any]:
+    """The object at a path of keys; an empty one where there is none."""
+    found = member_at(value, path)
+    return found if isinstance(found, Mapping) else {}
+
+
 def same(left: Any, right: Any) -> bool:
     """Whether two JSON values are the same: 1, 1.0 and true are three values, NaN is one."""
     if isinstance(left, dict) and isinstance(right, dict):
