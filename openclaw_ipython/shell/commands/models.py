@@ -18,6 +18,7 @@ from openclaw_ipython.shell.parser import Option, Positional
 from openclaw_ipython.shell.views import MessageView, TableView, View, short, written_to
 
 if TYPE_CHECKING:
+    from openclaw_ipython.diagnostics.scan import ScanResult
     from openclaw_ipython.shell.session import Session
 
 MODEL = Positional("model", "provider/model or alias", kind="model")
@@ -277,7 +278,11 @@ def _changed(session: Session, path: Path, *, images: bool) -> View:
 @command("models scan", JSON)
 def models_scan(session: Session) -> View:
     """Find local servers, keys and logins of other programs, with the command that uses each."""
-    found = session.loop_thread.run(session.client.scan())
+    return scan_view(session, session.loop_thread.run(session.client.scan()))
+
+
+def scan_view(session: Session, found: Sequence[ScanResult]) -> View:
+    """The scan as a table."""
     kinds = {"local server": _("local server"), "key": _("key")}
     rows = [
         (

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from openclaw_ipython.diagnostics.scan import ScanResult
-from openclaw_ipython.shell.commands import dispatch, reports
+from openclaw_ipython.shell.commands import dispatch, models
 
 
 @pytest.mark.parametrize(
@@ -40,4 +40,4 @@ def test_scan_shortens_files_of_the_home_folder_and_leaves_addresses():
         ScanResult("local server", url, "", ""),
     ]
     session = SimpleNamespace(client=SimpleNamespace(advice=SimpleNamespace(other_ways=lambda: "")))
-    assert [row[1] for row in reports.scan(session, found).rows] == ["~/.openclaw", url]
+    assert [row[1] for row in models.scan_view(session, found).rows] == ["~/.openclaw", url]
