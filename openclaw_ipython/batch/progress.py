@@ -184,7 +184,7 @@ def say(line: str) -> None:
 def confirm_agent(ref: str, rows: int | None) -> None:
     """Ask whether the rows of a batch may be turns of an agent. Raises UsageError for any other answer than yes."""
     what = _(
-        "{ref} is an agent: about 49,000 characters of prompt and a new session for each of {rows} rows",
+        "{ref} is an agent: about 49,000 characters of prompt and a new session for each row (rows: {rows})",
         ref=ref,
         rows="?" if rows is None else f"{rows:,}",
     )

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -42,12 +42,15 @@ _SCHEMA_LIMIT = 20_000
 Approve = Callable[[McpServer], bool]
 """Asks the person about a command that has not been allowed yet."""
 
-Waiting = Callable[[str], AbstractContextManager[Callable[[], object]]]
-"""Shows, while its block runs, that a server starts; what it gives is called a few times a second."""
+Waiting = Callable[[str], object]
+"""Called several times a second with the name of a server that starts, and with nothing when it is up."""
 
 
 def listed(
-    words: Sequence[str], store: Store, approve: Approve | None, waiting: Waiting | None = None
+    words: Sequence[str],
+    store: Store,
+    approve: Approve | None,
+    waiting: Waiting = lambda _name: None,
 ) -> Iterator[tuple[Connection, Consent, list[ListedTool]]]:
     """Each server that words such as `mcp:NAME/TOOL` name, started, and the tools of it that they name.
 
@@ -62,8 +65,10 @@ def listed(
                 raise UsageError(what, hint=f"%openclaw mcp allow {server.name}")
             consent.allow(server, {})
         connection = CONNECTIONS.to(server, store.home.own_dir)
-        with waiting(server.name) if waiting is not None else nullcontext(lambda: None) as tick:
-            found = CONNECTIONS.loop_thread.run(connection.tools(), tick).values()
+        try:
+            found = CONNECTIONS.loop_thread.run(connection.tools(), partial(waiting, server.name)).values()
+        finally:
+            waiting("")
         tools = [tool for tool in found if server.offers(tool.name)]
         if missing := sorted(wanted - {tool.name for tool in tools}):
             what = _("{name} offers no tool {tool}", name=server.name, tool=missing[0])
@@ -75,7 +80,7 @@ def offer(
     words: Sequence[str],
     store: Store,
     approve: Approve | None = None,
-    waiting: Waiting | None = None,
+    waiting: Waiting = lambda _name: None,
     *,
     awaitable: bool = False,
 ) -> tuple[dict[str, Tool], list[str]]:

@@ -7,6 +7,7 @@ import urllib.parse
 import urllib.request
 
 import pytest
+from mcp_home import Servers
 from scripted_portal import Portal
 
 pexpect = pytest.importorskip("pexpect")
@@ -201,3 +202,17 @@ def test_an_assistants_step_is_asked_about_and_run_at_the_prompt(terminal):
         if message["role"] == "tool"
     ]
     assert "total 3" in result
+
+
+def test_an_mcp_server_that_takes_long_is_seen_to_start(terminal, tmp_path):
+    servers = Servers(tmp_path, {})
+    servers.add("slow", "slow")
+    terminal.type("%openclaw mcp allow slow --yes", until="starting slow … 1 s")
+    (tmp_path / "slow" / "go").touch()
+    terminal.child.expect(r"In \[\d+\]: ", timeout=60)
+    _before, gone, after = terminal.child.before.rpartition(f"\r{'':<79}\r")
+    assert gone
+    assert "tools of slow are allowed" in after
+    assert "starting" not in after
+    terminal.type("%unload_ext openclaw_ipython")
+    assert servers.are_gone()

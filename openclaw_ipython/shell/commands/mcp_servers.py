@@ -6,9 +6,7 @@ The person is asked before a server starts for the first time, or after its comm
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -19,12 +17,11 @@ from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.commands.registry import JSON, command
 from openclaw_ipython.shell.front_end import YES, answer_to
 from openclaw_ipython.shell.parser import Option, Positional
-from openclaw_ipython.shell.render.renderer import JupyterSurface
+from openclaw_ipython.shell.render.renderer import Handle, JupyterSurface
 from openclaw_ipython.shell.views import MessageView, TableView, View, short
 
 if TYPE_CHECKING:
     from openclaw_ipython.mcp.entries import McpServer
-    from openclaw_ipython.shell.render.renderer import Handle
     from openclaw_ipython.shell.session import Session
     from openclaw_ipython.structured.tools import Tool
 
@@ -62,7 +59,7 @@ def allow(session: Session, *, name: str, yes: bool) -> View:
     if not yes and not session.front.can_answer():
         raise UsageError(_("no person can be asked here"), hint=f"%openclaw mcp allow {name} --yes")
     approve = lambda server: _may_start(session, server, yes=yes)  # noqa: E731
-    ((connection, consent, tools),) = listed([name], _store(session), approve, partial(_waiting, session))
+    ((connection, consent, tools),) = listed([name], _store(session), approve, _waiting(session))
     rows = [(clean(tool.name), " ".join(clean(tool.description or "").split())[:100]) for tool in tools]
     session.show(TableView((_("Tool"), _("What the server says of it")), rows, _("it has no tools")))
     if not yes and answer_to(_("Let Python code call these? y: yes, Enter: no > ")) not in YES:
@@ -77,7 +74,7 @@ def server_tools(session: Session, words: Sequence[str]) -> Mapping[str, Tool]:
     from openclaw_ipython.mcp.offer import offer
 
     approve = lambda server: _may_start(session, server)  # noqa: E731
-    tools, notes = offer(words, _store(session), approve, partial(_waiting, session))
+    tools, notes = offer(words, _store(session), approve, _waiting(session))
     for note in notes:
         session.show(MessageView(note))
     return tools
@@ -102,35 +99,29 @@ def _store(session: Session) -> Store:
     return Store(session.client.home, session.runtime)
 
 
-@contextmanager
-def _waiting(session: Session, name: str) -> Iterator[Callable[[], None]]:
-    """Show from the first second on, until the block ends, that a server starts."""
-    monotonic, begun, said = session.runtime.monotonic, session.runtime.monotonic(), 0
+def _waiting(session: Session) -> Callable[[str], None]:
+    """Shows from the first second on that a server starts, and nothing any more when it is up."""
+    monotonic, in_terminal = session.runtime.monotonic, session.front.kind == "terminal"
+    shown, begun = "", 0.0
     handle: Handle | None = None
 
-    def show(text: str) -> None:
-        nonlocal handle
-        bundle = {"text/plain": text, "text/html": f"<small>{escape(text)}</small>"}
-        if session.front.kind == "terminal":
-            if sys.stderr.isatty():
-                sys.stderr.write(f"\r{text:<79}" if text else f"\r{'':<79}\r")
-                sys.stderr.flush()
+    def show(name: str) -> None:
+        nonlocal shown, begun, handle
+        begun = (begun or monotonic()) if name else 0.0
+        seconds = int(monotonic() - begun) if name else 0
+        text = _("starting {name} … {seconds} s", name=safe_text(name), seconds=seconds) if seconds else ""
+        if text == shown or (in_terminal and not sys.stderr.isatty()):
+            return
+        shown, bundle = text, {"text/plain": text, "text/html": f"<small>{escape(text)}</small>"}
+        if in_terminal:
+            sys.stderr.write(f"\r{text:<79}" if text else f"\r{'':<79}\r")
+            sys.stderr.flush()
         elif handle is None:
             handle = JupyterSurface().show(bundle)
         else:
             handle.update(bundle)
 
-    def tick() -> None:
-        nonlocal said
-        if (seconds := int(monotonic() - begun)) > said:
-            said = seconds
-            show(_("starting {name} … {seconds} s", name=safe_text(name), seconds=seconds))
-
-    try:
-        yield tick
-    finally:
-        if said:
-            show("")
+    return show
 
 
 def _may_start(session: Session, server: McpServer, *, yes: bool = False) -> bool:
