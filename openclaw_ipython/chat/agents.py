@@ -84,10 +84,8 @@ def agent_error(
         case "unauthorized":
             return LoginRequired(_("the Gateway does not accept the secret"), **about)
         case "rate_limited":
-            words, hint = (
-                _("the Gateway lets nobody in: {reason}", reason=text),
-                _("wait, then %openclaw gateway"),
-            )
+            words = _("the Gateway lets nobody in: {reason}", reason=text)
+            hint = _("wait, then %openclaw gateway")
             return RateLimited(words, retry_after=retry_after, hint=hint, **about)
         case "gateway_unavailable":
             words = _("the Gateway is stopping or restarting")

@@ -47,41 +47,21 @@ LOW_BUDGET, MEDIUM_BUDGET = 2_048, 8_192
 
 _ON = {"enable_thinking": True}
 _OFF = {"enable_thinking": False}
+
+
+def _levels(always: dict[str, Any], field: str, *values: Any) -> dict[str, dict[str, Any]]:
+    """The fields of each level; `values` are those of `field` for low, medium and high."""
+    graded = zip(("low", "medium", "high"), values, strict=False)
+    return {"off": _OFF, "on": _ON, **{level: {**always, field: value} for level, value in graded}}
+
+
 _FIELDS: dict[Family, dict[str, dict[str, Any]]] = {
-    "hybrid": {
-        "off": _OFF,
-        "on": _ON,
-        "low": {**_ON, "thinking_budget": LOW_BUDGET},
-        "medium": {**_ON, "thinking_budget": MEDIUM_BUDGET},
-        "high": _ON,
-    },
-    "effort": {
-        "off": _OFF,
-        "on": _ON,
-        "low": {"reasoning_effort": "low"},
-        "medium": {"reasoning_effort": "medium"},
-        "high": {"reasoning_effort": "xhigh"},
-    },
-    "deepseek": {
-        "off": _OFF,
-        "on": _ON,
-        "low": {**_ON, "reasoning_effort": "high"},  # the least that every release of it takes
-        "medium": {**_ON, "reasoning_effort": "high"},
-        "high": {**_ON, "reasoning_effort": "max"},
-    },
-    "glm": {
-        "off": _OFF,
-        "on": _ON,
-        "low": {**_ON, "reasoning_effort": "low"},
-        "medium": {**_ON, "reasoning_effort": "medium"},
-        "high": {**_ON, "reasoning_effort": "high"},
-    },
-    "kimi": {
-        "on": {},
-        "low": {"reasoning_effort": "low"},
-        "medium": {"reasoning_effort": "high"},
-        "high": {"reasoning_effort": "max"},
-    },
+    "hybrid": {**_levels(_ON, "thinking_budget", LOW_BUDGET, MEDIUM_BUDGET), "high": _ON},
+    "effort": _levels({}, "reasoning_effort", "low", "medium", "xhigh"),
+    # `high` is the least that every release of it takes
+    "deepseek": _levels(_ON, "reasoning_effort", "high", "high", "max"),
+    "glm": _levels(_ON, "reasoning_effort", "low", "medium", "high"),
+    "kimi": {**_levels({}, "reasoning_effort", "low", "high", "max"), "on": {}},
 }
 
 SWITCHABLE: frozenset[Family] = frozenset({"hybrid", "effort", "deepseek", "glm"})

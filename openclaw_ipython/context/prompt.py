@@ -70,16 +70,15 @@ def compose(typed: str, notebook: Notebook, options: PromptOptions) -> Prompt:
     cells = cells_text(options.cells, notebook, budget) if options.cells else None
     blocks = [cells.text] if cells and cells.text else []
     blocks += [attachment.block for attachment in attachments]
-    images = _images(options, notebook) if options.images else []
+    images: list[EncodedImage] = []
+    if options.images:
+        from openclaw_ipython.context.image_encoding import HIGH_RESOLUTION, STANDARD
+        from openclaw_ipython.context.images import load_images
+
+        limits = HIGH_RESOLUTION if options.high_resolution else STANDARD
+        images = load_images(options.images, notebook, limits)
     notes = [*_notes(expanded, attachments, cells), *(image.note for image in images)]
     return Prompt("\n\n".join([*blocks, expanded.text]), typed, tuple(images), tuple(notes))
-
-
-def _images(options: PromptOptions, notebook: Notebook) -> list[EncodedImage]:
-    from openclaw_ipython.context.image_encoding import HIGH_RESOLUTION, STANDARD
-    from openclaw_ipython.context.images import load_images
-
-    return load_images(options.images, notebook, HIGH_RESOLUTION if options.high_resolution else STANDARD)
 
 
 def _notes(
