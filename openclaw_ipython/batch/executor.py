@@ -183,7 +183,7 @@ class ExecutorRunner(Runner):
             model=str(route.ref),
             dialect=route.dialect,
             wrong_key=route.refused_key_hint,
-            login=CredentialEnvelope(login) if login else None,
+            login=CredentialEnvelope(login.reveal()) if login else None,
             limits=self._limits,
             window=self._window,
             requests=tuple(queued.sent.request for queued in chunk),

@@ -20,6 +20,7 @@ from openclaw_ipython.sanitize.text import safe_text
 if TYPE_CHECKING:
     from openclaw_ipython.batch.results import Tally
 
+_YES = {"y", "yes", "是"}
 INTERVAL = 0.2  # seconds between two updates
 
 Show = Callable[[Mapping[str, str]], None]
@@ -190,11 +191,7 @@ def confirm_agent(ref: str, rows: int | None) -> None:
     )
     with suppress(EOFError, RuntimeError):  # a closed terminal; a kernel without a person
         asks = _in_a_kernel() or sys.stdin.isatty()
-        if asks and input(f"{what}. {_('Go on? y: yes, Enter: no > ')}").strip().lower() in {
-            "y",
-            "yes",
-            "是",
-        }:
+        if asks and input(f"{what}. {_('Go on? y: yes, Enter: no > ')}").strip().lower() in _YES:
             return
     raise UsageError(what, hint=_("oc.map(…, yes=True) sends them; a model instead of an agent costs less"))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -28,32 +28,17 @@ if TYPE_CHECKING:
     from openclaw_ipython.chat.types import ChatRequest, Reply
 
 
-class CredentialEnvelope:
+class CredentialEnvelope(Secret):
     """The token of one chunk, in the only form that can be pickled.
 
     `Secret` itself refuses to be pickled, so that no token is written to a file by accident. An envelope is made when a
     chunk is sent, travels in its arguments, and never enters the environment, a log or a result.
     """
 
-    __slots__ = ("_secret",)
+    __slots__ = ()
 
-    def __init__(self, secret: Secret) -> None:
-        self._secret = secret
-
-    def secret(self) -> Secret:
-        """The token."""
-        return self._secret
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        # A scheduler in another process may forward the call, so an envelope that arrived can be pickled too.
-        return _envelope, (self._secret.reveal(),)
-
-    def __repr__(self) -> str:
-        return "CredentialEnvelope(…)"
-
-
-def _envelope(token: str) -> CredentialEnvelope:
-    return CredentialEnvelope(Secret(token))
+    def __reduce__(self) -> Any:
+        return CredentialEnvelope, (self.reveal(),)
 
 
 class Chunk(Struct, frozen=True, eq=False):
@@ -156,7 +141,7 @@ async def _run_chunk(chunk: Chunk) -> ChunkResult:
 
 
 def _exchange(chunk: Chunk, http: HttpClient) -> ChatEndpoint:
-    source = FixedToken(chunk.login.secret()) if chunk.login is not None else FixedToken()
+    source = FixedToken(chunk.login) if chunk.login is not None else FixedToken()
     memory = HostMemory()
     if chunk.requests:
         memory.learn(chunk.url, chunk.requests[0].model, chunk.adjustments)

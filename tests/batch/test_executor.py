@@ -325,7 +325,7 @@ def test_four_workers_are_assumed_for_an_unknown_executor():
 def chunk(**changes):
     fields = {
         "id": "1", "url": "http://127.0.0.1:9/v1/chat/completions", "name": "qwen-portal", "model": "a/b",
-        "dialect": PORTAL, "wrong_key": "", "login": CredentialEnvelope(Secret(TOKEN)), "limits": Limits(1),
+        "dialect": PORTAL, "wrong_key": "", "login": CredentialEnvelope(TOKEN), "limits": Limits(1),
         "window": None, "requests": (ChatRequest("m", (Message("user", "my secret prompt"),)),),
     }  # fmt: skip
     return Chunk(**(fields | changes))
@@ -339,7 +339,7 @@ def test_the_repr_of_a_chunk_shows_neither_token_nor_prompt():
 
 def test_a_chunk_is_pickled_with_its_token_and_a_secret_alone_cannot_be():
     arrived = pickle.loads(pickle.dumps(chunk()))
-    assert arrived.login.secret() == Secret(TOKEN)
+    assert arrived.login == Secret(TOKEN)
     assert arrived.requests == chunk().requests
     with pytest.raises(TypeError):
         pickle.dumps(Secret(TOKEN))
