@@ -165,13 +165,14 @@ class ThinkTagParser:
         self._held = ""
         self._close = _CLOSE
         self._state: Literal["start", "opened", "inside", "after", "text"] = "start"
-        self._before = _TextBefore()
+        self._before: list[str] = []  # the text so far
+        self._looks = 0
 
     def feed(self, event: ChatEvent) -> Iterator[ChatEvent]:
         """`event`, or what it becomes."""
         match event:
             case TextDelta(text) if self._state == "text" and not self._held and "<" not in text:
-                self._before.texts.append(text)
+                self._before.append(text)
                 yield event
             case TextDelta(text):
                 self._held += text
@@ -238,36 +239,28 @@ class ThinkTagParser:
             if not tag:
                 text, self._held = _split_partial_tag(text, _CLOSE)
             if text:
-                self._before.texts.append(text)
+                self._before.append(text)
                 yield TextDelta(text)
             if not tag:
                 return
-            closes = self._before.ends_with_tag(after)
+            closes = self._ends_thinking(after)
             if closes is None:
                 self._held = tag + after
                 return
             self._held = after
             if closes:
-                if any(self._before.texts):
+                if any(self._before):
                     yield TextWasReasoning()
-                self._state, self._before = "after", _TextBefore()
+                self._state, self._before, self._looks = "after", [], 0
                 return
-            self._before.texts.append(tag)
+            self._before.append(tag)
             yield TextDelta(tag)
 
-
-class _TextBefore:
-    """What the text so far says about a closing tag that comes now."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self._looks = 0
-
-    def ends_with_tag(self, after: str) -> bool | None:
+    def _ends_thinking(self, after: str) -> bool | None:
         """Whether a closing tag with `after` behind it ends thinking; None while more text has to come first."""
         self._looks += 1
-        text = "".join(self.texts)
-        self.texts = [text]
+        text = "".join(self._before)
+        self._before = [text]
         lines, _, line = text.rpartition("\n")
         in_fence = len(re.findall(r"(?m)^[ \t>]*(?:```|~~~)", lines)) % 2
         if self._looks > _MAX_LOOKS or "<think>" in text or in_fence or line.count("`") % 2:
