@@ -49,6 +49,9 @@ by column columns: on by / on: by / func callback: function func fn / fn: func k
 totalsecs: total_seconds / secs: seconds / mins: minutes / formatdate strfmt: strftime
 parse parsedate: strptime fromisoformat / stringify encode serialize: dumps / parse decode deserialize: loads
 println: print / flatten: ravel flatten / begin startvalue: start
+fromstring: strptime fromisoformat / merge: update / create: mkdir touch
+mostfrequent: most_common
+upcase upcased: upper / downcase: lower / first head: head first / tail last: tail last
 rmse: root_mean_squared_error / mse meansquareerror: mean_squared_error
 mae: mean_absolute_error / r2: r2_score
 """
@@ -57,6 +60,11 @@ _BESIDE = {
     ("append", "pivot_table"): "concat",
     ("contains", "casefold"): "in",
     ("haskey", "setdefault"): "in",
+}
+_BESIDE |= {
+    (word, owner): "len"
+    for word in ("length", "len", "size")
+    for owner in ("casefold", "setdefault", "append")
 }
 _BESIDE |= {(word, "ndarray"): word for word in ("float", "int", "object", "str", "bool", "complex")}
 
@@ -107,6 +115,7 @@ def _known() -> dict[str, list[str]]:
     return found
 
 
+@functools.lru_cache(8_192)
 def _words(word: str) -> set[str]:
     """The words in a name, singular."""
     return {

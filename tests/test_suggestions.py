@@ -16,6 +16,7 @@ from openclaw_ipython.suggestions import did_you_mean, suggest
         ("group_by", ["grouper", "groupby"], ("groupby", "grouper")),
         ("append", ["add", "merge", "pivot_table"], ("concat", "add")),
         ("length", ["size", "strength"], ("size", "strength")),
+        ("length", ["casefold", "lower"], ("len",)),
         ("train_size_ratio", ["random_state", "train_size", "test_size"], ("train_size",)),
         ("figureSize", ["figsize", "figure_size"], ("figure_size", "figsize")),
         ("weight", ["height", "dead_weight_kg"], ("height", "dead_weight_kg")),

@@ -278,8 +278,8 @@ def _of_grouping(grouped: Frame, method: str, node: ast.Call) -> Value | None:
         if func is None and grouped.index is not None:
             made.columns = set()
             add(made, {keyword.arg for keyword in node.keywords})
-        elif grouped.series and type(constant(func)) is str:
-            return series(name, grouped.index) if not grouped.flat else None
+        elif grouped.series and not isinstance(func, ast.List | ast.Dict):
+            return series(name, grouped.index) if type(constant(func)) is str and not grouped.flat else None
         elif isinstance(func, ast.Dict) and all(type(constant(part)) is str for part in func.values):
             made.columns = set(strings(ast.Tuple(func.keys)) or ()) or None  # type: ignore[arg-type]
         elif type(constant(func)) is not str or grouped.series:

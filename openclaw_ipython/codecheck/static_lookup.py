@@ -234,6 +234,7 @@ def functions_in(value: object) -> Iterator[FunctionType]:
         yield from functions_in(value.func)
 
 
+@functools.lru_cache(8_192)
 def _stored(code: CodeType) -> set[str]:
     """The attributes that a function itself assigns."""
     found, argument = set(), 0

@@ -94,7 +94,8 @@ QUIET = {
     "what scikit-learn sets from a function": "from sklearn.base import BaseEstimator\nclass E(BaseEstimator):\n"
     "    def f(self):\n        return self.n_features_in_\nE().f()",
     "a function behind a switch": "import os\nif os.name == 'nt':\n    def f(): return os.get_handle_inheritable(1)",
-    "an attribute that replaces the None of the class": "class A:\n    b = None\n    def set(self): self.b = word\nA().b.x",
+    "an attribute that replaces the None of the class": "class A:\n    b = None\n"
+    "    def set(self): self.b = word\nA().b.x",
     "a list that gets other elements": "numbers.append('a')\nnumbers[1].upper()",
     "an own encoder": "import json\njson.dumps(1, cls=word, pretty=True)",
     "a base class that others complete": "class A:\n    def f(self): return self.g\nclass B(A):\n    g = 1\nB().f()",
