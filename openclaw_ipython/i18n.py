@@ -68,7 +68,7 @@ def language_for(wanted: str, environ: Mapping[str, str]) -> str:
         return _known(wanted) or ENGLISH
     named = next((environ[name] for name in _VARIABLES if environ.get(name)), "")
     first = next((one for one in environ.get("LANGUAGE", "").split(":") if _known(one)), "")
-    if first and not _is_none(named):
+    if first and named.partition(".")[0] not in {"C", "POSIX"}:  # in these GNU gettext ignores LANGUAGE too
         return _known(first)
     return _known(named or _of_the_system()) or ENGLISH
 
@@ -79,11 +79,6 @@ def _known(name: str) -> str:
     if plain.startswith(("zh", "chinese")) and not plain.startswith(_TRADITIONAL):
         return CHINESE
     return ENGLISH if plain.startswith("en") else ""
-
-
-def _is_none(name: str) -> bool:
-    """Whether a locale is the one without a language, in which GNU gettext ignores LANGUAGE too."""
-    return name.partition(".")[0] in {"C", "POSIX"}
 
 
 def _of_the_system() -> str:

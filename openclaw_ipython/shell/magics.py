@@ -29,35 +29,25 @@ _FAILURES = 8
 class OpenClaw(Magics):
     """Ask Qwen, or any OpenAI-compatible model, from a cell; share OpenClaw's configuration."""
 
-    default_model = Unicode(
-        "", help="Model for %%qwen here (ref or alias); empty: OpenClaw's default model"
-    ).tag(config=True)
-    system = Unicode("", help="System prompt for every question that names none").tag(config=True)
-    temperature = Float(None, allow_none=True, help="Temperature for every question that names none").tag(
-        config=True
-    )
+    default_model = Unicode("", help="Model for %%qwen here (ref or alias); empty: OpenClaw's default model")
+    system = Unicode("", help="System prompt for every question that names none")
+    temperature = Float(None, allow_none=True, help="Temperature for every question that names none")
     renderer = Unicode(
         "auto", help="How an answer is shown: auto (what the front end can), markdown, plain or silent"
-    ).tag(config=True)
-    stream = Bool(True, help="Show the answer as it comes; False: once, when it is complete").tag(config=True)
-    footer = Bool(True, help="Show model, seconds and tokens below an answer").tag(config=True)
+    )
+    stream = Bool(True, help="Show the answer as it comes; False: once, when it is complete")
+    footer = Bool(True, help="Show model, seconds and tokens below an answer")
     language = Unicode(
         "", help="Language of panels, status and hints: en or zh_CN; empty: that of the locale"
-    ).tag(config=True)
-    journal = Bool(True, help="Keep usage, conversations and jobs; False: write nothing down").tag(
-        config=True
     )
-    cache = Bool(False, help="Send the same request once; as %openclaw cache on").tag(config=True)
+    journal = Bool(True, help="Keep usage, conversations and jobs; False: write nothing down")
+    cache = Bool(False, help="Send the same request once; as %openclaw cache on")
     cache_file = Unicode(
         "", help="File of cached answers, to be passed on with a notebook; empty: the journal"
-    ).tag(config=True)
-    daily_limit = Int(
-        0, min=0, help="Requests a day that your plan allows, to be warned in time; 0: none"
-    ).tag(config=True)
-    debug = Bool(False, help="Full tracebacks, and the steps taken in the log").tag(config=True)
-    context_limit = Int(
-        100_000, min=1, help="Most characters that {name}, -a and --cells add to a question"
-    ).tag(config=True)
+    )
+    daily_limit = Int(0, min=0, help="Requests a day that your plan allows, to be warned in time; 0: none")
+    debug = Bool(False, help="Full tracebacks, and the steps taken in the log")
+    context_limit = Int(100_000, min=1, help="Most characters that {name}, -a and --cells add to a question")
 
     shell: Any  # IPython types it as possibly None; a loaded extension always has one
 
@@ -227,6 +217,9 @@ class OpenClaw(Magics):
             if added in to:
                 to.remove(added)
 
+
+for _trait in OpenClaw.class_own_traits().values():
+    _trait.tag(config=True)
 
 _QUESTION = r"^(\s*)%qwen[ \t]+(\S.*\?)\s*$"
 _CELL_WITHOUT_BODY = r"%%(qwen|openclaw)([ \t].*)?"

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec.structs import replace
 
@@ -94,10 +94,7 @@ def first_request(
 ) -> ResolvedRequest:
     """The first request of such a cell, not sent. Raises as `run_tool_loop` does."""
     loop = CellToolLoop(session, options, prompt, renderer)
-    step = next(loop.steps())
-    if not isinstance(step, ModelRequest):
-        raise TypeError(step)  # the first step is always a request
-    return loop.request(step)
+    return loop.request(cast("ModelRequest", next(loop.steps())))
 
 
 def _misfits(session: Session, renderer: Renderer, reply: Reply) -> str:

@@ -18,7 +18,7 @@ from openclaw_ipython.shell.render.renderer import JupyterSurface, Surface, Term
 from openclaw_ipython.shell.render.renderers import make_renderer
 from openclaw_ipython.shell.render.renderers.markdown import MarkdownRenderer
 from openclaw_ipython.shell.render.renderers.plain import PlainRenderer
-from openclaw_ipython.shell.render.status import mark_text
+from openclaw_ipython.shell.render.status import AnswerRenderer, mark_text
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext, Renderer
@@ -48,17 +48,19 @@ def buffered(formatter: Formatter, *, plain: bool = False) -> Callable[[RenderCo
     return make
 
 
-class BufferedMarkdownRenderer(MarkdownRenderer):
-    """Shows the formatted answer once it is complete, and until then for how long it has been written."""
-
-    interval = 0.25
-
+class _BufferedRenderer(AnswerRenderer):
     def __init__(
         self, surface: Surface, monotonic: Callable[[], float], formatter: Formatter, *, footer: bool = True
     ) -> None:
         super().__init__(surface, monotonic, footer=footer)
         self._formatter = formatter
-        self._since: float | None = None  # monotonic time of the first text
+
+
+class BufferedMarkdownRenderer(_BufferedRenderer, MarkdownRenderer):
+    """Shows the formatted answer once it is complete, and until then for how long it has been written."""
+
+    interval = 0.25
+    _since: float | None = None  # monotonic time of the first text
 
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Show the formatted answer, then end as any answer does."""
@@ -90,15 +92,10 @@ class BufferedMarkdownRenderer(MarkdownRenderer):
         super()._paint_status(status)
 
 
-class BufferedPlainRenderer(PlainRenderer):
+class BufferedPlainRenderer(_BufferedRenderer, PlainRenderer):
     """The same for a terminal, where text cannot change once printed."""
 
-    def __init__(
-        self, surface: Surface, monotonic: Callable[[], float], formatter: Formatter, *, footer: bool = True
-    ) -> None:
-        super().__init__(surface, monotonic, footer=footer)
-        self._formatter = formatter
-        self._shown: str | None = None
+    _shown: str | None = None
 
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """Write the formatted answer."""

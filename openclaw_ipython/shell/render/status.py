@@ -1,4 +1,4 @@
-"""What is shown of an answer besides its text: the status line before it, the footer after it. Pure."""
+"""What is shown of an answer besides its text: the status line before it and the footer after it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from openclaw_ipython.chat.endings import mark_of
+from openclaw_ipython.shell.render.renderer import Renderer
 
 if TYPE_CHECKING:
     from openclaw_ipython.chat.types import Notice, Reply, Usage
+    from openclaw_ipython.shell.render.renderer import Surface
 
 WAIT_SHOWN_AFTER = 1.0
 """Seconds without an event before the status line says `waiting…`."""
@@ -149,3 +151,24 @@ def result_text(text: str, *, failed: bool, limit: int = 200) -> str:
     """The result of a tool call as one short line."""
     words = " ".join(text.split())
     return f"{'✗' if failed else '='} {words if len(words) <= limit else words[:limit] + '…'}"
+
+
+class AnswerRenderer(Renderer):
+    """What renderers of answers share: the clock of the status line, and the footer.
+
+    Without `footer` only an incomplete answer gets a line below it.
+    """
+
+    def __init__(self, surface: Surface, monotonic: Callable[[], float], *, footer: bool = True) -> None:
+        self._surface = surface
+        self._footer = footer
+        self._monotonic = monotonic
+        self._status_line = StatusLine(monotonic)
+        self._has_text = self._has_reasoning = False
+
+    def start(self, label: str) -> None:
+        """Start the clock; nothing is shown yet."""
+        self._status_line = StatusLine(self._monotonic)
+
+    def _last_line(self, reply: Reply, notes: Sequence[str]) -> str:
+        return footer_text(reply, [*self._status_line.notes, *notes]) if self._footer else mark_text(reply)

@@ -20,9 +20,14 @@ from openclaw_ipython.runtime.interrupts import held
 from openclaw_ipython.sanitize.html import QUIET, html_code, html_text, preformatted
 from openclaw_ipython.sanitize.markdown import prepare
 from openclaw_ipython.sanitize.text import safe_text, visible
-from openclaw_ipython.shell.render.renderer import Handle, JupyterSurface, Renderer, Surface
+from openclaw_ipython.shell.render.renderer import Handle, JupyterSurface, Surface
 from openclaw_ipython.shell.render.sections import Piece, Sections
-from openclaw_ipython.shell.render.status import StatusLine, call_text, footer_text, mark_text, result_text
+from openclaw_ipython.shell.render.status import (
+    AnswerRenderer,
+    call_text,
+    mark_text,
+    result_text,
+)
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.render.renderer import RenderContext
@@ -31,20 +36,17 @@ _SMALL = f"{QUIET};font-size:85%"
 _SLICE = 32_000  # characters painted at once; a whole answer that comes in one piece is shown in several
 
 
-class MarkdownRenderer(Renderer):
+class MarkdownRenderer(AnswerRenderer):
     """The answer as Markdown outputs of a cell.
 
     The last output is a status line or the growing section. What was waited for replaces the status line, so that
-    nothing moves. Closed sections are not sent again. Without `footer` only an incomplete answer gets a line below it.
+    nothing moves. Closed sections are not sent again.
     """
 
     interval = 0.1
 
     def __init__(self, surface: Surface, monotonic: Callable[[], float], *, footer: bool = True) -> None:
-        self._surface = surface
-        self._footer = footer
-        self._monotonic = monotonic
-        self._status_line = StatusLine(monotonic)
+        super().__init__(surface, monotonic, footer=footer)
         self._sections = Sections()
         self._called: dict[str, Handle | None] = {}  # call id → its output
         self._reasoning: list[str] = []
@@ -53,11 +55,6 @@ class MarkdownRenderer(Renderer):
         self._last: Handle | None = None  # the output that may still change
         self._is_status = False
         self._painted: Piece | None = None
-        self._has_text = self._has_reasoning = False
-
-    def start(self, label: str) -> None:
-        """Start the clock; nothing is shown yet."""
-        self._status_line = StatusLine(self._monotonic)
 
     def update(self, events: Sequence[ChatEvent]) -> None:
         """Send one message for the growing section, and one more when a section closes."""
@@ -84,7 +81,7 @@ class MarkdownRenderer(Renderer):
             if call.id not in self._called:
                 self._sections.add(f"\n\n{_code_span(call_text(call.name, call.arguments))}\n\n")
         self._end_section(at_once=reply.finish_reason == "interrupted")
-        line = footer_text(reply, [*self._status_line.notes, *notes]) if self._footer else mark_text(reply)
+        line = self._last_line(reply, notes)
         if line or self._last is not None:  # a status line must not stay
             self._show(_footer_bundle(line, mark_text(reply)))
         self._last = None

@@ -18,13 +18,11 @@ from openclaw_ipython.chat.types import (
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.text import TerminalFilter, safe_text
-from openclaw_ipython.shell.render.renderer import Renderer, Surface, TerminalSurface
+from openclaw_ipython.shell.render.renderer import Surface, TerminalSurface
 from openclaw_ipython.shell.render.status import (
-    StatusLine,
+    AnswerRenderer,
     call_text,
     duration,
-    footer_text,
-    mark_text,
     result_text,
 )
 
@@ -36,24 +34,17 @@ WAIT_WRITTEN_EVERY = 5.0
 """Seconds between two words about a wait of unknown length."""
 
 
-class PlainRenderer(Renderer):
+class PlainRenderer(AnswerRenderer):
     """The answer as text, as it arrives: without control characters, and never rewritten; thinking as its duration."""
 
     interval = 0.05
 
     def __init__(self, surface: Surface, monotonic: Callable[[], float], *, footer: bool = True) -> None:
-        self._surface = surface
-        self._footer = footer
-        self._monotonic = monotonic
-        self._status_line = StatusLine(monotonic)
+        super().__init__(surface, monotonic, footer=footer)
         self._filter = TerminalFilter()
         self._at_line_start = True
-        self._has_text = self._has_reasoning = self._called = self._waits = False
+        self._called = self._waits = False
         self._said_waiting = 0.0
-
-    def start(self, label: str) -> None:
-        """Start the clock."""
-        self._status_line = StatusLine(self._monotonic)
 
     def update(self, events: Sequence[ChatEvent]) -> None:
         """Write the new text with one call."""
@@ -85,7 +76,7 @@ class PlainRenderer(Renderer):
             self._write_line(call_text(call.name, call.arguments))
         if reply.finish_reason == "interrupted":  # the terminal has written ^C behind the last character
             self._at_line_start = False
-        line = footer_text(reply, [*self._status_line.notes, *notes]) if self._footer else mark_text(reply)
+        line = self._last_line(reply, notes)
         self._write_line(f"({line})" if line else "")
 
     def cancel(self) -> None:
