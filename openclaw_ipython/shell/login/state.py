@@ -143,13 +143,9 @@ class PendingSignIn:
         return wait(self._ended, seconds)
 
     def wait(self) -> LoginOutcome:
-        """Block until it has ended, and return `result`. An interrupt cancels it."""
-        try:
-            while not self.ended(TICK):
-                pass
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
+        """Block until it has ended, and return `result`."""
+        while not self.ended(TICK):
+            pass
         return self.result()
 
     def result(self) -> LoginOutcome:

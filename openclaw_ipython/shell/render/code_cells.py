@@ -114,11 +114,11 @@ def _numbered(cell: str, number: int, count: int) -> str:
     """A line that says which cell of how many this is. A cell magic has to stay the first line."""
     if count == 1 or cell.lstrip().startswith("%%"):
         return cell
-    if number == count:
-        return _("# cell {number} of {count}", number=number, count=count) + f"\n{cell}"
-    return _(
+    goes_on = _(
         "# cell {number} of {count}; the next one appears once this has run", number=number, count=count
-    ) + (f"\n{cell}")
+    )
+    last = _("# cell {number} of {count}", number=number, count=count)
+    return f"{last if number == count else goes_on}\n{cell}"
 
 
 def _first_line(source: str) -> str:
@@ -139,25 +139,19 @@ class CodeRenderer(RendererWrapper):
     def finish(self, reply: Reply, notes: Sequence[str] = ()) -> None:
         """As `inner`, with a note about the cells, what in them does not fit, and lines that act outside Python."""
         cells = [] if mark_text(reply) else self.cells(reply)
-        self._inner.finish(reply, [*notes, *_notes(cells, reply)])
+        note = "" if mark_text(reply) or not reply else _("no Python code in it")
+        if cells:
+            note = _("the code is in the cell below, not run")
+        if (count := len(cells)) > 1:
+            note = _(
+                "{count} cells of code: the first is below, the others follow as you run them", count=count
+            )
+        self._inner.finish(reply, [*notes, note] if note else notes)
         if cells:
             self._context.put_cells(cells)
             self._context.surface.show(check_bundle(self._context.check(cells)))
             if lines := flagged(cells):
                 self._context.surface.show(warning(lines))
-
-
-def _notes(cells: Sequence[str], reply: Reply) -> list[str]:
-    if len(cells) > 1:
-        return [
-            _(
-                "{count} cells of code: the first is below, the others follow as you run them",
-                count=len(cells),
-            )
-        ]
-    if cells:
-        return [_("the code is in the cell below, not run")]
-    return [] if mark_text(reply) or not reply else [_("no Python code in it")]
 
 
 def check_bundle(check: CodeCheck) -> dict[str, str]:
