@@ -30,7 +30,11 @@ class Checkpoint:
         self._plan = plan
         self._job = job
         self._give_back = job.claim() if job is not None and claim else lambda: None
-        self._done = job.results() if job is not None else {}
+        try:
+            self._done = job.results() if job is not None else {}
+        except BaseException:
+            self._give_back()
+            raise
 
     def has(self, item: Item) -> bool:
         """Whether an earlier run finished the item."""

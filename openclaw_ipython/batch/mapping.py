@@ -244,12 +244,12 @@ class _MapCall(Struct, eq=False):
             loop_thread = LoopThread()
             client = self.client.sibling(retry_policy=RETRY_POLICY)
             stack.callback(_close, loop_thread, client)
+            stack.callback(lambda: self.checkpoint.close(complete=complete) if self.checkpoint else None)
             batch = self._batch(client, announce, results.note)
             if batch is None:
                 return self._returned(results)
-            route, checkpoint = batch.route, batch.checkpoint
+            route = batch.route
             stack.callback(lambda: client.budget.forget(batch.scope) if complete else None)
-            stack.callback(lambda: checkpoint.close(complete=complete))
             progress = progress_for(self.source.size, wanted=show_progress)
             stack.callback(lambda: progress.close(self._last_line(results)))
             if show_progress and self.source.is_list:

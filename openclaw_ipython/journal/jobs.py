@@ -32,6 +32,9 @@ CLAIM_AGE = 26 * 3600.0
 """Seconds after which a running call is taken for ended: services answer a batch within a day."""
 
 _CLAIMS = "claims"
+_HELD: set[str] = set()
+"""The keys of the jobs that calls of this process have: a claim that an interrupt has left is none of them."""
+
 _PRUNE_INTERVAL = 2_000  # results
 
 
@@ -100,7 +103,7 @@ class Job:
         def take(c: sqlite3.Connection) -> str:
             query = "SELECT result FROM results WHERE job = ? AND item = ? AND at > ?"
             found = c.execute(query, (_CLAIMS, self.key, now - CLAIM_AGE)).fetchone()
-            if found is not None and is_alive(found[0]):
+            if found is not None and (self.key in _HELD if found[0] == mine else is_alive(found[0])):
                 return str(found[0])
             _insert(c, [(_CLAIMS, self.key, mine)], now)
             return ""
@@ -114,8 +117,14 @@ class Job:
                 path=store.database.path,
                 hint=_("wait until it ends; if it is interrupted there, this call continues it"),
             )
+        _HELD.add(self.key)
         delete = "DELETE FROM results WHERE job = ? AND item = ? AND result = ?"
-        return lambda: store.write(lambda c: c.execute(delete, (_CLAIMS, self.key, mine)))
+
+        def give_back() -> None:
+            _HELD.discard(self.key)
+            store.write(lambda c: c.execute(delete, (_CLAIMS, self.key, mine)))
+
+        return give_back
 
     def delete(self, item: str | None = None) -> None:
         """Delete the result of an item; for None all results, so that the job starts from the beginning next time."""

@@ -9,6 +9,7 @@ from collections import Counter
 import pytest
 
 import openclaw_ipython as oc
+from openclaw_ipython.batch.checkpoint import Checkpoint
 from openclaw_ipython.batch.plan import item_key, job_key
 from openclaw_ipython.chat.types import Message
 
@@ -29,6 +30,25 @@ def test_the_item_key_depends_on_position_and_messages():
     one = item_key(0, [Message("user", "x")])
     assert one == item_key(0, [Message("user", "x")])
     assert len({one, item_key(1, [Message("user", "x")]), item_key(0, [Message("user", "y")])}) == 3
+
+
+class Interrupted:
+    """A job whose results are never read: an interrupt comes first."""
+
+    given_back = False
+
+    def claim(self):
+        return lambda: setattr(self, "given_back", True)
+
+    def results(self):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_first_row_gives_the_claim_back():
+    job = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        Checkpoint(None, job, claim=True)
+    assert job.given_back
 
 
 @pytest.mark.slow
