@@ -18,11 +18,8 @@ from openclaw_ipython.shell.options import AGENT_CELL, CELL, LINE
 
 if TYPE_CHECKING:
     from openclaw_ipython.shell.notebook import NotebookView
-    from openclaw_ipython.shell.parser import Option, Spec
+    from openclaw_ipython.shell.parser import Spec
     from openclaw_ipython.shell.session import Session
-
-# Kinds of values that are in the notebook: a variable; a variable or file; functions; a class or schema.
-_NOTEBOOK_KINDS = frozenset({"name", "source", "function", "schema"})
 
 _OPEN_BRACE = r"\{([^\W\d]?[\w.]*)$"
 _MAX_FILES = 200
@@ -30,7 +27,7 @@ _MAX_FILES = 200
 
 def matches(session: Session, before: str) -> SimpleMatcherResult:
     """The completions for IPython; `before` is the line up to the cursor."""
-    if before.lstrip().startswith("%qwen ") and _open_brace(before) is not None:
+    if before.lstrip().startswith("%qwen ") and re.search(_OPEN_BRACE, before):
         return references(session, before)
     return _result(*candidates(session, before))
 
@@ -48,9 +45,10 @@ def _result(fragment: str, found: Sequence[str]) -> SimpleMatcherResult:
 
 def references(session: Session, before: str) -> SimpleMatcherResult:
     """The completions within the body of a `%%qwen` cell: the names that fit an open brace."""
-    fragment = _open_brace(before)
-    found = _variables(session.notebook, fragment, modules=False) if fragment is not None else []
-    return _result(fragment or "", [word for word in found if word.startswith(fragment or "")])
+    opened = re.search(_OPEN_BRACE, before)
+    fragment = opened[1] if opened else ""
+    found = _variables(session.notebook, fragment, modules=False) if opened else []
+    return _result(fragment, [word for word in found if word.startswith(fragment)])
 
 
 def candidates(session: Session, before: str) -> tuple[str, list[str]]:
@@ -87,10 +85,11 @@ def _command_words(session: Session, typed: Sequence[str], fragment: str) -> lis
 def _argument_words(session: Session, spec: Spec, typed: Sequence[str], fragment: str) -> list[str]:
     name, equals, value = fragment.partition("=")
     if equals:
-        return list(_values(session, spec.option(name), value))
+        given = spec.option(name)
+        return list(given.choices or _named(session, given.kind, value)) if given is not None else []
     before = spec.option(typed[-1]) if typed else None
     if before is not None and before.metavar:
-        return list(_values(session, before, fragment))
+        return list(before.choices or _named(session, before.kind, fragment))
     if fragment.startswith("-"):
         first = [max(o.names, key=len) if fragment.startswith("--") else o.names[0] for o in spec.options]
         return [*first, *(n for o in spec.options for n in o.names if n.startswith(fragment))]
@@ -104,24 +103,25 @@ def _argument_words(session: Session, spec: Spec, typed: Sequence[str], fragment
     words: list[str] = []
     if bare < len(spec.positionals):
         positional = spec.positionals[bare]
-        words += positional.choices or _named(session, positional.kind)
+        words += positional.choices or _named(session, positional.kind, fragment)
     if not fragment:
         words += [max(o.names, key=len) for o in spec.options]
     return words
 
 
-def _values(session: Session, option: Option | None, fragment: str) -> Sequence[str]:
-    if option is not None and option.kind in _NOTEBOOK_KINDS:
-        found = _notebook_names(session.notebook, option.kind, fragment)
-        return [*found, *_named(session, "server", fragment)] if option.kind == "function" else found
-    return (option.choices or _named(session, option.kind)) if option is not None else ()
-
-
 def _named(session: Session, kind: str, fragment: str = "") -> list[str]:
-    """The values of one kind. A file that cannot be read completes to nothing."""
-    client = session.client
+    """The values of one kind that `fragment` may become. A file that cannot be read completes to nothing."""
+    done, comma, last = fragment.rpartition(",")  # of functions, several with commas between them
+    client, notebook = session.client, session.notebook
     models = client.models
     kinds: dict[str, Callable[[], Iterable[object]]] = {
+        "name": lambda: _variables(notebook, fragment),
+        "source": lambda: [*_variables(notebook, fragment), *_files(fragment)],
+        "schema": lambda: _variables(notebook, fragment, lambda x: isinstance(x, (type, dict, ModuleType))),
+        "function": lambda: [
+            *(f"{done}{comma}{name}" for name in _variables(notebook, last, _leads_to_functions)),
+            *_named(session, "server", fragment),
+        ],
         "chat": lambda: history.chat_names(session),
         "batch": lambda: batches.batch_names(session),
         "agent": lambda: _agents(session),
@@ -142,31 +142,16 @@ def _named(session: Session, kind: str, fragment: str = "") -> list[str]:
         return []
 
 
+def _leads_to_functions(value: Any) -> bool:
+    return callable(value) or isinstance(value, ModuleType)  # its functions can be named
+
+
 def _agents(session: Session) -> Iterable[str]:
     """The agents that the models and the settings name."""
     for kind, start in (("model", "openclaw/"), ("setting", "agents.entries.")):
         for name in _named(session, kind):
             if name.startswith(start):
                 yield re.split(r"[./]", name.removeprefix(start))[0]
-
-
-def _open_brace(before: str) -> str | None:
-    """The part of a reference typed after an open brace at the end of `before`; None without one."""
-    match = re.search(_OPEN_BRACE, before)
-    return match[1] if match else None
-
-
-def _notebook_names(notebook: NotebookView, kind: str, fragment: str) -> list[str]:
-    """The words that `fragment` may become, for one of the kinds in the notebook."""
-    if kind == "source":
-        return [*_variables(notebook, fragment), *_files(fragment)]
-    if kind == "function":  # several, with commas between them
-        done, comma, last = fragment.rpartition(",")
-        fits = lambda value: callable(value) or isinstance(value, ModuleType)  # noqa: E731 - of which functions can be named
-        return [f"{done}{comma}{name}" for name in _variables(notebook, last, fits)]
-    if kind == "schema":
-        return _variables(notebook, fragment, lambda value: isinstance(value, (type, dict, ModuleType)))
-    return _variables(notebook, fragment)
 
 
 def _variables(

@@ -329,6 +329,7 @@ def test_names_complete_after_the_options_and_within_braces(asked):
     assert complete("%%qwen -a tab") == ["table"]
     assert "table.shape" in complete("%%qwen -a table.sh")
     assert complete("%%qwen -o numb") == ["numbers"]
+    assert complete("%openclaw mcp serve numb") == ["numbers"]
     assert complete("%%qwen --image=arr") == ["array"]
     assert complete("%%qwen\nwhat is {numb") == ["numbers"]
     assert complete("%qwen what is {numb") == ["numbers"]

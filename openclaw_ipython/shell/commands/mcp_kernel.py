@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from openclaw_ipython.shell.session import Session
     from openclaw_ipython.structured.tools import Tool
 
-NAMES = Positional("name", "variables, to be read, and functions, to be called", kind="variable", rest=True)
+NAMES = Positional("name", "variables, to be read, and functions, to be called", kind="name", rest=True)
 YES = Option(("--yes",), "let agents call the functions without asking each time")
 TIMEOUT = Option(("--timeout",), "the longest time of a call, in seconds (60)", "SECONDS", convert=seconds)
 SERVE = "%openclaw mcp serve NAME …"
