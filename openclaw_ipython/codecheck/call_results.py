@@ -71,7 +71,7 @@ numpy.random._generator: default_rng = numpy.random.Generator
 numpy.random._generator.Generator: normal uniform random integers = @|float|int
 numpy.random._generator.Generator: standard_normal poisson binomial exponential = @|float|int
 numpy.ndarray: reshape ravel flatten astype copy transpose cumsum clip round repeat squeeze argsort T = @
-numpy.ndarray: mean sum std var min max prod argmax argmin dot ptp trace = @; tolist = list|int|float|str|bool
+numpy.ndarray: mean std var argmax argmin dot ptp trace = @; tolist = list|int|float|str|bool
 numpy.ndarray: shape = tuple
 sklearn.model_selection._validation: cross_val_score cross_val_predict = @
 sklearn.metrics._classification: accuracy_score = float; confusion_matrix = numpy.ndarray

@@ -1,7 +1,7 @@
 """Cells as people write them: right ones, which run, and others with one invented name, which fail.
 
-The first and the fourth cells guided the check. The second and the third were checked for the first time when it was
-finished; docs/code-check.md has the figures of those runs.
+The first and the fourth cells guided the check. The others were checked for the first time when it was finished;
+docs/code-check.md has the figures of those runs.
 """
 
 import json
@@ -17,8 +17,8 @@ from openclaw_ipython.codecheck.checker import check
 pytest.importorskip("polars")
 pytest.importorskip("sklearn")
 
-RIGHT = ["first_right", "second_right", "third_right", "fourth_right"]
-WRONG = ["first_wrong", "second_wrong", "fourth_wrong"]
+RIGHT = ["first_right", "second_right", "third_right", "fourth_right", "fifth_right"]
+WRONG = ["first_wrong", "second_wrong", "fourth_wrong", "fifth_wrong"]
 
 
 @pytest.fixture(scope="module")
