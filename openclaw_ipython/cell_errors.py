@@ -87,7 +87,8 @@ def _of_the_caller(shell: Any, trace: TracebackType | None) -> list[str]:
     lines: list[str] = []
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if lines or shell.compile.format_code_name(file) is not None:
+        is_ours = Path(__file__).parent in Path(file).parents
+        if (lines and not is_ours) or shell.compile.format_code_name(file) is not None:
             lines.append(_line(shell, file, trace.tb_lineno))
         trace = trace.tb_next
     return lines

@@ -82,6 +82,15 @@ def test_an_error_of_a_function_of_the_caller_is_shown_with_its_line(shell, hous
     assert said == "ZeroDivisionError: division by zero"
 
 
+def test_a_call_within_a_function_of_the_caller_shows_no_frames_of_ours(shell, house):
+    asyncio.run(house.login())
+    shell.user_ns["client"] = house.client
+    call = "oc.compare(['a'], prompts='{item}', expected=lambda *given: oc.ask(5), client=client, progress=False)"
+    _error, lines = rendered(shell, call)
+    assert [line.partition(": ")[2] for line in lines[:2]] == [call, call]
+    assert lines[2:] == ["UsageError: a prompt is a text or a sequence of messages"]
+
+
 SENTENCES = {
     "oc.ask(None)": "a prompt is a text or a sequence of messages",
     "oc.ask(5)": "a prompt is a text or a sequence of messages",

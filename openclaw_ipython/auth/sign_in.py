@@ -183,15 +183,6 @@ class LoginService(Struct, frozen=True, eq=False):
             setup = replace(setup, key=named[1], in_place=True, variable=named[0])
         return self.keys.record(setup)
 
-    async def try_key(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
-        """As `list_models`; for a service without a list of models, the provider's own list."""
-        try:
-            return await self.list_models(provider, base_url, key)
-        except RequestRejected as error:
-            if error.status not in NO_LIST_STATUSES:
-                raise
-            return provider.models
-
     async def list_models(self, provider: Provider, base_url: str, key: Secret) -> tuple[ModelSpec, ...]:
         """The models that the service lists for a key, which is tried where a service lists them without one.
 

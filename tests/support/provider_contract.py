@@ -208,7 +208,7 @@ class ProviderContract:
 
         async def attempt(key):
             async with client:
-                return await client._login_service.try_key(provider, provider.base_url, Secret(key))
+                return await client._login_service.list_models(provider, provider.base_url, Secret(key))
 
         assert [model.id for model in asyncio.run(attempt(service.key))] == list(service.models)
         if not provider.key_login.check:  # only a question tells
