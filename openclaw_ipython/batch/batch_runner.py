@@ -16,7 +16,6 @@ from msgspec.structs import replace
 from openclaw_ipython.batch.local import CallerExit
 from openclaw_ipython.batch.plan import Item
 from openclaw_ipython.batch.request import chat_request
-from openclaw_ipython.batch.results import ItemResult
 from openclaw_ipython.batch.submitted import SubmittedBatches, batch_route, total
 from openclaw_ipython.batch_api.records import BatchRecord
 from openclaw_ipython.batch_api.services import BatchService, batch_service
@@ -39,7 +38,6 @@ from openclaw_ipython.errors import (
 from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
-    from openclaw_ipython.batch.rows import Row
     from openclaw_ipython.batch.run import BatchRun, Finished
     from openclaw_ipython.dispatch.failover import ResolvedRequest
     from openclaw_ipython.structured.loop import ModelRequest
@@ -137,11 +135,6 @@ class BatchRunner:
         known = at.dialect.adjustments | at.host_memory.known(at.url, request.model)
         body = AdjustedRequest(request, known, at.dialect.name).body
         return row_line(item.id, body, self._service.form, at.base_url)
-
-    def _failed(self, row: Row, error: OpenClawError) -> Finished:
-        if self._batch.fail_fast:
-            raise error
-        return ItemResult(row.position, self._client.explained(error, self._route)), row.item
 
     # -- submitting ------------------------------------------------------------------------
 
@@ -263,7 +256,7 @@ class BatchRunner:
                     await asyncio.to_thread(self._batch.cache.put, self._route, item.request, found)
                 final = item.receive(found)
             except OpenClawError as error:
-                finished.append(self._failed(item.row, error))
+                finished.append(self._batch.failed(item.row, error, counts=False))
                 continue
             if final is None:  # the answer did not fit: the next batch has the second request
                 self._waiting[item.id] = item

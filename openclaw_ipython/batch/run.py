@@ -115,9 +115,12 @@ class BatchRun(Struct, frozen=True, eq=False):
             self.checkpoint.save(item, reply)
         return ItemResult(item.row.position, reply, remembered=not item.sent), item.row.item
 
-    def failed(self, row: Row, error: OpenClawError) -> Finished:
-        """Record an error of an item, with what repairs it. Raises the error when it ends the batch."""
-        if self.fail_fast or self.breaker.opens(error):
+    def failed(self, row: Row, error: OpenClawError, *, counts: bool = True) -> Finished:
+        """Record an error of an item, with what repairs it. Raises the error when it ends the batch.
+
+        One that does not count ends it only with `fail_fast`.
+        """
+        if self.fail_fast or (counts and self.breaker.opens(error)):
             raise error
         return ItemResult(row.position, self.client.explained(error, self.route)), row.item
 
