@@ -256,16 +256,13 @@ def _attribute(tag: str, name: str, value: str) -> str:
         return ""
     if name == "attributename" and value.lower().endswith("href"):  # an SVG animation of where a link leads
         return ""
-    if name in _ADDRESSES and not _stays(value):
+    # a place on the page, or a picture that stands in it
+    stays = value.startswith("#") or value.lower().startswith("data:image/")
+    if name in _ADDRESSES and not stays:
         return f' title="{escape(value)}"' if tag in {"a", "area"} and name == "href" else ""
     if not value:
         return f" {name}"
     return f' {name}="{escape(value if name in _SENTENCES else _css(value))}"'
-
-
-def _stays(address: str) -> bool:
-    """Whether an address is a place on the page, or a picture that stands in it."""
-    return address.startswith("#") or address.lower().startswith("data:image/")
 
 
 def _css(text: str) -> str:

@@ -209,7 +209,10 @@ class _Inline:
             self._signs(content[at:] + " ").removesuffix(" ") if last else self._signs(content[at:])
         )
         written = "".join(pieces)
-        return re.sub(rf"\A(?:{_LINE_START})", _shielded, written.lstrip(" ")) if line_start else written
+        if not line_start:
+            return written
+        # a sign, or a number with one, that would begin a block at the start of a line
+        return re.sub(rf"\A(?:{_LINE_START})", lambda m: f"{m[0][:-1]}\\{m[0][-1]}", written.lstrip(" "))
 
     def _signs(self, content: str) -> str:
         return re.sub(_SIGNS, self._sign, content)
@@ -289,8 +292,3 @@ def _without_trailing(address: str) -> str:
     if address[len(bare) :].startswith(")") and bare.count("(") > bare.count(")"):
         bare += ")"
     return bare
-
-
-def _shielded(match: re.Match[str]) -> str:
-    """A sign, or a number with one, that would begin a block at the start of a line."""
-    return f"{match[0][:-1]}\\{match[0][-1]}"

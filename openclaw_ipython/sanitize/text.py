@@ -34,7 +34,7 @@ def visible(text: str) -> str:
     """
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
-    return re.sub(_HIDDEN, _written_out, paired(text))
+    return re.sub(_HIDDEN, lambda char: f"⟨U+{ord(char[0]):04X}⟩", paired(text))
 
 
 def paired(text: str) -> str:
@@ -50,10 +50,6 @@ def json_value(text: str | bytes, otherwise: Any = None) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return otherwise
-
-
-def _written_out(match: re.Match[str]) -> str:
-    return f"⟨U+{ord(match[0]):04X}⟩"
 
 
 # -- terminals ------------------------------------------------------------------------------
