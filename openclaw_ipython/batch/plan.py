@@ -12,7 +12,7 @@ from msgspec import Struct, field, structs
 from openclaw_ipython.chat.types import Message
 from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import _
-from openclaw_ipython.structured.loop import ModelRequest, ToolLoop, tool_loop
+from openclaw_ipython.structured.loop import ModelRequest, tool_loop
 
 if TYPE_CHECKING:
     from openclaw_ipython.batch.rows import PromptTemplate, Row
@@ -71,10 +71,6 @@ class Plan(Struct, frozen=True, eq=False):
         turn = (Message("user", content),)
         return (Message("system", self.system), *turn) if self.system else turn
 
-    def steps(self, messages: tuple[Message, ...]) -> ToolLoop:
-        """The requests of the item with these messages; the loop returns the final reply."""
-        return _single_request(messages) if self.schema is None else tool_loop(messages, self.schema)
-
     def resolve(
         self, client: Client, first: ModelRequest, *, shared: str | None = None, cache: bool = False
     ) -> ResolvedRequest:
@@ -112,11 +108,6 @@ class Plan(Struct, frozen=True, eq=False):
         )
 
 
-def _single_request(messages: tuple[Message, ...]) -> ToolLoop:
-    reply: Reply = yield ModelRequest(messages)
-    return reply
-
-
 class Item:
     """One item in progress. `request` is the next one to send; `sent` tells whether any was sent.
 
@@ -132,7 +123,7 @@ class Item:
         self.key = item_key(row.position, messages)
         self.worker_failures = 0
         self.sent = False
-        self._steps = plan.steps(messages)
+        self._steps = tool_loop(messages, plan.schema)
         self.request = self._next(None)
 
     @property
