@@ -232,7 +232,8 @@ def allow_question_marks(lines: list[str]) -> list[str]:
     """
     if lines and lines[0].startswith("%%"):
         return lines
-    return [re.sub(_QUESTION, _call, line) for line in lines]
+    call = lambda found: f"{found[1]}get_ipython().run_line_magic('qwen', {found[2]!r})\n"  # noqa: E731
+    return [re.sub(_QUESTION, call, line) for line in lines]
 
 
 def allow_empty_cell(lines: list[str]) -> list[str]:
@@ -248,10 +249,6 @@ def allow_empty_cell(lines: list[str]) -> list[str]:
 allow_empty_cell.has_side_effects = True  # type: ignore[attr-defined]
 
 _TRANSFORMERS = (allow_question_marks, allow_empty_cell)
-
-
-def _call(found: re.Match[str]) -> str:
-    return f"{found[1]}get_ipython().run_line_magic('qwen', {found[2]!r})\n"
 
 
 def load(shell: Any) -> None:

@@ -35,23 +35,17 @@ DEFAULT_DAYS = 30
 MOST_DAYS = 3_660
 
 
-class UsageLimit(Struct, frozen=True):
-    """A provider's limit of `requests` within `seconds`; `used` is the number of requests sent in that time."""
-
-    provider: str
-    requests: int
-    seconds: float
-    used: int
-
-
 class UsageSummary(Struct, frozen=True):
-    """The usage of the last `days`: `rows` grouped by `by`, their `total`, the known `limits` and the `budgets`."""
+    """The usage of the last `days`: `rows` grouped by `by`, their `total`, and the `budgets`.
+
+    `limits` are those of providers: `requests` within `seconds`, of which so many are `used`.
+    """
 
     days: int
     by: GroupBy
     rows: Sequence[UsageSum]
     total: UsageSum
-    limits: Sequence[UsageLimit]
+    limits: Sequence[dict[str, Any]]
     budgets: Sequence[tuple[Limit, Used]]
 
 
@@ -77,7 +71,12 @@ def gather(session: Session, days: int, by: GroupBy) -> UsageSummary:
     log = recorder.journal.usage
     providers = sorted(one.name for one in log.sums("provider", since))
     limits = [
-        UsageLimit(provider, quota.requests, quota.seconds, log.count(provider, now - quota.seconds))
+        {
+            "provider": provider,
+            "requests": quota.requests,
+            "seconds": quota.seconds,
+            "used": log.count(provider, now - quota.seconds),
+        }
         for provider in providers
         for quota in recorder.quotas(provider)
     ]
@@ -125,34 +124,29 @@ def as_table(usage: UsageSummary) -> TableView:
     if len(rows) > 1:
         rows.append(_row(_("all"), usage.total))
     for limit in usage.limits:
-        name = _("limit of {provider}, {span}", provider=limit.provider, span=period_text(limit.seconds))
-        rows.append([name, f"{limit.used:,} / {limit.requests:,}", *[""] * 9])
-    rows += [
-        [_("budget of {limit}", limit=limit), used_text(limit, used), *[""] * 9]
-        for limit, used in usage.budgets
-    ]
+        span = period_text(limit["seconds"])
+        name = _("limit of {provider}, {span}", provider=limit["provider"], span=span)
+        rows.append([name, f"{limit['used']:,} / {limit['requests']:,}", *[""] * 9])
+    for one, used in usage.budgets:
+        rows.append([_("budget of {limit}", limit=one), used_text(one, used), *[""] * 9])
     columns = enumerate(zip(headings, *rows, strict=True))
     first, *others = zip(*(c for at, c in columns if at < 2 or any(c[1:])), strict=True)
     empty = _("nothing was asked in the last {days} days", days=usage.days)
-    return TableView(first, others, empty, data=as_data(usage))
+    data = {  # times in seconds, cost in US dollars
+        "days": usage.days,
+        "by": usage.by,
+        "rows": [one._asdict() for one in usage.rows],
+        "total": {key: value for key, value in usage.total._asdict().items() if key != "name"},
+        "limits": usage.limits,
+        "budgets": [asdict(limit) | used._asdict() for limit, used in usage.budgets],
+    }
+    return TableView(first, others, empty, data=data)
 
 
 def used_text(limit: Limit, used: Used) -> str:
     """`0.31 USD (16%)`: what counts against a limit, without what is under way."""
     total = used.settled + used.unknown
     return f"{amount_text(total, limit.unit)} ({total / limit.amount:.0%})"
-
-
-def as_data(usage: UsageSummary) -> dict[str, Any]:
-    """The usage as a JSON object. Times in seconds, cost in US dollars."""
-    return {
-        "days": usage.days,
-        "by": usage.by,
-        "rows": [one._asdict() for one in usage.rows],
-        "total": {key: value for key, value in usage.total._asdict().items() if key != "name"},
-        "limits": [asdict(limit) for limit in usage.limits],
-        "budgets": [asdict(limit) | used._asdict() for limit, used in usage.budgets],
-    }
 
 
 def _row(name: str, one: UsageSum) -> list[str]:
@@ -228,12 +222,12 @@ def plotted(session: Session, usage: UsageSummary) -> View:
     return draw(as_table(usage), paint, (9, 5.5))
 
 
-def _lines(axes: Any, limits: Sequence[UsageLimit]) -> None:
+def _lines(axes: Any, limits: Sequence[dict[str, Any]]) -> None:
     """Draw the limits as requests a day. One far above the bars stands in the legend only: the bars would vanish."""
     daily: dict[float, list[str]] = {}
     for limit in limits:
-        if limit.seconds >= DAY:
-            daily.setdefault(limit.requests * DAY / limit.seconds, []).append(limit.provider)
+        if limit["seconds"] >= DAY:
+            daily.setdefault(limit["requests"] * DAY / limit["seconds"], []).append(limit["provider"])
     top = axes.get_ylim()[1]
     for requests, providers in sorted(daily.items()):
         name = _(
