@@ -18,6 +18,7 @@ from msgspec import Struct
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
 from openclaw_ipython.errors import StoreBusy
 from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.journal.database import damaged_copy
 from openclaw_ipython.journal.migrations import MIGRATIONS, ForeignDatabase, version_of
 from openclaw_ipython.journal.stand_in import stand_in_for
 from openclaw_ipython.openclaw.locks import STALE_SECONDS
@@ -180,6 +181,10 @@ def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
         free = "" if windows else shell_line("df -h", path.parent)
         fix = error.hint if isinstance(error, StoreBusy) else free
         yield Finding("journal", "warning", what, str(path), fix)
+    remove = "del" if windows else "rm"
+    if (copy := damaged_copy(path)).exists():
+        what = _("a damaged journal was set aside: what it has of usage and spending is not counted")
+        yield Finding("journal", "note", what, str(copy), shell_line(remove, copy))
     if not path.is_file():
         return
     where = str(path)
@@ -187,7 +192,7 @@ def check_journal(home: Home, *, windows: bool) -> Iterator[Finding]:
         fix = shell_line("attrib -r" if windows else "chmod u+w", path)
         what = _("usage and conversations cannot be written down")
         yield Finding("journal", "warning", what, where, fix)
-    move = shell_line("ren" if windows else "rm", path)
+    move = shell_line(remove, path)
     try:
         fault = _fault(path)
     except ForeignDatabase as error:

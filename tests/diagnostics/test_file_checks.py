@@ -128,6 +128,16 @@ def test_a_damaged_journal_is_found_and_left_as_it_is(signed_in, damage, what):
     assert seen(signed_in) == before
 
 
+def test_a_damaged_journal_that_was_set_aside_is_noted(signed_in):
+    journal_of(signed_in).close()
+    path = signed_in.home.journal
+    path.write_bytes(b"damaged " * 2048)
+    journal_of(signed_in).close()
+    (found,) = [finding for finding in examine(signed_in) if finding.check == "journal"]
+    assert (found.severity, found.where) == ("note", f"{path}.damaged")
+    assert found.fix == f"!rm {path}.damaged"
+
+
 def test_a_journal_of_a_later_release_is_found(signed_in):
     import sqlite3
 
