@@ -161,10 +161,6 @@ class RawView(View, frozen=True):
         """The content."""
         return self.content
 
-    def html(self) -> str:
-        """The content, preformatted."""
-        return f"<pre>{_escape(self.content)}</pre>"
-
 
 def as_json(value: Any) -> RawView:
     """A value as indented JSON; characters that act in a terminal are escaped."""
