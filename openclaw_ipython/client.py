@@ -382,13 +382,19 @@ class Client:
         )
 
     async def login_locally(
-        self, provider: str, *, region: str | None = None, set_default: bool = False
+        self,
+        provider: str,
+        key: Secret | None = None,
+        *,
+        region: str | None = None,
+        set_default: bool = False,
     ) -> LoginOutcome:
-        """Set up a server on this machine with its current models; no key. `region` may be its address.
+        """Set up a server with its current models, and store `key` if it needs one. `region` may be its address.
 
-        Raises ServiceUnavailable, with a hint what to start, when none answers.
+        Raises ServiceUnavailable, with a hint what to start, when none answers; LoginRequired if it needs another key.
         """
-        return await self._login_service.locally(self.provider(provider), region, set_default=set_default)
+        found = self.provider(provider)
+        return await self._login_service.locally(found, region, key, set_default=set_default)
 
     async def logout(self, provider: str, profile: str | None = None) -> RemovedLogin:
         """Remove a stored login of `provider`; `profile` names it where there are several. Raises UsageError."""

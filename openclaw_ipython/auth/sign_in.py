@@ -148,8 +148,10 @@ class LoginService(Struct, frozen=True, eq=False):
             self.accounts.login_stats.reset(outcome.profile_id)
         return outcome
 
-    async def locally(self, provider: Provider, region: str | None, *, set_default: bool) -> LoginOutcome:
-        """Set up a server on this machine with its models. Errors as for `Client.login_locally`."""
+    async def locally(
+        self, provider: Provider, region: str | None, key: Secret | None, *, set_default: bool
+    ) -> LoginOutcome:
+        """Set up a server with its models, and store `key` if it accepts it. Errors as for `Client.login_locally`."""
         local = provider.local
         if local is None:
             hint = f"%openclaw login --provider {provider.id}"
@@ -157,9 +159,9 @@ class LoginService(Struct, frozen=True, eq=False):
         address = checked_base_url(self.keys.address(provider, region), provider.id)
         named = variable_key(provider, address, self.runtime.environ)
         stored = self.accounts.credential(provider.id) if region is None or is_loopback(address) else None
-        key = named[1] if named else stored.key if stored else None
-        advice = f"%openclaw models auth add --provider {provider.id}"
-        login = BearerAuth(FixedToken() if key is None else FixedToken(key))
+        sent = key or (named[1] if named else stored.key if stored else None)
+        advice = f"%openclaw login --provider {provider.id} --region {address}"
+        login = BearerAuth(FixedToken() if sent is None else FixedToken(sent))
         at = ModelsEndpoint(self.http(), address, login, provider.label, provider, advice)
         try:
             models = await fetch_models(at, self.today())
@@ -178,8 +180,8 @@ class LoginService(Struct, frozen=True, eq=False):
             raise ServiceUnavailable(
                 _("{label} has no model to chat with", label=provider.label), hint=_(local.start)
             )
-        setup = KeySetup(provider, address, models=models, set_default=set_default)
-        if named:
+        setup = KeySetup(provider, address, key, models=models, set_default=set_default)
+        if named and key is None:
             setup = replace(setup, key=named[1], in_place=True, variable=named[0])
         return self.keys.record(setup)
 

@@ -183,7 +183,7 @@ def _server(address: ServerAddress, answer: ListAnswer, usable: bool) -> ScanRes
     if answer.wants_key and usable and address.is_default:
         detail, command = _("there is a key for it"), f"%openclaw models list --refresh --provider {provider}"
     elif answer.wants_key:
-        detail, command = _("it wants a key"), f"%openclaw models auth add --provider {provider}"
+        detail = _("it wants a key")
     elif usable and models and address.is_default:
         command = f"%%qwen {provider}/{models[0]}"
     return ScanResult("local server", address.base_url, detail, command, provider, models)

@@ -161,9 +161,11 @@ KEY_WANTED = b'{"error": {"message": "Invalid API Key", "type": "authentication_
          ("openai-compatible", "there is a key for it",
           "%openclaw models list --refresh --provider openai-compatible")),
         (ServerAddress("openai-compatible", "http://127.0.0.1:4000/v1"), 401, KEY_WANTED, False,
-         ("openai-compatible", "it wants a key", "%openclaw models auth add --provider openai-compatible")),
+         ("openai-compatible", "it wants a key", "%openclaw login --provider openai-compatible")),
         (ServerAddress("vllm", "http://127.0.0.1:8000/v1"), 401, b'{"error": "Unauthorized"}', False,
-         ("vllm", "it wants a key", "%openclaw models auth add --provider vllm")),
+         ("vllm", "it wants a key", "%openclaw login --provider vllm")),
+        (ServerAddress("vllm", "http://127.0.0.1:8001/v1", is_default=False), 401, KEY_WANTED, True,
+         ("vllm", "it wants a key", "%openclaw login --provider vllm --region http://127.0.0.1:8001/v1")),
     ],
 )  # fmt: skip
 def test_a_server_is_what_it_says_and_the_command_reaches_it(address, status, body, usable, found):

@@ -76,15 +76,21 @@ def test_the_openai_key_is_sent_to_no_other_address(house, make):
     assert {login for _, login in service.seen} == {""}
 
 
-@pytest.mark.parametrize("word", ["litellm", "openai-compatible"])
-def test_a_proxy_that_wants_a_key_is_set_up_by_the_commands_of_its_hints(house, make, word):
-    service = Service("http://127.0.0.1:4000/v1", KEY)
+@pytest.mark.parametrize(
+    ("word", "region", "address"),
+    [
+        ("litellm", None, "http://127.0.0.1:4000/v1"),
+        ("openai-compatible", "https://llm.example/v1", "https://llm.example/v1"),
+    ],
+)
+def test_a_server_that_wants_a_key_is_set_up_with_it(house, make, word, region, address):
+    service = Service(address, KEY)
     client = make(service)
     with pytest.raises(LoginRequired) as caught:
-        log_in(client, provider=word)
-    assert caught.value.hint == "%openclaw models auth add --provider openai-compatible"
-    client.logins.add_key("openai-compatible", "manual", "api_key", Secret(KEY))
-    assert log_in(client, provider=word).base_url == "http://127.0.0.1:4000/v1"
+        log_in(client, region, word)
+    assert caught.value.hint == f"%openclaw login --provider openai-compatible --region {service.base_url}"
+    outcome = asyncio.run(client.login_locally(word, Secret(KEY), region=region))
+    assert (outcome.base_url, outcome.profile_id) == (service.base_url, "openai-compatible:default")
     assert asyncio.run(make(service).ask("Hi", model="openai-compatible/helo")) == "Hi."
 
 

@@ -143,16 +143,15 @@ def signed_in(running, home):
         runtime = Runtime({})
         return Client(store=Store(home, runtime), runtime=runtime)
 
-    async def log_in():
+    async def log_in(key=None):
         async with client() as one:
-            return await one.login_locally(server.provider, region=url)
+            return await one.login_locally(server.provider, key, region=url)
 
     if server.key:
         with pytest.raises(LoginRequired) as caught:
             asyncio.run(log_in())
-        assert caught.value.hint == f"%openclaw models auth add --provider {server.provider}"
-        client().logins.add_key(server.provider, "manual", "api_key", Secret(server.key))
-    assert asyncio.run(log_in()).base_url == url
+        assert caught.value.hint.startswith(f"%openclaw login --provider {server.provider} --region http")
+    assert asyncio.run(log_in(server.key and Secret(server.key))).base_url == url
     return server, client
 
 

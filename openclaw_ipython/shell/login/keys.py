@@ -101,10 +101,19 @@ def sign_in_by_key(session: Session, provider: Provider, options: LoginOptions) 
 
 
 def set_up_local_server(session: Session, provider: Provider, options: LoginOptions) -> View:
-    """Set up a server on this machine with the models it has."""
-    outcome = session.loop_thread.run(
-        session.client.login_locally(provider.id, region=options.region, set_default=options.set_default)
-    )
+    """Set up a server with the models it has. A key is asked for if the server does not answer without one."""
+
+    def set_up(key: Secret | None = None) -> LoginOutcome:
+        login = session.client.login_locally
+        work = login(provider.id, key, region=options.region, set_default=options.set_default)
+        return session.loop_thread.run(work)
+
+    try:
+        outcome = set_up()
+    except LoginRequired:
+        if not session.front.can_answer():
+            raise
+        outcome = set_up(ask_secret(session.front, _("API key of {label}: ", label=provider.label)))
     found = [row.ref.model for row in session.client.models.rows(provider=provider.id)]
     names = ", ".join(found[:5])
     one = _("{count} model: {names}", count=len(found), names=names)

@@ -85,6 +85,18 @@ def test_a_refused_key_is_two_lines_that_name_the_other_addresses(terminal):
     assert not (terminal.home / ".openclaw").exists()
 
 
+def test_a_server_that_wants_a_key_asks_for_it(terminal):
+    line = f"%openclaw login --provider openai-compatible --region {terminal.address}"
+    terminal.type(line, until="API key of [^:]*: ")
+    refused = terminal.type("sk-of-somewhere-else-0123456789")
+    assert f"→ {line}" in refused
+    assert not (terminal.home / ".openclaw").exists()
+    terminal.type(line, until="API key of [^:]*: ")
+    assert "Signed in to OpenAI-compatible server as openai-compatible:default" in terminal.type(KEY)
+    assert KEY not in terminal.seen
+    assert "openai-compatible/" in terminal.type("%qwen Hello")
+
+
 def test_a_portal_that_ended_is_one_sentence_and_what_to_type(terminal):
     terminal.portal.answers_html("device/code", times=None)
     said = terminal.type("%openclaw login")
