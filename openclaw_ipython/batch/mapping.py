@@ -176,17 +176,11 @@ def map_items(
     if batch and (executor is not None or not resume):
         raise UsageError(_("batch= takes neither executor= nor resume=False"))
     limit = limit_for(budget, "batch")
-    call = _MapCall(
-        plan, source, limits, on_error, resume, client or _default_client(), cache, library, limit, yes, batch
-    )
+    if client is None:
+        client = Client()
+        client.recording.follow_notebook()
+    call = _MapCall(plan, source, limits, on_error, resume, client, cache, library, limit, yes, batch)
     return call.estimate() if dry_run else call.run(executor, workers, show_progress=progress)
-
-
-def _default_client() -> Client:
-    """A client with the notebook's settings for journal and cache."""
-    client = Client()
-    client.recording.follow_notebook()
-    return client
 
 
 def _close(loop_thread: LoopThread, client: Client) -> None:

@@ -256,7 +256,7 @@ class RequestResolver(Struct, eq=False):
 
     def _not_asked_from_here(self, ref: ModelRef) -> ConfigError:
         """The error for a model that only OpenClaw can ask; the hint names one that can answer here."""
-        other = self.usable_model()
+        other = self._usable(self.models.suggestions())
         hint = (
             f'%%qwen -m {other}; for this notebook: %config OpenClaw.default_model = "{other}"'
             if other
@@ -264,11 +264,8 @@ class RequestResolver(Struct, eq=False):
         )
         return ConfigError(_("{ref} can be asked by OpenClaw only, not from here", ref=ref), hint=hint)
 
-    def usable_model(self) -> str:
-        """A model that can answer here: a fallback, else the first one with a login; empty for none."""
-        return self._usable(self.models.suggestions())
-
     def _usable(self, refs: Sequence[ModelRef]) -> str:
+        """The first of some models that has a login; empty for none."""
         has_login = {p: bool(self.accounts.credentials(p)) for p in dict.fromkeys(r.provider for r in refs)}
         return next((str(ref) for ref in refs if has_login[ref.provider]), "")
 
