@@ -68,15 +68,9 @@ def _alert(markup: str) -> str:
 
 def _progress(share: float, label: str) -> str:
     """A bar with the part that is left, from 0 to 1; `label` says it in words."""
-    percent = round(100 * share)
-    track = "height: 8px; border-radius: 4px; background: var(--jp-border-color2, #ddd); overflow: hidden"
-    bar = f"height: 100%; width: {percent}%; background: var(--jp-brand-color1, #2196f3)"
-    values = f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent}"'
-    text = html.escape(label)
-    return (
-        f'<div role="progressbar" {values} aria-label="{html.escape(_("time left"))}" aria-valuetext="{text}" '
-        f'style="{track}"><div style="{bar}"></div></div>{_quiet(label)}'
-    )
+    name, style = html.escape(_("time left")), "width: 100%; accent-color: var(--jp-brand-color1, #2196f3)"
+    bar = f'<progress value="{share:.2f}" aria-label="{name}" aria-valuetext="{html.escape(label)}"'
+    return f'{bar} style="{style}"></progress>{_quiet(label)}'
 
 
 Show = Callable[..., None]
