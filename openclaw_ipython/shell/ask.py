@@ -37,7 +37,11 @@ def ask(session: Session, line: str, cell: str | None) -> None:
         )
         return
     conversation = conversation_for(session, options, f"{line}\n{cell or ''}")
-    prompt = conversation.with_history(compose_prompt(session, options, text.strip("\n")))
+    prompt = compose_prompt(session, options, text.strip("\n"))
+    if conversation is None:
+        ask_prompt(session, options, prompt)
+        return
+    prompt = conversation.with_history(prompt)
     conversation.remember(ask_prompt(session, options, prompt))
 
 

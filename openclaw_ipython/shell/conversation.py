@@ -32,31 +32,20 @@ _IMAGE_MARK = "[a picture was here:"  # for the model, in place of the picture
 _MARGIN = 0.9  # of the context window that is left, as token counts are estimates
 
 
-def conversation_for(session: Session, options: AskOptions, typed: str) -> Conversation:
-    """The conversation that the options name; `typed` is the whole magic. Raises UsageError."""
+def conversation_for(session: Session, options: AskOptions, typed: str) -> Conversation | None:
+    """The conversation that the options name, None for `--no-history`; `typed` is the magic. Raises UsageError."""
     name, cell = options.chat, cell_of(session, typed)
     if options.no_history:
         if name or options.continue_:
             raise UsageError(_("--no-history is for a question of no conversation"))
-        return Conversation()
+        return None
     if name is None and not options.continue_:
-        return _Fresh(session, cell)
+        return Conversation(session, cell)
     return _Continued(session, options, cell)
 
 
 class Conversation:
-    """No conversation: nothing is sent before the question, and its turn is not remembered."""
-
-    def with_history(self, prompt: CellPrompt) -> CellPrompt:
-        """`prompt` with the turns to send before it. To be called once."""
-        return prompt
-
-    def remember(self, reply: Reply) -> None:
-        """Save the turn of the question and its `reply`."""
-
-
-class _Fresh(Conversation):
-    """Makes a turn of the question and a complete answer, and remembers it in memory."""
+    """A fresh question: nothing is sent before it, and its turn, if the answer is complete, is remembered in memory."""
 
     def __init__(self, session: Session, cell: str) -> None:
         self._recent = session.recent_questions
@@ -65,10 +54,12 @@ class _Fresh(Conversation):
         self._content: Any = ""
 
     def with_history(self, prompt: CellPrompt) -> CellPrompt:
+        """`prompt` with the turns to send before it. To be called once."""
         self._content = prompt.messages[-1].content
         return prompt
 
     def remember(self, reply: Reply) -> None:
+        """Save the turn of the question and its `reply`."""
         if is_a_turn(reply):
             from openclaw_ipython.journal.conversations import Turn
 
@@ -80,7 +71,7 @@ class _Fresh(Conversation):
         self._recent.add(turn)
 
 
-class _Continued(_Fresh):
+class _Continued(Conversation):
     """The conversation of the given name, else the last one of this notebook."""
 
     def __init__(self, session: Session, options: AskOptions, cell: str) -> None:
