@@ -100,10 +100,8 @@ def command(
 
 def longest(typed: Sequence[str]) -> Command | None:
     """The command with the most words that `typed` begins with."""
-    for size in range(min(max(map(len, COMMANDS)), len(typed)), 0, -1):
-        if (found := COMMANDS.get(tuple(typed[:size]))) is not None:
-            return found
-    return None
+    fit = [one for words, one in COMMANDS.items() if words == tuple(typed[: len(words)])]
+    return max(fit, key=lambda one: len(one.words), default=None)
 
 
 def group(typed: Sequence[str]) -> list[Command]:
