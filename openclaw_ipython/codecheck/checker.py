@@ -16,7 +16,7 @@ from openclaw_ipython.codecheck.expressions import near_names
 from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
 from openclaw_ipython.codecheck.flow import Flow
 from openclaw_ipython.codecheck.static_lookup import is_a, module_dict, word_set
-from openclaw_ipython.codecheck.syntax import parameters
+from openclaw_ipython.codecheck.syntax import bound, parameters
 
 MAX_LINES = 2_000
 _UNBOUND = frozenset({"locals", "vars"})  # without an argument the namespace itself, which may be written to
@@ -78,6 +78,7 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
         tree = _parsed(code)
     except SyntaxError as error:
         return CodeCheck((CodeFinding("syntax", (error.lineno or 1) + offset, str(error.msg)),), complete)
+    _drop_untaken(tree, names)
     words = {
         each.id if isinstance(each, ast.Name) else each.attr for each in _nodes(tree, ast.Name, ast.Attribute)
     }
@@ -125,6 +126,32 @@ def _evaluated(annotation: ast.expr | None, *, lazy: bool) -> ast.expr | None:
         type(node.value) is str for node in _nodes(annotation, ast.Constant)
     )
     return None if lazy or text else annotation
+
+
+def _drop_untaken(tree: ast.Module, names: Mapping[str, Any]) -> None:
+    """Replace each branch that is never taken, by what the kernel has, with what it binds."""
+    own = bound([tree]) | {node.arg for node in _nodes(tree, ast.arg)}
+    kept = {name: value for name, value in names.items() if name not in own}
+    for node in _nodes(tree, ast.If):
+        if (taken := _truth(node.test, kept)) is not None:
+            untaken = node.orelse if taken else node.body
+            stored: list[ast.expr] = [ast.Name(name, ast.Store()) for name in bound(untaken)]
+            empty = ast.copy_location(ast.Assign(stored, ast.Constant(...)) if stored else ast.Pass(), node)
+            untaken[:] = [ast.fix_missing_locations(empty)]
+
+
+def _truth(test: ast.expr, names: Mapping[str, Any]) -> bool | None:
+    """What a test is that asks for a plain switch of the kernel, or whether a name of it is None."""
+    match test:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return None if (truth := _truth(operand, names)) is None else not truth
+        case ast.Compare(left=ast.Name(id=name), ops=[operator], comparators=[ast.Constant(value=None)]):
+            told = name in names and isinstance(operator, ast.Is | ast.IsNot)
+            return (names[name] is None) is isinstance(operator, ast.Is) if told else None
+        case ast.Name(id=name) if name in names and (names[name] is None or type(names[name]) is bool):
+            return bool(names[name])
+        case _:
+            return None
 
 
 def _magics(tree: ast.Module) -> set[str]:

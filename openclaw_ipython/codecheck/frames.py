@@ -11,6 +11,8 @@ from collections.abc import Callable
 from types import GeneratorType
 from typing import Any
 
+from msgspec.structs import replace
+
 from openclaw_ipython.codecheck import polars_frames
 from openclaw_ipython.codecheck.call_results import collection, pair
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Column, Frame, Instance, Live, Value
@@ -62,7 +64,9 @@ def frame_of(value: object) -> Frame | Column | None:
     columns = value.columns  # type: ignore[attr-defined]  # pandas's own properties
     names: list[Any] = columns.tolist() if type(columns) is loaded("pandas", "Index") else [None]
     known = all(type(name) is str for name in names)
-    return Frame(cls, set(names) if known else None, _levels(value.index))  # type: ignore[attr-defined]
+    title = columns.name if columns.name is not None else "variable"
+    title = title if type(title) is str else None
+    return Frame(cls, set(names) if known else None, _levels(value.index), title=title)  # type: ignore[attr-defined]
 
 
 def _levels(index: Any) -> set[str] | None:
@@ -119,7 +123,8 @@ def constructed(cls: type, node: ast.Call) -> Value:
 
 def ungrouped(frame: Frame) -> Frame:
     """A frame with the columns and the keys of a grouping."""
-    made = Frame(loaded("pandas", "DataFrame"), None if frame.columns is None else set(frame.columns))
+    made = frame.derived(loaded("pandas", "DataFrame"))
+    made.index = None
     add(made, frame.index or set())
     return made
 
@@ -181,8 +186,10 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
             if keys is not None and made.columns is not None and "drop" not in named:
                 made.columns -= set(keys)
         case "melt" if named <= {"id_vars", "value_vars", "var_name", "value_name"}:
+            title = None if frame.columns is None else frame.title
             names = [
-                strings(argument(node, name, at) or ast.Constant(default)) for name, at, default in _MELTED
+                strings(argument(node, name, at) or ast.Constant(default))
+                for name, at, default in (("var_name", 2, title), ("value_name", 3, "value"))
             ]
             kept = strings(argument(node, "id_vars", 0) or ast.Tuple([]))
             given = None if kept is None or None in names else {*kept, *(name for [name] in names)}  # type: ignore[misc]
@@ -208,9 +215,6 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
     return made
 
 
-_MELTED = (("var_name", 2, "variable"), ("value_name", 3, "value"))
-
-
 def merged(left: Any, right: Any, node: ast.Call) -> Value:
     """The frame that joining two by columns gives."""
     made = Frame(loaded("pandas", "DataFrame"))
@@ -226,7 +230,7 @@ def merged(left: Any, right: Any, node: ast.Call) -> Value:
     made.columns = (left.columns | right.columns) - twice | {
         name + end for name in twice for end in (first, second)
     }
-    made.index = {"index"}
+    made.index, made.title = {"index"}, left.title if left.title == right.title else None
     return made
 
 
@@ -243,6 +247,7 @@ def concatenated(value: Value, node: ast.Call) -> Value:
         made.columns = set()
         for part in parts:
             add(made, part.columns)  # type: ignore[union-attr]
+            made.title = made.title if part.title == made.title else None  # type: ignore[union-attr]
     return made
 
 
@@ -334,7 +339,7 @@ def taken(frame: Frame, index: ast.expr) -> Value:
     if names is not None and not isinstance(index, ast.List):
         return column_of(frame, names[0])
     if names is not None and frame.plain | frame.grouped:
-        return Frame(frame.cls, set(names), frame.index, frame.grouped, flat=frame.flat)
+        return replace(frame, columns=set(names))
     mask = isinstance(index, ast.Compare | ast.BinOp | ast.UnaryOp | ast.Call | ast.Slice | ast.Lambda)
     return frame.derived() if mask and frame.plain and not is_polars(frame) else UNKNOWN
 

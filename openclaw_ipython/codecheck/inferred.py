@@ -78,7 +78,8 @@ class Frame(Struct, eq=False):
 
     `columns` are all that it may have, and `index` the names of the index levels; None where they are not known. It is
     changed as the code changes the frame: one `Frame` stands for one object, so that aliases stay right. A row is a
-    Frame too, with the class of a Series or tuple. The keys of a `flat` grouping become columns.
+    Frame too, with the class of a Series or tuple. The keys of a `flat` grouping become columns. `title` is what
+    `melt` calls the names of the columns: the name of their index, as after `pivot`; None where it is not known.
     """
 
     cls: type
@@ -87,11 +88,12 @@ class Frame(Struct, eq=False):
     grouped: bool = False
     series: bool = False
     flat: bool = False
+    title: str | None = "variable"
 
     def derived(self, cls: type | None = None, *, grouped: bool = False, series: bool = False) -> Frame:
         """A new frame, row or grouping, with the same columns and index."""
         columns = None if self.columns is None else set(self.columns)
-        return Frame(cls or self.cls, columns, self.index, grouped, series)
+        return Frame(cls or self.cls, columns, self.index, grouped, series, title=self.title)
 
     @property
     def plain(self) -> bool:

@@ -57,6 +57,9 @@ NAMES = {
     "sys": sys,
     "proxy": weakref.proxy(there),
     "frame": pandas.DataFrame({"a": [1], "b": [2]}),
+    "titled": pandas.DataFrame([[1]], columns=pandas.Index(["a"], name="kind")),
+    "there_is": False,
+    "nothing": None,
 }
 QUIET = {
     "an attribute that a method may set by any name": "loader.path",
@@ -100,6 +103,16 @@ QUIET = {
     "an own encoder": "import json\njson.dumps(1, cls=word, pretty=True)",
     "a base class that others complete": "class A:\n    def f(self): return self.g\nclass B(A):\n    g = 1\nB().f()",
     "a name behind a question": "if hasattr(word, 'lines'): word.lines()",
+    "what melt calls the names of titled columns": "titled.melt()['kind']",
+    "the same after other calls": "titled.reset_index().assign(c=1)[['a', 'c']].melt('a').kind",
+    "the same after merge": "frame.merge(titled, on='a').melt('a')['kind']",
+    "the same after pivot": "frame.pivot(index='a', columns='b').reset_index().melt('a')['b']",
+    "the same of a grouping": "titled.groupby('a').sum().reset_index().melt('a')['kind']",
+    "the columns of a crosstab": "pandas.crosstab(frame['a'], frame['b']).stack().reset_index()['b']",
+    "a branch that a switch turns off": "if there_is:\n    nothing.start()\n    other()",
+    "a branch for another kernel": "if not there_is:\n    pass\nelse:\n    nothing.start()",
+    "a branch for an object that is None": "if nothing is not None:\n    nothing.start()",
+    "what such a branch binds": "if there_is:\n    made = other\nelse:\n    made = word\nmade.start()",
 }  # fmt: skip
 INCOMPLETE = ["%%bash\nls", "exec('a')", "%%time\nword.upper()", "eval('word')"]
 
@@ -125,6 +138,22 @@ def test_what_models_often_invent_is_found(code, name):
     modules = {"numpy": pytest.importorskip("numpy"), "seaborn": pytest.importorskip("seaborn")}
     found = check(code, NAMES | modules | {"path": Path()}).findings
     assert [finding.name for finding in found] == [name]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "if not there_is:\n    word.start()",
+        "if nothing is None:\n    word.start()",
+        "if word is not None:\n    word.start()",
+        "there_is = word.upper()\nif there_is:\n    word.start()",
+        "def f(there_is):\n    if there_is:\n        word.start()",
+        "titled.melt().start",
+        "frame.melt('a').start()",
+    ],
+)
+def test_a_branch_that_may_be_taken_is_read(code):
+    assert [finding.name for finding in check(code, NAMES).findings] == ["start"]
 
 
 @pytest.mark.parametrize("code", INCOMPLETE)
