@@ -14,7 +14,9 @@ from openclaw_ipython._version import __version__
 from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.sanitize.text import safe_text
 from openclaw_ipython.shell.commands.registry import COMMANDS, JSON, command, find, group
+from openclaw_ipython.shell.options import AGENT_CELL, CELL
 from openclaw_ipython.shell.parser import Option, Positional, Spec, json_as_typed, quotes_kept
+from openclaw_ipython.shell.render.formats import NAMES, find_format
 from openclaw_ipython.shell.views import (
     FactsView,
     MessageView,
@@ -160,29 +162,20 @@ def _installed(distribution: str) -> str:
 @command("help", Positional("command", "what to explain", required=False, rest=True))
 def help_(session: Session, *, command: tuple[str, ...]) -> View:
     """All commands, or one of them in detail."""
-    ask = _("ask: the cell is the prompt")
+    qwen = ("%%qwen [MODEL] [options]", _("ask: the cell is the prompt"))
+    agent = ("%%openclaw [AGENT] [options]", _("the cell goes to an agent of your OpenClaw Gateway"))
     if not command:
         from openclaw_ipython.shell.commands import overview_of_commands
 
-        cells = [("%%qwen [MODEL] [options]", ask), ("%qwen [options] PROMPT", _("ask in one line"))]
-        cells.append(
-            ("%%openclaw [AGENT] [options]", _("the cell goes to an agent of your OpenClaw Gateway"))
-        )
+        cells = [qwen, ("%qwen [options] PROMPT", _("ask in one line")), agent]
         sections = [(_(title), rows) for title, rows in overview_of_commands()]
         sections[0] = (sections[0][0], [*cells, *sections[0][1]])
         return SectionsView(sections, _("%openclaw help COMMAND explains one of them"))
     if command[0].lstrip("%") == "openclaw":
-        from openclaw_ipython.shell.options import AGENT_CELL
-
-        what = _("the cell goes to an agent of your OpenClaw Gateway")
-        return FactsView("%%openclaw [AGENT] [options]", [("", what)], _arguments(AGENT_CELL))
+        return FactsView(agent[0], [("", agent[1])], _arguments(AGENT_CELL))
     if command[0].lstrip("%") == "qwen":
-        from openclaw_ipython.shell.options import CELL
-        from openclaw_ipython.shell.render.formats import NAMES, find_format
-
         formats = [(f"-f {name}", _(find_format(name).help)) for name in NAMES]
-
-        return FactsView("%%qwen [MODEL] [options]", [("", ask)], [*_arguments(CELL), *formats])
+        return FactsView(qwen[0], [("", qwen[1])], [*_arguments(CELL), *formats])
     members = group(command)
     if (command not in COMMANDS and members) or len(members) > 1:
         commands = [(one.line, _(one.help)) for one in members]
