@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from openclaw_ipython.net.http import HttpClient, HTTPError, InvalidURL, read_ca
 from openclaw_ipython.net.urls import is_unencrypted
 from openclaw_ipython.providers.addresses import configured_address
 from openclaw_ipython.providers.openclaw_gateway import PROVIDER
+from openclaw_ipython.sanitize.text import json_value
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
@@ -93,12 +93,9 @@ async def gateway_state(
         try:
             response = await http.send(method, origin + path, auth=auth, json=body, idle=seconds)
             async with aclosing(response):
-                text = await read_capped(response, within=seconds)
-            parsed = json.loads(text)
+                parsed = json_value(await read_capped(response, within=seconds))
         except (HTTPError, InvalidURL):
             return 0, {}
-        except ValueError:
-            parsed = {}
         return response.status_code, parsed if isinstance(parsed, dict) else {}
 
     _status, started = await ask("GET", "/startupz")

@@ -7,7 +7,6 @@ one command that uses it.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -21,9 +20,11 @@ from openclaw_ipython.chat.http_errors import parse_error_body
 from openclaw_ipython.diagnostics.gateway_state import gateway_state
 from openclaw_ipython.errors import OpenClawError
 from openclaw_ipython.i18n import _
+from openclaw_ipython.models.listing import listed_rows
 from openclaw_ipython.net.http import HttpClient, HTTPError, read_capped
 from openclaw_ipython.providers.addresses import ServerAddress, local_addresses, owner_of
 from openclaw_ipython.sanitize.secrets import mask, redact
+from openclaw_ipython.sanitize.text import json_value
 
 if TYPE_CHECKING:
     from openclaw_ipython.auth.accounts import Accounts
@@ -161,14 +162,8 @@ async def _answer_at(http: HttpClient, address: ServerAddress, seconds: float) -
 
 def models_in(body: bytes) -> ListAnswer | None:
     """The list of models in a response to `GET /models`; None for any other body."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    rows = answer.get("data") if isinstance(answer, dict) else None
-    if rows is None and isinstance(answer, dict) and answer.get("object") == "list":
-        rows = []  # some servers write null for no models
-    if not isinstance(rows, list):
+    answer = json_value(body)
+    if not isinstance(answer, dict) or (rows := listed_rows(answer)) is None:
         return None
     rows = [row for row in rows if isinstance(row, dict)]
     owners = (row["owned_by"] for row in rows if isinstance(row.get("owned_by"), str))

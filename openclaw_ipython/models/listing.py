@@ -49,7 +49,7 @@ _NO_CHAT = ("embedding", "embeddings", "rerank", "reranker", "tts", "asr", "spee
 
 def read_listing(body: bytes, date: str) -> tuple[ModelSpec, ...]:
     """The chat models of a list; `date` is the day of the request. Raises ProtocolError."""
-    rows = _rows(json_value(body))
+    rows = listed_rows(json_value(body))
     if rows is None:
         raise ProtocolError(_("the answer is not a list of models"))
     source = Source("the service's own list", date)
@@ -76,7 +76,8 @@ def with_details(spec: ModelSpec, body: bytes) -> ModelSpec:
     return replace(spec, context_window=_count(window) or spec.context_window)
 
 
-def _rows(answer: Any) -> list[Any] | None:
+def listed_rows(answer: Any) -> list[Any] | None:
+    """The rows of a list of models, as any server writes it; None for another answer."""
     if isinstance(answer, list):
         return answer
     if not isinstance(answer, Mapping):
