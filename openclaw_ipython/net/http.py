@@ -16,6 +16,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.request import getproxies
 
@@ -95,29 +96,11 @@ _Way = tuple[bool, str | None]
 """Whether the requests of a client are encrypted, and their proxy."""
 
 
-class _NoCookies(httpx.Cookies):
-    """Keeps none, without taking every answer apart in search of them."""
-
-    def extract_cookies(self, response: Response) -> None:
-        """None."""
-
-
-_NO_COOKIES = _NoCookies()
-
-
 class _Client(httpx.AsyncClient):
-    """An httpx client without cookies; how many requests it has under way, and when the last one ended."""
+    """An httpx client; how many requests it has under way, and when the last one ended."""
 
     busy = 0
     used = 0.0
-
-    @property
-    def cookies(self) -> httpx.Cookies:
-        """None, whatever was set."""
-        return _NO_COOKIES
-
-    @cookies.setter
-    def cookies(self, cookies: object) -> None: ...
 
 
 class HttpClient:
@@ -228,7 +211,8 @@ class HttpClient:
             limits=_LIMITS,
             socket_options=_KEEP_ALIVE,
         )
-        return _Client(transport=transport, trust_env=False, follow_redirects=False)
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        return _Client(transport=transport, trust_env=False, follow_redirects=False, cookies=no_cookies)
 
     def _tls(self) -> ssl.SSLContext:
         """The context of all clients: reading the CA files takes long."""
