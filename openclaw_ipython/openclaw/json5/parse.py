@@ -104,13 +104,7 @@ def mapping_at(value: Any, *path: str) -> Mapping[str, Any]:
 
 def same(left: Any, right: Any) -> bool:
     """Whether two JSON values are the same: 1, 1.0 and true are three values, NaN is one."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
-    if isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        return len(left) == len(right) and all(map(same, left, right))
-    if type(left) is not type(right):
-        return False
-    return bool(left == right) or (left != left and right != right)  # noqa: PLR0124 - NaN
+    return json.dumps(left, sort_keys=True) == json.dumps(right, sort_keys=True)
 
 
 class Member(NamedTuple):
