@@ -29,11 +29,10 @@ from openclaw_ipython.errors import (
     RefreshRejected,
     RequestRejected,
     ServiceUnavailable,
-    hidden_fields,
 )
 from openclaw_ipython.i18n import _
 from openclaw_ipython.net.urls import is_below
-from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.sanitize.secrets import HiddenFields, Secret
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEFAULT_INTERVAL = 5.0  # RFC 8628 §3.2: when `interval` is missing
@@ -80,17 +79,12 @@ class Wait(Struct, frozen=True):
 Step = Post | Show | Wait
 
 
-class FormReply(Struct, frozen=True):
+class FormReply(HiddenFields, Struct, frozen=True):
     """An HTTP response: its status, the start of its body, and `Retry-After` in seconds if it has one."""
 
     status: int
     body: bytes
     retry_after: float | None = None
-
-    def __repr__(self) -> str:
-        return f"FormReply({self.status}, {len(self.body)} bytes)"  # the body may hold tokens
-
-    __rich_repr__ = hidden_fields
 
 
 class NoReply(Struct, frozen=True):

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
-from openclaw_ipython.errors import DocumentError, hidden_fields
+from openclaw_ipython.errors import DocumentError
 from openclaw_ipython.i18n import _
 from openclaw_ipython.openclaw.config_view import ConfigView, resolve_references
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Document, Edit, Json5Error, same
 from openclaw_ipython.openclaw.reading import FileReader, parse_file, syntax_error
 from openclaw_ipython.openclaw.sqlite import databases
+from openclaw_ipython.sanitize.secrets import HiddenFields
 
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.files import Stamp
@@ -31,7 +32,7 @@ MAX_INCLUDES = 10
 """Files that include one another, as in OpenClaw."""
 
 
-class PendingWrite(Struct, frozen=True):
+class PendingWrite(HiddenFields, Struct, frozen=True):
     """The new text of a file. `expect` is the stamp of the text it is based on."""
 
     path: Path
@@ -39,13 +40,8 @@ class PendingWrite(Struct, frozen=True):
     new: str
     expect: Stamp | None
 
-    def __repr__(self) -> str:
-        return f"PendingWrite({self.path})"
 
-    __rich_repr__ = hidden_fields
-
-
-class ConfigFile(Struct, frozen=True):
+class ConfigFile(HiddenFields, Struct, frozen=True):
     """The configuration of a home, and the file that changes of it are written to.
 
     `base` is OpenClaw's own with its includes; `overlay` is ours, and empty where we write OpenClaw's file.
@@ -58,11 +54,6 @@ class ConfigFile(Struct, frozen=True):
     path: Path
     document: Document
     stamp: Stamp | None
-
-    def __repr__(self) -> str:
-        return f"ConfigFile({self.path})"
-
-    __rich_repr__ = hidden_fields
 
     @property
     def value(self) -> Any:

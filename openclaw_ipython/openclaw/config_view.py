@@ -14,9 +14,8 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from openclaw_ipython.errors import hidden_fields
 from openclaw_ipython.openclaw.json5.parse import member_at
-from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.sanitize.secrets import HiddenFields, Secret
 
 _REFERENCE = r"\$?\$\{([A-Z_][A-Z0-9_]*)\}"
 _SHORT_REFERENCE = r"\$([A-Z][A-Z0-9_]{0,127})"  # as a whole key, `$NAME` is `${NAME}`
@@ -85,16 +84,11 @@ class ProviderEntry(Struct, frozen=True):
     max_tokens: int | None = None
 
 
-class ConfigView(Struct, frozen=True, eq=False, dict=True):
+class ConfigView(HiddenFields, Struct, frozen=True, eq=False, dict=True):
     """OpenClaw's configuration, read-only. `${NAME}` is resolved when a value is read, never written back."""
 
     config: Mapping[str, Any]
     environ: Mapping[str, str] = {}
-
-    def __repr__(self) -> str:
-        return "ConfigView(…)"  # there may be keys in it
-
-    __rich_repr__ = hidden_fields
 
     def get(self, path: tuple[str, ...]) -> Any:
         """The value at a path, references resolved; None where there is none."""

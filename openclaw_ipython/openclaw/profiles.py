@@ -11,9 +11,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from openclaw_ipython.errors import hidden_fields
 from openclaw_ipython.openclaw.json5.parse import REMOVE, Edit, mapping_at, member_at
-from openclaw_ipython.sanitize.secrets import Secret
+from openclaw_ipython.sanitize.secrets import HiddenFields, Secret
 
 TYPES = ("oauth", "api_key", "token")
 _SECRETS = ("access", "refresh", "key", "token")
@@ -22,7 +21,7 @@ _KNOWN = frozenset({"type", "provider", "expires", "email", *_SECRETS})
 _OLD_NAMES = {"mode": "type", "apiKey": "key"}
 
 
-class StoredProfile(Struct, frozen=True):
+class StoredProfile(HiddenFields, Struct, frozen=True):
     """One stored login. `expires` is epoch milliseconds.
 
     `oauth` has `access` and mostly `refresh`; `api_key` has `key` and `token` has `token`, or either has a
@@ -42,8 +41,6 @@ class StoredProfile(Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"StoredProfile({self.id!r}, {self.type!r}, {self.provider!r}, expires={self.expires})"
-
-    __rich_repr__ = hidden_fields
 
     @property
     def credential(self) -> str:

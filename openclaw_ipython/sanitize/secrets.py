@@ -49,6 +49,18 @@ class Secret:
         return self
 
 
+class HiddenFields:
+    """For a Struct whose fields may hold secrets: neither `repr` nor rich, which asks for more, shows them."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return []
+
+
 def is_token(value: Any) -> bool:
     """Whether `value` is text that can be sent in a header: not empty, printable ASCII without blanks."""
     return isinstance(value, str) and re.fullmatch(r"[!-~]+", value) is not None

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
-from openclaw_ipython.errors import hidden_fields
+from openclaw_ipython.sanitize.secrets import HiddenFields
 
 MAX_DEPTH = 200
 """Objects and lists inside one another; no configuration comes near it."""
@@ -50,28 +50,18 @@ REMOVE: Final = _Remove.REMOVE
 """The value of an `Edit` that removes the member."""
 
 
-class Edit(Struct, frozen=True):
+class Edit(HiddenFields, Struct, frozen=True):
     """One change: the member at `path` (keys from the root) becomes `value`, or is removed if that is `REMOVE`."""
 
     path: tuple[str, ...]
     value: Any
 
-    def __repr__(self) -> str:
-        return f"Edit({self.path!r})"  # the value may be a token
 
-    __rich_repr__ = hidden_fields
-
-
-class Document(Struct, frozen=True):
+class Document(HiddenFields, Struct, frozen=True):
     """A parsed text. `value` is plain Python; of duplicate keys the last counts, as in JavaScript."""
 
     text: str
     value: Any
-
-    def __repr__(self) -> str:
-        return f"Document({len(self.text)} characters)"
-
-    __rich_repr__ = hidden_fields
 
 
 def parse(text: str) -> Document:
@@ -116,7 +106,7 @@ class Member(NamedTuple):
     node: Node
 
 
-class Node(Struct, eq=False):
+class Node(HiddenFields, Struct, eq=False):
     """One value and the half-open range of characters `start`, `end` it is written in.
 
     `members` is what an object holds, in order and with duplicates; None for anything else. Lists are
@@ -127,11 +117,6 @@ class Node(Struct, eq=False):
     end: int
     value: Any
     members: list[Member] | None = None
-
-    def __repr__(self) -> str:
-        return f"Node({self.start}, {self.end})"
-
-    __rich_repr__ = hidden_fields
 
 
 _SPACE = "\t\n\v\f\r \xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
