@@ -14,9 +14,10 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
+
+from msgspec import UNSET, UnsetType
 
 from openclaw_ipython.errors import DocumentError, StoreBusy
 from openclaw_ipython.i18n import N_, _
@@ -42,11 +43,7 @@ class Stamp(NamedTuple):
     inode: int
 
 
-class _Any(Enum):
-    ANY = "ANY"
-
-
-ANY: Final = _Any.ANY
+ANY: Final = UNSET
 """As `expect`: replace the file in whatever state it is."""
 
 
@@ -192,7 +189,7 @@ def _decode(path: Path, data: bytes) -> str:
 
 
 def write_atomically(
-    path: Path, text: str, *, expect: Stamp | _Any | None = ANY, fs: FileSystem = OS
+    path: Path, text: str, *, expect: Stamp | UnsetType | None = ANY, fs: FileSystem = OS
 ) -> Stamp:
     """Make `text` the content of `path`, atomically, readable by its owner alone; the new stamp.
 
@@ -226,7 +223,7 @@ def make_folder(path: Path, *, fs: FileSystem = OS) -> None:
             fs.mkdir(folder)
 
 
-def _replace(target: Path, data: bytes, expect: Stamp | _Any | None, fs: FileSystem) -> Stamp:
+def _replace(target: Path, data: bytes, expect: Stamp | UnsetType | None, fs: FileSystem) -> Stamp:
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
     descriptor = fs.open_new(temporary)
     try:

@@ -19,7 +19,7 @@ from openclaw_ipython.suggestions import did_you_mean, suggest
 _ALIAS = r"[\w.:-]{1,64}"
 
 
-class ModelRef(Struct, frozen=True):
+class ModelRef(Struct, frozen=True, order=True):
     """One model of one provider. `str(ref)` is how it is written, always in full."""
 
     provider: str
@@ -27,9 +27,6 @@ class ModelRef(Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.model}"
-
-    def __lt__(self, other: ModelRef) -> bool:
-        return (self.provider, self.model) < (other.provider, other.model)
 
     @classmethod
     def parse(cls, text: str) -> ModelRef | None:

@@ -13,10 +13,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from openclaw_ipython.sanitize.secrets import HiddenFields
 
@@ -39,14 +38,7 @@ class Json5Error(ValueError):
         self.column = column
 
 
-class _Remove(Enum):
-    REMOVE = "REMOVE"
-
-    def __repr__(self) -> str:
-        return "REMOVE"
-
-
-REMOVE: Final = _Remove.REMOVE
+REMOVE: Final = UNSET
 """The value of an `Edit` that removes the member."""
 
 
