@@ -41,15 +41,11 @@ def base_url_after(
     if resource_url is None or provider.base_url_from is None:
         return ChosenAddress(default)
     offered = provider.base_url_from(resource_url)
-    if is_of_service(offered, provider, at):
+    is_own = is_allowed(offered, at) if _is_vendors(provider, at) else same_origin(offered, at.token_url)
+    if is_own:
         return ChosenAddress(offered)
     note = _("the service named an address outside its own hosts; the usual one is used")
     return ChosenAddress(default, (note,))
-
-
-def is_of_service(url: str, provider: Provider, at: DeviceEndpoints) -> bool:
-    """Whether `url` belongs to the service that signs in at the endpoints `at`."""
-    return is_allowed(url, at) if _is_vendors(provider, at) else same_origin(url, at.token_url)
 
 
 def is_allowed(url: str, at: DeviceEndpoints) -> bool:

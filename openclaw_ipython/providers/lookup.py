@@ -25,7 +25,7 @@ def refused_key_hint(provider: Provider, base_url: str, others: Iterable[Provide
     command = f"%openclaw login --provider {provider.id} --force"
     if provider.local is not None:
         command = f"%openclaw models auth add --provider {provider.id}"
-    other_urls = [region.base_url for region in provider.other_regions(base_url)]
+    other_urls = [region.base_url for region in provider.regions if region.base_url != base_url.rstrip("/")]
     if provider.id in _SAME_VENDOR:
         other_urls += [
             region.base_url

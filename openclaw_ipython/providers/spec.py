@@ -221,10 +221,6 @@ class Provider(Struct, frozen=True):
         """One of the listed models."""
         return next((spec for spec in self.models if spec.id == model_id), None)
 
-    def other_regions(self, base_url: str) -> tuple[Region, ...]:
-        """The regions at other addresses."""
-        return tuple(region for region in self.regions if region.base_url != base_url.rstrip("/"))
-
     def entry(self, base_url: str) -> dict[str, Any]:
         """The entry under `models.providers.<id>`, with only keys and values that every OpenClaw release accepts."""
         return {
