@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, NoReturn
 
+from openclaw_ipython.errors import hidden_fields
+
 
 class Secret:
     """A token, key or verifier. Printing, copying into JSON or pickling it shows or fails, never leaks.
@@ -57,8 +59,7 @@ class HiddenFields:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(…)"
 
-    def __rich_repr__(self) -> list[tuple[str, Any]]:
-        return []
+    __rich_repr__ = hidden_fields
 
 
 def is_token(value: Any) -> bool:
