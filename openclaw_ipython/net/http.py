@@ -225,6 +225,8 @@ class HttpClient:
 def _parsed(url: str) -> httpx.URL:
     """Taken apart once: a thousand questions go to the same address."""
     address = httpx.URL(url)
+    if address.scheme not in {"http", "https"}:
+        raise httpx.UnsupportedProtocol(f"there is no protocol {address.scheme!r}")
     if address.port is not None and address.port > _LAST_PORT:  # a resolver may take it modulo 65536
         raise InvalidURL(f"there is no port {address.port}")
     return address
