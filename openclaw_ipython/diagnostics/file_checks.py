@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from openclaw_ipython.diagnostics.findings import Finding, shell_line
 from openclaw_ipython.errors import StoreBusy
@@ -26,7 +27,7 @@ from openclaw_ipython.openclaw.locks import STALE_SECONDS
 if TYPE_CHECKING:
     from openclaw_ipython.openclaw.paths import Home
 
-Role = Literal["folder", "file", "lock", "leftover"]
+Role = Literal["folder", "file", "shared", "lock", "leftover"]
 
 QWEN_LOCK_SECONDS = 40.0  # above the age at which any release of Qwen Code ignores a lock
 LEFTOVER_SECONDS = 3600.0  # no write takes that long
@@ -37,6 +38,7 @@ _LEFTOVER = r"\.[^/]+\.[0-9a-f]{16}\.tmp|[^/]+\.tmp(\.[^/]+)?|[^/]+\.lock\.(take
 class FileFact(Struct, frozen=True):
     """What the file system says about one path. `mtime` in epoch seconds; `mode` has the permission bits.
 
+    The role `shared` is that of a configuration that another user owns, or that is outside the home.
     `link` is the target of a symbolic link, empty for none; a link without a target file is `broken`.
     """
 
@@ -58,13 +60,19 @@ def inspect_files(home: Home) -> list[FileFact]:
         home.config_path, home.auth_profiles, home.models_json, home.own_config, home.own_profiles,
         home.journal, creds,
     )  # fmt: skip
+    own_folders = (home.state_dir, home.user_home)
+    moved = not any(home.config_path.is_relative_to(folder) for folder in own_folders)
+    config = [
+        replace(fact, role="shared") if moved or not fact.mine else fact for fact in _facts(files[:1], "file")
+    ]
     locks = [path.with_name(path.name + ".lock") for path in (home.auth_profiles, home.own_profiles)]
     locks.append(home.qwen_dir / "oauth_creds.lock")
     parents = dict.fromkeys(path.parent for path in files)
     names = {path.name for path in files}
     return [
         *_facts(folders, "folder"),
-        *_facts(files, "file"),
+        *config,
+        *_facts(files[1:], "file"),
         *_facts(locks, "lock"),
         *_facts([path for folder in parents for path in _left_behind(folder, names)], "leftover"),
     ]
@@ -94,7 +102,7 @@ def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
         )
         yield Finding("kind", "error", what, where, fix)
         return
-    if fact.mtime > now + _CLOCK_TOLERANCE and fact.role == "file":
+    if fact.mtime > now + _CLOCK_TOLERANCE and not fact.is_folder:
         hours = (fact.mtime - now) / 3600
         what = _(
             "its time stamp is {hours} h in the future: is the clock of this machine right?",
@@ -103,11 +111,19 @@ def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
         yield Finding("clock", "warning", what, where, "!date /t" if windows else "!date")
     if windows:
         return
-    if not fact.mine:
+    shared = fact.role == "shared"
+    if shared and fact.mode & 0o044 and not fact.mode & 0o022:
+        what = _(
+            "other users of this machine can read it (mode {mode}), so no key should be in it: %openclaw login"
+            " stores yours in your home, and a key for all is set in the environment",
+            mode=f"{fact.mode:03o}",
+        )
+        yield Finding("shared", "note", what, where, "")
+    elif not fact.mine:
         fix = shell_line("ls -ld", fact.path)
         yield Finding("owner", "warning", _("it belongs to another user"), where, fix)
     elif fact.mode & 0o077:
-        wanted = "700" if fact.is_folder else "600"
+        wanted = "700" if fact.is_folder else "644" if shared else "600"
         what = _("other users of this machine may open it (mode {mode})", mode=f"{fact.mode:03o}")
         yield Finding("mode", "warning", what, where, shell_line(f"chmod {wanted}", fact.path))
     if fact.link:

@@ -33,6 +33,10 @@ def test_these_files_are_no_finding(fact):
         (replace(FILE, mode=0o644), "mode", "!chmod 600 /h/openclaw.json"),
         (replace(FILE, path=Path("/h/a b.json"), mode=0o640), "mode", "!chmod 600 '/h/a b.json'"),
         (replace(FOLDER, mode=0o755), "mode", "!chmod 700 /h"),
+        (replace(FILE, role="shared", mode=0o644), "shared", ""),
+        (replace(FILE, role="shared", mode=0o644, mine=False), "shared", ""),
+        (replace(FILE, role="shared", mode=0o600, mine=False), "owner", "!ls -ld /h/openclaw.json"),
+        (replace(FILE, role="shared", mode=0o666), "mode", "!chmod 644 /h/openclaw.json"),
         (replace(FILE, mine=False), "owner", "!ls -ld /h/openclaw.json"),
         (replace(FILE, is_folder=True), "kind", "!mv -i /h/openclaw.json /h/openclaw.json.old"),
         (replace(FOLDER, is_folder=False), "kind", "!mv -i /h /h.old"),
@@ -63,6 +67,17 @@ def test_a_link_is_a_note_and_its_target_is_checked(signed_in, tmp_path):
     assert [(f.check, f.severity) for f in examine(signed_in) if f.check == "link"] == [("link", "note")]
     real.chmod(0o644)
     assert [f.check for f in faults(signed_in)] == ["mode"]
+
+
+@posix
+def test_a_configuration_for_all_users_is_a_note(signed_in, tmp_path_factory):
+    shared = tmp_path_factory.mktemp("etc") / "openclaw.json"
+    signed_in.home.config_path.rename(shared)
+    shared.chmod(0o644)
+    home = replace(signed_in.home, config_path=shared)
+    findings = list(check_files(inspect_files(home), shared.stat().st_mtime, windows=False))
+    assert [(f.check, f.severity, f.where) for f in findings] == [("shared", "note", str(shared))]
+    assert "(mode 644)" in findings[0].what
 
 
 @posix
