@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
+from openclaw_ipython.context.blocks import fenced
 from openclaw_ipython.errors import SchemaMismatch
 from openclaw_ipython.i18n import _
 from openclaw_ipython.sanitize.markdown import safe_markdown
@@ -31,14 +31,8 @@ def format_json(reply: Reply) -> FormattedReply:
     except RecursionError:  # nested too deeply
         return FormattedReply()
     return FormattedReply(
-        {"text/markdown": safe_markdown(_fenced(laid_out, "json")), "text/plain": safe_text(laid_out)}
+        {"text/markdown": safe_markdown(fenced(laid_out, "json")), "text/plain": safe_text(laid_out)}
     )
-
-
-def _fenced(code: str, language: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}{language}\n{code}\n{fence}"
 
 
 def parse(reply: Reply) -> Any:
