@@ -114,8 +114,7 @@ def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     shared = fact.role == "shared"
     if shared and fact.mode & 0o044 and not fact.mode & 0o022:
         what = _(
-            "other users of this machine can read it (mode {mode}), so no key should be in it: %openclaw login"
-            " stores yours in your home, and a key for all is set in the environment",
+            "it is shared, other users of this machine can read it (mode {mode}): keys belong in the environment",
             mode=f"{fact.mode:03o}",
         )
         yield Finding("shared", "note", what, where, "")
