@@ -14,7 +14,7 @@ import pytest
 from openclaw_ipython import __version__
 from openclaw_ipython.chat.types import PYTHON
 from openclaw_ipython.shell import magics
-from openclaw_ipython.shell.render import code_cells, surfaces
+from openclaw_ipython.shell.render import code_cells, renderer
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "labextension"
@@ -75,7 +75,7 @@ def test_it_knows_the_same_languages_as_the_package(constant, words):
 
 def test_it_looks_for_what_the_package_sets():
     assert f"hasattr(get_ipython(), '{magics._ATTRIBUTE}')" in BUTTONS
-    (key,) = surfaces._ANSWER
+    (key,) = renderer._ANSWER
     assert f"'{key}' in metadata" in BUTTONS
 
 
