@@ -66,7 +66,7 @@ class ScriptedModel(Portal):
         completion = Completion(
             pieces(words * (60 if slow else 1)), (), calls, "tool_calls" if calls else "stop"
         )
-        header = CompletionHeader("c-1", int(request.time), body["model"])
+        header = CompletionHeader("c-1", 0, body["model"])
         usage = {"prompt_tokens": 700, "completion_tokens": 40, "total_tokens": 740}
         steps = event_stream(completion, header, usage, pace=0.5 if slow else 0.0)
         return HttpResponse(200, steps, {"content-type": "text/event-stream; charset=utf-8"})
