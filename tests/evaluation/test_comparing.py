@@ -2,6 +2,7 @@
 
 import _thread
 import json
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ import httpx
 import pandas
 import polars
 import pytest
+from matplotlib.font_manager import get_font_names
 
 import openclaw_ipython as oc
 
@@ -303,7 +305,12 @@ def test_text_and_html_show_the_table_and_the_verdict_and_nothing_in_them_is_act
 
 
 def test_the_plot_is_a_picture_with_the_table_as_its_text(compare):
-    bundle = compare(prompts={"$a$ {": "Odd or even? {n}"}).plot()._repr_mimebundle_()
+    result = compare(prompts={"$a$ {": "Odd or even? {n}", "是奇数吗": "Odd? {n}"})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bundle = result.plot()._repr_mimebundle_()
+    if any("CJK SC" in name for name in get_font_names()):
+        assert [str(one.message) for one in caught if "Glyph" in str(one.message)] == []
     assert set(bundle) == {"image/png", "text/plain"}
     assert "test/strong" in bundle["text/plain"]
 
