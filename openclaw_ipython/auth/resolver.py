@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from openclaw_ipython.auth.cooldown import cooldown_of, last_used
 from openclaw_ipython.errors import ConfigError
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.net.urls import is_loopback, is_private
 from openclaw_ipython.openclaw.config_view import ProviderEntry, is_marker
 from openclaw_ipython.openclaw.secret_refs import SecretRefs, variable_of
@@ -66,7 +67,8 @@ class Credential(Struct, frozen=True):
         """Its name in messages."""
         if self.profile is not None:
             return self.profile.id
-        return f"the key in {self.source.removeprefix('env: ')}" if self.key is not None else "no login"
+        place = self.source.removeprefix("env: ")
+        return _("the key in {place}", place=place) if self.key is not None else _("no login")
 
 
 class CredentialResolver:
@@ -154,7 +156,7 @@ class CredentialResolver:
         if key:
             yield Credential(provider_id, "openclaw.json", key=key)
         elif self._needs_no_key(provider_id, entry):
-            yield Credential(provider_id, "none needed")
+            yield Credential(provider_id, N_("none needed"))
 
     def configured(self, provider_id: str) -> ConfiguredEndpoint | None:
         """The address and key of a service of OpenClaw's own; None where an entry gives it another address."""
@@ -170,7 +172,7 @@ class CredentialResolver:
                 yield Credential(provider_id, place, key=self._resolved(typed))
                 return
         if not configured.needs_key:
-            yield Credential(provider_id, "none needed")
+            yield Credential(provider_id, N_("none needed"))
 
     def _needs_no_key(self, provider_id: str, entry: ProviderEntry | None) -> bool:
         """Whether it is a server nearby without a login: a local provider or the user's own entry.

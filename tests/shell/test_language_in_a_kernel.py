@@ -56,6 +56,13 @@ def test_the_status_and_its_empty_values_are_in_the_language(chinese_locale):
     assert '"defaultModel": null' in chinese_locale.run("%openclaw models status --json").text
 
 
+def test_the_place_of_a_key_is_in_the_language(chinese_locale):
+    chinese_locale.run("os.environ['DASHSCOPE_API_KEY'] = 'sk-made-up-for-this-test'")
+    shown = chinese_locale.run("%qwen -m modelstudio/qwen3.7-plus --dry-run hi")
+    chinese_locale.run("del os.environ['DASHSCOPE_API_KEY']")
+    assert "使用 DASHSCOPE_API_KEY 中的密钥" in shown.text
+
+
 def test_the_sign_in_is_in_the_language_to_its_end(chinese_locale):
     cell = chinese_locale.run("%openclaw login")
     assert "设备码" in cell.text

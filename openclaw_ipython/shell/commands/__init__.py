@@ -65,7 +65,7 @@ def overview_of_commands() -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _row(family: Sequence[Command]) -> tuple[str, str]:
-    words = "|".join(one.words[-1] for one in family)
+    words = "|".join(one.words[-1] for one in family if len(one.words) == len(family[0].words))
     first = next((one for one in family if one.words[-1] in _SUMMARIES), family[0])
     return " ".join(["%openclaw", *first.words[:-1], words]), _(first.help)
 

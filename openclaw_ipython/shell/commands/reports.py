@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from openclaw_ipython._version import __version__
 from openclaw_ipython.chat.thinking import family_of
 from openclaw_ipython.errors import OpenClawError
-from openclaw_ipython.i18n import _
+from openclaw_ipython.i18n import N_, _
 from openclaw_ipython.openclaw.model_refs import ModelRef
 from openclaw_ipython.qwen_code.source import QwenCode
 from openclaw_ipython.shell.commands.usage import today
@@ -92,7 +92,7 @@ def status(session: Session) -> dict[str, Any]:
 
 def _provider_status(session: Session, provider: str, rows: Sequence[ProfileRow]) -> dict[str, Any]:
     credential = session.client.accounts.credential(provider)
-    kind, detail = "missing", "no login"
+    kind, detail = "missing", N_("no login")
     if credential is not None and credential.profile is not None:
         kind, detail = "profiles", credential.profile.id
     elif credential is not None:
@@ -140,7 +140,7 @@ def status_view(session: Session, report: dict[str, Any]) -> View:
     facts += [(p["profileId"], _profile_line(p)) for p in auth["oauth"]["profiles"]]
     for one in auth["providers"]:
         # the address, and the login that is used there, where that is no stored one
-        login = "" if one["profiles"]["labels"] else one["effective"]["detail"]
+        login = "" if one["profiles"]["labels"] else _(one["effective"]["detail"])
         facts.append((one["provider"], " · ".join(filter(None, (login, one["baseUrl"] or _("no address"))))))
     facts += [
         (_("config"), short(Path(report["configPath"]))),

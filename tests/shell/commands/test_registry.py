@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from openclaw_ipython.errors import UsageError
-from openclaw_ipython.shell.commands import COMMANDS, find, next_words
+from openclaw_ipython.shell.commands import COMMANDS, find, next_words, overview_of_commands
 from openclaw_ipython.shell.commands.registry import JSON, PLAIN, Command
 from openclaw_ipython.shell.parser import Option, Positional, Spec, count
 from openclaw_ipython.shell.views import MessageView
@@ -54,6 +54,12 @@ def test_the_help_is_one_sentence(command):
 def test_the_typed_words_find_the_command(command):
     assert find([*command.words, "--json"]) == (command, ["--json"])
     assert command.words[-1] in next_words(command.words[:-1])
+
+
+def test_each_word_of_the_help_is_a_command():
+    rows = [line.split()[1:] for _, section in overview_of_commands() for line, _ in section]
+    typed = [(*words[:-1], last) for words in rows for last in words[-1].split("|")]
+    assert [words for words in typed if words not in COMMANDS] == []
 
 
 @pytest.mark.parametrize(
