@@ -24,68 +24,58 @@ from openclaw_ipython.codecheck.static_lookup import (
     one_of,
 )
 
-_ARRAY = "numpy.ndarray|" + "|".join(
-    f"numpy.{name}"
-    for name in ["float64", "int64", "bool", "complex128", "str_", "bytes_", "datetime64", "timedelta64"]
-)
+_SCALARS = "float64 int64 bool complex128 str_ bytes_ datetime64 timedelta64"
+_ARRAY = "numpy.ndarray|" + "|".join(f"numpy.{name}" for name in _SCALARS.split())
 _TABLE = """
-builtins.str: capitalize casefold center expandtabs format format_map join = str
-builtins.str: ljust lower lstrip replace rjust rstrip strip = str
-builtins.str: swapcase title translate upper zfill removeprefix removesuffix = str
-builtins.str: split rsplit splitlines = [str]
-builtins.str: encode = bytes; count find index rfind rindex = int
+builtins.str: capitalize casefold center expandtabs format format_map join ljust lower lstrip replace = str
+builtins.str: rjust rstrip strip swapcase title translate upper zfill removeprefix removesuffix = str
+builtins.str: split rsplit splitlines = [str]; encode = bytes; count find index rfind rindex = int
 builtins.str: startswith endswith isdigit isalpha isupper islower = bool
 builtins.bytes: decode hex = str; split = [bytes]; strip replace lower upper = bytes
 builtins.dict: copy = dict
 builtins.list: copy = list; index count = int
 builtins.set: copy union intersection difference symmetric_difference = set
-builtins: len ord hash id = int; repr chr ascii hex bin oct input format = str
-builtins: isinstance callable any all = bool
+builtins: len ord hash id = int; repr chr ascii hex bin oct input = str; isinstance callable any all = bool
 collections.Counter: most_common = [tuple]; elements = itertools.chain
-re: match search fullmatch = re.Match; findall split = list; sub escape = str; compile = re.Pattern
-re: finditer = [re.Match]
+re: match search fullmatch = re.Match; findall split = list; sub escape = str; finditer = [re.Match]
+re: compile = re.Pattern
 re.Pattern: match search fullmatch = re.Match; findall split = list; sub = str; finditer = [re.Match]
 re.Match: start end = int; span groups = tuple; groupdict = dict
 json: dumps = str; loads load = dict|list|str|int|float|bool
-datetime.datetime: now today utcnow fromtimestamp = datetime.datetime
-datetime.datetime: fromisoformat strptime combine replace astimezone = datetime.datetime
+datetime.datetime: now today utcnow fromtimestamp fromisoformat strptime combine = datetime.datetime
+datetime.datetime: replace astimezone = datetime.datetime
 datetime.datetime: date = datetime.date; time = datetime.time; strftime isoformat ctime = str; timestamp = float
-datetime.datetime: weekday = int
 datetime.date: today fromisoformat fromtimestamp replace = datetime.date; strftime isoformat = str
 datetime.date: weekday isoweekday = int
 datetime.timedelta: total_seconds = float
-pathlib.PurePath: with_suffix with_name with_stem joinpath relative_to = pathlib.Path~; as_posix as_uri = str
-pathlib.PurePath: name stem suffix anchor = str; parent = pathlib.Path~; parts = tuple; suffixes = [str]
+pathlib.PurePath: with_suffix with_name with_stem joinpath relative_to parent = pathlib.Path~; parts = tuple
+pathlib.PurePath: name stem suffix anchor as_posix as_uri = str; suffixes = [str]
 pathlib.Path: cwd home resolve absolute expanduser rename replace = pathlib.Path~
-pathlib.Path: glob rglob iterdir = [pathlib.Path~]
-pathlib.Path: read_text = str; read_bytes = bytes; stat lstat = os.stat_result; exists is_file is_dir = bool
+pathlib.Path: glob rglob iterdir = [pathlib.Path~]; stat lstat = os.stat_result
+pathlib.Path: read_text = str; read_bytes = bytes; exists is_file is_dir = bool
 posixpath: join basename dirname abspath expanduser normpath = str; exists isfile isdir = bool; getsize = int
 posix: getcwd = str; listdir = [str]
 time: time perf_counter monotonic = float; strftime ctime = str
-numpy: array asarray zeros ones empty full = numpy.ndarray
-numpy: arange linspace logspace geomspace eye identity ascontiguousarray = numpy.ndarray
-numpy: fromiter loadtxt genfromtxt tile outer flatnonzero = numpy.ndarray
+numpy: array asarray zeros ones empty full arange linspace logspace geomspace eye identity = numpy.ndarray
+numpy: ascontiguousarray fromiter loadtxt genfromtxt tile outer flatnonzero = numpy.ndarray
 numpy.linalg: inv pinv = numpy.ndarray
 numpy.random: default_rng = numpy.random.Generator
 numpy.random._generator: default_rng = numpy.random.Generator
-numpy.random._generator.Generator: normal uniform random integers = @|float|int
-numpy.random._generator.Generator: standard_normal poisson binomial exponential = @|float|int
+numpy.random._generator.Generator: normal uniform random integers standard_normal = @|float|int
+numpy.random._generator.Generator: poisson binomial exponential = @|float|int
 numpy.ndarray: reshape ravel flatten astype copy transpose cumsum clip round repeat squeeze argsort T = @
-numpy.ndarray: mean std var argmax argmin dot ptp trace = @; tolist = list|int|float|str|bool
-numpy.ndarray: shape = tuple
+numpy.ndarray: mean std var argmax argmin dot ptp trace = @; tolist = list|int|float|str|bool; shape = tuple
 sklearn.model_selection._validation: cross_val_score cross_val_predict = @
 sklearn.metrics._classification: accuracy_score = float; confusion_matrix = numpy.ndarray
 sklearn.metrics._classification: classification_report = str|dict
-matplotlib.axes._axes.Axes: bar barh = matplotlib.container.BarContainer
-matplotlib.axes._axes.Axes: scatter = matplotlib.collections.PathCollection
-matplotlib.axes._axes.Axes: plot = [matplotlib.lines.Line2D]; imshow = matplotlib.image.AxesImage
-matplotlib.axes._axes.Axes: text = matplotlib.text.Text~
-matplotlib.axes._axes.Axes: set_title annotate = matplotlib.text.Text~; legend = matplotlib.legend.Legend
-matplotlib.axes._base._AxesBase: twinx twiny = matplotlib.axes.Axes~
+matplotlib.axes._axes.Axes: bar barh = matplotlib.container.BarContainer; legend = matplotlib.legend.Legend
+matplotlib.axes._axes.Axes: scatter = matplotlib.collections.PathCollection; imshow = matplotlib.image.AxesImage
+matplotlib.axes._axes.Axes: plot = [matplotlib.lines.Line2D]; text set_title annotate = matplotlib.text.Text~
+matplotlib.axes._base._AxesBase: twinx twiny = matplotlib.axes.Axes~; get_legend = matplotlib.legend.Legend
 matplotlib.axes._base._AxesBase: set_xlabel set_ylabel = matplotlib.text.Text~
-matplotlib.axes._base._AxesBase: get_legend = matplotlib.legend.Legend; get_figure = matplotlib.figure.Figure~
-matplotlib.figure.FigureBase: add_subplot gca = matplotlib.axes.Axes~; colorbar = matplotlib.colorbar.Colorbar
-matplotlib.figure.FigureBase: add_axes = matplotlib.axes.Axes~; suptitle = matplotlib.text.Text~
+matplotlib.axes._base._AxesBase: get_figure = matplotlib.figure.Figure~
+matplotlib.figure.FigureBase: add_subplot gca add_axes = matplotlib.axes.Axes~; suptitle = matplotlib.text.Text~
+matplotlib.figure.FigureBase: colorbar = matplotlib.colorbar.Colorbar
 """
 _SPARSE = ("csr", "csc", "coo", "lil", "dok", "bsr", "dia")
 _OF_ESTIMATORS = {"predict": _ARRAY + "|tuple|list", "predict_proba": _ARRAY + "|list", "score": "float"}
@@ -182,9 +172,8 @@ def item_of(value: Value) -> Value:
             return _common(list(thing)) if len(thing) <= _MANY else UNKNOWN
         case Frame(grouped=True) if class_name(value.cls) in _GROUP_BYS:
             frame = value.derived(loaded("pandas", "DataFrame"))
-            frame.columns = (
-                None if frame.columns is None or frame.index is None else frame.columns | frame.index
-            )
+            known = frame.columns is not None and frame.index is not None
+            frame.columns = frame.columns | frame.index if known else None  # type: ignore[operator]
             return pair(UNKNOWN, UNKNOWN if value.series else frame)
         case Live(thing) if type(thing) is str:
             return Instance(str)

@@ -6,23 +6,15 @@ import ast
 import enum
 from collections.abc import Sequence
 
+from openclaw_ipython.codecheck import static_lookup as static
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Definition, Live, Value
-from openclaw_ipython.codecheck.static_lookup import (
-    class_names,
-    is_dynamic,
-    loaded,
-    plain_class,
-    sets_any_name,
-    word_set,
-    words_of,
-)
 from openclaw_ipython.codecheck.syntax import bound, last_name
 
-_ANY_NAME = word_set(
+_ANY_NAME = static.word_set(
     "__getattr__ __getattribute__ __setattr__ setattr __dict__ vars __new__ __class_getitem__ locals"
 )
-_KEEPING = word_set("dataclass total_ordering final unique")  # decorators that return the class itself
-_OF_NAMED_TUPLES = word_set("_asdict _replace _fields _make _field_defaults")
+_KEEPING = static.word_set("dataclass total_ordering final unique")  # decorators that return the class itself
+_OF_NAMED_TUPLES = static.word_set("_asdict _replace _fields _make _field_defaults")
 
 
 def function(node: ast.FunctionDef | ast.AsyncFunctionDef, *, method: bool = False) -> Definition:
@@ -50,7 +42,7 @@ def class_of(node: ast.ClassDef, bases: Sequence[Value]) -> Definition:
         for each in ast.walk(node)
         if isinstance(each, ast.Attribute) and not isinstance(each.ctx, ast.Load)
     }
-    names, fields = own | set(functions) | class_names(object) | class_names(type), None
+    names, fields = own | set(functions) | static.class_names(object) | static.class_names(type), None
     annotated = [
         each.target.id
         for each in node.body
@@ -65,11 +57,11 @@ def class_of(node: ast.ClassDef, bases: Sequence[Value]) -> Definition:
             case Definition(names=inherited) if inherited is not None:
                 names |= inherited
                 fields = fields if "__init__" in functions or "dataclass" in decorators else base.keywords
-            case Live(thing) if thing is loaded("typing", "NamedTuple"):
-                names |= class_names(tuple) | _OF_NAMED_TUPLES
+            case Live(thing) if thing is static.loaded("typing", "NamedTuple"):
+                names |= static.class_names(tuple) | _OF_NAMED_TUPLES
                 fields = frozenset(annotated)
-            case Live(thing) if (cls := plain_class(thing)) is not None and _is_known(cls):
-                names |= class_names(cls) | words_of(cls) | class_names(type(cls))
+            case Live(thing) if (cls := static.plain_class(thing)) is not None and _is_known(cls):
+                names |= static.class_names(cls) | static.words_of(cls) | static.class_names(type(cls))
                 names |= {"name", "value"} if type(cls) is enum.EnumType else set()
             case _:
                 return Definition(node)
@@ -80,7 +72,11 @@ def _is_known(cls: type) -> bool:
     """Whether objects of a class have no attributes but those that its methods set by name."""
     if type(cls) is enum.EnumType:
         return True
-    return type(cls) in (type, loaded("abc", "ABCMeta")) and not is_dynamic(cls) and not sets_any_name(cls)
+    return (
+        type(cls) in (type, static.loaded("abc", "ABCMeta"))
+        and not static.is_dynamic(cls)
+        and not static.sets_any_name(cls)
+    )
 
 
 def methods(node: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -15,19 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.codecheck import call_results as results
 from openclaw_ipython.codecheck import definitions
+from openclaw_ipython.codecheck import static_lookup as static
 from openclaw_ipython.codecheck.expressions import Expressions
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Definition, Frame, Instance, Live, Made, Value
-from openclaw_ipython.codecheck.static_lookup import (
-    is_a,
-    is_trusted,
-    module_dict,
-    module_exists,
-    module_lacks,
-    one_of,
-    plain_class,
-    unloaded_lacks,
-    unloaded_words,
-)
 from openclaw_ipython.codecheck.syntax import (
     bindings,
     bound,
@@ -100,8 +90,8 @@ class Flow(Expressions):
         """What a parameter is that has a class as its annotation."""
         with self.silent(True):
             found = self.value(annotation) if isinstance(annotation, ast.Name | ast.Attribute) else UNKNOWN
-        cls = plain_class(found.object) if isinstance(found, Live) else None
-        library = cls is not None and (is_trusted(cls) or one_of(cls, str, list, dict, set))
+        cls = static.plain_class(found.object) if isinstance(found, Live) else None
+        library = cls is not None and (static.is_trusted(cls) or static.one_of(cls, str, list, dict, set))
         return self._seen(Instance(cls, exact=False)) if cls is not None and library else UNKNOWN
 
     # -- statements --
@@ -222,12 +212,12 @@ class Flow(Expressions):
 
     def _import(self, aliases: Sequence[ast.alias]) -> None:
         for alias in aliases:
-            if not module_exists(alias.name) and not self._conditional:
+            if not static.module_exists(alias.name) and not self._conditional:
                 self.claim("module", alias, alias.name, _modules_near(alias.name))
             name = alias.name if alias.asname else alias.name.partition(".")[0]
             module = sys.modules.get(name) if alias.asname or alias.name in sys.modules else None
             # Importing a submodule that is not loaded adds a name to its package.
-            known = module is not None and is_a(module, ModuleType)
+            known = module is not None and static.is_a(module, ModuleType)
             self.env[alias.asname or name] = Live(module) if known else UNKNOWN
 
     def _import_from(self, node: ast.ImportFrom) -> None:
@@ -236,20 +226,20 @@ class Flow(Expressions):
         self.unknown(alias.asname or alias.name for alias in names)
         if node.level or not module:
             return
-        if not module_exists(module):
+        if not static.module_exists(module):
             if not self._conditional:
                 self.claim("module", node, module, _modules_near(module))
             return
         found = sys.modules.get(module)
         for alias in names:
             if found is None:
-                if unloaded_lacks(module, alias.name):
-                    self.claim("attribute", node, alias.name, unloaded_words(module), owner=module)
-            elif is_a(found, ModuleType):
-                if alias.name in module_dict(found):
-                    self.env[alias.asname or alias.name] = Live(module_dict(found)[alias.name])
-                elif module_lacks(found, alias.name):
-                    self.claim("attribute", node, alias.name, set(module_dict(found)), owner=module)
+                if static.unloaded_lacks(module, alias.name):
+                    self.claim("attribute", node, alias.name, static.unloaded_words(module), owner=module)
+            elif static.is_a(found, ModuleType):
+                if alias.name in static.module_dict(found):
+                    self.env[alias.asname or alias.name] = Live(static.module_dict(found)[alias.name])
+                elif static.module_lacks(found, alias.name):
+                    self.claim("attribute", node, alias.name, set(static.module_dict(found)), owner=module)
 
 
 def _modules_near(name: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -11,31 +12,22 @@ from openclaw_ipython.codecheck.inferred import UNKNOWN, Column, Frame, Value
 from openclaw_ipython.codecheck.static_lookup import loaded
 from openclaw_ipython.codecheck.syntax import argument, constant
 
-_COLUMN_ARGUMENTS: dict[
-    str, dict[str, int | None]
-] = {  # the arguments that name columns, and their positions
-    "groupby": {"by": 0},
-    "sort_values": {"by": 0},
-    "drop_duplicates": {"subset": 0},
-    "duplicated": {"subset": 0},
-    "dropna": {"subset": None},
-    "nlargest": {"columns": 1},
-    "nsmallest": {"columns": 1},
-    "set_index": {"keys": 0},
-    "explode": {"column": 0},
-    "drop": {"columns": None},
-    "pop": {"item": 0},
-    "astype": {"dtype": 0},
-    "pivot_table": {"index": None, "columns": None, "values": None},
-    "pivot": {"index": None, "columns": None, "values": None},
-    "melt": {"id_vars": 0, "value_vars": 1},
-    "merge": {"on": None, "left_on": None},
-    "value_counts": {"subset": 0},
-    "plot": {"x": None, "y": None},
-    "scatter": {"x": 0, "y": 1},
-    "hist": {"column": 0, "by": None},
-    "boxplot": {"column": 0, "by": 1},
-}
+# The arguments that name columns, with their positions: `method argument=position …`.
+_COLUMN_ARGUMENTS = """
+groupby by=0 / sort_values by=0 / drop_duplicates subset=0 / duplicated subset=0 / dropna subset / value_counts subset=0
+nlargest columns=1 / nsmallest columns=1 / set_index keys=0 / explode column=0 / drop columns / pop item=0
+astype dtype=0 / pivot_table index columns values / pivot index columns values / melt id_vars=0 value_vars=1
+merge on left_on / plot x y / scatter x=0 y=1 / hist column=0 by / boxplot column=0 by=1
+"""
+
+
+@functools.cache
+def _column_arguments() -> dict[str, dict[str, int | None]]:
+    found = {}
+    for rule in _COLUMN_ARGUMENTS.strip().replace("\n", " / ").split(" / "):
+        method, *places = (part.partition("=") for part in rule.split())
+        found[method[0]] = {name: int(at) if at else None for name, _equals, at in places}
+    return found
 
 
 def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
@@ -47,19 +39,15 @@ def wanted_columns(frame: Frame, method: str, node: ast.Call) -> list[ast.expr]:
         found = [key for key in func.keys if key is not None] if isinstance(func, ast.Dict) else []
         named = [keyword.value for keyword in node.keywords if keyword.arg]  # agg(total=("price", "sum"))
         return found + [v.elts[0] for v in named if isinstance(v, ast.Tuple) and len(v.elts) == 2]
-    names = _COLUMN_ARGUMENTS.get(method, {}) if frame.plain else {}
+    names = _column_arguments().get(method, {}) if frame.plain else {}
     if method == "drop":
         names = names if argument(node, "errors") is None else {}
         names = names | ({"labels": 0} if constant(argument(node, "axis", 1)) in (1, "columns") else {})
     if method == "astype" and not isinstance(argument(node, "dtype", 0), ast.Dict):
         names = {}
     wanted = [part for name, at in names.items() if (part := argument(node, name, at)) is not None]
-    return [
-        key
-        for part in wanted
-        for key in (part.keys if isinstance(part, ast.Dict) else [part])
-        if key is not None
-    ]
+    keys = [key for part in wanted for key in (part.keys if isinstance(part, ast.Dict) else [part])]
+    return [key for key in keys if key is not None]
 
 
 def wanted_levels(frame: Frame, method: str, node: ast.Call) -> ast.expr | None:
@@ -101,11 +89,7 @@ def given_to_functions(owner: Value, method: str, node: ast.Call) -> dict[int, S
         return {}
     elif owner.grouped and method in ("apply", "filter"):
         given = frames.series() if owner.series else frames.ungrouped(owner)
-    elif (
-        owner.series
-        and method in ("agg", "aggregate", "transform")
-        and owner.cls is loaded(*frames.SERIES_GROUPBY)
-    ):
+    elif method in ("agg", "aggregate", "transform") and owner.cls is loaded(*frames.SERIES_GROUPBY):
         given = frames.series()
     elif owner.plain and method in ("assign", "pipe"):
         given = owner.derived()

@@ -7,7 +7,7 @@ imported: without it there is no frame in the namespace. `polars_frames` has wha
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import GeneratorType
 from typing import Any
 
@@ -54,11 +54,10 @@ def frame_of(value: object) -> Frame | Column | None:
         return Frame(cls, set(value.columns), set())  # type: ignore[attr-defined]  # the library's own property
     if cls is loaded("pandas", "Series"):
         return Column(cls, value.name if type(value.name) is str else None, _levels(value.index))  # type: ignore[attr-defined]
-    if (
-        cls is loaded(*_GROUPINGS["groupby"])
-        and (made := frame_of(instance_dict(value).get("obj"))) is not None
+    if cls is loaded(*_GROUPINGS["groupby"]) and isinstance(
+        made := frame_of(instance_dict(value).get("obj")), Frame
     ):
-        return Frame(cls, made.columns if isinstance(made, Frame) else None, grouped=True)
+        return Frame(cls, made.columns, grouped=True)
     if cls is not loaded("pandas", "DataFrame"):
         return None
     columns = value.columns  # type: ignore[attr-defined]  # pandas's own properties
@@ -71,13 +70,17 @@ def frame_of(value: object) -> Frame | Column | None:
 
 def _levels(index: Any) -> set[str] | None:
     """The names that `reset_index` gives the levels of an index."""
-    names = list(index.names)
-    given = (
-        {f"level_{at}" if name is None else name for at, name in enumerate(names)}
-        if names[1:]
-        else set(names)
-    )
-    return {"index"} if given == {None} else given if all(type(name) is str for name in given) else None
+    several = len(index.names) > 1
+    given = {
+        (f"level_{at}" if several else "index") if name is None else name
+        for at, name in enumerate(index.names)
+    }
+    return given if all(type(name) is str for name in given) else None
+
+
+def frame(columns: set[str] | None = None, index: set[str] | None = None) -> Frame:
+    """A DataFrame of pandas."""
+    return Frame(loaded("pandas", "DataFrame"), columns, index)
 
 
 def as_frame(value: Value) -> Value:
@@ -109,16 +112,12 @@ def constructed(cls: type, node: ast.Call) -> Value:
     """The frame that `DataFrame(…)` makes."""
     data = argument(node, "data", 0)
     named = strings(argument(node, "columns" if cls is loaded("pandas", "DataFrame") else "schema"))
-    if named is None and isinstance(data, ast.List) and data.elts:
-        data = ast.Dict(
-            [key for row in data.elts for key in (row.keys if isinstance(row, ast.Dict) else [None])], []
-        )
-    if named is None and isinstance(data, ast.Dict) and data.keys:
-        keys = [constant(key) for key in data.keys]
-        named = keys if all(type(key) is str for key in keys) else None
-    return Frame(
-        cls, None if named is None else set(named), {"index"} if argument(node, "index") is None else None
-    )
+    rows = data.elts if isinstance(data, ast.List) else [data]
+    if named is None and rows and all(isinstance(row, ast.Dict) for row in rows):
+        keys = [constant(key) for row in rows for key in row.keys]  # type: ignore[union-attr]
+        named = keys if keys and all(type(key) is str for key in keys) else None
+    index = {"index"} if argument(node, "index") is None else None
+    return Frame(cls, None if named is None else set(named), index)
 
 
 def ungrouped(frame: Frame) -> Frame:
@@ -165,26 +164,22 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
             return series()
         case "drop":
             by_label = constant(argument(node, "axis", 1)) in (1, "columns")
-            gone = strings(
-                argument(node, "columns") or (argument(node, "labels", 0) if by_label else ast.Tuple([]))
-            )
-            made.columns = None if gone is None or made.columns is None else made.columns - set(gone)
+            labels = argument(node, "labels", 0) if by_label else ast.Tuple([])
+            remove(made, strings(argument(node, "columns") or labels))
         case "rename":
             by_label = constant(argument(node, "axis")) in (1, "columns")
-            if (
-                mapping := argument(node, "columns") or (argument(node, "mapper", 0) if by_label else None)
-            ) is not None:
+            mapper = argument(node, "mapper", 0) if by_label else None
+            if (mapping := argument(node, "columns") or mapper) is not None:
                 made.columns = renamed(made.columns, mapping)
         case "reset_index":
-            dropped = constant(argument(node, "drop")) is True and named == {"drop"}
-            if not dropped:
+            if constant(argument(node, "drop")) is not True or named != {"drop"}:
                 add(made, made.index if not (node.args or named) else None)
             made.index = {"index"}
         case "set_index":
             keys = strings(argument(node, "keys", 0))
             made.index = set(keys) if keys is not None and "append" not in named else None
-            if keys is not None and made.columns is not None and "drop" not in named:
-                made.columns -= set(keys)
+            if keys is not None and "drop" not in named:
+                remove(made, keys)
         case "melt" if named <= {"id_vars", "value_vars", "var_name", "value_name"}:
             title = None if frame.columns is None else frame.title
             names = [
@@ -217,7 +212,7 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
 
 def merged(left: Any, right: Any, node: ast.Call) -> Value:
     """The frame that joining two by columns gives."""
-    made = Frame(loaded("pandas", "DataFrame"))
+    made = frame()
     given = {word.arg: strings(word.value) for word in node.keywords if word.arg != "how"}
     known = all(isinstance(each, Frame) and each.plain and each.columns is not None for each in (left, right))
     if not known or {*given} - _MERGING or node.args[1:] or None in given.values():
@@ -227,9 +222,8 @@ def merged(left: Any, right: Any, node: ast.Call) -> Value:
     if "left_on" in given:
         keys = set(given["left_on"] or ()) & set(given.get("right_on") or ())
     twice, (first, second) = common - keys, given.get("suffixes") or ["_x", "_y"]
-    made.columns = (left.columns | right.columns) - twice | {
-        name + end for name in twice for end in (first, second)
-    }
+    ended = {name + end for name in twice for end in (first, second)}
+    made.columns = (left.columns | right.columns) - twice | ended
     made.index, made.title = {"index"}, left.title if left.title == right.title else None
     return made
 
@@ -240,7 +234,7 @@ _MERGING = word_set("on left_on right_on suffixes validate")
 def concatenated(value: Value, node: ast.Call) -> Value:
     """What `pandas.concat` of a list of frames gives."""
     parts = value.parts or (value.item,) if isinstance(value, Instance) else (None,)
-    made = Frame(loaded("pandas", "DataFrame"))
+    made = frame()
     if not all(isinstance(part, Frame) and part.cls is made.cls for part in parts):
         return made if any(isinstance(part, Frame) for part in parts) else UNKNOWN
     if {keyword.arg for keyword in node.keywords} <= {"ignore_index", "axis", "join", "sort"}:
@@ -255,6 +249,11 @@ def add(frame: Frame, names: set[str] | set[str | None] | None) -> None:
     """Further columns; None among them, or in their place, is an unknown one."""
     unknown = names is None or None in names or frame.columns is None
     frame.columns = None if unknown else frame.columns | names  # type: ignore[operator]
+
+
+def remove(frame: Frame, names: Iterable[str] | None) -> None:
+    """Fewer columns; None in the place of the names stands for unknown ones."""
+    frame.columns = None if names is None or frame.columns is None else frame.columns - set(names)
 
 
 def _grouping(frame: Frame, method: str, node: ast.Call) -> Value:
@@ -299,8 +298,8 @@ def _of_grouping(grouped: Frame, method: str, node: ast.Call) -> Value | None:
         return series(name, grouped.index if method in _REDUCTIONS else None) if not grouped.flat else None
     if method in _SAME_LENGTH or grouped.index is None:
         made.index = None
-    elif made.columns is not None and not grouped.flat:
-        made.columns -= grouped.index
+    elif not grouped.flat:
+        remove(made, grouped.index)
     return made
 
 
@@ -308,7 +307,6 @@ def of_series(owner: Value, method: str, node: ast.Call) -> Value | None:
     """What a method of a Series returns; None where the rules say nothing."""
     name, index = (owner.name, owner.index) if isinstance(owner, Column) else (None, None)
     named = {keyword.arg for keyword in node.keywords}
-    frame = Frame(loaded("pandas", "DataFrame"))
     if method in _GROUPINGS and argument(node, "win_type") is None:
         found = loaded(*(SERIES_GROUPBY if method == "groupby" else _GROUPINGS[method]))
         return Frame(found, grouped=True, series=True) if found is not None else None
@@ -321,12 +319,9 @@ def of_series(owner: Value, method: str, node: ast.Call) -> Value | None:
             return series(constant(node.args[0]) if node.args and strings(node.args[0]) else None, index)
         case "reset_index" if named <= {"name"} and not node.args:
             new = (strings(argument(node, "name")) or [None])[0] if named else name  # type: ignore[list-item]
-            frame.columns = None if index is None or new is None else index | {new}
-            frame.index = {"index"}
-            return frame
+            return frame(None if index is None or new is None else index | {new}, {"index"})
         case "to_frame" if not named and not node.args:
-            frame.columns, frame.index = None if name is None else {name}, index
-            return frame
+            return frame(None if name is None else {name}, index)
         case "items":
             return collection(GeneratorType, pair(UNKNOWN, UNKNOWN))
         case _:
@@ -348,28 +343,22 @@ def located(frame: Frame, index: ast.expr, *, by_label: bool) -> Value:
     """What `frame.loc[index]` or `frame.iloc[index]` is."""
     row, column = index.elts if isinstance(index, ast.Tuple) and len(index.elts) == 2 else (index, None)
     several = isinstance(row, ast.Compare | ast.BinOp | ast.Slice | ast.List | ast.Lambda)
+    if column is None and not several:
+        one = not by_label and type(constant(row)) is int
+        return frame.derived(loaded("pandas", "Series")) if one else UNKNOWN
     if column is None:
-        return (
-            frame.derived()
-            if several
-            else frame.derived(loaded("pandas", "Series"))
-            if (not by_label and type(constant(row)) is int)
-            else UNKNOWN
-        )
+        return frame.derived()
     return taken(frame, column) if several and by_label and strings(column) else UNKNOWN
 
 
 def column_of(frame: Frame, name: str | None = None) -> Value:
     """One column: a Series, or of a grouping the grouping of it; of a row something unknown."""
     if not frame.grouped:
-        return (
-            series(name, frame.index, "polars" if is_polars(frame) else "pandas") if frame.plain else UNKNOWN
-        )
-    grouped_by = frame.cls is loaded(*_GROUPINGS["groupby"])
-    cls = loaded(*SERIES_GROUPBY) if grouped_by else frame.cls
-    return Frame(
-        cls, None if name is None else {name}, frame.index, grouped=True, series=True, flat=frame.flat
-    )
+        library = "polars" if is_polars(frame) else "pandas"
+        return series(name, frame.index, library) if frame.plain else UNKNOWN
+    by_key = frame.cls is loaded(*_GROUPINGS["groupby"])
+    columns = None if name is None else {name}
+    return replace(frame, cls=loaded(*SERIES_GROUPBY) if by_key else frame.cls, columns=columns, series=True)
 
 
 def store(frame: Frame, index: ast.AST) -> None:

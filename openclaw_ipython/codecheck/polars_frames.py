@@ -15,11 +15,9 @@ _KEEP = word_set(
 )
 _EXPRESSIONS = word_set("select with_columns filter group_by agg sort remove")
 _PLAIN_NAMES = word_set("select sort group_by drop unique explode")
-
-
 _GROUP_BYS = {
-    "GroupBy": ("polars.dataframe.group_by", "GroupBy"),
-    "LazyGroupBy": ("polars.lazyframe.group_by", "LazyGroupBy"),
+    "DataFrame": ("polars.dataframe.group_by", "GroupBy"),
+    "LazyFrame": ("polars.lazyframe.group_by", "LazyGroupBy"),
 }
 
 
@@ -53,11 +51,8 @@ def _column_calls(node: ast.AST) -> Iterator[ast.Call]:
 
 def _of_columns(function: ast.expr) -> bool:
     """Whether a function is one like `pl.mean`, whose arguments are columns."""
-    return (
-        isinstance(function, ast.Attribute)
-        and ast.unparse(function.value) == "pl"
-        and function.attr in _ON_COLUMNS
-    )
+    of_polars = isinstance(function, ast.Attribute) and last_name(function.value) == "pl"
+    return of_polars and last_name(function) in _ON_COLUMNS
 
 
 _ON_COLUMNS = word_set("mean sum min max median first last std var n_unique count")
@@ -77,27 +72,20 @@ def method_result(
         case "with_columns":
             made.columns = _both(made.columns, _new_names(node))
         case "group_by":
-            group = "GroupBy" if made.cls is loaded("polars", "DataFrame") else "LazyGroupBy"
-            cls = loaded(*_GROUP_BYS[group])
+            cls = loaded(*_GROUP_BYS[frame.cls.__name__]) if frame.plain else None
             made.index = _new_names(node)  # the keys
             return made.derived(cls, grouped=True) if cls is not None else None
         case "agg":
-            columns = _both(frame.index, _new_names(node))
-            return Frame(
-                loaded("polars", "DataFrame" if frame.cls.__name__ == "GroupBy" else "LazyFrame"),
-                columns,
-                set(),
-            )
+            cls = loaded("polars", "DataFrame" if frame.cls.__name__ == "GroupBy" else "LazyFrame")
+            return Frame(cls, _both(frame.index, _new_names(node)), set())
         case "drop":
-            gone = strings(ast.Tuple(list(_flat(node.args)), ast.Load()))
+            gone = strings(ast.Tuple(list(_flat(node.args))))
             made.columns = None if gone is None or made.columns is None else made.columns - set(gone)
         case "rename":
             made.columns = renamed(made.columns, node.args[0]) if node.args else None
         case "with_row_index":
-            name = argument(node, "name", 0)
-            made.columns = _both(
-                made.columns, {"index"} if name is None else set(strings(name) or ()) or None
-            )
+            name = strings(argument(node, "name", 0) or ast.Constant("index"))
+            made.columns = _both(made.columns, None if name is None else set(name))
         case "join":
             right = value_of(node.args[0]) if node.args else None
             other = right.columns if isinstance(right, Frame) and argument(node, "suffix") is None else None
@@ -130,19 +118,13 @@ def _name(node: ast.expr) -> str | None:
             return name if name[:1] not in "^*" else None
         case ast.Call(func=ast.Attribute(attr="alias"), args=[ast.Constant(value=str(name))]):
             return name
-        case ast.Call(func=ast.Attribute(attr="len"), args=[]) if isinstance(
-            node.func, ast.Attribute
-        ) and isinstance(node.func.value, ast.Name):
+        case ast.Call(func=ast.Attribute(attr="len", value=ast.Name()), args=[]):
             return "len"
         case ast.Call(args=[part]) if last_name(node.func) == "col":
             return _name(part) if isinstance(part, ast.Constant) else None
-        case ast.Call(func=ast.Attribute(value=inner, attr=attr)) if attr not in (
-            "otherwise",
-            "then",
-            "field",
-        ):
-            return _name(inner)
-        case ast.Attribute(value=inner, attr="str" | "dt"):
+        case ast.Call(func=ast.Attribute(attr="otherwise" | "then" | "field")):
+            return None
+        case ast.Call(func=ast.Attribute(value=inner)) | ast.Attribute(value=inner, attr="str" | "dt"):
             return _name(inner)
         case ast.BinOp(left=inner) | ast.Compare(left=inner) | ast.UnaryOp(operand=inner):
             return _name(inner) if not isinstance(inner, ast.Constant) else None

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from openclaw_ipython.codecheck.static_lookup import MISSING
+from openclaw_ipython.codecheck.static_lookup import MISSING, word_set
 
-_VERSIONS = {"version_info", "platform", "__version__", "TYPE_CHECKING"}
-_GUARDS = {"hasattr", "isinstance", "issubclass", "callable", "getattr", "find_spec"}
+_VERSIONS = word_set("version_info platform __version__ TYPE_CHECKING")
+_GUARDS = word_set("hasattr isinstance issubclass callable getattr find_spec")
 
 
 def constant(node: ast.AST | None) -> Any:
@@ -42,14 +42,8 @@ def argument(node: ast.Call, name: str, position: int | None = None) -> ast.expr
 
 def parameters(arguments: ast.arguments) -> list[ast.arg]:
     """All parameters."""
-    every = [
-        *arguments.posonlyargs,
-        *arguments.args,
-        *arguments.kwonlyargs,
-        arguments.vararg,
-        arguments.kwarg,
-    ]
-    return [each for each in every if each is not None]
+    plain = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return plain + [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
 
 
 def bound(nodes: Iterable[ast.AST]) -> set[str]:
@@ -66,13 +60,9 @@ def bindings(nodes: Iterable[ast.AST]) -> Iterator[str]:
                     yield name
                 case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                     yield inner.name
-                case (
-                    ast.MatchAs(name=str(name))
-                    | ast.MatchStar(name=str(name))
-                    | ast.ExceptHandler(name=str(name))
-                ):
+                case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                     yield name
-                case ast.MatchMapping(rest=str(name)):
+                case ast.ExceptHandler(name=str(name)) | ast.MatchMapping(rest=str(name)):
                     yield name
                 case ast.Global(names=names) | ast.Nonlocal(names=names):
                     yield from names
@@ -80,18 +70,7 @@ def bindings(nodes: Iterable[ast.AST]) -> Iterator[str]:
                     yield alias or name.partition(".")[0]
 
 
-_CHANGING = {
-    "append",
-    "extend",
-    "insert",
-    "add",
-    "update",
-    "setdefault",
-    "appendleft",
-    "extendleft",
-    "pop",
-    "clear",
-}
+_CHANGING = word_set("append extend insert add update setdefault appendleft extendleft pop clear")
 
 
 def changed_containers(tree: ast.AST) -> set[str]:
@@ -109,14 +88,15 @@ def changed_containers(tree: ast.AST) -> set[str]:
 def is_guard(test: ast.expr) -> bool:
     """Whether a test asks what there is: `hasattr(x, …)`, `"a" in df`, `isinstance(x, …)`, `sys.platform == …`."""
     for inner in ast.walk(test):
-        if last_name(inner) in _VERSIONS or (
-            isinstance(inner, ast.Attribute) and ast.unparse(inner) == "os.name"
-        ):
-            return True
-        if isinstance(inner, ast.Call) and last_name(inner.func) in _GUARDS:
-            return True
-        if isinstance(inner, ast.Compare) and any(isinstance(op, ast.In | ast.NotIn) for op in inner.ops):
-            return True
+        match inner:
+            case ast.Call(func=function) if last_name(function) in _GUARDS:
+                return True
+            case ast.Compare(ops=ops) if any(isinstance(operator, ast.In | ast.NotIn) for operator in ops):
+                return True
+            case ast.Attribute(value=ast.Name(id="os"), attr="name"):
+                return True
+            case ast.Name() | ast.Attribute() if last_name(inner) in _VERSIONS:
+                return True
     return False
 
 
