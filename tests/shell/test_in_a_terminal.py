@@ -212,7 +212,7 @@ def test_an_mcp_server_that_takes_long_is_seen_to_start(terminal, tmp_path):
     terminal.child.expect(r"In \[\d+\]: ", timeout=60)
     _before, gone, after = terminal.child.before.rpartition(f"\r{'':<79}\r")
     assert gone
-    assert "tools of slow are allowed" in after
+    assert "allowed tools of slow: " in after
     assert "starting" not in after
     terminal.type("%unload_ext openclaw_ipython")
     assert servers.are_gone()

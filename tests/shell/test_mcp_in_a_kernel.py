@@ -88,13 +88,15 @@ def test_without_a_person_a_server_needs_consent_which_a_command_gives(servers):
     assert "→ %openclaw mcp allow files" in cell.traceback
     cell = servers.run("%openclaw mcp allow files", attended=False)
     assert "→ %openclaw mcp allow files --yes" in cell.traceback
+    cell = servers.run("%openclaw mcp allow fles", attended=False)
+    assert "there is no MCP server fles" in cell.traceback
     ask = "import openclaw_ipython as oc; reply = oc.ask('add', tools=['mcp:files/add', 'mcp:files/fail'])"
     assert "→ %openclaw mcp allow files" in servers.run(ask).traceback
     assert servers.servers.lines("files", "started") == []
     cell = servers.run("%openclaw mcp allow files --yes", attended=False, timeout=60)
     assert "mcp_programs.py good" in cell.text
     assert "Adds two numbers." in cell.text
-    assert "12 tools of files are allowed" in cell.text
+    assert "allowed tools of files: 12" in cell.text
     servers.portal.calls("mcp__files__add", {"a": 2, "b": 3}, ("mcp__files__fail", {})).says("five")
     cell = servers.run(ask, attended=False, timeout=60)
     assert not cell.ename, cell.traceback

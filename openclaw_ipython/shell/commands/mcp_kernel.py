@@ -74,7 +74,9 @@ def _show_widget(session: Session) -> bool:
     from openclaw_ipython.shell.login.keys import show_widget
     from openclaw_ipython.shell.render.renderer import JupyterSurface
 
-    show_widget(JupyterSurface(), session.serving.widget, _("[calls of agents: %openclaw mcp status]"))
+    calls = session.serving.log_view().text() if session.serving.log else ""
+    text = calls or _("[calls of agents: %openclaw mcp status]")
+    show_widget(JupyterSurface(), session.serving.widget, text)
     return True
 
 

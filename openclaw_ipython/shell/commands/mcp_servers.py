@@ -54,8 +54,10 @@ def list_servers(session: Session) -> View:
 @command("mcp allow", Positional("name", "the server, or SERVER/TOOL", kind="server"), UNASKED)
 def allow(session: Session, *, name: str, yes: bool) -> View:
     """Let Python code (oc.ask) start an MCP server and call its tools, as they are now."""
+    from openclaw_ipython.mcp.entries import configured, selected
     from openclaw_ipython.mcp.offer import clean, digest_of, listed
 
+    selected([name], configured(_store(session)))
     if not yes and not session.front.can_answer():
         raise UsageError(_("no person can be asked here"), hint=f"%openclaw mcp allow {name} --yes")
     approve = lambda server: _may_start(session, server, yes=yes)  # noqa: E731
@@ -65,7 +67,7 @@ def allow(session: Session, *, name: str, yes: bool) -> View:
     if not yes and answer_to(_("Let Python code call these? y: yes, Enter: no > ")) not in YES:
         return MessageView(_("Nothing was allowed"))
     consent.allow(connection.server, {tool.name: digest_of(tool) for tool in tools})
-    allowed = _("{count} tools of {name} are allowed", count=len(tools), name=connection.server.name)
+    allowed = _("allowed tools of {name}: {count}", count=len(tools), name=connection.server.name)
     return MessageView(allowed, f"oc.ask(…, tools=['mcp:{name.removeprefix('mcp:')}'])")
 
 
