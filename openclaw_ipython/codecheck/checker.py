@@ -16,10 +16,9 @@ from openclaw_ipython.codecheck.expressions import near_names
 from openclaw_ipython.codecheck.finding import CodeCheck, CodeFinding
 from openclaw_ipython.codecheck.flow import Flow
 from openclaw_ipython.codecheck.static_lookup import is_a, module_dict, word_set
-from openclaw_ipython.codecheck.syntax import bound, parameters
+from openclaw_ipython.codecheck.syntax import bound, constant, parameters
 
 MAX_LINES = 2_000
-_UNBOUND = frozenset({"locals", "vars"})  # without an argument the namespace itself, which may be written to
 _NOTHING_CLAIMED = frozenset({"exec", "globals", "user_ns"})
 _ONLY_NAMES = word_set("eval vars locals setattr __dict__ delattr")
 _BINDING_NOTHING = word_set(
@@ -79,9 +78,7 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
     except SyntaxError as error:
         return CodeCheck((CodeFinding("syntax", (error.lineno or 1) + offset, str(error.msg)),), complete)
     _drop_untaken(tree, names)
-    words = {
-        each.id if isinstance(each, ast.Name) else each.attr for each in _nodes(tree, ast.Name, ast.Attribute)
-    }
+    words = {node.id for node in _nodes(tree, ast.Name)} | {node.attr for node in _nodes(tree, ast.Attribute)}
     if words & _NOTHING_CLAIMED or _unbound(tree) or not _magics(tree) <= _BINDING_NOTHING:
         return CodeCheck(complete=False)
     found = _undefined(tree, set(names) | extra | _ALWAYS, names)
@@ -122,9 +119,8 @@ def _parsed(code: str) -> ast.Module:
 
 def _evaluated(annotation: ast.expr | None, *, lazy: bool) -> ast.expr | None:
     """An annotation that Python evaluates, and of which no part is a string; else None."""
-    text = annotation is not None and any(
-        type(node.value) is str for node in _nodes(annotation, ast.Constant)
-    )
+    constants = _nodes(annotation, ast.Constant) if annotation is not None else ()
+    text = any(type(node.value) is str for node in constants)
     return None if lazy or text else annotation
 
 
@@ -156,22 +152,15 @@ def _truth(test: ast.expr, names: Mapping[str, Any]) -> bool | None:
 
 def _magics(tree: ast.Module) -> set[str]:
     """The names of the line magics that a cell calls."""
-    found = set()
-    for node in _nodes(tree, ast.Call):
-        match node:
-            case ast.Call(
-                func=ast.Attribute(attr="run_line_magic"), args=[ast.Constant(value=str(name)), *_]
-            ):
-                found.add(name)
-            case ast.Call(func=ast.Attribute(attr="run_cell_magic")):
-                found.add("a cell magic")
-    return found
+    calls = [node for node in _nodes(tree, ast.Call) if isinstance(node.func, ast.Attribute)]
+    found = {str(constant(call.args[0])) for call in calls if call.func.attr == "run_line_magic"}
+    return found | {"a cell magic" for call in calls if call.func.attr == "run_cell_magic"}
 
 
 def _unbound(tree: ast.Module) -> bool:
     """Whether the cell takes its whole namespace as a dict."""
     calls = (node for node in _nodes(tree, ast.Call) if isinstance(node.func, ast.Name) and not node.args)
-    return any(node.func.id in _UNBOUND for node in calls)
+    return any(node.func.id in ("locals", "vars") for node in calls)
 
 
 def _undefined(tree: ast.Module, known: set[str], names: Mapping[str, Any]) -> list[CodeFinding]:

@@ -33,21 +33,14 @@ def class_of(node: ast.ClassDef, bases: Sequence[Value]) -> Definition:
     decorators = {last_name(each) for each in node.decorator_list}
     if words & _ANY_NAME or not decorators <= _KEEPING or node.keywords:
         return Definition(node)
-    own = bound(part for part in node.body if not isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef))
-    functions = {
-        part.name: part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)
-    }
-    own |= {
-        each.attr
-        for each in ast.walk(node)
-        if isinstance(each, ast.Attribute) and not isinstance(each.ctx, ast.Load)
-    }
+    defs = [part for part in node.body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
+    functions = {part.name: part for part in defs}
+    stored = (each for each in ast.walk(node) if isinstance(each, ast.Attribute))
+    own = {each.attr for each in stored if not isinstance(each.ctx, ast.Load)}
+    own |= bound(part for part in node.body if part not in defs)
     names, fields = own | set(functions) | static.class_names(object) | static.class_names(type), None
-    annotated = [
-        each.target.id
-        for each in node.body
-        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
-    ]
+    targets = [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
+    annotated = [target.id for target in targets if isinstance(target, ast.Name)]
     if "__init__" in functions:
         fields = function(functions["__init__"], method=True).keywords
     elif "dataclass" in decorators and not bases:
@@ -83,19 +76,15 @@ def methods(node: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """The methods of a class whose first argument is the object."""
     body = node.body if isinstance(node, ast.ClassDef) else []
     every = [part for part in body if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
-    static = {"staticmethod", "classmethod"}
+    other = {"staticmethod", "classmethod"}
     return [
-        part for part in every if part.args.args and not static & {last_name(d) for d in part.decorator_list}
+        part for part in every if part.args.args and not other & {last_name(d) for d in part.decorator_list}
     ]
 
 
 def attribute(cls: Definition, name: str) -> Value | None:
     """The method `name` of the class or its object, or None where there is proven to be no such attribute."""
-    found = (
-        [part for part in methods(cls.node) if part.name == name]
-        if isinstance(cls.node, ast.ClassDef)
-        else []
-    )
+    found = [part for part in methods(cls.node) if part.name == name]
     if len(found) == 1 and not found[0].decorator_list:
         return function(found[0], method=True)
     return None if cls.names is not None and name not in cls.names else UNKNOWN

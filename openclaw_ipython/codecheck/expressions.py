@@ -17,7 +17,6 @@ from openclaw_ipython.codecheck.attributes import attribute_of, keywords_of, kno
 from openclaw_ipython.codecheck.finding import CodeFinding
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Instance, Live, Method, Value
 from openclaw_ipython.codecheck.static_lookup import (
-    MISSING,
     is_trusted,
     loaded,
     mro,
@@ -83,9 +82,8 @@ class Expressions:
                         self._children(ast.Tuple(clause.ifs))
                     made = ast.Tuple([node.key, node.value]) if isinstance(node, ast.DictComp) else node.elt
                     item = self.value(made)
-                return results.collection(
-                    _BUILT[type(node)], item if not isinstance(node, ast.DictComp) else UNKNOWN
-                )
+                item = UNKNOWN if isinstance(node, ast.DictComp) else item
+                return results.collection(_BUILT[type(node)], item)
             case ast.Lambda():
                 with self.scope({each.arg for each in parameters(node.args)}):
                     given = zip(node.args.args, self._given.get(id(node), ()), strict=False)
@@ -130,17 +128,12 @@ class Expressions:
 
     def _calculated(self, left: Value, right: Value, operator: ast.operator) -> Value:
         """The result of arithmetic: a Series with a Series or a number is one, a path with a name is one."""
-        if (
-            isinstance(operator, ast.Div)
-            and (cls := results.class_of(left)) is not None
-            and one_of(Path, *mro(cls))
-        ):
+        cls = results.class_of(left)
+        if isinstance(operator, ast.Div) and cls is not None and one_of(Path, *mro(cls)):
             return Instance(cls)
         if (made := results.of_arithmetic(left, right)) is not None:
             return made
         number = one_of(results.class_of(right), int, float)
-        if isinstance(left, Frame) and left.plain and number and left.cls is loaded("pandas", "DataFrame"):
-            return left.derived()
         return left if frames.is_series(left) and (number or frames.is_series(right)) else UNKNOWN
 
     def _named(self, name: str) -> Value:
@@ -180,9 +173,8 @@ class Expressions:
     def _call(self, node: ast.Call) -> Value:  # noqa: PLR0912 - one case a kind
         function = self.value(node.func, called=True)
         if isinstance(node.func, ast.Attribute):
-            self._given.update(
-                frame_arguments.given_to_functions(self._bases[id(node.func)], node.func.attr, node)
-            )
+            owner = self._bases[id(node.func)]
+            self._given |= frame_arguments.given_to_functions(owner, node.func.attr, node)
         values = [self.value(part.value if isinstance(part, ast.Starred) else part) for part in node.args]
         named = {keyword.arg: self.value(keyword.value) for keyword in node.keywords}
         for value in [*values, *named.values()]:
@@ -192,7 +184,7 @@ class Expressions:
         if last_name(node.func).startswith("register_"):
             self._registered |= {str(constant(part)) for part in node.args}
         if isinstance(node.func, ast.Attribute):
-            result = self._of_frame(self._bases[id(node.func)], node.func.attr, node)
+            result = self._of_frame(owner, node.func.attr, node)
             if "inplace" in named:  # `df.index.rename(…, inplace=True)`
                 self.forget_root(node.func)
             if result is not None:
@@ -211,9 +203,8 @@ class Expressions:
             case Live(thing) if thing is loaded("pandas", "concat") and values:
                 return frames.concatenated(values[0], node)
             case Live(thing) if thing is loaded("sklearn.model_selection", "train_test_split"):
-                return Instance(
-                    list, parts=tuple(results.split_of(value) for value in values for _half in (1, 2))
-                )
+                halves = (results.split_of(value) for value in values for _half in (1, 2))
+                return Instance(list, parts=tuple(halves))
             case Live(thing) if (built := results.called(thing, values)) is not None:
                 return self._seen(built)
             case Method(owner=Instance(item=Instance()) as grid, name="ravel" | "flatten"):
@@ -239,14 +230,8 @@ class Expressions:
         for name in strings(levels) or ():
             if owner.index is not None and name not in owner.index:
                 self.claim("column", levels, name, owner.index)
-        if (
-            method in ("query", "eval")
-            and owner.plain
-            and type(text := constant(argument(node, "expr", 0))) is str
-        ):
-            self._check_query(owner, node, text)
-            if method == "eval":
-                return frame_arguments.evaluated(owner, text)
+        if method in ("query", "eval") and owner.plain:
+            self._check_query(owner, node, constant(argument(node, "expr", 0)))
         return frames.method_result(owner, method, node, self._value_again)
 
     def _value_again(self, node: ast.expr) -> Value:
@@ -259,8 +244,8 @@ class Expressions:
                 if not frame.knows(name):
                     self.claim("column", part, name, frame.columns or ())
 
-    def _check_query(self, frame: Frame, node: ast.Call, text: str) -> None:
-        for name, of_python in frame_arguments.names_in_query(text):
+    def _check_query(self, frame: Frame, node: ast.Call, text: object) -> None:
+        for name, of_python in frame_arguments.names_in_query(text) if type(text) is str else ():
             known: Collection[str] = {**self._names, **self.env} if of_python else frame.columns or ()
             if of_python and name not in known and name not in vars(builtins):
                 self.claim("name", node, name, known)
@@ -283,21 +268,21 @@ class Expressions:
         if takes is not None and all(keyword.arg not in (None, "cls") for keyword in node.keywords):
             for keyword in node.keywords:
                 if keyword.arg not in takes:
-                    self.claim(
-                        "keyword", keyword.value, str(keyword.arg), takes, owner=ast.unparse(node.func)
-                    )
+                    owner = ast.unparse(node.func)
+                    self.claim("keyword", keyword.value, str(keyword.arg), takes, owner=owner)
 
     def _escape(self, value: Value, function: Value) -> None:
         """A frame that is passed to a function that is not a library's may come back changed."""
         match function:
-            case Live(thing) if (
-                is_trusted(thing) or is_trusted(type(thing)) or any(thing is f for f in _HARMLESS)
-            ):
-                return
-            case Method(function=thing, owner=owner) if is_trusted(thing) or isinstance(owner, Frame):
-                return
+            case Live(thing):
+                harmless = is_trusted(type(thing)) or any(thing is each for each in _HARMLESS)
+                kept = harmless or is_trusted(thing)
+            case Method(function=thing, owner=owner):
+                kept = is_trusted(thing) or isinstance(owner, Frame)
             case _:
-                self.forget(value)
+                kept = False
+        if not kept:
+            self.forget(value)
 
     @staticmethod
     def forget(value: Value) -> None:
@@ -315,22 +300,17 @@ class Expressions:
         frame, indexer = self._indexed(node.value)
         if isinstance(index, ast.Lambda) and (frame or isinstance(base, Frame)):
             self._given[id(index)] = [(frame or base).derived()]  # type: ignore[union-attr]
-        at = self.value(index)
+        self.value(index)
         if frame is not None and isinstance(node.ctx, ast.Load):
             named = isinstance(index, ast.Tuple) and len(index.elts) == 2 and indexer in ("loc", "at")
             if named and frame.index is not None and len(frame.index) == 1:  # else a row's levels
                 self._check_columns(frame, index.elts[1])  # type: ignore[attr-defined]
-            return (
-                frames.located(frame, index, by_label=indexer == "loc")
-                if indexer in ("loc", "iloc")
-                else UNKNOWN
-            )
+            several = indexer in ("loc", "iloc")
+            return frames.located(frame, index, by_label=indexer == "loc") if several else UNKNOWN
         if isinstance(base, Frame):
             self._check_columns(base, index)
             return frames.taken(base, index)
         key: Any = tuple(map(constant, index.elts)) if isinstance(index, ast.Tuple) else constant(index)
-        if key is MISSING and results.class_of(at) is int:  # some position
-            key = None
         return self._seen(results.part_of(base, key))
 
     def _indexed(self, node: ast.expr) -> tuple[Frame | None, str]:
@@ -408,9 +388,8 @@ class Expressions:
 
 def near_names(name: str, known: Iterable[str]) -> tuple[str, ...]:
     """Up to three names that may be meant; private ones only for a private name."""
-    return suggest(
-        name, (str(each) for each in known if name.startswith("_") or not str(each).startswith("_"))
-    )
+    private = name.startswith("_")
+    return suggest(name, (str(each) for each in known if private or not str(each).startswith("_")))
 
 
 def _owner(node: ast.expr, value: Value) -> str:
@@ -427,9 +406,8 @@ def _figure_and_axes(node: ast.Call) -> tuple[Value, Value]:
     figure, axes = loaded("matplotlib.figure", "Figure"), loaded("matplotlib.axes", "Axes")
     shape = [argument(node, "nrows", 0) or ast.Constant(1), argument(node, "ncols", 1) or ast.Constant(1)]
     counts = [constant(part) for part in shape]
-    if any(keyword.arg in (None, "squeeze") for keyword in node.keywords) or any(
-        type(n) is not int for n in counts
-    ):
+    unclear = any(keyword.arg in (None, "squeeze") for keyword in node.keywords)
+    if unclear or any(type(count) is not int for count in counts):
         return Instance(figure, exact=False), UNKNOWN
     found: Value = Instance(axes, exact=False)
     for _count in range(sum(count != 1 for count in counts)):

@@ -49,14 +49,10 @@ class Flow(Expressions):
         self._block(self._tree.body)
         times = Counter(bindings([self._tree]))
         # What is bound once, and is no frame that may change, is the same whenever a body runs.
-        known: dict[str, Value] = {
-            name: value
-            for name, value in self.env.items()
-            if times[name] == 1 and not isinstance(value, Frame)
-        }
-        while (
-            self._later
-        ):  # bodies run when they are called: after the cell has defined and stored everything
+        once = ((name, value) for name, value in self.env.items() if times[name] == 1)
+        known: dict[str, Value] = {name: value for name, value in once if not isinstance(value, Frame)}
+        # Bodies run when they are called: after the cell has defined and stored everything.
+        while self._later:
             node, first, quiet = self._later.pop(0)
             self.env = dict.fromkeys(times, UNKNOWN) | known
             if isinstance(node, ast.ClassDef):
@@ -78,12 +74,9 @@ class Flow(Expressions):
         """An object of a class that the cell defines, if it makes some and derives no class of it."""
         if not isinstance(cls, Definition) or not isinstance(cls.node, ast.ClassDef):
             return UNKNOWN
-        made = any(
-            isinstance(node, ast.Call) and last_name(node) == cls.node.name for node in ast.walk(self._tree)
-        )
-        bases = [
-            base for node in ast.walk(self._tree) if isinstance(node, ast.ClassDef) for base in node.bases
-        ]
+        nodes = list(ast.walk(self._tree))
+        made = any(isinstance(node, ast.Call) and last_name(node) == cls.node.name for node in nodes)
+        bases = [base for node in nodes if isinstance(node, ast.ClassDef) for base in node.bases]
         return Made(cls) if made and cls.node.name not in map(last_name, bases) else UNKNOWN
 
     def _annotated(self, annotation: ast.expr | None) -> Value:
@@ -166,9 +159,7 @@ class Flow(Expressions):
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 self.unknown(names)
             case _:
-                for child in ast.iter_child_nodes(node):
-                    if isinstance(child, ast.expr):
-                        self.value(child)
+                self._children(node)
 
     def _branches(self, *bodies: Sequence[ast.stmt]) -> None:
         before, after = dict(self.env), []

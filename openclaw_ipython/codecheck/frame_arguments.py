@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from openclaw_ipython.codecheck import frames, polars_frames
-from openclaw_ipython.codecheck.inferred import UNKNOWN, Column, Frame, Value
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Frame, Value
 from openclaw_ipython.codecheck.static_lookup import loaded
 from openclaw_ipython.codecheck.syntax import argument, constant
 
@@ -73,21 +73,12 @@ def names_in_query(text: str) -> Iterator[tuple[str, bool]]:
             yield quoted[int(at[1])] if at else name, name != node.id
 
 
-def evaluated(frame: Frame, text: str) -> Value:
-    """What `eval` gives: with assignments a frame with further columns."""
-    made = frame.derived()
-    frames.add(made, set(re.findall(r"(?m)^\s*(\w+)\s*=(?!=)", text)))
-    return made if made.columns != frame.columns else UNKNOWN
-
-
 def given_to_functions(owner: Value, method: str, node: ast.Call) -> dict[int, Sequence[Value]]:
     """What the functions in the arguments of a method of a frame are called with, by the id of the lambda."""
     given: Value = UNKNOWN
-    if isinstance(owner, Column) and owner.cls is loaded("pandas", "Series"):
-        given = owner if method == "pipe" else UNKNOWN
-    elif not isinstance(owner, Frame):
+    if not isinstance(owner, Frame):
         return {}
-    elif owner.grouped and method in ("apply", "filter"):
+    if owner.grouped and method in ("apply", "filter"):
         given = frames.series() if owner.series else frames.ungrouped(owner)
     elif method in ("agg", "aggregate", "transform") and owner.cls is loaded(*frames.SERIES_GROUPBY):
         given = frames.series()

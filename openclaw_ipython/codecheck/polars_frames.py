@@ -83,18 +83,11 @@ def method_result(
             made.columns = None if gone is None or made.columns is None else made.columns - set(gone)
         case "rename":
             made.columns = renamed(made.columns, node.args[0]) if node.args else None
-        case "with_row_index":
-            name = strings(argument(node, "name", 0) or ast.Constant("index"))
-            made.columns = _both(made.columns, None if name is None else set(name))
         case "join":
             right = value_of(node.args[0]) if node.args else None
             other = right.columns if isinstance(right, Frame) and argument(node, "suffix") is None else None
             again = None if other is None else {f"{name}_right" for name in other}
             made.columns = _both(made.columns, _both(other, again))
-        case "unpivot":
-            kept = strings(argument(node, "index") or ast.Tuple([]))
-            named = {keyword.arg for keyword in node.keywords} <= {"index", "on"}
-            made.columns = {*kept, "variable", "value"} if kept is not None and named else None
         case _:
             return None
     return made

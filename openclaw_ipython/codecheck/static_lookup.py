@@ -10,21 +10,12 @@ from __future__ import annotations
 import functools
 import re
 import sys
+import types
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from opcode import opmap
 from pathlib import Path
 from threading import local
-from types import (
-    CodeType,
-    FunctionType,
-    GenericAlias,
-    GetSetDescriptorType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-    WrapperDescriptorType,
-)
 from typing import Any, Final
 from weakref import CallableProxyType, ProxyType
 
@@ -37,14 +28,14 @@ def word_set(text: str) -> frozenset[str]:
 MISSING: Final = object()
 _DICT: Any = type.__dict__["__dict__"]
 _MRO: Any = type.__dict__["__mro__"]
-_MODULE_DICT: Any = ModuleType.__dict__["__dict__"]  # type: ignore[index]
+_MODULE_DICT: Any = types.ModuleType.__dict__["__dict__"]  # type: ignore[index]
 _TRUSTED = word_set("matplotlib numpy pandas polars scipy sklearn seaborn")
 _LABELLED = word_set("NDFrame GroupBy BaseWindow Resampler DataFrame LazyFrame Series Expr _forward_getattr")
 _NAMING = {"setattr", "__dict__", "__setattr__", "vars"}
 _FORWARDING = (
     super,
-    MethodType,
-    GenericAlias,
+    types.MethodType,
+    types.GenericAlias,
     ProxyType,
     CallableProxyType,
     local,
@@ -101,13 +92,13 @@ def is_dynamic(cls: type) -> bool:
         one_of(base, *_FORWARDING) for base in mro(cls)
     ):
         return True
-    return type(find_in_class(cls, "__getattribute__")) is not WrapperDescriptorType
+    return type(find_in_class(cls, "__getattribute__")) is not types.WrapperDescriptorType
 
 
 def is_labelled(cls: type) -> bool:
     """Whether the `__getattr__` of a class is one of pandas or polars, which finds columns and index labels only."""
     found = find_in_class(cls, "__getattr__")
-    known = type(found) is FunctionType and found.__qualname__.partition(".")[0] in _LABELLED
+    known = type(found) is types.FunctionType and found.__qualname__.partition(".")[0] in _LABELLED
     return known and is_trusted(found) and is_trusted(cls)
 
 
@@ -122,7 +113,7 @@ def instance_dict(value: object) -> Mapping[str, Any]:
     """The attributes of one instance; empty where it has none."""
     for base in mro(type(value)):
         descriptor: Any = class_dict(base).get("__dict__")
-        if one_of(type(descriptor), GetSetDescriptorType, MemberDescriptorType):
+        if one_of(type(descriptor), types.GetSetDescriptorType, types.MemberDescriptorType):
             try:
                 found = descriptor.__get__(value)
             except (AttributeError, TypeError):
@@ -131,7 +122,7 @@ def instance_dict(value: object) -> Mapping[str, Any]:
     return {}
 
 
-def module_dict(module: ModuleType) -> Mapping[str, Any]:
+def module_dict(module: types.ModuleType) -> Mapping[str, Any]:
     """The names of a module."""
     found: Mapping[str, Any] = _MODULE_DICT.__get__(module)
     return found
@@ -140,7 +131,7 @@ def module_dict(module: ModuleType) -> Mapping[str, Any]:
 def loaded(module: str, name: str) -> Any:
     """What a loaded module has under `name`; None without it."""
     found = sys.modules.get(module)
-    return module_dict(found).get(name) if is_a(found, ModuleType) else None  # type: ignore[arg-type]
+    return module_dict(found).get(name) if is_a(found, types.ModuleType) else None  # type: ignore[arg-type]
 
 
 def plain_class(value: object) -> type | None:
@@ -150,7 +141,7 @@ def plain_class(value: object) -> type | None:
 
 def names_of(value: object) -> set[str]:
     """The attribute names of a live object that can be read without running anything."""
-    if is_a(value, ModuleType):
+    if is_a(value, types.ModuleType):
         return set(module_dict(value))  # type: ignore[arg-type]
     if (cls := plain_class(value)) is not None:
         return class_names(cls) | class_names(type(cls))
@@ -205,10 +196,12 @@ def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
     """
     for base in mro(cls):
         own = class_dict(base)
-        if not one_of(type(own.get("__init__", object.__init__)), FunctionType, WrapperDescriptorType):
+        if not one_of(
+            type(own.get("__init__", object.__init__)), types.FunctionType, types.WrapperDescriptorType
+        ):
             return True
         setter = own.get("__setattr__")
-        writes = type(setter) is FunctionType and "__dict__" in setter.__code__.co_names
+        writes = type(setter) is types.FunctionType and "__dict__" in setter.__code__.co_names
         if writes and base is not loaded("pandas.core.base", "NoNewAttributesMixin"):
             return True
         for name, value in () if is_trusted(base) else class_dict(base).items():
@@ -220,9 +213,9 @@ def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
     return False
 
 
-def functions_in(value: object) -> Iterator[FunctionType]:
+def functions_in(value: object) -> Iterator[types.FunctionType]:
     """The Python functions behind a class attribute: of a method and what it wraps, a property, a cached property."""
-    if type(value) is FunctionType:
+    if type(value) is types.FunctionType:
         yield value
         yield from functions_in(value.__dict__.get("__wrapped__"))
     elif one_of(type(value), staticmethod, classmethod):
@@ -235,7 +228,7 @@ def functions_in(value: object) -> Iterator[FunctionType]:
 
 
 @functools.lru_cache(8_192)
-def _stored(code: CodeType) -> set[str]:
+def _stored(code: types.CodeType) -> set[str]:
     """The attributes that a function itself assigns."""
     found, argument = set(), 0
     for operation, low in zip(code.co_code[::2], code.co_code[1::2], strict=True):
@@ -246,21 +239,21 @@ def _stored(code: CodeType) -> set[str]:
     return found
 
 
-def _code_words(code: CodeType) -> set[str]:
+def _code_words(code: types.CodeType) -> set[str]:
     found = set(code.co_names)
     for constant in code.co_consts:
         if type(constant) is str:
             found.add(constant)
         elif type(constant) is tuple:
             found |= {word for word in constant if type(word) is str}
-        elif type(constant) is CodeType:
+        elif type(constant) is types.CodeType:
             found |= _code_words(constant)
     return found
 
 
 def is_trusted(value: object) -> bool:
     """Whether a function or class belongs to a library whose annotations and `__wrapped__` are reliable."""
-    if type(value) is FunctionType:
+    if type(value) is types.FunctionType:
         module = value.__module__
     elif (cls := plain_class(value)) is not None:
         module = class_dict(cls).get("__module__", "")
@@ -282,9 +275,9 @@ def module_exists(name: str) -> bool:
         part = ".".join(parts[:count])
         module = sys.modules.get(part)
         if module is not None:
-            path = module_dict(module).get("__path__") if is_a(module, ModuleType) else None
+            path = module_dict(module).get("__path__") if is_a(module, types.ModuleType) else None
             if path is None:
-                return count == len(parts) or not is_a(module, ModuleType)
+                return count == len(parts) or not is_a(module, types.ModuleType)
             continue
         try:
             spec = PathFinder.find_spec(part, list(path) if path is not None else None)
@@ -312,7 +305,7 @@ def source_words(file: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def module_lacks(module: ModuleType, name: str) -> bool:
+def module_lacks(module: types.ModuleType, name: str) -> bool:
     """Whether it is proven that a loaded module has no attribute `name`."""
     names = module_dict(module)
     if name in names or is_dynamic(type(module)):
@@ -325,7 +318,9 @@ def module_lacks(module: ModuleType, name: str) -> bool:
     getter = names.get("__getattr__")
     if getter is None:
         return True
-    if type(getter) is FunctionType and is_trusted(getter):  # it has no words but its own and those of tables
+    if type(getter) is types.FunctionType and is_trusted(
+        getter
+    ):  # it has no words but its own and those of tables
         used = _code_words(getter.__code__)
         tables = [
             names[each] for each in used if one_of(type(names.get(each)), dict, list, tuple, set, frozenset)
@@ -346,7 +341,7 @@ def unloaded_words(module: str) -> frozenset[str]:
     """Every word in the source of a module that is not loaded; empty where it cannot be found."""
     parent = module.rpartition(".")[0]
     loaded = sys.modules.get(parent) if parent else None
-    if parent and (loaded is None or not is_a(loaded, ModuleType)):
+    if parent and (loaded is None or not is_a(loaded, types.ModuleType)):
         return frozenset()
     try:
         spec = PathFinder.find_spec(
