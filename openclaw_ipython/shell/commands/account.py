@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from openclaw_ipython.auth.stored_logins import MANUAL, KeyKind
+from openclaw_ipython.errors import UsageError
 from openclaw_ipython.i18n import N_, _
+from openclaw_ipython.sanitize.secrets import redact
 from openclaw_ipython.shell.commands.registry import JSON, PLAIN, PROVIDER, command
 from openclaw_ipython.shell.commands.reports import sign_in_command
 from openclaw_ipython.shell.login.flow import login
@@ -46,16 +48,18 @@ KEY_ON_THE_LINE = N_(
 KEYS: dict[str, Any] = {"arguments": LoginOptions, "leftover": KEY_ON_THE_LINE}
 
 
-@command("models auth login", *LOGIN_OPTIONS, arguments=LoginOptions, enables_plugin=False)
+@command("models auth login", *LOGIN_OPTIONS, **KEYS, enables_plugin=False)
 @command(
     "login",
     Positional("service", "which one; qwen-portal if not named", required=False, kind="provider"),
     *LOGIN_OPTIONS,
-    arguments=LoginOptions,
+    **KEYS,
     enables_plugin=True,
 )
 def login_short(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
     """Sign in: by link and code, with an API key, to a local server, or with the credentials of other programs."""
+    if redact(word := options.provider_id or "") != word:
+        raise UsageError(_(KEY_ON_THE_LINE), hint="%openclaw login --provider ID")
     if options.method == "token":  # asks the person only, as `models auth paste-token`
         return store_key(session, options, kind="token")
     return login(session, options, enables_plugin=enables_plugin)

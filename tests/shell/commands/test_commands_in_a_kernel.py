@@ -111,9 +111,13 @@ def test_a_key_is_asked_for_hidden_stored_and_in_no_output(signed_in, words, kin
     assert KEY not in cell.everything() + history.everything() + "".join(signed_in.kernel.traffic)
 
 
-def test_a_key_typed_on_the_line_is_refused_and_not_repeated(signed_in):
+@pytest.mark.parametrize(
+    "command",
+    ["models auth paste-token", "login", "login modelstudio", "login --provider", "models auth login"],
+)
+def test_a_key_typed_on_the_line_is_refused_and_not_repeated(signed_in, command):
     before = signed_in.files()
-    cell = signed_in.run(f"%openclaw models auth paste-token {KEY}")
+    cell = signed_in.run(f"%openclaw {command} {KEY}")
     assert (cell.ename, len(cell.traceback.splitlines())) == ("UsageError", 2)
     assert "never typed on the line" in cell.traceback
     assert KEY not in cell.traceback + cell.evalue
