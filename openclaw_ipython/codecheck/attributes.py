@@ -38,6 +38,7 @@ from openclaw_ipython.codecheck.static_lookup import (
     MISSING,
     class_dict,
     class_names,
+    declared_names,
     find_in_class,
     functions_in,
     instance_dict,
@@ -102,7 +103,7 @@ def _of_class(cls: type, name: str) -> Value | None:
             return UNKNOWN
     if found is MISSING:
         meta = find_in_class(type(cls), name) is not MISSING or name in words_of(type(cls))
-        return UNKNOWN if meta or any(name in _annotated(base) for base in mro(cls)) else None
+        return UNKNOWN if meta or any(name in declared_names(base) for base in mro(cls)) else None
     if one_of(type(found), staticmethod, FunctionType):
         return Method(next(functions_in(found), None), None, name)
     if type(found) is classmethod:
@@ -110,11 +111,6 @@ def _of_class(cls: type, name: str) -> Value | None:
     if results.of_class(cls, name) is not None:
         return Method(found, Live(cls), name)
     return UNKNOWN if find_in_class(type(found), "__get__") is not MISSING else Live(found)
-
-
-def _annotated(cls: type) -> Any:
-    found = class_dict(cls).get("__annotations__")
-    return found if type(found) is dict else ()
 
 
 def _of_instance(cls: type, name: str, owner: Value) -> Value | None:
@@ -177,7 +173,7 @@ def result_of(function: Value) -> Value:  # noqa: PLR0912 - one case a kind
             plain = find_in_class(type(cls), "__call__") is type.__dict__["__call__"]
             exact = (
                 type(find_in_class(cls, "__new__")) is not staticmethod
-            )  # one in Python may choose a subclass
+            )  # such a one may choose a subclass
             return Instance(cls, exact) if plain and cls is not type else UNKNOWN
         case Live(thing) if (told := results.of_function(thing)) is not None:
             return told
@@ -197,18 +193,14 @@ def result_of(function: Value) -> Value:  # noqa: PLR0912 - one case a kind
                 return told
             if cls is not None and find_in_class(cls, "_delegate_method") is not MISSING:
                 return UNKNOWN  # `Series.cat`, `Series.dt`: annotated as the array they work on
-            if cls is not None and name in _RETURNS_SELF and owner is not None and _is_estimator(cls):
-                return owner
-            if cls is not None and _is_estimator(cls) and (told := results.of_estimator(name)) is not None:
-                return told
+            if cls is not None and one_of(loaded("sklearn.base", "BaseEstimator"), *mro(cls)):
+                if name in _RETURNS_SELF and owner is not None:
+                    return owner
+                if (told := results.of_estimator(name)) is not None:
+                    return told
             return declared_result(thing, cls) if type(thing) is FunctionType else UNKNOWN
         case _:
             return UNKNOWN
-
-
-def _is_estimator(cls: type) -> bool:
-    module = sys.modules.get("sklearn.base")
-    return module is not None and one_of(module_dict(module).get("BaseEstimator"), *mro(cls))
 
 
 def _class_of(value: Value | None) -> type | None:
@@ -223,12 +215,11 @@ def _class_of(value: Value | None) -> type | None:
 
 def declared_result(function: FunctionType | None, own: type | None) -> Value:
     """The class that a function's return annotation names. The annotation is never evaluated."""
-    if (
-        function is None
-        or function.__name__ in _LOOSELY_DECLARED
-        or not (is_trusted(function) or sys.version_info < (3, 14))
-    ):
-        return UNKNOWN  # later Pythons evaluate the annotations when they are read
+    # Later Pythons evaluate the annotations when they are read.
+    if function is None or not (is_trusted(function) or sys.version_info < (3, 14)):
+        return UNKNOWN
+    if function.__name__ in _LOOSELY_DECLARED:
+        return UNKNOWN
     annotation = function.__annotations__.get("return", MISSING)
     if type(annotation) is str:
         names = [part for each in annotation.split("|") if (part := each.strip()) != "None"]
@@ -243,12 +234,10 @@ _LOOSELY_DECLARED = ("read_pickle", "round_trip_pickle")  # declared as frames, 
 
 def _declared(found: object) -> Value:
     cls = plain_class(found)
-    accessor = cls is not None and cls is loaded(
-        "pandas.plotting", "PlotAccessor"
-    )  # so pandas calls what gives axes
-    return (
-        UNKNOWN if cls is None or one_of(cls, type, object, Any) or accessor else Instance(cls, exact=False)
-    )
+    # What gives axes is declared as the accessor by pandas.
+    accessor = loaded("pandas.plotting", "PlotAccessor")
+    unclear = cls is None or one_of(cls, type, object, Any, accessor)
+    return UNKNOWN if unclear else Instance(cls, exact=False)  # type: ignore[arg-type]
 
 
 def _named(function: FunctionType, name: str) -> object:
@@ -281,20 +270,14 @@ def keywords_of(function: Value) -> set[str] | None:
             every = [keywords_of(option) for option in options]
             return None if None in every else set().union(*every)  # type: ignore[arg-type]
         case Live(thing):
-            wrapped = instance_dict(thing).get("__wrapped__") or _implementation(thing)
-            known = type(wrapped) is FunctionType and is_trusted(wrapped)
-            return _function_keywords(wrapped) if known else _keywords_in_c(wrapped or thing)
+            wrapped = instance_dict(thing).get("__wrapped__")
+            if type(wrapped) is FunctionType and is_trusted(wrapped):
+                return _function_keywords(wrapped)
+            return _keywords_in_c(wrapped or thing)
         case Method(function=thing):
             return _keywords_in_c(thing)
         case _:
             return None
-
-
-def _implementation(thing: object) -> Any:
-    """The function behind one of numpy's dispatchers."""
-    cls = type(thing)
-    dispatcher = class_dict(cls).get("__module__") == "numpy" and cls.__name__ == "_ArrayFunctionDispatcher"
-    return thing._implementation if dispatcher else None  # type: ignore[attr-defined]  # numpy's own, in C
 
 
 def _constructor_keywords(cls: type) -> set[str] | None:

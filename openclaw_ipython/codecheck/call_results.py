@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
 from types import BuiltinFunctionType, FunctionType, GeneratorType
 from typing import Any
 
@@ -146,10 +147,7 @@ def of_function(thing: object) -> Value | None:
 
 def is_of_numpy(thing: object) -> bool:
     """Whether an object is a function of numpy in C: a dispatcher, a ufunc, a method compiled by Cython."""
-    return module_of(type(thing)) == "numpy" or class_name(type(thing)) == _CYTHON
-
-
-_CYTHON = "cython_function_or_method"
+    return module_of(type(thing)) == "numpy" or class_name(type(thing)) == "cython_function_or_method"
 
 
 # -- containers -----------------------------------------------------------------------------
@@ -164,27 +162,23 @@ def item_of(value: Value) -> Value:
             return either(parts)
         case Instance(cls) if cls is str:
             return value
-        case Frame(columns=columns, grouped=False) if (
-            columns and str(class_dict(value.cls)["__module__"])[:6] == "pandas"
-        ):
+        case Frame(grouped=False) if value.columns and module_of(value.cls)[:6] == "pandas":
             return Instance(str)
         case Live(thing) if one_of(type(thing), list, tuple, set, frozenset, deque, dict):
-            return _common(list(thing)) if len(thing) <= _MANY else UNKNOWN
+            return _common(thing)
         case Frame(grouped=True) if class_name(value.cls) in _GROUP_BYS:
             frame = value.derived(loaded("pandas", "DataFrame"))
             known = frame.columns is not None and frame.index is not None
             frame.columns = frame.columns | frame.index if known else None  # type: ignore[operator]
             return pair(UNKNOWN, UNKNOWN if value.series else frame)
-        case Live(thing) if type(thing) is str:
-            return Instance(str)
-        case Live(thing) if type(thing) is range:
-            return Instance(int)
+        case Live(thing) if one_of(type(thing), str, range):
+            return Instance(str if type(thing) is str else int)
         case _:
             return UNKNOWN
 
 
-def _common(things: Sequence[Any]) -> Value:
-    return either([_element(thing) for thing in things])
+def _common(things: Collection[Any]) -> Value:
+    return either(map(_element, things)) if len(things) <= _MANY else UNKNOWN
 
 
 def _element(thing: object) -> Value:
@@ -199,17 +193,14 @@ def row_of(grid: Instance) -> Instance:
 
 def values_of(value: Value) -> Value:
     """What the values of a dict are."""
-    match value:
-        case Live(thing) if type(thing) is dict and len(thing) <= _MANY:
-            return _common(list(thing.values()))
-        case _:
-            return UNKNOWN
+    known = isinstance(value, Live) and type(value.object) is dict
+    return _common(value.object.values()) if known else UNKNOWN  # type: ignore[union-attr]
 
 
 def part_of(value: Value, key: object) -> Value:
     """What a subscript with a constant gives."""
     match value:
-        case Instance(parts=parts) if parts is not None and key is not None:
+        case Instance(parts=parts) if parts is not None:
             return parts[key] if type(key) is int and -len(parts) <= key < len(parts) else UNKNOWN
         case Live(thing) if one_of(type(thing), list, tuple) and type(key) is int:
             return _element(thing[key]) if -len(thing) <= key < len(thing) else UNKNOWN
@@ -217,15 +208,9 @@ def part_of(value: Value, key: object) -> Value:
             return next((_element(v) for k, v in thing.items() if type(k) is str and k == key), UNKNOWN)
         case Live() | Instance() if class_of(value) is str:
             return Instance(str)
-        case Instance(cls, _, Instance() as item) if (
-            type(key) is tuple and key and cls is loaded("numpy", "ndarray")
-        ):
+        case Instance(cls, _, Instance()) if type(key) is tuple and key and cls is loaded("numpy", "ndarray"):
             return part_of(part_of(value, key[0]), key[1:]) if len(key) > 1 else part_of(value, key[0])
-        case Instance() | Live() if key is None and one_of(class_of(value), list, tuple):
-            return item_of(value)
-        case Instance(cls, _, item) if (
-            item is not None and (key is None or type(key) is int) and cls is not set
-        ):
+        case Instance(cls, _, item) if item is not None and type(key) is int and cls is not set:
             return item
         case _:
             return UNKNOWN
@@ -276,9 +261,7 @@ def pair(first: Value, second: Value) -> Value:
 
 def of_container(owner: Value, name: str) -> Value | None:
     """What a method of a dict gives, by what is in it."""
-    if not one_of(
-        class_of(owner), dict, loaded("collections", "Counter"), loaded("collections", "defaultdict")
-    ):
+    if not one_of(class_of(owner), dict, Counter, defaultdict):
         return None
     key, content = item_of(owner), values_of(owner)
     given = {"items": pair(key, content), "values": content, "keys": key}
@@ -288,15 +271,13 @@ def of_container(owner: Value, name: str) -> Value | None:
 def of_arithmetic(left: Value, right: Value) -> Value | None:
     """What arithmetic of arrays, strings and times gives."""
     first, second = class_of(left), class_of(right)
-    numbers = (int, float, bool)
     if _is_array(left) or _is_array(right):
-        known = [_is_array(value) or one_of(class_of(value), *numbers) for value in (left, right)]
+        known = [_is_array(value) or one_of(class_of(value), int, float, bool) for value in (left, right)]
         return _made(_ARRAY) if all(known) else None
     if first is str and second is str:
         return Instance(str)
-    moment = loaded("datetime", "datetime")
-    if moment is not None and first is moment and one_of(second, moment, loaded("datetime", "timedelta")):
-        return _made("datetime.timedelta" if second is moment else "datetime.datetime")
+    if first is datetime and one_of(second, datetime, timedelta):
+        return Instance(timedelta if second is datetime else datetime)
     return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import enum
 from collections.abc import Sequence
 
 from openclaw_ipython.codecheck import static_lookup as static
@@ -53,23 +52,11 @@ def class_of(node: ast.ClassDef, bases: Sequence[Value]) -> Definition:
             case Live(thing) if thing is static.loaded("typing", "NamedTuple"):
                 names |= static.class_names(tuple) | _OF_NAMED_TUPLES
                 fields = frozenset(annotated)
-            case Live(thing) if (cls := static.plain_class(thing)) is not None and _is_known(cls):
-                names |= static.class_names(cls) | static.words_of(cls) | static.class_names(type(cls))
-                names |= {"name", "value"} if type(cls) is enum.EnumType else set()
+            case Live(thing) if thing is object:
+                pass
             case _:
                 return Definition(node)
     return Definition(node, fields, frozenset(names))
-
-
-def _is_known(cls: type) -> bool:
-    """Whether objects of a class have no attributes but those that its methods set by name."""
-    if type(cls) is enum.EnumType:
-        return True
-    return (
-        type(cls) in (type, static.loaded("abc", "ABCMeta"))
-        and not static.is_dynamic(cls)
-        and not static.sets_any_name(cls)
-    )
 
 
 def methods(node: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:

@@ -200,8 +200,6 @@ class Expressions:
                 if isinstance(left := values[0], Frame):
                     self._check_named(left, frame_arguments.wanted_columns(left, "merge", merge))
                 return frames.merged(left, values[1], merge)
-            case Live(thing) if thing is loaded("pandas", "concat") and values:
-                return frames.concatenated(values[0], node)
             case Live(thing) if thing is loaded("sklearn.model_selection", "train_test_split"):
                 halves = (results.split_of(value) for value in values for _half in (1, 2))
                 return Instance(list, parts=tuple(halves))
@@ -211,9 +209,7 @@ class Expressions:
                 return results.row_of(grid)
         if named.keys() & _CHANGING_RESULTS:
             return UNKNOWN
-        made = frames.as_frame(result := result_of(function))
-        exact = isinstance(made, Frame) and isinstance(result, Instance) and result.exact
-        return frames.constructed(made.cls, node) if exact else made  # type: ignore[union-attr, arg-type]
+        return frames.as_frame(result_of(function))
 
     def _of_frame(self, owner: Value, method: str, node: ast.Call) -> Value | None:
         """What a method of a frame or Series returns, after its arguments were checked for columns."""

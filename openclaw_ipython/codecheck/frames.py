@@ -108,18 +108,6 @@ def is_polars(frame: Frame) -> bool:
     return str(class_dict(frame.cls).get("__module__")).startswith("polars.")
 
 
-def constructed(cls: type, node: ast.Call) -> Value:
-    """The frame that `DataFrame(…)` makes."""
-    data = argument(node, "data", 0)
-    named = strings(argument(node, "columns" if cls is loaded("pandas", "DataFrame") else "schema"))
-    rows = data.elts if isinstance(data, ast.List) else [data]
-    if named is None and rows and all(isinstance(row, ast.Dict) for row in rows):
-        keys = [constant(key) for row in rows for key in row.keys]  # type: ignore[union-attr]
-        named = keys if keys and all(type(key) is str for key in keys) else None
-    index = {"index"} if argument(node, "index") is None else None
-    return Frame(cls, None if named is None else set(named), index)
-
-
 def ungrouped(frame: Frame) -> Frame:
     """A frame with the columns and the keys of a grouping."""
     made = frame.derived(loaded("pandas", "DataFrame"))
@@ -229,20 +217,6 @@ def merged(left: Any, right: Any, node: ast.Call) -> Value:
 
 
 _MERGING = word_set("on left_on right_on suffixes validate")
-
-
-def concatenated(value: Value, node: ast.Call) -> Value:
-    """What `pandas.concat` of a list of frames gives."""
-    parts = value.parts or (value.item,) if isinstance(value, Instance) else (None,)
-    made = frame()
-    if not all(isinstance(part, Frame) and part.cls is made.cls for part in parts):
-        return made if any(isinstance(part, Frame) for part in parts) else UNKNOWN
-    if {keyword.arg for keyword in node.keywords} <= {"ignore_index", "axis", "join", "sort"}:
-        made.columns = set()
-        for part in parts:
-            add(made, part.columns)  # type: ignore[union-attr]
-            made.title = made.title if part.title == made.title else None  # type: ignore[union-attr]
-    return made
 
 
 def add(frame: Frame, names: set[str] | set[str | None] | None) -> None:
