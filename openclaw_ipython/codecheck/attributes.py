@@ -166,7 +166,7 @@ def known_names(value: Value) -> set[str]:
 # -- calls ----------------------------------------------------------------------------------
 
 
-def result_of(function: Value) -> Value:  # noqa: PLR0912 - one case a kind
+def result_of(function: Value) -> Value:
     """What calling a value gives, where the class or an annotation says so."""
     match function:
         case Live(thing) if (cls := plain_class(thing)) is not None:
@@ -187,17 +187,12 @@ def result_of(function: Value) -> Value:  # noqa: PLR0912 - one case a kind
             return results.either(map(result_of, options))
         case Method(function=thing, owner=owner, name=name):
             cls = _class_of(owner)
-            if owner is not None and (told := results.of_container(owner, name)) is not None:
-                return told
             if cls is not None and (told := results.of_class(cls, name)) is not None:
                 return told
             if cls is not None and find_in_class(cls, "_delegate_method") is not MISSING:
                 return UNKNOWN  # `Series.cat`, `Series.dt`: annotated as the array they work on
-            if cls is not None and one_of(loaded("sklearn.base", "BaseEstimator"), *mro(cls)):
-                if name in _RETURNS_SELF and owner is not None:
-                    return owner
-                if (told := results.of_estimator(name)) is not None:
-                    return told
+            if name in _RETURNS_SELF and cls is not None and owner is not None:
+                return owner if one_of(loaded("sklearn.base", "BaseEstimator"), *mro(cls)) else UNKNOWN
             return declared_result(thing, cls) if type(thing) is FunctionType else UNKNOWN
         case _:
             return UNKNOWN

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import builtins
 import functools
-from collections import Counter, defaultdict, deque
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from types import BuiltinFunctionType, FunctionType, GeneratorType
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from openclaw_ipython.codecheck.inferred import UNKNOWN, Column, Either, Frame, Instance, Live, Value
@@ -78,10 +78,6 @@ matplotlib.axes._base._AxesBase: get_figure = matplotlib.figure.Figure~
 matplotlib.figure.FigureBase: add_subplot gca add_axes = matplotlib.axes.Axes~; suptitle = matplotlib.text.Text~
 matplotlib.figure.FigureBase: colorbar = matplotlib.colorbar.Colorbar
 """
-_SPARSE = ("csr", "csc", "coo", "lil", "dok", "bsr", "dia")
-_OF_ESTIMATORS = {"predict": _ARRAY + "|tuple|list", "predict_proba": _ARRAY + "|list", "score": "float"}
-_MATRICES = "|".join(f"scipy.sparse.{kind}_{of}" for kind in _SPARSE for of in ("array", "matrix"))
-_OF_ESTIMATORS |= dict.fromkeys(("transform", "fit_transform"), f"numpy.ndarray|pandas.DataFrame|{_MATRICES}")
 _GROUP_BYS = ("DataFrameGroupBy", "SeriesGroupBy")
 _MANY = 50
 _PLAIN = tuple(map(Instance, (str, int, float, bool, bytes, complex)))
@@ -128,11 +124,6 @@ def of_class(cls: type, name: str) -> Value | None:
             result = _results().get(qualified, {}).get(name)
             return None if result is None else _made(result)
     return None
-
-
-def of_estimator(name: str) -> Value | None:
-    """What a method of every estimator of scikit-learn gives."""
-    return _made(_OF_ESTIMATORS[name]) if name in _OF_ESTIMATORS else None
 
 
 def of_function(thing: object) -> Value | None:
@@ -189,12 +180,6 @@ def _element(thing: object) -> Value:
 def row_of(grid: Instance) -> Instance:
     """An array of axes with one dimension."""
     return row_of(grid.item) if isinstance(grid.item, Instance) and grid.item.item is not None else grid
-
-
-def values_of(value: Value) -> Value:
-    """What the values of a dict are."""
-    known = isinstance(value, Live) and type(value.object) is dict
-    return _common(value.object.values()) if known else UNKNOWN  # type: ignore[union-attr]
 
 
 def part_of(value: Value, key: object) -> Value:
@@ -257,15 +242,6 @@ def split_of(value: Value) -> Value:
 def pair(first: Value, second: Value) -> Value:
     """A tuple of two."""
     return Instance(tuple, parts=(first, second))
-
-
-def of_container(owner: Value, name: str) -> Value | None:
-    """What a method of a dict gives, by what is in it."""
-    if not one_of(class_of(owner), dict, Counter, defaultdict):
-        return None
-    key, content = item_of(owner), values_of(owner)
-    given = {"items": pair(key, content), "values": content, "keys": key}
-    return collection(GeneratorType, given[name]) if name in given else None
 
 
 def of_arithmetic(left: Value, right: Value) -> Value | None:

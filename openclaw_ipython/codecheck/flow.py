@@ -17,7 +17,7 @@ from openclaw_ipython.codecheck import call_results as results
 from openclaw_ipython.codecheck import definitions
 from openclaw_ipython.codecheck import static_lookup as static
 from openclaw_ipython.codecheck.expressions import Expressions
-from openclaw_ipython.codecheck.inferred import UNKNOWN, Definition, Frame, Instance, Live, Made, Value
+from openclaw_ipython.codecheck.inferred import UNKNOWN, Definition, Frame, Live, Made, Value
 from openclaw_ipython.codecheck.syntax import (
     bindings,
     bound,
@@ -59,8 +59,6 @@ class Flow(Expressions):
                 self._class = self._complete(self.env.get(node.name, UNKNOWN))
             else:
                 self.unknown(each.arg for each in parameters(node.args))
-                for each in node.args.args:
-                    self.env[each.arg] = self._annotated(each.annotation)
                 self.env.update({each.arg: first for each in node.args.args[:1] if first is not UNKNOWN})
             self._conditional += 1  # its imports may never run
             with self.silent(quiet):
@@ -78,14 +76,6 @@ class Flow(Expressions):
         made = any(isinstance(node, ast.Call) and last_name(node) == cls.node.name for node in nodes)
         bases = [base for node in nodes if isinstance(node, ast.ClassDef) for base in node.bases]
         return Made(cls) if made and cls.node.name not in map(last_name, bases) else UNKNOWN
-
-    def _annotated(self, annotation: ast.expr | None) -> Value:
-        """What a parameter is that has a class as its annotation."""
-        with self.silent(True):
-            found = self.value(annotation) if isinstance(annotation, ast.Name | ast.Attribute) else UNKNOWN
-        cls = static.plain_class(found.object) if isinstance(found, Live) else None
-        library = cls is not None and (static.is_trusted(cls) or static.one_of(cls, str, list, dict, set))
-        return self._seen(Instance(cls, exact=False)) if cls is not None and library else UNKNOWN
 
     # -- statements --
 
