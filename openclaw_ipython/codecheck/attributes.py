@@ -163,17 +163,13 @@ def known_names(value: Value) -> set[str]:
             return set()
 
 
-# -- calls ----------------------------------------------------------------------------------
-
-
 def result_of(function: Value) -> Value:
     """What calling a value gives, where the class or an annotation says so."""
     match function:
         case Live(thing) if (cls := plain_class(thing)) is not None:
             plain = find_in_class(type(cls), "__call__") is type.__dict__["__call__"]
-            exact = (
-                type(find_in_class(cls, "__new__")) is not staticmethod
-            )  # such a one may choose a subclass
+            # A `__new__` in Python may choose a subclass.
+            exact = type(find_in_class(cls, "__new__")) is not staticmethod
             return Instance(cls, exact) if plain and cls is not type else UNKNOWN
         case Live(thing) if (told := results.of_function(thing)) is not None:
             return told
@@ -247,9 +243,6 @@ def _named(function: FunctionType, name: str) -> object:
     return found
 
 
-# -- keywords -------------------------------------------------------------------------------
-
-
 def keywords_of(function: Value) -> set[str] | None:
     """The keyword arguments that a callable takes; None where any may be taken or nothing is known."""
     match function:
@@ -284,7 +277,7 @@ def _constructor_keywords(cls: type) -> set[str] | None:
         return None
     maker = next(functions_in(makes), None) if own_new else starts
     if not type.__dict__["__flags__"].__get__(cls) & _MADE_BY_CLASS_STATEMENT:
-        return _text_keywords(cls.__text_signature__) or set(_KEYWORDS.get(cls, ())) or None
+        return _text_keywords(cls.__text_signature__) or set(_KEYWORDS.get(cls, "").split()) or None
     return _function_keywords(maker, bound=True) if type(maker) is FunctionType else None
 
 
@@ -319,13 +312,13 @@ def _signature_in(function: Any) -> str | None:
 
 
 _MADE_BY_CLASS_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE
-_DATE, _TIME = word_set("year month day"), word_set("hour minute second microsecond tzinfo fold")
-_KEYWORDS: dict[type, frozenset[str]] = {  # of classes in C whose signature is not readable
-    zip: word_set("strict"),
+_DATE, _TIME = "year month day ", "hour minute second microsecond tzinfo fold"
+_KEYWORDS = {  # of classes in C whose signature is not readable
+    zip: "strict",
     datetime.date: _DATE,
     datetime.time: _TIME,
-    datetime.datetime: _DATE | _TIME,
-    datetime.timedelta: word_set("days seconds microseconds milliseconds minutes hours weeks"),
+    datetime.datetime: _DATE + _TIME,
+    datetime.timedelta: "days seconds microseconds milliseconds minutes hours weeks",
 }
 
 
@@ -375,7 +368,10 @@ def _passed_on(function: FunctionType) -> frozenset[str] | None:
             if cls is not None:
                 properties = True
                 words |= {each[4:] for each in class_names(cls) if each.startswith("set_")}
-            places = [find_in_class(cls, "__init__") if cls is not None else MISSING, loaded(_PYPLOT, name)]
+            places = [
+                find_in_class(cls, "__init__") if cls is not None else MISSING,
+                loaded("matplotlib.pyplot", name),
+            ]
             places += [find_in_class(axes, name), find_in_class(figure, name)]
             found = next((each for each in places if type(each) is FunctionType), None)
             if found is not None and found not in seen:
@@ -384,7 +380,6 @@ def _passed_on(function: FunctionType) -> frozenset[str] | None:
     return frozenset(words) if properties else None
 
 
-_PYPLOT = "matplotlib.pyplot"
 _DRAWING = ("Axes", "Figure", "Artist")
 _PASSED_ON = {
     ("json", "dumps"): ("json", "JSONEncoder"),

@@ -141,9 +141,6 @@ def is_of_numpy(thing: object) -> bool:
     return module_of(type(thing)) == "numpy" or class_name(type(thing)) == "cython_function_or_method"
 
 
-# -- containers -----------------------------------------------------------------------------
-
-
 def item_of(value: Value) -> Value:
     """What a loop over a value gives."""
     match value:

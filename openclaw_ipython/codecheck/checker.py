@@ -103,10 +103,8 @@ def _parsed(code: str) -> ast.Module:
     code = re.sub(r"(?m)^(\s*)%time[ \t]+(?=\S)", r"\1", code)  # its statement runs in the namespace
     transformed = TransformerManager().transform_cell(code)  # type: ignore[no-untyped-call]
     tree = ast.parse(transformed)
-    lazy = sys.version_info >= (3, 14) or any(
-        node.module == "__future__" and any(alias.name == "annotations" for alias in node.names)
-        for node in _nodes(tree, ast.ImportFrom)
-    )
+    imported = {alias.name for node in _nodes(tree, ast.ImportFrom) for alias in node.names}
+    lazy = sys.version_info >= (3, 14) or "annotations" in imported
     for node in _nodes(tree, ast.FunctionDef, ast.AsyncFunctionDef, ast.AnnAssign):
         if isinstance(node, ast.AnnAssign):
             node.annotation = _evaluated(node.annotation, lazy=lazy) or ast.Constant(None)
@@ -174,11 +172,13 @@ def _undefined(tree: ast.Module, known: set[str], names: Mapping[str, Any]) -> l
     # A name that is deleted in the end may be used before by functions, which the checker looks at last.
     used -= {node.id for node in _nodes(tree, ast.Name) if isinstance(node.ctx, ast.Del)}
     every = [*names, *(node.id for node in _nodes(tree, ast.Name) if isinstance(node.ctx, ast.Store))]
-    return [
-        CodeFinding("name", message.lineno, name, "", near_names(name, every))
+    missing = [
+        (message.lineno, str(message.message_args[0]))
         for message in Checker(tree, builtins=(known | stars) & used).messages
         if isinstance(message, UndefinedName | UndefinedLocal)
-        and (name := str(message.message_args[0])) in used
+    ]
+    return [
+        CodeFinding("name", line, name, "", near_names(name, every)) for line, name in missing if name in used
     ]
 
 

@@ -355,8 +355,6 @@ class Expressions:
             return parts
         return [self._seen(results.item_of(value))] * count
 
-    # -- small --
-
     def unknown(self, names: Iterable[str]) -> None:
         """From here on nothing is known of these names."""
         self.env.update(dict.fromkeys(names, UNKNOWN))

@@ -77,8 +77,6 @@ class Flow(Expressions):
         bases = [base for node in nodes if isinstance(node, ast.ClassDef) for base in node.bases]
         return Made(cls) if made and cls.node.name not in map(last_name, bases) else UNKNOWN
 
-    # -- statements --
-
     def _block(self, body: Sequence[ast.stmt]) -> None:
         for node in body:
             self._statement(node)
@@ -188,8 +186,6 @@ class Flow(Expressions):
         with self.silent(is_guard(head)):
             self._block(body)
         self.unknown(bound(body))
-
-    # -- imports --
 
     def _import(self, aliases: Sequence[ast.alias]) -> None:
         for alias in aliases:

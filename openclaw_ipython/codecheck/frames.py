@@ -19,7 +19,6 @@ from openclaw_ipython.codecheck.inferred import UNKNOWN, Column, Frame, Instance
 from openclaw_ipython.codecheck.static_lookup import (
     MISSING,
     class_dict,
-    instance_dict,
     is_a,
     loaded,
     one_of,
@@ -47,17 +46,11 @@ _GROUPINGS = {
 SERIES_GROUPBY = ("pandas.core.groupby.generic", "SeriesGroupBy")
 
 
-def frame_of(value: object) -> Frame | Column | None:
-    """The live object as a frame, a grouping of one or a Series, if it is exactly of the library's class."""
+def frame_of(value: object) -> Frame | None:
+    """The live object as a frame, if it is exactly of the library's class."""
     cls = type(value)
     if cls is loaded("polars", "DataFrame"):
         return Frame(cls, set(value.columns), set())  # type: ignore[attr-defined]  # the library's own property
-    if cls is loaded("pandas", "Series"):
-        return Column(cls, value.name if type(value.name) is str else None, _levels(value.index))  # type: ignore[attr-defined]
-    if cls is loaded(*_GROUPINGS["groupby"]) and isinstance(
-        made := frame_of(instance_dict(value).get("obj")), Frame
-    ):
-        return Frame(cls, made.columns, grouped=True)
     if cls is not loaded("pandas", "DataFrame"):
         return None
     columns = value.columns  # type: ignore[attr-defined]  # pandas's own properties
@@ -71,10 +64,8 @@ def frame_of(value: object) -> Frame | Column | None:
 def _levels(index: Any) -> set[str] | None:
     """The names that `reset_index` gives the levels of an index."""
     several = len(index.names) > 1
-    given = {
-        (f"level_{at}" if several else "index") if name is None else name
-        for at, name in enumerate(index.names)
-    }
+    places = [f"level_{at}" if several else "index" for at in range(len(index.names))]
+    given = {place if name is None else name for place, name in zip(places, index.names, strict=True)}
     return given if all(type(name) is str for name in given) else None
 
 
@@ -114,9 +105,6 @@ def ungrouped(frame: Frame) -> Frame:
     made.index = None
     add(made, frame.index or set())
     return made
-
-
-# -- what calls give ------------------------------------------------------------------------
 
 
 def method_result(  # noqa: PLR0912, PLR0915 - one case a method
@@ -170,12 +158,10 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
                 remove(made, keys)
         case "melt" if named <= {"id_vars", "value_vars", "var_name", "value_name"}:
             title = None if frame.columns is None else frame.title
-            names = [
-                strings(argument(node, name, at) or ast.Constant(default))
-                for name, at, default in (("var_name", 2, title), ("value_name", 3, "value"))
-            ]
+            var = strings(argument(node, "var_name", 2) or ast.Constant(title))
+            value = strings(argument(node, "value_name", 3) or ast.Constant("value"))
             kept = strings(argument(node, "id_vars", 0) or ast.Tuple([]))
-            given = None if kept is None or None in names else {*kept, *(name for [name] in names)}  # type: ignore[misc]
+            given = None if kept is None or var is None or value is None else {*kept, *var, *value}
             return Frame(frame.cls, given, {"index"})
         case "value_counts" if named <= {"subset", "normalize", "ascending", "sort"}:
             subset = argument(node, "subset", 0)

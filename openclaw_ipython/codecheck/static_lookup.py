@@ -32,14 +32,7 @@ _MODULE_DICT: Any = types.ModuleType.__dict__["__dict__"]  # type: ignore[index]
 _TRUSTED = word_set("matplotlib numpy pandas polars scipy sklearn seaborn")
 _LABELLED = word_set("NDFrame GroupBy BaseWindow Resampler DataFrame LazyFrame Series Expr _forward_getattr")
 _NAMING = {"setattr", "__dict__", "__setattr__", "vars"}
-_FORWARDING = (
-    super,
-    types.MethodType,
-    types.GenericAlias,
-    ProxyType,
-    CallableProxyType,
-    local,
-)  # in C, without `__getattr__`
+_FORWARDING = (super, types.MethodType, types.GenericAlias, ProxyType, CallableProxyType, local)  # in C
 _KEPT_CLASSES = 512
 _words: dict[int, tuple[type, frozenset[str]]] = {}
 
@@ -88,9 +81,7 @@ def find_in_class(cls: type, name: str) -> Any:
 
 def is_dynamic(cls: type) -> bool:
     """Whether instances may have attributes that no dictionary holds."""
-    if find_in_class(cls, "__getattr__") is not MISSING or any(
-        one_of(base, *_FORWARDING) for base in mro(cls)
-    ):
+    if any(one_of(base, *_FORWARDING) or "__getattr__" in class_dict(base) for base in mro(cls)):
         return True
     return type(find_in_class(cls, "__getattribute__")) is not types.WrapperDescriptorType
 
@@ -183,9 +174,8 @@ def declared_names(cls: type) -> set[str]:
     found: set[str] = set()
     for key in ("__annotations__", "__slots__", "__match_args__"):
         value: Any = class_dict(cls).get(key)
-        found |= (
-            {word for word in value if type(word) is str} if one_of(type(value), dict, tuple, list) else set()
-        )
+        words = value if one_of(type(value), dict, tuple, list) else ()
+        found |= {word for word in words if type(word) is str}
     return found
 
 
@@ -196,9 +186,8 @@ def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
     """
     for base in mro(cls):
         own = class_dict(base)
-        if not one_of(
-            type(own.get("__init__", object.__init__)), types.FunctionType, types.WrapperDescriptorType
-        ):
+        starts = type(own.get("__init__", object.__init__))
+        if not one_of(starts, types.FunctionType, types.WrapperDescriptorType):
             return True
         setter = own.get("__setattr__")
         writes = type(setter) is types.FunctionType and "__dict__" in setter.__code__.co_names
@@ -213,18 +202,20 @@ def sets_any_name(cls: type, *, after_init: bool = False) -> bool:
     return False
 
 
-def functions_in(value: object) -> Iterator[types.FunctionType]:
+def functions_in(value: Any) -> Iterator[types.FunctionType]:
     """The Python functions behind a class attribute: of a method and what it wraps, a property, a cached property."""
+    parts: tuple[Any, ...] = ()
     if type(value) is types.FunctionType:
         yield value
-        yield from functions_in(value.__dict__.get("__wrapped__"))
+        parts = (value.__dict__.get("__wrapped__"),)
     elif one_of(type(value), staticmethod, classmethod):
-        yield from functions_in(value.__func__)  # type: ignore[attr-defined]
+        parts = (value.__func__,)
     elif type(value) is property:
-        for part in (value.fget, value.fset):
-            yield from functions_in(part)
+        parts = (value.fget, value.fset)
     elif type(value) is functools.cached_property:
-        yield from functions_in(value.func)
+        parts = (value.func,)
+    for part in parts:
+        yield from functions_in(part)
 
 
 @functools.lru_cache(8_192)
@@ -260,9 +251,6 @@ def is_trusted(value: object) -> bool:
     else:
         return False
     return type(module) is str and module.partition(".")[0] in _TRUSTED
-
-
-# -- modules --------------------------------------------------------------------------------
 
 
 def module_exists(name: str) -> bool:
@@ -318,13 +306,10 @@ def module_lacks(module: types.ModuleType, name: str) -> bool:
     getter = names.get("__getattr__")
     if getter is None:
         return True
-    if type(getter) is types.FunctionType and is_trusted(
-        getter
-    ):  # it has no words but its own and those of tables
+    if type(getter) is types.FunctionType and is_trusted(getter):  # only its words and those of tables
         used = _code_words(getter.__code__)
-        tables = [
-            names[each] for each in used if one_of(type(names.get(each)), dict, list, tuple, set, frozenset)
-        ]
+        found: list[Any] = [names.get(each) for each in used]
+        tables = [each for each in found if one_of(type(each), dict, list, tuple, set, frozenset)]
         return name not in used and not any(name in table for table in tables)
     file = names.get("__file__")
     return type(file) is str and file.endswith(".py") and name not in source_words(file)
@@ -344,9 +329,8 @@ def unloaded_words(module: str) -> frozenset[str]:
     if parent and (loaded is None or not is_a(loaded, types.ModuleType)):
         return frozenset()
     try:
-        spec = PathFinder.find_spec(
-            module, module_dict(loaded).get("__path__") if loaded is not None else None
-        )
+        path = module_dict(loaded).get("__path__") if loaded is not None else None
+        spec = PathFinder.find_spec(module, path)
     except (ImportError, ValueError, OSError):
         return frozenset()
     return source_words(spec.origin) if spec is not None and str(spec.origin).endswith(".py") else frozenset()
