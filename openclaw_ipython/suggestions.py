@@ -52,6 +52,11 @@ println: print / flatten: ravel flatten / begin startvalue: start
 fromstring: strptime fromisoformat / merge: update / create: mkdir touch
 mostfrequent: most_common
 upcase upcased: upper / downcase: lower / first head: head first / tail last: tail last
+keys: on / join: how / columns by: subset / metric: scoring / paramgrid: param_distributions
+paramdistributions: param_grid / includes: contains / recursive: parents / limit: maxsplit / n count: num
+showvalues: annot / location: loc / resolution: dpi / dims: axis / top: most_common nlargest / barchart: barplot bar
+matchall: findall finditer / clock: perf_counter / waitall: gather / in1d: isin / defaultvalue: default
+gender: sex / sex: gender / qty: quantity / totalminutes totalhours: total_seconds
 rmse: root_mean_squared_error / mse meansquareerror: mean_squared_error
 mae: mean_absolute_error / r2: r2_score
 """

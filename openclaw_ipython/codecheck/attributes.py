@@ -104,13 +104,15 @@ def _of_class(cls: type, name: str) -> Value | None:
     if found is MISSING:
         meta = find_in_class(type(cls), name) is not MISSING or name in words_of(type(cls))
         return UNKNOWN if meta or any(name in declared_names(base) for base in mro(cls)) else None
-    if one_of(type(found), staticmethod, FunctionType):
-        return Method(next(functions_in(found), None), None, name)
-    if type(found) is classmethod:
-        return Method(next(functions_in(found), None), Live(cls), name)
+    if one_of(type(found), staticmethod, classmethod, FunctionType):
+        return _method(found, cls, name)
     if results.of_class(cls, name) is not None:
         return Method(found, Live(cls), name)
     return UNKNOWN if find_in_class(type(found), "__get__") is not MISSING else Live(found)
+
+
+def _method(found: object, cls: type, name: str) -> Method:
+    return Method(next(functions_in(found), None), Live(cls) if type(found) is classmethod else None, name)
 
 
 def _of_instance(cls: type, name: str, owner: Value) -> Value | None:
@@ -121,10 +123,8 @@ def _of_instance(cls: type, name: str, owner: Value) -> Value | None:
     kind = type(found)
     if one_of(kind, FunctionType, MethodDescriptorType) or results.is_of_numpy(found):
         return Method(found, owner, name)
-    if kind is staticmethod:
-        return Method(next(functions_in(found), None), None, name)
-    if kind is classmethod:
-        return Method(next(functions_in(found), None), Live(cls), name)
+    if one_of(kind, staticmethod, classmethod):
+        return _method(found, cls, name)
     if one_of(kind, property, GetSetDescriptorType) and (told := results.of_class(cls, name)) is not None:
         return told
     if one_of(kind, property, functools.cached_property):

@@ -31,6 +31,7 @@ _KEEP = word_set(
     " ffill bfill replace convert_dtypes infer_objects clip abs shift diff cumsum rank isna isnull notna notnull where"
     " mask select_dtypes describe interpolate truncate filter"
 )
+_CHANGING = word_set("update isetitem insert pop")
 _REDUCTIONS = word_set(
     "mean sum count min max std var median first last nunique prod sem quantile idxmin idxmax skew"
 )
@@ -107,7 +108,7 @@ def ungrouped(frame: Frame) -> Frame:
     return made
 
 
-def method_result(  # noqa: PLR0912, PLR0915 - one case a method
+def method_result(  # noqa: PLR0912 - one case a method
     frame: Frame, method: str, node: ast.Call, value_of: Callable[[ast.expr], Value]
 ) -> Value | None:
     """What a method of a frame returns; None where the rules say nothing. Changes `frame` where the call does."""
@@ -118,7 +119,7 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
     if not frame.plain:
         return None
     named = {keyword.arg for keyword in node.keywords}
-    if constant(argument(node, "inplace")) not in (MISSING, False, None) or method in ("update", "isetitem"):
+    if constant(argument(node, "inplace")) not in (MISSING, False, None) or method in _CHANGING:
         frame.columns = None
         return UNKNOWN
     made = frame.derived()
@@ -132,12 +133,6 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
     match method:
         case "assign":
             add(made, named)
-        case "insert":
-            store(frame, argument(node, "column", 1) or node)
-            return UNKNOWN
-        case "pop":
-            frame.columns = None
-            return series()
         case "drop":
             by_label = constant(argument(node, "axis", 1)) in (1, "columns")
             labels = argument(node, "labels", 0) if by_label else ast.Tuple([])
@@ -163,18 +158,11 @@ def method_result(  # noqa: PLR0912, PLR0915 - one case a method
             kept = strings(argument(node, "id_vars", 0) or ast.Tuple([]))
             given = None if kept is None or var is None or value is None else {*kept, *var, *value}
             return Frame(frame.cls, given, {"index"})
-        case "value_counts" if named <= {"subset", "normalize", "ascending", "sort"}:
-            subset = argument(node, "subset", 0)
-            counted = "proportion" if "normalize" in named else "count"
-            keys = strings(subset) if subset is not None else list(frame.columns or ()) or None
-            return series(counted, None if keys is None else set(keys))
         case "merge":
             right = value_of(argument(node, "right", 0) or node)
             return merged(frame, right, node)
         case "iterrows":
             return collection(GeneratorType, pair(UNKNOWN, made.derived(loaded("pandas", "Series"))))
-        case "items":
-            return collection(GeneratorType, pair(UNKNOWN, series()))
         case "itertuples" if not node.keywords and not node.args and frame.columns is not None:
             made.columns = {*frame.columns, "Index", *(f"_{at}" for at in range(len(frame.columns) + 1))}
             made.columns |= {"_fields", "_asdict", "_replace", "_make", "_field_defaults"}
@@ -282,8 +270,6 @@ def of_series(owner: Value, method: str, node: ast.Call) -> Value | None:
             return frame(None if index is None or new is None else index | {new}, {"index"})
         case "to_frame" if not named and not node.args:
             return frame(None if name is None else {name}, index)
-        case "items":
-            return collection(GeneratorType, pair(UNKNOWN, UNKNOWN))
         case _:
             return None
 

@@ -11,7 +11,7 @@ import functools
 import re
 import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import PathFinder
 from opcode import opmap
 from pathlib import Path
@@ -141,12 +141,17 @@ def names_of(value: object) -> set[str]:
 
 def class_names(cls: type) -> set[str]:
     """The attribute names that a class and its bases define, declare or set in their methods."""
+    return set().union(*map(class_dict, mro(cls))) | _words_in(cls, _stored)
+
+
+def _words_in(cls: type, words: Callable[[types.CodeType], set[str]]) -> set[str]:
+    """What a class and its bases declare, and the `words` of the code of each method."""
     found: set[str] = set()
     for base in mro(cls):
-        found |= class_dict(base).keys() | declared_names(base)
+        found |= declared_names(base)
         for value in class_dict(base).values():
             for function in functions_in(value):
-                found |= _stored(function.__code__)
+                found |= words(function.__code__)
     return found
 
 
@@ -156,13 +161,8 @@ def words_of(cls: type) -> frozenset[str]:
     kept = _words.get(id(cls))
     if kept is not None and kept[0] is cls:
         return kept[1]
-    found: set[str] = set()
-    stored_only = is_labelled(cls)  # of pandas and polars it is known that no other code sets attributes
-    for base in mro(cls):
-        found |= declared_names(base)
-        for value in class_dict(base).values():
-            for function in functions_in(value):
-                found |= _stored(function.__code__) if stored_only else _code_words(function.__code__)
+    # Of pandas and polars it is known that no other code sets attributes.
+    found = _words_in(cls, _stored if is_labelled(cls) else _code_words)
     if len(_words) >= _KEPT_CLASSES:
         _words.clear()
     _words[id(cls)] = (cls, frozenset(found))
