@@ -269,7 +269,8 @@ class Connections:
         if mine:
             with suppress(RuntimeError, KeyboardInterrupt):
                 self.loop_thread.run(end())
-            for folder in {each.folder for each in mine}:  # before their records go with the tasks of the loop
+            # before their records go with the tasks of the loop
+            for folder in {each.folder for each in mine}:
                 end_left_over(folder, mine=True)
             self.loop_thread.close()
 

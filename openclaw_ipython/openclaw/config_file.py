@@ -1,7 +1,8 @@
 """The configuration as its files hold it: `$include` files, our overlay, and what an edit writes to which file.
 
 Two kinds of merge. An included file adds to a configuration: lists grow. Our overlay, in homes whose configuration is
-not ours to write, corrects it: lists are replaced, null removes (a JSON merge patch, RFC 7396).
+not ours to write (since June 2026, or that of an administrator), corrects it: lists are replaced, null removes (a JSON
+merge patch, RFC 7396).
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ class PendingWrite(HiddenFields, Struct, frozen=True):
 class ConfigFile(HiddenFields, Struct, frozen=True):
     """The configuration of a home, and the file that changes of it are written to.
 
-    `base` is OpenClaw's own with its includes; `overlay` is ours, and empty where we write OpenClaw's file.
+    `base` is OpenClaw's own with its includes; `overlay` is ours, and None where we write OpenClaw's file.
     `document` and `stamp` are those of `path`, the file we write.
     """
 
     storage: CredentialStorage
     base: Any
-    overlay: Any
+    overlay: Any | None
     path: Path
     document: Document
     stamp: Stamp | None
@@ -58,11 +59,11 @@ class ConfigFile(HiddenFields, Struct, frozen=True):
     @property
     def value(self) -> Any:
         """The configuration that counts."""
-        return apply_merge_patch(self.base, self.overlay) if self.storage == "sqlite" else self.base
+        return self.base if self.overlay is None else apply_merge_patch(self.base, self.overlay)
 
     def edited(self, edits: Sequence[Edit]) -> PendingWrite:
         """The file with the edits of the configuration. Raises DocumentError for one that does not fit."""
-        if self.storage == "sqlite":
+        if self.overlay is not None:
             base = ConfigView(self.base)
             edits = [Edit(edit.path, merge_patch(base.raw(edit.path), edit.value)) for edit in edits]
         return edited(self.path, self.document, edits, self.stamp)
@@ -70,7 +71,7 @@ class ConfigFile(HiddenFields, Struct, frozen=True):
     def value_after(self, write: PendingWrite, reader: FileReader) -> Any:
         """The configuration that counts after the write."""
         value = parse_file(self.path, write.new).value
-        if self.storage == "sqlite":
+        if self.overlay is not None:
             return apply_merge_patch(self.base, value)
         return resolve_includes(value, self.path, reader.value)
 
@@ -81,11 +82,12 @@ def read_config(home: Home, reader: FileReader) -> ConfigFile:
     document = _object(path, reader)
     base = resolve_includes(document.value, path, reader.value)
     has_database = any(reader.watch(database) for database in databases(home))
-    if not has_database and not ConfigView(base).says_sqlite:
-        return ConfigFile("json", base, {}, path, document, reader.stamps[path])
+    storage: CredentialStorage = "sqlite" if has_database or ConfigView(base).says_sqlite else "json"
+    if storage == "json" and (reader.stamps[path] is None or reader.fs.can_replace(path)):
+        return ConfigFile(storage, base, None, path, document, reader.stamps[path])
     overlay = _object(home.own_config, reader)
     stamp = reader.stamps[home.own_config]
-    return ConfigFile("sqlite", base, overlay.value, home.own_config, overlay, stamp)
+    return ConfigFile(storage, base, overlay.value, home.own_config, overlay, stamp)
 
 
 def edited(path: Path, document: Document, edits: Sequence[Edit], stamp: Stamp | None) -> PendingWrite:

@@ -97,6 +97,10 @@ class FileSystem:
         """Set the modification time of a file."""
         os.utime(path, ns=(mtime_ns, mtime_ns))
 
+    def can_replace(self, path: Path) -> bool:
+        """Whether this user may put another file in the place of this one, or of what it links to."""
+        return os.access(path.resolve().parent, os.W_OK)
+
     def mkdir(self, path: Path) -> None:
         """A folder for its owner alone."""
         path.mkdir(mode=0o700)

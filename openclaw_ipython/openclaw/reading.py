@@ -37,7 +37,7 @@ class FileReader:
     """Reads files and records their stamps. `stamps` has every file asked for, None for those that are missing."""
 
     def __init__(self, fs: FileSystem) -> None:
-        self._fs = fs
+        self.fs = fs
         self.stamps: dict[Path, Stamp | None] = {}
 
     def document(self, path: Path, *, may_be_torn: bool = False) -> Document | None:
@@ -50,7 +50,7 @@ class FileReader:
                 document = self._document(path)
                 if document is None or document.text:
                     return document
-            self._fs.pause(pause)
+            self.fs.pause(pause)
         return self._document(path)
 
     def value(self, path: Path) -> Any:
@@ -60,19 +60,19 @@ class FileReader:
 
     def watch(self, path: Path) -> bool:
         """Record the stamp of a file that other code reads; whether the file exists."""
-        self.stamps[path] = stamp_of(path, fs=self._fs)
+        self.stamps[path] = stamp_of(path, fs=self.fs)
         return self.stamps[path] is not None
 
     def is_unchanged(self) -> bool:
         """Whether every file is still the one that was read."""
-        return all(stamp_of(path, fs=self._fs) == stamp for path, stamp in self.stamps.items())
+        return all(stamp_of(path, fs=self.fs) == stamp for path, stamp in self.stamps.items())
 
     def is_settled(self, now: float) -> bool:
         """Whether every file is old enough at `now` (seconds since the epoch) for its stamp to be trusted."""
         return all(abs(now - stamp.mtime_ns / 1e9) > _SETTLED for stamp in self.stamps.values() if stamp)
 
     def _document(self, path: Path) -> Document | None:
-        found = read_text(path, fs=self._fs)
+        found = read_text(path, fs=self.fs)
         self.stamps[path] = found[1] if found else None
         return parse_file(path, found[0]) if found else None
 

@@ -2,7 +2,8 @@
 
 Homes differ in where their OpenClaw keeps credentials. With JSON, or in a home without OpenClaw, its files are read
 and written. With SQLite they are only read: changes go to our own folder, in the same formats, and win for us. An
-`auth-profiles.json` in such a home would stop that OpenClaw from starting.
+`auth-profiles.json` in such a home would stop that OpenClaw from starting. The same holds for an `openclaw.json` that
+this user cannot replace, as on a JupyterHub; logins are written as ever.
 
 Errors leave this module without the frames they were raised in: those hold the text of files with tokens.
 """

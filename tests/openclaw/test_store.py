@@ -478,6 +478,32 @@ def test_in_a_home_with_a_database_only_our_own_folder_is_written(at, marker):
     assert snapshot.profiles["qwen-portal:default"] == profile()
 
 
+class SharedConfiguration(FileSystem):
+    """As where `openclaw.json` lies in a folder of an administrator."""
+
+    def can_replace(self, path):
+        return path.name != "openclaw.json"
+
+
+def test_an_openclaw_json_that_cannot_be_replaced_stays_and_our_changes_stand_over_it(at):
+    put(at.config_path, CONFIG)
+    store = Store(at, fs=SharedConfiguration())
+    written = store.save_login("qwen-portal:default", profile(), login_plan)
+    assert written[:2] == [at.auth_profiles, at.own_config]
+    assert store.edit_config(choose) == at.own_config
+    assert at.config_path.read_text() == CONFIG
+    snapshot = Store(at, fs=SharedConfiguration()).load()
+    assert (snapshot.storage, snapshot.config.default_model) == ("json", "a/b")
+    assert snapshot.config.aliases["qwen"] == "qwen-portal/coder-model"
+    assert snapshot.profiles["qwen-portal:default"] == profile()
+
+
+def test_what_can_be_replaced_is_asked_of_the_folder_that_holds_the_file(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "gone" / "openclaw.json")
+    assert FileSystem().can_replace(tmp_path / "openclaw.json")
+    assert not FileSystem().can_replace(tmp_path / "link")
+
+
 def test_our_changes_stand_over_a_configuration_that_is_not_ours(at):
     put(at.config_path, NOW_CONFIG)
     store = Store(at)
