@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from openclaw_ipython.batch_api import wire
 from openclaw_ipython.batch_api.records import BatchRecord
 from openclaw_ipython.batch_api.wire import BatchAnswer, BatchCall, BatchState, Json
-from openclaw_ipython.errors import RequestRejected
+from openclaw_ipython.errors import RequestRejected, ServiceError
 from openclaw_ipython.i18n import _
 
 if TYPE_CHECKING:
@@ -59,23 +59,38 @@ def submit(
 def _uploaded(record: BatchRecord, service: BatchService, lines: Lines) -> Steps[BatchRecord]:
     """The record with the id of its file. A second file would cost nothing, and is found by its name."""
     unsure = record.step == "uploading"
-    found = (yield from _found_files(record)) if unsure else []
+    found = (yield from _sent_before(record, service)) if unsure else []
     if not found:
         record = replace(record, step="uploading")
         yield record
         answer: BatchAnswer = yield wire.upload(record, service, lines())
         unsure = unsure or answer.unclear
-        found = (yield from _found_files(record)) if answer.unclear else [answer.id]
+        found = (yield from _sent_before(record, service)) if answer.unclear else [answer.id]
         if answer.failure is not None and not answer.unclear:
-            yield replace(record, step="planned")
-            if not service.known and answer.status in (404, 405):
-                hint = _("without batch=, the rows are asked one by one")
-                raise RequestRejected(_("this service has no batch interface"), hint=hint)
+            yield from _nothing_left(record, service, answer.status)
         if answer.failure is not None and not (answer.unclear and found):
             raise answer.failure
     record = replace(record, files=(found[0],), unsure=unsure)
     yield record
     return record
+
+
+def _sent_before(record: BatchRecord, service: BatchService) -> Steps[list[str]]:
+    """The ids of the files that an upload without an answer may have left."""
+    try:
+        return (yield from _found_files(record))
+    except ServiceError as error:
+        if error.status in (404, 405):  # no list of files; a file that may be there costs nothing
+            yield from _nothing_left(record, service, error.status)
+        raise
+
+
+def _nothing_left(record: BatchRecord, service: BatchService, status: int | None) -> Steps[None]:
+    """Nothing that costs is at the service. Raises RequestRejected if it seems to have no batches at all."""
+    yield replace(record, step="planned")
+    if not service.known and status in (404, 405):
+        hint = _("without batch=, the rows are asked one by one")
+        raise RequestRejected(_("this service has no batch interface"), hint=hint)
 
 
 def _pages(path: str, **parameters: object) -> Steps[list[Json]]:

@@ -192,7 +192,10 @@ def test_a_failing_download_is_tried_again(signed):
     assert nothing_left(signed)
 
 
-def test_a_host_without_batches_is_said_in_one_line(signed):
+@pytest.mark.parametrize("upload_breaks_off", [False, True])
+def test_a_host_without_batches_is_said_in_one_line(signed, upload_breaks_off):
+    if upload_breaks_off:  # in which case the list of files is looked at
+        signed.portal.fails_next("/v1/files", 500)
     signed.portal.fails_next("/v1/files", 404, "404 page not found", times=None)
     with pytest.raises(
         RequestRejected,
