@@ -48,6 +48,11 @@ KEY_ON_THE_LINE = N_(
 KEYS: dict[str, Any] = {"arguments": LoginOptions, "leftover": KEY_ON_THE_LINE}
 
 
+def _may_be_a_key(word: str, session: Session) -> bool:
+    """Whether a word that names no service is as long as keys are, which need not have a known beginning."""
+    return len(word) >= 20 and session.client.models.provider_of(word) is None
+
+
 @command("models auth login", *LOGIN_OPTIONS, **KEYS, enables_plugin=False)
 @command(
     "login",
@@ -58,7 +63,7 @@ KEYS: dict[str, Any] = {"arguments": LoginOptions, "leftover": KEY_ON_THE_LINE}
 )
 def login_short(session: Session, options: LoginOptions, *, enables_plugin: bool) -> View | None:
     """Sign in: by link and code, with an API key, to a local server, or with the credentials of other programs."""
-    if redact(word := options.provider_id or "") != word:
+    if redact(word := options.provider_id or "") != word or _may_be_a_key(word, session):
         raise UsageError(_(KEY_ON_THE_LINE), hint="%openclaw login --provider ID")
     if options.method == "token":  # asks the person only, as `models auth paste-token`
         return store_key(session, options, kind="token")

@@ -115,12 +115,13 @@ def test_a_key_is_asked_for_hidden_stored_and_in_no_output(signed_in, words, kin
     "command",
     ["models auth paste-token", "login", "login modelstudio", "login --provider", "models auth login"],
 )
-def test_a_key_typed_on_the_line_is_refused_and_not_repeated(signed_in, command):
+@pytest.mark.parametrize("key", [KEY, "5f2b9c0de1a84776b3c2a1f09e8d7c6b"])
+def test_a_key_typed_on_the_line_is_refused_and_not_repeated(signed_in, command, key):
     before = signed_in.files()
-    cell = signed_in.run(f"%openclaw {command} {KEY}")
+    cell = signed_in.run(f"%openclaw {command} {key}")
     assert (cell.ename, len(cell.traceback.splitlines())) == ("UsageError", 2)
     assert "never typed on the line" in cell.traceback
-    assert KEY not in cell.traceback + cell.evalue
+    assert key not in cell.traceback + cell.evalue
     assert signed_in.files() == before
 
 
