@@ -85,6 +85,8 @@ def _check_default(facts: Facts) -> Iterator[Finding]:
     if default is None:
         first = next(iter(facts.providers))
         command = facts.advice.command(first) if facts.advice.retirement(first) else "%openclaw login"
+        if model := _usable_model(facts):
+            command = f"%openclaw models set {model}"
         yield Finding("model", "error", _("no model is chosen yet"), where, command)
         return
     if retirement := facts.advice.retirement(default.provider):
