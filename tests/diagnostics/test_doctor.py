@@ -217,7 +217,7 @@ def database_beside_json_logins(house):
 @pytest.mark.parametrize(
     ("broken", "severity", "where", "what", "fix"),
     [
-        (no_default, "error", "agents.defaults.model", "no model is chosen", "%openclaw models set qwen-portal/coder-model"),
+        (no_default, "error", "agents.defaults.model", "no model is chosen", "%openclaw models set qwen-portal/"),
         (unknown_default, "error", "agents.defaults.model", "unknown model", "%openclaw models set qwen-portal/"),
         (default_elsewhere, "error", "far", "there is no login", "%openclaw models auth add --provider far"),
         (fallback_elsewhere, "warning", "far", "there is no login", "%openclaw models auth add --provider far"),
