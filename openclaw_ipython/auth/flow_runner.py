@@ -77,7 +77,10 @@ async def post(step: Post, http: HttpClient, name: str) -> FormReply | NoReply:
         what = _("{name} did not end its answer within {seconds:.0f} s", name=name, seconds=EXCHANGE_SECONDS)
         return NoReply(ServiceUnavailable(what, hint=_("try again in a moment")))
     except HTTPError as error:
-        return NoReply(service_error(error, name))
+        hint = _(
+            "is this machine online? %openclaw login --provider modelstudio signs in with an API key instead"
+        )
+        return NoReply(service_error(error, name, hint))
     except InvalidURL:
         return NoReply(ServiceUnavailable(_("the address of {name} is not a valid URL", name=name)))
 

@@ -128,7 +128,7 @@ class StoredLogins:
             others = [_logout(p.provider, p.id.partition(":")[2]) for p in profiles.values()]
             raise UsageError(
                 _("there is no stored login of {provider_id}", provider_id=provider_id),
-                hint="; ".join([*self._remaining(provider_id), *others]) or _("no login is stored"),
+                hint="; ".join([*self._remaining(provider_id), *others]) or _LIST,
             )
         if len(mine) > 1 and f"{provider_id}:default" not in mine:
             what = _(
