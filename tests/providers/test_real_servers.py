@@ -151,7 +151,7 @@ def signed_in(running, home):
         with pytest.raises(LoginRequired) as caught:
             asyncio.run(log_in())
         assert caught.value.hint.startswith(f"%openclaw login --provider {server.provider} --region http")
-    assert asyncio.run(log_in(server.key and Secret(server.key))).base_url == url
+    assert asyncio.run(log_in(Secret(server.key) if server.key else None)).base_url == url
     return server, client
 
 
