@@ -114,7 +114,7 @@ def _check_one(fact: FileFact, now: float, windows: bool) -> Iterator[Finding]:
     shared = fact.role == "shared"
     if shared and fact.mode & 0o044 and not fact.mode & 0o022:
         what = _(
-            "it is shared, other users of this machine can read it (mode {mode}): keys belong in the environment",
+            "it is shared, other users of this machine can read it (mode {mode}): no key should be in it",
             mode=f"{fact.mode:03o}",
         )
         yield Finding("shared", "note", what, where, "")
