@@ -88,12 +88,22 @@ def _checked(code: str, names: Mapping[str, Any]) -> CodeCheck:
         complete = False
     else:
         found += Flow(names, tree).run()
+    if _names_projection(tree):
+        found = [finding for finding in found if finding.kind != "keyword"]
     shifted = (replace(finding, line=finding.line + offset) for finding in found)
     return CodeCheck(tuple(sorted(shifted, key=lambda finding: finding.line)), complete)
 
 
 def _nodes(tree: ast.AST, *kinds: type) -> Iterable[Any]:
     return (node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def _names_projection(tree: ast.Module) -> bool:
+    """Whether axes of matplotlib are made for a projection: they take keywords that those of a plane do not."""
+    return any(
+        node.arg == "projection" if isinstance(node, ast.keyword) else node.value == "projection"
+        for node in _nodes(tree, ast.keyword, ast.Constant)
+    )
 
 
 def _parsed(code: str) -> ast.Module:

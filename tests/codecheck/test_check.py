@@ -10,6 +10,7 @@ from openclaw_ipython.chat.types import Reply
 from openclaw_ipython.codecheck.checker import check, check_cells
 
 pandas = pytest.importorskip("pandas")
+pytest.importorskip("matplotlib.pyplot")
 
 
 class Loader:
@@ -93,6 +94,9 @@ QUIET = {
     "a weighted window of a Series": "frame['a'].rolling(2, win_type='gaussian').sum(std=3)",
     "a dtype that is no dict of columns": "frame.astype('int32')",
     "levels of the columns": "frame.droplevel('level_2', axis=1)",
+    "keywords of axes in space": "import matplotlib.pyplot as plt\nfig = plt.figure()\n"
+    "ax = fig.add_subplot(projection='3d')\nax.set(zlim=(0, 1), zlabel='z')\n"
+    "fig.add_subplot(projection='3d', sharez=ax)",
     "a function that sets any property": "import matplotlib.pyplot as plt\nplt.setp(word, rotation=3)",
     "what scikit-learn sets from a function": "from sklearn.base import BaseEstimator\nclass E(BaseEstimator):\n"
     "    def f(self):\n        return self.n_features_in_\nE().f()",
